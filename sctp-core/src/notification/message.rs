@@ -1,0 +1,141 @@
+//! Notifications about messages.
+
+use bytes::Bytes;
+
+use super::decode::Fields;
+use crate::{AssocId, Ppid, StreamId};
+
+// Flags of a DATA chunk (RFC 9260 section 3.3.1), which Linux puts into `snd_flags`.
+const LAST_FRAGMENT: u16 = 0x1;
+const FIRST_FRAGMENT: u16 = 0x2;
+const UNORDERED: u16 = 0x4;
+// sizeof(struct sctp_send_failed), sizeof(struct sctp_send_failed_event)
+const DEPRECATED_LEN: usize = 48;
+const EVENT_LEN: usize = 32;
+
+/// A message, or a fragment of one, could not be delivered (`SCTP_SEND_FAILED_EVENT`, RFC 6458
+/// section 6.1.11).
+///
+/// Linux reports each fragment of a long message by itself, in order; `begins` and `ends` tell
+/// where the message starts and stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendFailed {
+    /// The association; [`AssocId::FUTURE`] (0) when it could not start.
+    pub assoc: AssocId,
+    /// Whether it was put on the wire at least once: then the peer may have it all the same.
+    pub sent: bool,
+    /// The error cause's code, in host byte order; 0 when there is none.
+    pub error: u16,
+    /// The stream it was sent on.
+    pub stream: StreamId,
+    /// Its payload protocol identifier.
+    pub ppid: Ppid,
+    /// Whether it was sent outside the order of its stream.
+    pub unordered: bool,
+    /// The number given with the send.
+    pub context: u32,
+    /// Whether this is the first fragment of the message.
+    pub begins: bool,
+    /// Whether this is the last fragment of the message.
+    pub ends: bool,
+    /// The payload of the fragment.
+    pub payload: Bytes,
+}
+
+impl SendFailed {
+    pub(super) fn decode(bytes: &Bytes) -> Option<Self> {
+        let fields = Fields(bytes);
+        let chunk_flags = fields.u16(14)?;
+        Some(Self {
+            sent: fields.u16(2)? == 1,
+            error: fields.cause(8)?,
+            stream: StreamId::new(fields.u16(12)?),
+            unordered: chunk_flags & UNORDERED != 0,
+            begins: chunk_flags & FIRST_FRAGMENT != 0,
+            ends: chunk_flags & LAST_FRAGMENT != 0,
+            ppid: Ppid::from_wire(fields.u32(16)?),
+            context: fields.u32(20)?,
+            assoc: fields.assoc(28)?,
+            payload: bytes.get(EVENT_LEN..).map(|_| bytes.slice(EVENT_LEN..))?,
+        })
+    }
+
+    /// The deprecated form holds the same in a `sctp_sndrcvinfo`.
+    pub(super) fn decode_deprecated(bytes: &Bytes) -> Option<Self> {
+        let fields = Fields(bytes);
+        let chunk_flags = fields.u16(16)?;
+        Some(Self {
+            sent: fields.u16(2)? == 1,
+            error: fields.cause(8)?,
+            stream: StreamId::new(fields.u16(12)?),
+            unordered: chunk_flags & UNORDERED != 0,
+            begins: chunk_flags & FIRST_FRAGMENT != 0,
+            ends: chunk_flags & LAST_FRAGMENT != 0,
+            ppid: Ppid::from_wire(fields.u32(20)?),
+            context: fields.u32(24)?,
+            assoc: fields.assoc(44)?,
+            payload: bytes
+                .get(DEPRECATED_LEN..)
+                .map(|_| bytes.slice(DEPRECATED_LEN..))?,
+        })
+    }
+}
+
+/// The rest of a partly delivered message will never come (`SCTP_PARTIAL_DELIVERY_EVENT`,
+/// RFC 6458 section 6.1.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialDelivery {
+    /// The association.
+    pub assoc: AssocId,
+    /// What happened; 0 is `SCTP_PARTIAL_DELIVERY_ABORTED`, the only one defined.
+    pub indication: u32,
+    /// The stream. Linux leaves it 0 unless messages are interleaved (I-DATA).
+    pub stream: u32,
+    /// The stream sequence number, with the same restriction.
+    pub sequence: u32,
+}
+
+impl PartialDelivery {
+    pub(super) fn decode(fields: Fields<'_>) -> Option<Self> {
+        Some(Self {
+            indication: fields.u32(8)?,
+            assoc: fields.assoc(12)?,
+            stream: fields.u32(16)?,
+            sequence: fields.u32(20)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Notification;
+
+    #[test]
+    fn an_unsent_message_comes_back_whole() {
+        let mut bytes = Vec::new();
+        bytes.extend(0x800du16.to_ne_bytes());
+        bytes.extend(0u16.to_ne_bytes());
+        bytes.extend(36u32.to_ne_bytes());
+        bytes.extend([0, 12, 0, 0]); // the cause in network byte order
+        bytes.extend(3u16.to_ne_bytes());
+        bytes.extend(3u16.to_ne_bytes());
+        bytes.extend(46u32.to_be_bytes());
+        bytes.extend(99u32.to_ne_bytes());
+        bytes.extend(0i32.to_ne_bytes());
+        bytes.extend(5i32.to_ne_bytes());
+        bytes.extend(b"data");
+        let Ok(Notification::SendFailed(event)) = Notification::decode(bytes.into()) else {
+            panic!("not a SendFailed");
+        };
+        assert!(!event.sent && event.begins && event.ends && !event.unordered);
+        assert_eq!(
+            (event.error, event.stream.get(), event.context),
+            (12, 3, 99)
+        );
+        assert_eq!((event.ppid, event.assoc), (Ppid::DIAMETER, AssocId::new(5)));
+        assert_eq!(event.payload, "data");
+    }
+}

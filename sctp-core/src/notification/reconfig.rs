@@ -1,0 +1,141 @@
+//! Notifications about stream reconfiguration (RFC 6525).
+
+use super::decode::Fields;
+use crate::{AssocId, StreamId};
+
+const INCOMING: u16 = 0x1;
+const OUTGOING: u16 = 0x2;
+const DENIED: u16 = 0x4;
+const FAILED: u16 = 0x8;
+
+/// How a request to reconfigure went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResetOutcome {
+    /// It was done.
+    Done,
+    /// The peer refused.
+    Denied,
+    /// It could not be done.
+    Failed,
+}
+
+impl ResetOutcome {
+    fn from_flags(flags: u16) -> Self {
+        match flags {
+            flags if flags & DENIED != 0 => Self::Denied,
+            flags if flags & FAILED != 0 => Self::Failed,
+            _ => Self::Done,
+        }
+    }
+}
+
+/// Streams begin again at sequence number 0 (`SCTP_STREAM_RESET_EVENT`, RFC 6525 section 6.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamReset {
+    /// The association.
+    pub assoc: AssocId,
+    /// How it went.
+    pub outcome: ResetOutcome,
+    /// Whether it is about streams that the peer sends on.
+    pub incoming: bool,
+    /// Whether it is about streams that this end sends on.
+    pub outgoing: bool,
+    /// The streams; empty means all of them.
+    pub streams: Vec<StreamId>,
+}
+
+impl StreamReset {
+    pub(super) fn decode(fields: Fields<'_>, flags: u16) -> Option<Self> {
+        let list = fields.0.get(12..)?;
+        Some(Self {
+            assoc: fields.assoc(8)?,
+            outcome: ResetOutcome::from_flags(flags),
+            incoming: flags & INCOMING != 0,
+            outgoing: flags & OUTGOING != 0,
+            streams: list
+                .chunks_exact(2)
+                .map(|id| StreamId::new(u16::from_ne_bytes([id[0], id[1]])))
+                .collect(),
+        })
+    }
+}
+
+/// All sequence numbers of the association begin again (`SCTP_ASSOC_RESET_EVENT`, RFC 6525
+/// section 6.1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AssocReset {
+    /// The association.
+    pub assoc: AssocId,
+    /// How it went.
+    pub outcome: ResetOutcome,
+    /// The next transmission sequence number of this end.
+    pub local_tsn: u32,
+    /// The next transmission sequence number of the peer.
+    pub remote_tsn: u32,
+}
+
+impl AssocReset {
+    pub(super) fn decode(fields: Fields<'_>, flags: u16) -> Option<Self> {
+        Some(Self {
+            assoc: fields.assoc(8)?,
+            outcome: ResetOutcome::from_flags(flags),
+            local_tsn: fields.u32(12)?,
+            remote_tsn: fields.u32(16)?,
+        })
+    }
+}
+
+/// The association has more streams (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525 section 6.1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamChange {
+    /// The association.
+    pub assoc: AssocId,
+    /// How it went.
+    pub outcome: ResetOutcome,
+    /// How many streams the peer can send on now.
+    pub inbound_streams: u16,
+    /// How many streams this end can send on now.
+    pub outbound_streams: u16,
+}
+
+impl StreamChange {
+    pub(super) fn decode(fields: Fields<'_>, flags: u16) -> Option<Self> {
+        Some(Self {
+            assoc: fields.assoc(8)?,
+            outcome: ResetOutcome::from_flags(flags),
+            inbound_streams: fields.u16(12)?,
+            outbound_streams: fields.u16(14)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Notification;
+
+    #[test]
+    fn lists_the_streams() {
+        let mut bytes = Vec::new();
+        bytes.extend(0x800au16.to_ne_bytes());
+        bytes.extend((OUTGOING | DENIED).to_ne_bytes());
+        bytes.extend(16u32.to_ne_bytes());
+        bytes.extend(5i32.to_ne_bytes());
+        bytes.extend(1u16.to_ne_bytes());
+        bytes.extend(9u16.to_ne_bytes());
+        let expected = StreamReset {
+            assoc: AssocId::new(5),
+            outcome: ResetOutcome::Denied,
+            incoming: false,
+            outgoing: true,
+            streams: vec![StreamId::new(1), StreamId::new(9)],
+        };
+        assert_eq!(
+            Notification::decode(bytes.into()),
+            Ok(Notification::StreamReset(expected))
+        );
+    }
+}

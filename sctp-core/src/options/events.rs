@@ -1,0 +1,100 @@
+//! Notifications and receive information: what the kernel is to deliver.
+
+use std::io;
+
+use crate::{
+    AssocId, EventSet, Socket,
+    abi::{self, Layout as _},
+};
+
+impl Socket {
+    /// Subscribes to the notifications of a set, and unsubscribes from all others, for the
+    /// associations that `assoc` names (`SCTP_EVENT`, RFC 6458 section 6.2.2).
+    ///
+    /// One system call per type. The older `SCTP_EVENTS` takes all in one structure, whose size
+    /// differs between kernels that refuse each other's: it is not used.
+    ///
+    /// A fresh socket has none. Subscribing to `SENDER_DRY` on an idle association delivers one
+    /// at once. Peeled-off sockets inherit.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association, or a type that the kernel does not know.
+    #[doc(alias = "SCTP_EVENT")]
+    pub fn set_events(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
+        for kind in (EventSet::ALL | EventSet::SEND_FAILED_DEPRECATED).kinds() {
+            let on = u8::from(events.kinds().any(|wanted| wanted == kind));
+            self.set(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
+        }
+        Ok(())
+    }
+
+    /// Subscribes to the notifications of a set, and leaves all others as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::set_events`].
+    pub fn subscribe(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
+        for kind in events.kinds() {
+            self.set(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 1 }.encode())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the notifications that an association is subscribed to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association, [`AssocId::CURRENT`] and [`AssocId::ALL`].
+    pub fn events(&self, assoc: AssocId) -> io::Result<EventSet> {
+        let mut events = EventSet::NONE;
+        for (set, kind) in EventSet::each() {
+            let answer = self.get(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 0 })?;
+            if answer.on != 0 {
+                events = events | set;
+            }
+        }
+        Ok(events)
+    }
+
+    /// Sets whether received messages come with [`RecvInfo`](crate::RecvInfo)
+    /// (`SCTP_RECVRCVINFO`, RFC 6458 section 8.1.29). Default off.
+    ///
+    /// # Errors
+    ///
+    /// What `setsockopt(2)` says.
+    #[doc(alias = "SCTP_RECVRCVINFO")]
+    pub fn set_recv_rcvinfo(&self, on: bool) -> io::Result<()> {
+        self.set_flag(abi::SCTP_RECVRCVINFO, on)
+    }
+
+    /// Returns whether received messages come with [`RecvInfo`](crate::RecvInfo).
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    pub fn recv_rcvinfo(&self) -> io::Result<bool> {
+        self.flag(abi::SCTP_RECVRCVINFO)
+    }
+
+    /// Sets whether received messages come with [`NextInfo`](crate::NextInfo)
+    /// (`SCTP_RECVNXTINFO`, RFC 6458 section 8.1.30). Default off; on, each receive takes a
+    /// second look at the queue.
+    ///
+    /// # Errors
+    ///
+    /// What `setsockopt(2)` says.
+    #[doc(alias = "SCTP_RECVNXTINFO")]
+    pub fn set_recv_nxtinfo(&self, on: bool) -> io::Result<()> {
+        self.set_flag(abi::SCTP_RECVNXTINFO, on)
+    }
+
+    /// Returns whether received messages come with [`NextInfo`](crate::NextInfo).
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    pub fn recv_nxtinfo(&self) -> io::Result<bool> {
+        self.flag(abi::SCTP_RECVNXTINFO)
+    }
+}

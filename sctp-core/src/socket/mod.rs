@@ -1,0 +1,157 @@
+//! The socket: one method, one system call.
+
+mod batch;
+mod connection;
+mod receive;
+mod send;
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd},
+};
+
+pub use batch::{Part, RecvBatch};
+pub use connection::{Connecting, Family};
+pub use receive::{RecvFlags, RecvMeta};
+pub use send::SendItem;
+
+use crate::{abi, addr, sys};
+
+/// A non-blocking SCTP socket, closed when dropped.
+///
+/// Each method is one system call, repeated if a signal interrupts it, and nothing else is
+/// hidden. A call that would have to wait answers
+/// [`WouldBlock`](io::ErrorKind::WouldBlock). SIGPIPE is never raised.
+///
+/// # Closing
+///
+/// `close(2)` on a one-to-many socket ends *every* association on it: with an orderly SHUTDOWN
+/// in the background, or, if any message is unread, with an ABORT. Read it dry, or end each
+/// association, before dropping it. Peeled-off sockets are not affected by the socket that they
+/// came from.
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+}
+
+impl Socket {
+    /// Makes a one-to-many socket (`SOCK_SEQPACKET`, RFC 6458 section 3).
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, with advice, when the kernel has no SCTP; otherwise what `socket(2)` says.
+    pub fn one_to_many(family: Family) -> io::Result<Self> {
+        Self::new(family, libc::SOCK_SEQPACKET)
+    }
+
+    /// Makes a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4).
+    ///
+    /// On Linux neither `SCTP_EOF` nor `SCTP_ABORT` works on it: an abort there carries no
+    /// reason.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::one_to_many`].
+    pub fn one_to_one(family: Family) -> io::Result<Self> {
+        Self::new(family, libc::SOCK_STREAM)
+    }
+
+    fn new(family: Family, kind: libc::c_int) -> io::Result<Self> {
+        let fd = sys::socket(family.to_kernel(), kind).map_err(explain_missing_kernel_support)?;
+        Ok(Self { fd })
+    }
+
+    /// Takes over a descriptor from elsewhere, systemd's socket activation for one, and makes it
+    /// non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` when it is not an SCTP socket; otherwise what `fcntl(2)` says.
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        let mut protocol = [0; 4];
+        sys::getsockopt(
+            fd.as_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PROTOCOL,
+            &mut protocol,
+        )?;
+        if i32::from_ne_bytes(protocol) != abi::IPPROTO_SCTP {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the descriptor is not an SCTP socket",
+            ));
+        }
+        sys::set_nonblocking(fd.as_fd())?;
+        Ok(Self { fd })
+    }
+
+    /// Sets an SCTP option from its encoded value.
+    pub(crate) fn set(&self, name: i32, value: &[u8]) -> io::Result<()> {
+        sys::setsockopt(self.as_fd(), abi::SOL_SCTP, name, value).map(drop)
+    }
+
+    /// Reads an SCTP option of fixed layout. `request` holds what the kernel must know first.
+    pub(crate) fn get<T: abi::Layout>(&self, name: i32, request: &T) -> io::Result<T> {
+        let mut value = request.encode();
+        let len = sys::getsockopt(self.as_fd(), abi::SOL_SCTP, name, &mut value)?;
+        T::decode(&value[..len]).ok_or_else(short_answer)
+    }
+}
+
+/// The kernel wrote less than the structure is long.
+pub(crate) fn short_answer() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the kernel returned less than the whole option",
+    )
+}
+
+fn explain_missing_kernel_support(error: io::Error) -> io::Error {
+    if error.raw_os_error() != Some(libc::EPROTONOSUPPORT) {
+        return error;
+    }
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this kernel has no SCTP: load it with `modprobe sctp` (in a container, on the host); if there is \
+         no such module, install the distribution's package of extra kernel modules",
+    )
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for Socket {
+    fn into_raw_fd(self) -> RawFd {
+        self.fd.into_raw_fd()
+    }
+}
+
+impl From<Socket> for OwnedFd {
+    fn from(socket: Socket) -> Self {
+        socket.fd
+    }
+}
+
+impl TryFrom<OwnedFd> for Socket {
+    type Error = io::Error;
+
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        Self::from_fd(fd)
+    }
+}
+
+/// Reads a list of addresses that an option returned behind `struct sctp_getaddrs`.
+fn decode_addrs(value: &[u8]) -> Option<Vec<std::net::SocketAddr>> {
+    // struct sctp_getaddrs { sctp_assoc_t assoc_id; __u32 addr_num; __u8 addrs[]; }
+    let count = u32::from_ne_bytes(*value.get(4..)?.first_chunk()?);
+    addr::decode_list(value.get(8..)?, usize::try_from(count).ok()?)
+}

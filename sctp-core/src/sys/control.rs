@@ -1,0 +1,62 @@
+//! Calls that make, name, connect and end sockets.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+};
+
+use super::{check, retry, socklen};
+
+/// `socket(2)`, non-blocking and close-on-exec.
+pub(crate) fn socket(domain: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: the call takes no pointers.
+    let fd = check(unsafe { libc::socket(domain, kind, crate::abi::IPPROTO_SCTP) })?;
+    Ok(own(fd))
+}
+
+/// Takes charge of a descriptor that the kernel has just handed out.
+pub(super) fn own(fd: libc::c_int) -> OwnedFd {
+    // SAFETY: each caller passes a descriptor that a successful system call returned to it, and
+    // that nobody else has seen.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// `bind(2)` to one encoded address.
+pub(crate) fn bind(fd: BorrowedFd<'_>, addr: &[u8]) -> io::Result<()> {
+    let len = socklen(addr.len())?;
+    // SAFETY: `addr` is readable for `len` bytes; the kernel copies it and needs no alignment.
+    check(unsafe { libc::bind(fd.as_raw_fd(), addr.as_ptr().cast(), len) }).map(drop)
+}
+
+/// `listen(2)`.
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()> {
+    // SAFETY: the call takes no pointers.
+    check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
+}
+
+/// `accept4(2)`, non-blocking and close-on-exec, without the address: `SCTP_GET_PEER_ADDRS` has
+/// all of them.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let none = std::ptr::null_mut();
+    // SAFETY: both pointers are null, which asks the kernel not to write an address.
+    let accepted = retry(|| {
+        check(unsafe { libc::accept4(fd.as_raw_fd(), none, std::ptr::null_mut(), flags) })
+    })?;
+    Ok(own(accepted))
+}
+
+/// `shutdown(2)`.
+pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: libc::c_int) -> io::Result<()> {
+    // SAFETY: the call takes no pointers.
+    check(unsafe { libc::shutdown(fd.as_raw_fd(), how) }).map(drop)
+}
+
+/// Makes a descriptor from elsewhere non-blocking (`fcntl(2)`).
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no pointer.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    // SAFETY: F_SETFL takes an integer.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) }).map(drop)
+}

@@ -1,0 +1,246 @@
+//! `sendmsg`, `recvmsg` and their batched forms.
+
+use std::{
+    io::{self, IoSlice},
+    mem::{self, MaybeUninit},
+    ops::Range,
+    os::fd::{AsRawFd, BorrowedFd},
+    slice,
+};
+
+use bytes::{BufMut, BytesMut};
+
+use super::{check, check_len, retry};
+use crate::{addr, cmsg::RECV_SPACE};
+
+/// How many messages one batched call carries at the most. Larger batches gained nothing
+/// measurable, and this many headers still fit comfortably on the stack.
+pub(crate) const MAX_BATCH: usize = 32;
+
+/// What the kernel wrote beside one received message, still undecoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawMeta<'a> {
+    pub(crate) flags: libc::c_int,
+    pub(crate) control: &'a [u8],
+    pub(crate) name: &'a [u8],
+}
+
+/// Room for all that comes beside one received message. Filling it is the kernel's work, so it
+/// is not initialised first.
+struct Beside {
+    control: MaybeUninit<[u64; RECV_SPACE / 8]>,
+    name: MaybeUninit<[u64; addr::STORAGE_LEN / 8]>,
+}
+
+impl Beside {
+    const fn new() -> Self {
+        Self {
+            control: MaybeUninit::uninit(),
+            name: MaybeUninit::uninit(),
+        }
+    }
+
+    /// A header that receives into `iov` and into this.
+    fn header(&mut self, iov: *mut libc::iovec) -> libc::msghdr {
+        // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
+        let mut header: libc::msghdr = unsafe { mem::zeroed() };
+        header.msg_name = self.name.as_mut_ptr().cast();
+        header.msg_namelen = addr::STORAGE_LEN as _;
+        header.msg_iov = iov;
+        header.msg_iovlen = 1;
+        header.msg_control = self.control.as_mut_ptr().cast();
+        header.msg_controllen = RECV_SPACE as _;
+        header
+    }
+
+    /// Looks at what the kernel wrote, and at no more than it says it wrote.
+    ///
+    /// # Safety
+    ///
+    /// `header` must be one that [`Beside::header`] of this value made and a successful receive
+    /// has filled in.
+    unsafe fn read(&self, header: &libc::msghdr) -> RawMeta<'_> {
+        let control_len = (header.msg_controllen as usize).min(RECV_SPACE);
+        let name_len = (header.msg_namelen as usize).min(addr::STORAGE_LEN);
+        RawMeta {
+            flags: header.msg_flags,
+            // SAFETY: the kernel has initialised the first `msg_controllen` bytes, and the line
+            // above keeps that within the buffer.
+            control: unsafe { slice::from_raw_parts(self.control.as_ptr().cast(), control_len) },
+            // SAFETY: likewise for `msg_namelen`.
+            name: unsafe { slice::from_raw_parts(self.name.as_ptr().cast(), name_len) },
+        }
+    }
+}
+
+/// `recvmsg(2)` into the spare room of a buffer, which then holds that much more.
+///
+/// The buffer must have spare room: an empty one would receive nothing of a message.
+pub(crate) fn recvmsg<T>(
+    fd: BorrowedFd<'_>,
+    buf: &mut impl BufMut,
+    flags: libc::c_int,
+    decode: impl FnOnce(usize, RawMeta<'_>) -> T,
+) -> io::Result<T> {
+    let room = buf.chunk_mut();
+    let capacity = room.len();
+    let mut iov = libc::iovec {
+        iov_base: room.as_mut_ptr().cast(),
+        iov_len: capacity,
+    };
+    let mut beside = Beside::new();
+    let mut header = beside.header(&raw mut iov);
+    let len = retry(|| {
+        // SAFETY: the header points to `iov` and `beside`, which live on this frame, and `iov` to
+        // `capacity` writable bytes of `buf`.
+        check_len(unsafe {
+            libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags | libc::MSG_DONTWAIT)
+        })
+    })?
+    .min(capacity);
+    // SAFETY: the kernel has initialised the first `len` bytes of the spare room, at most all.
+    unsafe { buf.advance_mut(len) };
+    // SAFETY: the header is that of `beside`, and the receive succeeded.
+    let meta = unsafe { beside.read(&header) };
+    Ok(decode(len, meta))
+}
+
+/// `recvmmsg(2)` into slots of `slot_len` bytes each, laid one behind the other in the spare room
+/// of `block`.
+///
+/// Each message is passed to `each` with its place in the block, which afterwards is initialised
+/// up to the end of the last one: a short message is moved up against the one before it, and
+/// where a long one is left in place the gap before it is zeroed, so that no byte of the block is
+/// read that nobody wrote. Returns how many there were.
+pub(crate) fn recvmmsg(
+    fd: BorrowedFd<'_>,
+    block: &mut BytesMut,
+    slots: usize,
+    slot_len: usize,
+    mut each: impl FnMut(Range<usize>, RawMeta<'_>),
+) -> io::Result<usize> {
+    let start = block.len();
+    let spare = block.spare_capacity_mut();
+    let slots = slots.min(MAX_BATCH).min(spare.len() / slot_len.max(1));
+    let mut iovs = [libc::iovec {
+        iov_base: std::ptr::null_mut(),
+        iov_len: 0,
+    }; MAX_BATCH];
+    let mut side = [const { Beside::new() }; MAX_BATCH];
+    // SAFETY: mmsghdr is a C struct of integers and pointers, for which zero is a value.
+    let mut headers: [libc::mmsghdr; MAX_BATCH] = unsafe { mem::zeroed() };
+    for (index, room) in spare.chunks_exact_mut(slot_len).take(slots).enumerate() {
+        iovs[index] = libc::iovec {
+            iov_base: room.as_mut_ptr().cast(),
+            iov_len: slot_len,
+        };
+        headers[index].msg_hdr = side[index].header(&raw mut iovs[index]);
+    }
+    let count = retry(|| {
+        // SAFETY: the first `slots` headers point to iovecs and side buffers on this frame, and
+        // these to disjoint parts of the block's spare room; a null timeout means none.
+        check(unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                slots as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+                std::ptr::null_mut(),
+            )
+        })
+    })?;
+    let count = usize::try_from(count).unwrap_or(0).min(slots);
+    let mut end = 0;
+    for index in 0..count {
+        let len = (headers[index].msg_len as usize).min(slot_len);
+        // SAFETY: the header is that of `side[index]`, and the kernel counted it as received.
+        let meta = unsafe { side[index].read(&headers[index].msg_hdr) };
+        let place = settle(spare, end, index * slot_len, len);
+        end = place.end;
+        each(start + place.start..start + place.end, meta);
+    }
+    // SAFETY: `settle` has left every byte before `end` initialised, and `end` within the room.
+    unsafe { block.set_len(start + end) };
+    Ok(count)
+}
+
+/// Messages up to this long are moved together; a copy this short costs less than the room.
+const MOVE_MAX: usize = 1024;
+
+/// Closes the gap between `end`, where the initialised bytes stop, and the message of `len` bytes
+/// at `at`. Returns where the message is now.
+fn settle(room: &mut [MaybeUninit<u8>], end: usize, at: usize, len: usize) -> Range<usize> {
+    if end == at {
+        return at..at + len;
+    }
+    if len <= MOVE_MAX {
+        room.copy_within(at..at + len, end);
+        return end..end + len;
+    }
+    room[end..at].fill(MaybeUninit::new(0));
+    at..at + len
+}
+
+/// One message to send: its address (empty for none), ancillary data and payload.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) control: &'a [u8],
+    pub(crate) payload: &'a [IoSlice<'a>],
+}
+
+impl Outgoing<'_> {
+    fn header(&self) -> libc::msghdr {
+        // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
+        let mut header: libc::msghdr = unsafe { mem::zeroed() };
+        // The kernel reads through these pointers and never writes.
+        header.msg_name = self.name.as_ptr().cast_mut().cast();
+        header.msg_namelen = self.name.len() as libc::socklen_t;
+        header.msg_iov = self.payload.as_ptr().cast_mut().cast();
+        header.msg_iovlen = self.payload.len() as _;
+        header.msg_control = self.control.as_ptr().cast_mut().cast();
+        header.msg_controllen = self.control.len() as _;
+        header
+    }
+}
+
+/// `sendmsg(2)`. Never raises SIGPIPE, never blocks.
+pub(crate) fn sendmsg(
+    fd: BorrowedFd<'_>,
+    message: Outgoing<'_>,
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    let header = message.header();
+    let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: the header points to slices that `message` borrows for the call; IoSlice is
+    // guaranteed to be laid out as iovec.
+    retry(|| check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, flags) }))
+}
+
+/// `sendmmsg(2)`. Returns how many were sent; an error is that of the first message. At most
+/// [`MAX_BATCH`] are looked at.
+pub(crate) fn sendmmsg(
+    fd: BorrowedFd<'_>,
+    messages: &[Outgoing<'_>],
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    let count = messages.len().min(MAX_BATCH);
+    // SAFETY: mmsghdr is a C struct of integers and pointers, for which zero is a value.
+    let mut headers: [libc::mmsghdr; MAX_BATCH] = unsafe { mem::zeroed() };
+    for (header, message) in headers.iter_mut().zip(messages) {
+        header.msg_hdr = message.header();
+    }
+    let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    let sent = retry(|| {
+        // SAFETY: the first `count` headers point to slices that `messages` borrows for the call.
+        check(unsafe {
+            libc::sendmmsg(
+                fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                count as libc::c_uint,
+                flags as _,
+            )
+        })
+    })?;
+    Ok(usize::try_from(sent).unwrap_or(0).min(count))
+}

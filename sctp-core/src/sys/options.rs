@@ -1,0 +1,108 @@
+//! Socket options as bytes in and out.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use super::{check, control::own, socklen};
+use crate::{
+    AssocId,
+    abi::{self, Layout as _},
+};
+
+/// `getsockopt(2)`. SCTP's options are in and out: `value` goes to the kernel, holding an
+/// association for one, and comes back. Returns how many bytes the kernel wrote.
+pub(crate) fn getsockopt(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &mut [u8],
+) -> io::Result<usize> {
+    let mut len = socklen(value.len())?;
+    let pointer = value.as_mut_ptr().cast();
+    // SAFETY: `pointer` is writable for `len` bytes, all initialised, and `len` is a local.
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, pointer, &raw mut len) })?;
+    match usize::try_from(len) {
+        Ok(len) if len <= value.len() => Ok(len),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the kernel returned an option longer than its buffer",
+        )),
+    }
+}
+
+/// `setsockopt(2)`. Returns what the call returned: an association id for some of SCTP's.
+pub(crate) fn setsockopt(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &[u8],
+) -> io::Result<libc::c_int> {
+    let len = socklen(value.len())?;
+    // SAFETY: `value` is readable for `len` bytes; the kernel copies it and needs no alignment.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) })
+}
+
+/// `sctp_peeloff_flags()`: `SCTP_SOCKOPT_PEELOFF_FLAGS`, non-blocking and close-on-exec.
+pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let request = abi::PeelOffFlags {
+        assoc,
+        descriptor: -1,
+        flags: flags.cast_unsigned(),
+    };
+    let mut value = request.encode();
+    getsockopt(
+        fd,
+        abi::SOL_SCTP,
+        abi::SCTP_SOCKOPT_PEELOFF_FLAGS,
+        &mut value,
+    )?;
+    match abi::PeelOffFlags::decode(&value) {
+        Some(answer) if answer.descriptor >= 0 => Ok(own(answer.descriptor)),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "peel-off returned no descriptor",
+        )),
+    }
+}
+
+/// `struct sctp_getaddrs_old`, the one option structure that holds a pointer.
+#[repr(C)]
+struct ConnectX {
+    assoc: i32,
+    addrs_len: libc::c_int,
+    addrs: *const u8,
+}
+
+/// `sctp_connectx()`: `SCTP_SOCKOPT_CONNECTX3`. Returns the new association and whether the
+/// handshake is still under way (`EINPROGRESS`), in which case the id is valid all the same.
+pub(crate) fn connectx(fd: BorrowedFd<'_>, addrs: &[u8]) -> io::Result<(AssocId, bool)> {
+    let addrs_len = libc::c_int::try_from(addrs.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut value = ConnectX {
+        assoc: 0,
+        addrs_len,
+        addrs: addrs.as_ptr(),
+    };
+    let mut len = socklen(size_of::<ConnectX>())?;
+    let pointer = (&raw mut value).cast();
+    // SAFETY: `pointer` is writable for `len` bytes, and the list it points to is readable for
+    // `addrs_len` bytes and outlives the call.
+    let result = check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            abi::SOL_SCTP,
+            abi::SCTP_SOCKOPT_CONNECTX3,
+            pointer,
+            &raw mut len,
+        )
+    });
+    match result {
+        Ok(_) => Ok((AssocId::new(value.assoc), false)),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+            Ok((AssocId::new(value.assoc), true))
+        }
+        Err(error) => Err(error),
+    }
+}

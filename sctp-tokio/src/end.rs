@@ -1,0 +1,153 @@
+//! How an association ended.
+
+use std::{fmt, io};
+
+use bytes::Bytes;
+use sctp_core::{ErrorCause, ErrorCauses};
+
+/// Which of the two ends did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// This end.
+    Local,
+    /// The peer.
+    Peer,
+}
+
+/// How an association ended. Once known it never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// Orderly: the SHUTDOWN handshake completed, so the peer's SCTP has acknowledged every
+    /// message that was sent.
+    Shutdown {
+        /// Who began it.
+        by: Side,
+    },
+    /// An ABORT ended it at once; what was unsent or unacknowledged may be lost.
+    Aborted {
+        /// Who sent the ABORT.
+        by: Side,
+        /// The error causes in the peer's ABORT; empty when this end sent it.
+        causes: ErrorCauses,
+    },
+    /// The peer stopped answering, or the kernel gave the association up.
+    Lost {
+        /// What the kernel said, `TimedOut` when it did not say more.
+        error: io::ErrorKind,
+    },
+}
+
+impl End {
+    /// Whether every message that was sent is known to have arrived.
+    #[must_use]
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, Self::Shutdown { .. })
+    }
+
+    /// Returns the upper layer's reason in the peer's ABORT, byte for byte. `None` when it was
+    /// not the peer's user who aborted.
+    #[must_use]
+    pub fn reason(&self) -> Option<Bytes> {
+        match self {
+            Self::Aborted {
+                by: Side::Peer,
+                causes,
+            } => causes.abort_reason(),
+            _ => None,
+        }
+    }
+
+    /// Returns the code of the first error cause in the peer's ABORT.
+    #[must_use]
+    pub fn cause_code(&self) -> Option<u16> {
+        match self {
+            Self::Aborted { causes, .. } => causes.iter().next().map(|cause| cause.code()),
+            _ => None,
+        }
+    }
+}
+
+/// Says it in a line, the peer's reason escaped so that it cannot forge a log.
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shutdown { by: Side::Local } => f.write_str("shut down"),
+            Self::Shutdown { by: Side::Peer } => f.write_str("shut down by the peer"),
+            Self::Aborted {
+                by: Side::Local, ..
+            } => f.write_str("aborted"),
+            Self::Aborted {
+                by: Side::Peer,
+                causes,
+            } => {
+                f.write_str("aborted by the peer")?;
+                match causes.iter().next() {
+                    None => Ok(()),
+                    Some(ErrorCause::UserInitiatedAbort(reason)) if reason.is_empty() => {
+                        f.write_str(", no reason given")
+                    }
+                    Some(ErrorCause::UserInitiatedAbort(reason)) => {
+                        write!(f, ", reason \"{}\"", reason.escape_ascii())
+                    }
+                    Some(cause) => match ErrorCause::name(cause.code()) {
+                        Some(name) => write!(f, ", cause {} ({name})", cause.code()),
+                        None => write!(f, ", cause {}", cause.code()),
+                    },
+                }
+            }
+            Self::Lost { error } => write!(f, "lost: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_happened() {
+        let aborted = |bytes: &'static [u8]| End::Aborted {
+            by: Side::Peer,
+            causes: ErrorCauses::new(Bytes::from_static(bytes)),
+        };
+        assert_eq!(
+            aborted(b"\x00\x0c\x00\x0bgood\nby").to_string(),
+            "aborted by the peer, reason \"good\\nby\""
+        );
+        assert_eq!(
+            aborted(b"\x00\x0c\x00\x04").to_string(),
+            "aborted by the peer, no reason given"
+        );
+        assert_eq!(aborted(b"").to_string(), "aborted by the peer");
+        assert_eq!(
+            aborted(b"\x00\x0d\x00\x04").to_string(),
+            "aborted by the peer, cause 13 (protocol violation)"
+        );
+        assert_eq!(
+            End::Lost {
+                error: io::ErrorKind::TimedOut
+            }
+            .to_string(),
+            "lost: timed out"
+        );
+    }
+
+    #[test]
+    fn a_reason_is_the_peers_only() {
+        let causes = ErrorCauses::new(Bytes::from_static(b"\x00\x0c\x00\x05x"));
+        let peers = End::Aborted {
+            by: Side::Peer,
+            causes: causes.clone(),
+        };
+        assert_eq!(peers.reason().unwrap(), "x");
+        assert_eq!(
+            End::Aborted {
+                by: Side::Local,
+                causes
+            }
+            .reason(),
+            None
+        );
+    }
+}

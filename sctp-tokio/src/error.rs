@@ -1,0 +1,190 @@
+//! What can go wrong, one enum per operation.
+
+use std::{fmt, io};
+
+use sctp_core::StreamId;
+
+use crate::End;
+
+/// Why an association could not be set up.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The peer answered with an ABORT: nobody listens there, or it has enough associations.
+    Refused,
+    /// No answer came within the attempts that `SCTP_INITMSG` allows, or within the caller's
+    /// own limit.
+    TimedOut,
+    /// There is no route to any of the addresses.
+    Unreachable(io::Error),
+    /// The association came up and ended before it could be handed over.
+    Ended(End),
+    /// The call itself failed: no SCTP in this kernel, an address that cannot be bound, no
+    /// descriptors left.
+    Io(io::Error),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("the peer refused the association"),
+            Self::TimedOut => f.write_str("the peer did not answer in time"),
+            Self::Unreachable(error) => write!(f, "the peer is unreachable: {error}"),
+            Self::Ended(end) => write!(f, "the association ended as it came up: {end}"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreachable(error) | Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                Self::Unreachable(error)
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match error {
+            ConnectError::Io(error) | ConnectError::Unreachable(error) => return error,
+            ConnectError::Refused => io::ErrorKind::ConnectionRefused,
+            ConnectError::TimedOut => io::ErrorKind::TimedOut,
+            ConnectError::Ended(_) => io::ErrorKind::ConnectionAborted,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Why a message was not sent. Nothing of it went out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The association has ended.
+    Ended(End),
+    /// The association is shutting down, from this end or the peer's; SCTP has no half close.
+    ShuttingDown,
+    /// SCTP cannot send an empty message.
+    Empty,
+    /// The message is larger than the socket's send buffer, and could never be sent.
+    TooLarge {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// There is no such outbound stream.
+    InvalidStream {
+        /// The stream that was asked for.
+        stream: StreamId,
+        /// How many outbound streams there are.
+        negotiated: u16,
+    },
+    /// Anything else that the kernel said.
+    Io(io::Error),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(end) => write!(f, "the association has ended: {end}"),
+            Self::ShuttingDown => f.write_str("the association is shutting down"),
+            Self::Empty => f.write_str("SCTP cannot send an empty message"),
+            Self::TooLarge { len } => {
+                write!(f, "a message of {len} bytes is larger than the send buffer")
+            }
+            Self::InvalidStream { stream, negotiated } => {
+                write!(
+                    f,
+                    "stream {stream} does not exist, {negotiated} outbound streams were negotiated"
+                )
+            }
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        let kind = match error {
+            SendError::Io(error) => return error,
+            SendError::Ended(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
+            SendError::Empty | SendError::TooLarge { .. } | SendError::InvalidStream { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Why no further message can be received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The association was aborted or lost. An orderly end is not an error.
+    Ended(End),
+    /// The peer sent a message larger than the limit, and was aborted for it.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Anything else that the kernel said.
+    Io(io::Error),
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(end) => end.fmt(f),
+            Self::TooLarge { limit } => {
+                write!(
+                    f,
+                    "the peer sent a message of more than {limit} bytes and was aborted"
+                )
+            }
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RecvError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> Self {
+        let kind = match error {
+            RecvError::Io(error) => return error,
+            RecvError::Ended(End::Lost { error }) => error,
+            RecvError::Ended(_) => io::ErrorKind::ConnectionReset,
+            RecvError::TooLarge { .. } => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

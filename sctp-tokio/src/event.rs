@@ -1,0 +1,17 @@
+//! What an association has to say.
+
+use sctp_core::Notification;
+
+use crate::{End, Received};
+
+/// The next thing that happened on an association.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole message arrived.
+    Message(Received),
+    /// The kernel reported something: a path changed, a message failed, the peer restarted.
+    Notification(Notification),
+    /// The association ended. Nothing comes after it; asking again answers the same.
+    Ended(End),
+}
