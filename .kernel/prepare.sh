@@ -1,0 +1,98 @@
+# Part of run: finds a kernel for the command. Nothing here is executed where SCTP is loaded,
+# and once all is built and fetched it starts one short process, the probe.
+#
+# in:  here, choice      out: target, lane, kernel, modules
+
+say() {
+    echo ".kernel/run: $*" >&2
+}
+
+target=${CARGO_TARGET_DIR:-target}
+[[ $target == /* ]] || target=$here/../$target
+target=$target/kernel
+lane=$target/lane
+
+lane_is_current() {
+    local source
+    [[ -x $lane ]] || return
+    for source in "$here"/src/* "$here"/preload/*; do
+        [[ $source -nt $lane ]] && return 1
+    done
+    return 0
+}
+
+find_compiler() {
+    for compiler in cc gcc clang; do
+        type -P "$compiler" >/dev/null && return
+    done
+    say "a C compiler is needed, once (Debian: apt-get install gcc libc6-dev)"
+    return 1
+}
+
+# lane: supervisor, pid 1 of the guest, its modprobe, and the probe. Static, because a program
+# without a dynamic linker starts faster in the guest. xstate.so: see its source.
+build_lane() {
+    local compiler new=$target/new.$$
+    find_compiler || return
+    if "$compiler" -shared -fPIC -O2 -o "$new.so" "$here"/preload/xstate.c &&
+        "$compiler" -std=gnu11 -O2 -static -o "$new" "$here"/src/*.c; then
+        # The executable last: it is the one whose age counts.
+        mv -f "$new.so" "$target/xstate.so" && mv -f "$new" "$lane"
+    else
+        rm -f "$new" "$new.so"
+        say "the guest's programs do not build (static linking needs libc.a: libc6-dev, glibc-static)"
+        return 1
+    fi
+}
+
+advise() {
+    cat "$here/advice.txt" >&2
+}
+
+# A kernel in the layout of Debian's package, or with a folder `modules` beside it. One that
+# has SCTP built in needs no modules.
+use_kernel() {
+    local folder=${1%/*}
+    kernel=$1
+    for modules in "$folder/../lib/uml/modules" "$folder/modules" ""; do
+        [[ -d $modules ]] && break
+    done
+    if [[ ! -x $kernel || -d $kernel ]]; then
+        say "SCTP_KERNEL=$choice: neither auto, host, uml nor an executable file"
+        return 1
+    fi
+}
+
+# Debian's package, installed or fetched.
+find_uml() {
+    local fetched=$target/uml/usr/bin/linux.uml
+    if [[ -x /usr/bin/linux.uml && -d /usr/lib/uml/modules ]]; then
+        use_kernel /usr/bin/linux.uml
+    elif [[ -x $fetched ]] || "$here/fetch" "$target"; then
+        use_kernel "$fetched"
+    else
+        advise
+        return 1
+    fi
+}
+
+if ! mkdir -p "$target" || ! { lane_is_current || build_lane; }; then
+    return 1
+fi
+
+case $choice in
+auto | host)
+    # Asking for a socket lets the kernel load its module.
+    if "$lane" probe; then
+        kernel=host
+    elif [[ $choice == auto ]]; then
+        find_uml
+    else
+        say "this kernel has no SCTP, and SCTP_KERNEL=host asks for no other"
+        advise
+        return 1
+    fi
+    ;;
+uml) find_uml ;;
+*) use_kernel "$choice" ;;
+esac

@@ -1,0 +1,161 @@
+/*
+ * Kernel modules. The guest's kernel asks for what it lacks by running a modprobe: that is
+ * this same executable, so a test that makes a veth interface or a netem queue need not say
+ * so beforehand, and modules nobody uses cost nothing.
+ */
+#define _GNU_SOURCE
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define MODPROBE "/run/sctp-kernel/modprobe"
+#define MODULES "/run/sctp-kernel/modules"
+
+/* Module names are written with - or _, which mean the same. */
+static void normalise(char *to, size_t size, const char *name, size_t length)
+{
+	size_t i = 0;
+	for (; i < length && i + 1 < size; i++)
+		to[i] = name[i] == '-' ? '_' : name[i];
+	to[i] = 0;
+}
+
+/* The module's name of a path such as kernel/net/sctp/sctp.ko */
+static void name_of(char *to, size_t size, const char *path, size_t length)
+{
+	const char *slash = memrchr(path, '/', length);
+	const char *base = slash ? slash + 1 : path;
+	size_t rest = length - (size_t)(base - path);
+	const char *dot = memchr(base, '.', rest);
+	normalise(to, size, base, dot ? (size_t)(dot - base) : rest);
+}
+
+/* ---- the tables that depmod made ---- */
+
+static const char *table(const char *name)
+{
+	char path[256];
+	size_t length;
+	snprintf(path, sizeof path, MODULES "/%s", name);
+	char *text = slurp(AT_FDCWD, path, &length);
+	return text ? text : "";
+}
+
+/* The line "path: dependencies" of a module in modules.dep. */
+static const char *dep_line(const char *name)
+{
+	static const char *deps;
+	if (!deps)
+		deps = table("modules.dep");
+	for (const char *line = deps; *line; line = strchr(line, '\n') + 1) {
+		char found[128];
+		name_of(found, sizeof found, line, strcspn(line, ":"));
+		if (!strcmp(found, name))
+			return line;
+		if (!strchr(line, '\n'))
+			break;
+	}
+	return NULL;
+}
+
+static int insert(const char *path, size_t length)
+{
+	char full[4096];
+	snprintf(full, sizeof full, MODULES "/%.*s", (int)length, path);
+	int fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int failed = syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST;
+	int reason = errno;
+	close(fd);
+	errno = reason;
+	return failed ? -1 : 0;
+}
+
+static int load_by_name(const char *name);
+
+/* modules.dep names all dependencies of a module, but in no order that could be relied on. */
+static int load_line(const char *line)
+{
+	size_t path = strcspn(line, ":"), end = strcspn(line, "\n");
+	for (size_t at = path + 1; at < end;) {
+		at += strspn(line + at, " ");
+		size_t length = strcspn(line + at, " \n");
+		char name[128];
+		name_of(name, sizeof name, line + at, length);
+		if (length && load_by_name(name))
+			return -1;
+		at += length;
+	}
+	return insert(line, path);
+}
+
+static int load_by_name(const char *name)
+{
+	char loaded[192];
+	snprintf(loaded, sizeof loaded, "/sys/module/%s", name);
+	if (!access(loaded, F_OK))
+		return 0;
+	const char *line = dep_line(name);
+	if (line)
+		return load_line(line);
+	errno = ENOENT;
+	return -1;
+}
+
+/* Lines of modules.alias: "alias PATTERN MODULE". */
+static int load_by_alias(const char *alias)
+{
+	int found = -1;
+	for (const char *line = table("modules.alias"); line && *line; line = strchr(line, '\n')) {
+		char pattern[256], name[128], plain[128];
+		line += *line == '\n';
+		if (sscanf(line, "alias %255s %127s", pattern, name) != 2 || fnmatch(pattern, alias, 0))
+			continue;
+		normalise(plain, sizeof plain, name, strlen(name));
+		if (!load_by_name(plain))
+			found = 0;
+	}
+	return found;
+}
+
+int module_load(const char *name)
+{
+	char plain[128];
+	normalise(plain, sizeof plain, name, strlen(name));
+	if (!load_by_name(plain))
+		return 0;
+	return errno == ENOENT ? load_by_alias(name) : -1;
+}
+
+/* The kernel's call: modprobe -q -- NAME */
+int modprobe_main(int argc, char **argv)
+{
+	return argc < 2 || module_load(argv[argc - 1]);
+}
+
+/* Says where modules are: in the folder `parent`, by the release of the running kernel. */
+void modules_set_up(const char *parent)
+{
+	struct utsname kernel;
+	char folder[4096];
+	if (!*parent)
+		return;
+	uname(&kernel);
+	snprintf(folder, sizeof folder, "%s/%s", parent, kernel.release);
+	if (symlink(folder, MODULES) || symlink(getenv("lane_init"), MODPROBE))
+		guest_fail("cannot make links in /run: %s", strerror(errno));
+	write_file("/proc/sys/kernel/modprobe", MODPROBE);
+	/* For the host's own modprobe, where it has the folder to put this in. */
+	mount(parent, "/lib/modules", NULL, MS_BIND, NULL);
+}

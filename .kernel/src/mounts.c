@@ -1,0 +1,72 @@
+/*
+ * The guest's files: the host's, read only, except for the folders the job names. UML's hostfs
+ * gives any folder of the host; another kind of guest would mount something else here.
+ */
+#define _GNU_SOURCE
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int failed = fd < 0 || write(fd, text, strlen(text)) < 0;
+	if (fd >= 0)
+		close(fd);
+	return failed ? -1 : 0;
+}
+
+/* A mount point on a file system of the guest's own may have to be made first. */
+static void make_folders(const char *path)
+{
+	char part[4096];
+	size_t length = strlen(path);
+	if (length >= sizeof part || !access(path, F_OK))
+		return;
+	memcpy(part, path, length + 1);
+	for (size_t i = 1; i <= length; i++)
+		if (part[i] == '/' || !part[i]) {
+			char saved = part[i];
+			part[i] = 0;
+			mkdir(part, 0755);
+			part[i] = saved;
+		}
+}
+
+static void mount_own(const char *type, const char *path, const char *options)
+{
+	make_folders(path);
+	/* EBUSY: the kernel did it, as it does for /dev. */
+	if (mount(type, path, type, 0, options) && errno != EBUSY)
+		guest_fail("cannot mount %s: %s", path, strerror(errno));
+}
+
+static void mount_writable(const char *path)
+{
+	make_folders(path);
+	if (mount("none", path, "hostfs", 0, path))
+		guest_fail("cannot mount %s: %s", path, strerror(errno));
+}
+
+void mounts_set_up(char **settings)
+{
+	mount_own("proc", "/proc", NULL);
+	mount_own("sysfs", "/sys", NULL);
+	mount_own("devtmpfs", "/dev", NULL);
+	mount_own("devpts", "/dev/pts", "ptmxmode=666");
+	mount_own("tmpfs", "/dev/shm", "mode=1777");
+	mount_own("tmpfs", "/run", "mode=755");
+	mkdir("/run/lock", 01777);
+	mkdir("/run/sctp-kernel", 0755);
+	if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
+	    symlink("/proc/self/fd/1", "/dev/stdout") || symlink("/proc/self/fd/2", "/dev/stderr"))
+		guest_fail("cannot make /dev/fd: %s", strerror(errno));
+	for (; *settings; settings++)
+		if (setting(*settings, "writable"))
+			mount_writable(setting(*settings, "writable"));
+}
