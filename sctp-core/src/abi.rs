@@ -9,9 +9,6 @@ use std::net::SocketAddr;
 
 use crate::{AssocId, addr};
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) const IPPROTO_SCTP: i32 = 132;
 pub(crate) const SOL_SCTP: i32 = 132;
 
@@ -98,7 +95,6 @@ constants! {
     }
     u16 {
         SCTP_UNORDERED = 0x1,
-        SCTP_ADDR_OVER = 0x2,
         SCTP_ABORT = 0x4,
         SCTP_SACK_IMMEDIATELY = 0x8,
         SCTP_SENDALL = 0x40,
@@ -177,8 +173,6 @@ impl Field for Option<SocketAddr> {
 
 /// A structure of fixed layout.
 pub(crate) trait Layout: Sized {
-    /// Its size in C.
-    const LEN: usize;
     /// Writes it into zeroed bytes.
     fn encode(&self) -> Vec<u8>;
     /// Reads it; `None` when there are too few bytes.
@@ -191,8 +185,8 @@ pub(crate) type Description = (&'static str, usize, &'static [(&'static str, usi
 
 /// Declares structures by their C names, sizes and offsets, and lists them for the test.
 macro_rules! layouts {
-    ($($(#[$doc:meta])* $name:ident: $c_name:literal, $size:literal {
-        $($field:ident: $kind:ty = $c_field:literal @ $offset:literal,)*
+    ($($(#[$doc:meta])* $name:ident: $c_name:literal, $size:expr, {
+        $($field:ident: $kind:ty = $c_field:literal @ $offset:expr,)*
     })*) => {
         $(
             $(#[$doc])*
@@ -202,18 +196,16 @@ macro_rules! layouts {
             }
 
             impl Layout for $name {
-                const LEN: usize = $size;
-
                 fn encode(&self) -> Vec<u8> {
                     let mut bytes = vec![0; $size];
-                    $(self.$field.put(&mut bytes[$offset..$offset + <$kind as Field>::LEN]);)*
+                    $(self.$field.put(&mut bytes[$offset..][..<$kind as Field>::LEN]);)*
                     bytes
                 }
 
                 fn decode(bytes: &[u8]) -> Option<Self> {
                     let bytes = bytes.get(..$size)?;
                     Some(Self {
-                        $($field: Field::get(&bytes[$offset..$offset + <$kind as Field>::LEN]),)*
+                        $($field: Field::get(&bytes[$offset..][..<$kind as Field>::LEN]),)*
                     })
                 }
             }
@@ -226,28 +218,34 @@ macro_rules! layouts {
     };
 }
 
+mod options;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use options::*;
+
 layouts! {
-    AssocValue: "struct sctp_assoc_value", 8 {
+    AssocValue: "struct sctp_assoc_value", 8, {
         assoc: AssocId = "assoc_id" @ 0,
         value: u32 = "assoc_value" @ 4,
     }
-    Event: "struct sctp_event", 8 {
+    Event: "struct sctp_event", 8, {
         assoc: AssocId = "se_assoc_id" @ 0,
         kind: u16 = "se_type" @ 4,
         on: u8 = "se_on" @ 6,
     }
-    InitMsg: "struct sctp_initmsg", 8 {
+    InitMsg: "struct sctp_initmsg", 8, {
         outbound_streams: u16 = "sinit_num_ostreams" @ 0,
         max_inbound_streams: u16 = "sinit_max_instreams" @ 2,
         max_attempts: u16 = "sinit_max_attempts" @ 4,
         max_timeout: u16 = "sinit_max_init_timeo" @ 6,
     }
-    PeelOffFlags: "sctp_peeloff_flags_arg_t", 12 {
+    PeelOffFlags: "sctp_peeloff_flags_arg_t", 12, {
         assoc: AssocId = "p_arg.associd" @ 0,
         descriptor: i32 = "p_arg.sd" @ 4,
         flags: u32 = "flags" @ 8,
     }
-    RcvInfo: "struct sctp_rcvinfo", 28 {
+    RcvInfo: "struct sctp_rcvinfo", 28, {
         stream: u16 = "rcv_sid" @ 0,
         ssn: u16 = "rcv_ssn" @ 2,
         flags: u16 = "rcv_flags" @ 4,
@@ -257,14 +255,14 @@ layouts! {
         context: u32 = "rcv_context" @ 20,
         assoc: AssocId = "rcv_assoc_id" @ 24,
     }
-    NxtInfo: "struct sctp_nxtinfo", 16 {
+    NxtInfo: "struct sctp_nxtinfo", 16, {
         stream: u16 = "nxt_sid" @ 0,
         flags: u16 = "nxt_flags" @ 2,
         ppid: u32 = "nxt_ppid" @ 4,
         length: u32 = "nxt_length" @ 8,
         assoc: AssocId = "nxt_assoc_id" @ 12,
     }
-    PeerAddrInfo: "struct sctp_paddrinfo", 152 {
+    PeerAddrInfo: "struct sctp_paddrinfo", 152, {
         assoc: AssocId = "spinfo_assoc_id" @ 0,
         addr: Option<SocketAddr> = "spinfo_address" @ 4,
         state: i32 = "spinfo_state" @ 132,
@@ -273,7 +271,7 @@ layouts! {
         rto: u32 = "spinfo_rto" @ 144,
         mtu: u32 = "spinfo_mtu" @ 148,
     }
-    Status: "struct sctp_status", 176 {
+    Status: "struct sctp_status", 176, {
         assoc: AssocId = "sstat_assoc_id" @ 0,
         state: i32 = "sstat_state" @ 4,
         rwnd: u32 = "sstat_rwnd" @ 8,

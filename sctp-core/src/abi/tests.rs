@@ -3,9 +3,10 @@
 
 use std::{fmt::Write as _, process::Command};
 
-use super::{CONSTANTS, Description, LAYOUTS};
+use super::{CONSTANTS, Description, LAYOUTS, options};
 
-/// The notifications and the sending side, which are read and written by offset elsewhere.
+/// The notifications, the sending side and the options of variable length, which are read and
+/// written by offset elsewhere.
 const OTHER_LAYOUTS: &[Description] = &[
     (
         "struct sctp_assoc_change",
@@ -133,6 +134,37 @@ const OTHER_LAYOUTS: &[Description] = &[
         &[("pr_policy", 0, 2), ("pr_value", 4, 4)],
     ),
     ("struct sctp_authinfo", 2, &[("auth_keynumber", 0, 2)]),
+    ("struct sctp_authchunk", 1, &[("sauth_chunk", 0, 1)]),
+    (
+        "struct sctp_authkey",
+        8,
+        &[
+            ("sca_assoc_id", 0, 4),
+            ("sca_keynumber", 4, 2),
+            ("sca_keylength", 6, 2),
+        ],
+    ),
+    ("struct sctp_hmacalgo", 4, &[("shmac_num_idents", 0, 4)]),
+    (
+        "struct sctp_authchunks",
+        8,
+        &[("gauth_assoc_id", 0, 4), ("gauth_number_of_chunks", 4, 4)],
+    ),
+    ("struct sctp_assoc_ids", 4, &[("gaids_number_of_ids", 0, 4)]),
+    (
+        "struct sctp_reset_streams",
+        8,
+        &[
+            ("srs_assoc_id", 0, 4),
+            ("srs_flags", 4, 2),
+            ("srs_number_streams", 6, 2),
+        ],
+    ),
+    (
+        "struct sctp_setadaptation",
+        4,
+        &[("ssb_adaptation_ind", 0, 4)],
+    ),
     (
         "struct sockaddr_in",
         16,
@@ -157,10 +189,11 @@ fn c_program() -> String {
         "#include <stddef.h>\n#include <netinet/in.h>\n#include <sys/socket.h>\n#include <stdint.h>\n\
          #include <linux/sctp.h>\n#define CHECK(what) _Static_assert(what, #what)\n",
     );
-    for (name, value) in CONSTANTS {
+    for (name, value) in CONSTANTS.iter().chain(options::CONSTANTS) {
         writeln!(c, "CHECK({name} == {value});").unwrap();
     }
-    for (name, size, fields) in LAYOUTS.iter().chain(OTHER_LAYOUTS) {
+    let layouts = LAYOUTS.iter().chain(options::LAYOUTS).chain(OTHER_LAYOUTS);
+    for (name, size, fields) in layouts {
         writeln!(c, "CHECK(sizeof({name}) == {size});").unwrap();
         for (field, offset, len) in *fields {
             writeln!(c, "CHECK(offsetof({name}, {field}) == {offset});").unwrap();

@@ -24,7 +24,7 @@ impl Socket {
     pub fn set_events(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
         for kind in (EventSet::ALL | EventSet::SEND_FAILED_DEPRECATED).kinds() {
             let on = u8::from(events.kinds().any(|wanted| wanted == kind));
-            self.set(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
+            self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
         }
         Ok(())
     }
@@ -36,7 +36,7 @@ impl Socket {
     /// As [`Socket::set_events`].
     pub fn subscribe(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
         for kind in events.kinds() {
-            self.set(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 1 }.encode())?;
+            self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 1 }.encode())?;
         }
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Socket {
     pub fn events(&self, assoc: AssocId) -> io::Result<EventSet> {
         let mut events = EventSet::NONE;
         for (set, kind) in EventSet::each() {
-            let answer = self.get(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 0 })?;
+            let answer = self.option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 0 })?;
             if answer.on != 0 {
                 events = events | set;
             }

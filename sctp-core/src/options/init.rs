@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use super::raw::to_millis;
 use crate::{
     Socket,
     abi::{self, Layout as _},
@@ -71,9 +72,9 @@ impl Socket {
             outbound_streams: init.outbound_streams,
             max_inbound_streams: init.max_inbound_streams,
             max_attempts: init.max_attempts,
-            max_timeout: u16::try_from(init.max_timeout.as_millis()).unwrap_or(u16::MAX),
+            max_timeout: u16::try_from(to_millis(init.max_timeout)).unwrap_or(u16::MAX),
         };
-        self.set(abi::SCTP_INITMSG, &raw.encode())
+        self.set_option(abi::SCTP_INITMSG, &raw.encode())
     }
 
     /// Returns what associations to come are set up with.
@@ -82,7 +83,7 @@ impl Socket {
     ///
     /// What `getsockopt(2)` says.
     pub fn init_msg(&self) -> io::Result<InitMsg> {
-        let raw = self.get(abi::SCTP_INITMSG, &abi::InitMsg::default())?;
+        let raw = self.option(abi::SCTP_INITMSG, &abi::InitMsg::default())?;
         Ok(InitMsg {
             outbound_streams: raw.outbound_streams,
             max_inbound_streams: raw.max_inbound_streams,

@@ -5,15 +5,6 @@ use std::{io, os::fd::AsFd};
 use crate::{Socket, abi, socket::short_answer, sys};
 
 impl Socket {
-    /// Sets an SCTP option that is an `int`, as most kernels' flags are.
-    pub(crate) fn set_flag(&self, name: i32, on: bool) -> io::Result<()> {
-        self.set(name, &i32::from(on).to_ne_bytes())
-    }
-
-    pub(crate) fn flag(&self, name: i32) -> io::Result<bool> {
-        self.int(abi::SOL_SCTP, name).map(|value| value != 0)
-    }
-
     fn int(&self, level: i32, name: i32) -> io::Result<i32> {
         let mut value = [0; 4];
         let len = sys::getsockopt(self.as_fd(), level, name, &mut value)?;

@@ -53,7 +53,7 @@ pub enum AssociationState {
 }
 
 impl AssociationState {
-    fn from_kernel(state: i32) -> Self {
+    pub(super) fn from_kernel(state: i32) -> Self {
         match state {
             0 | 1 => Self::Closed,
             2 => Self::CookieWait,
@@ -105,7 +105,7 @@ pub enum PathStatus {
 }
 
 impl PathStatus {
-    fn from_kernel(state: i32) -> Self {
+    pub(super) fn from_kernel(state: i32) -> Self {
         match state {
             0 => Self::Inactive,
             1 => Self::PotentiallyFailed,
@@ -125,7 +125,7 @@ impl Socket {
     /// `InvalidInput` (`EINVAL`) when there is no such association (any more).
     #[doc(alias = "SCTP_STATUS")]
     pub fn status(&self, assoc: AssocId) -> io::Result<Status> {
-        let raw = self.get(
+        let raw = self.option(
             abi::SCTP_STATUS,
             &abi::Status {
                 assoc,

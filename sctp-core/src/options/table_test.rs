@@ -1,0 +1,66 @@
+//! Holds the table of options against `<linux/sctp.h>`: none is missing without a word.
+
+use std::collections::BTreeMap;
+
+const TABLE: &str = include_str!("TABLE.md");
+const HEADER: &str = "/usr/include/linux/sctp.h";
+
+/// The names that the header's blocks of socket options define.
+fn options_of(header: &str) -> Vec<&str> {
+    let from = header.find("#define SCTP_RTOINFO").unwrap();
+    let to = header.find("/* PR-SCTP policies */").unwrap();
+    header[from..to]
+        .lines()
+        .filter_map(|line| line.strip_prefix("#define "))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect()
+}
+
+/// The rows of the table: each option, and what it says about it.
+fn rows_of(table: &str) -> BTreeMap<&str, &str> {
+    let mut rows = BTreeMap::new();
+    for line in table.lines() {
+        let Some(row) = line.strip_prefix("| `SCTP_") else {
+            continue;
+        };
+        let (_, what) = row.split_once(" | ").unwrap();
+        for name in line.split(" | ").next().unwrap().split('`') {
+            if name.starts_with("SCTP_") {
+                assert_eq!(rows.insert(name, what), None, "{name} is there twice");
+            }
+        }
+    }
+    rows
+}
+
+#[cfg_attr(miri, ignore = "reads the header")]
+#[test]
+fn every_option_of_the_header_is_in_the_table_and_no_other() {
+    let header = std::fs::read_to_string(HEADER)
+        .expect("this test needs the kernel's headers (linux-libc-dev)");
+    let options = options_of(&header);
+    assert!(options.len() > 60, "{options:?}");
+    let rows = rows_of(TABLE);
+    for option in &options {
+        assert!(rows.contains_key(option), "{option} is not in TABLE.md");
+    }
+    for row in rows.keys() {
+        assert!(options.contains(row), "{row} is not an option of {HEADER}");
+    }
+}
+
+/// Whether a method that is named exists is checked by rustdoc, which resolves the links.
+#[test]
+fn every_row_links_a_method_or_says_why_not() {
+    for (option, what) in rows_of(TABLE) {
+        let links = what.contains("[`Socket::");
+        let reason = what.contains("left out: ");
+        assert!(links != reason, "{option}: {what}");
+    }
+}
+
+#[test]
+fn the_header_is_read_as_it_is_written() {
+    let header = "x\n#define SCTP_RTOINFO\t0\n#define SCTP_A SCTP_B\n/* c */\n#define SCTP_C 1 /* d */\n/* PR-SCTP policies */\n#define SCTP_PR 3\n";
+    assert_eq!(options_of(header), ["SCTP_RTOINFO", "SCTP_A", "SCTP_C"]);
+}
