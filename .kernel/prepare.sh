@@ -30,14 +30,14 @@ find_compiler() {
 }
 
 # lane: supervisor, pid 1 of the guest, its modprobe, and the probe. Static, because a program
-# without a dynamic linker starts faster in the guest. xstate.so: see its source.
+# without a dynamic linker starts faster in the guest. ptrace.so: see its source.
 build_lane() {
     local compiler new=$target/new.$$
     find_compiler || return
-    if "$compiler" -shared -fPIC -O2 -o "$new.so" "$here"/preload/xstate.c &&
+    if "$compiler" -shared -fPIC -O2 -o "$new.so" "$here"/preload/ptrace.c &&
         "$compiler" -std=gnu11 -O2 -static -o "$new" "$here"/src/*.c; then
         # The executable last: it is the one whose age counts.
-        mv -f "$new.so" "$target/xstate.so" && mv -f "$new" "$lane"
+        mv -f "$new.so" "$target/ptrace.so" && mv -f "$new" "$lane"
     else
         rm -f "$new" "$new.so"
         say "the guest's programs do not build (static linking needs libc.a: libc6-dev, glibc-static)"

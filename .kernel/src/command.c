@@ -84,11 +84,13 @@ _Noreturn static void become_command(const struct config *config, const int ends
 pid_t command_start(const struct config *config, struct stdio *stdio)
 {
 	int ends[3];
-	stdio->terminal = config->tty_mask != 0;
-	stdio->err = -1;
-	if (stdio->terminal) {
+	*stdio = (struct stdio){.err = -1, .terminal = -1};
+	if (config->tty_mask) {
 		ends[0] = ends[1] = ends[2] = open_terminal(config, &stdio->out);
 		stdio->in = stdio->out;
+		/* Kept open here: else a command that closes its streams some time before it
+		 * ends would leave a terminal that is gone, and get SIGHUP for it. */
+		stdio->terminal = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
 	} else {
 		open_pipe(&ends[0], &stdio->in);
 		open_pipe(&stdio->out, &ends[1]);
@@ -99,7 +101,7 @@ pid_t command_start(const struct config *config, struct stdio *stdio)
 	if (command < 0)
 		guest_fail("cannot fork: %s", strerror(errno));
 	if (!command)
-		become_command(config, ends, stdio->terminal);
+		become_command(config, ends, stdio->terminal >= 0);
 	for (int fd = 0; fd < 3; fd++)
 		close(ends[fd]);
 	return command;

@@ -32,7 +32,7 @@ static void forward(int number, int group)
 }
 
 /* Asks the command to end, and makes sure that it does. */
-static void end_by(int number, int group)
+void end_by(int number, int group)
 {
 	if (!lane.up || lane.ended) {
 		finish(128 + number);
@@ -170,18 +170,22 @@ int final_code(void)
 
 /* ---- the guest's death ---- */
 
+/* Why the kernel panicked, if it did; else the last it said. */
 static void show_console(void)
 {
+	enum { TAIL = 1500 };
 	size_t length;
 	char *text = slurp(lane.job.fd, "console", &length);
 	if (!text)
 		return;
-	char *tail = length > 1500 ? text + length - 1500 : text;
-	for (char *at = tail; *at; at++)
+	for (char *at = text; *at; at++)
 		if (*at == '\r')
 			*at = ' ';
-	if (*tail)
-		complain("its last messages:\n%s", tail);
+	char *from = strstr(text, "Kernel panic");
+	if (!from)
+		from = length > TAIL ? text + length - TAIL : text;
+	if (*from)
+		complain("the guest's kernel said:\n%.*s", TAIL, from);
 	free(text);
 }
 

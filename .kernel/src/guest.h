@@ -33,7 +33,7 @@ int module_load(const char *name);
 /* command.c: the command, and the guest's ends of its streams */
 struct stdio {
 	int in, out, err;  /* -1 when there is none */
-	int terminal;      /* in and out are one descriptor, a terminal's */
+	int terminal;      /* the terminal's inner end, or -1; in and out are its outer end then */
 };
 pid_t command_start(const struct config *config, struct stdio *stdio);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -95,13 +96,23 @@ static void take_input(void)
 	case -1:
 		/* A terminal has no end but its loss. */
 		if (lane.in.raw)
-			finish(LANE_FAILED);
+			end_by(SIGHUP, 1);
 	}
 }
 
 static int pending(const struct outlet *outlet)
 {
 	return outlet->start < outlet->end;
+}
+
+/* The keeper ends the guest; should it be killed itself, this does it. */
+static void check_keeper(short events)
+{
+	if (!(events & POLLHUP) || events & POLLIN)
+		return;
+	if (lane.keeper.guest > 0)
+		kill(-lane.keeper.guest, SIGKILL);
+	lane.keeper.report = -1;
 }
 
 /* A negative descriptor is one that poll leaves out. */
@@ -114,6 +125,7 @@ static void wait_and_serve(void)
 		{.fd = lane.up && !lane.ended && inlet_wants(&lane.in, &lane.sender) ? STDIN_FILENO : -1, .events = POLLIN},
 		{.fd = pending(&lane.out) ? lane.out.fd : -1, .events = POLLOUT},
 		{.fd = pending(&lane.err) ? lane.err.fd : -1, .events = POLLOUT},
+		{.fd = lane.keeper.report, .events = 0},
 	};
 	if (poll(at, sizeof at / sizeof *at, time_to_wait()) < 0)
 		return;
@@ -129,6 +141,7 @@ static void wait_and_serve(void)
 		sender_flush(&lane.sender);
 	if (at[0].revents & ~POLLOUT)
 		take_frames();
+	check_keeper(at[5].revents);
 	time_check();
 }
 

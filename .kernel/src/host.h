@@ -88,6 +88,7 @@ void send_size(void);
 /* ending.c: signals, time limits and the guest's death */
 int signals_set_up(void);
 void signals_take(void);
+void end_by(int number, int group);
 void time_set_up(void);
 void time_check(void);
 int time_to_wait(void);

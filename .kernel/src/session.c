@@ -43,7 +43,7 @@ static struct session {
 static void close_input(void)
 {
 	/* A terminal has no end of input; the host hangs up instead. */
-	if (session.stdio.in >= 0 && !session.stdio.terminal)
+	if (session.stdio.in >= 0 && session.stdio.in != session.stdio.out)
 		close(session.stdio.in);
 	session.stdio.in = -1;
 }
@@ -148,7 +148,7 @@ static void take_signal(int number, int group)
 static void take_size(uint32_t rows, uint32_t columns)
 {
 	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
-	if (session.stdio.terminal && session.stdio.out >= 0)
+	if (session.stdio.terminal >= 0 && session.stdio.out >= 0)
 		ioctl(session.stdio.out, TIOCSWINSZ, &size);
 }
 
@@ -209,6 +209,7 @@ static void end_the_rest(void)
 	session.over = 1;
 	close_input();
 	drop_input();
+	close(session.stdio.terminal);
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;

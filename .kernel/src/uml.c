@@ -75,7 +75,7 @@ void uml_exec(const struct request *request, const struct job *job, int channel,
 		fail("%s: %s", request->target, strerror(errno));
 	char *env[] = {
 		word("TMPDIR=%s", memory_folder(request->target)), word("HOME=%s", job->dir),
-		"LD_PRELOAD=./xstate.so", NULL,
+		"LD_PRELOAD=./ptrace.so", NULL,
 	};
 	char *argv[] = {
 		"linux", "umid=uml", word("uml_dir=%s/", job->dir),

@@ -1,12 +1,14 @@
 /*
- * For processors with AMX: loaded before UML (LD_PRELOAD), it widens one system call.
+ * Loaded before UML (LD_PRELOAD): amends two things that UML 6.1 asks of ptrace.
  *
- * UML 6.1 keeps its processes' extended registers in 2696 bytes: all up to AVX-512 and PKRU.
- * The host wants PTRACE_SETREGSET(NT_X86_XSTATE) to give the full size it has itself, which
- * is 11008 bytes with AMX, and refuses less with EFAULT: the guest then dies at its first
- * process. Fixed in later kernels, which ask the host for the size. What is added here is
- * zero, that is the initial state of the components that UML does not know. Its processes
- * cannot use them: AMX has to be asked for by a call that UML does not have.
+ * Extended registers. UML keeps 2696 bytes of them: all up to AVX-512 and PKRU. A host with
+ * AMX has 11008, wants PTRACE_SETREGSET(NT_X86_XSTATE) to give them all, and refuses less
+ * with EFAULT: the guest dies at its first process. (Later kernels ask the host for the
+ * size.) What is added here is zero, that is the initial state of what UML does not know.
+ * Guest processes cannot use AMX: it has to be asked for by a call that UML does not have.
+ *
+ * Orphans. When UML is killed, the processes that it traces would go on without it, and make
+ * their system calls to the host. PTRACE_O_EXITKILL ends them together with UML.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,6 +22,7 @@
 enum {
 	LARGEST = 64 * 1024,
 	HEADER = 512,             /* where the bitmap of components in use is */
+	OLDSETOPTIONS = 21,       /* the older number of PTRACE_SETOPTIONS; UML may use it */
 	AMX = 1 << 17 | 1 << 18,  /* XTILECFG, XTILEDATA */
 };
 
@@ -69,5 +72,7 @@ long ptrace(enum __ptrace_request request, ...)
 	va_end(args);
 	if (request == PTRACE_SETREGSET && (uintptr_t)address == NT_X86_XSTATE)
 		return set_registers(pid, data);
+	if (request == PTRACE_SETOPTIONS || (int)request == OLDSETOPTIONS)
+		data = (void *)((uintptr_t)data | PTRACE_O_EXITKILL);
 	return next((int)request, pid, address, data);
 }
