@@ -1,14 +1,14 @@
 # Part of run: finds a kernel for the command. Nothing here is executed where SCTP is loaded,
 # and once all is built and fetched it starts one short process, the probe.
 #
-# in:  here, choice      out: target, lane, kernel, modules
+# in:  here, root, choice      out: target, lane, kernel, modules
 
 say() {
     echo ".kernel/run: $*" >&2
 }
 
 target=${CARGO_TARGET_DIR:-target}
-[[ $target == /* ]] || target=$here/../$target
+[[ $target == /* ]] || target=$root/$target
 target=$target/kernel
 lane=$target/lane
 

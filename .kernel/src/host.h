@@ -8,6 +8,7 @@
 struct job {
 	char dir[4096];
 	int fd;
+	const char *memory; /* the folder behind the guest's memory */
 };
 void job_create(struct job *job, const struct request *request, int tty_mask);
 

@@ -71,8 +71,8 @@ struct folders {
 static void add_folder(struct folders *folders, const char *path)
 {
 	char *real = path && *path ? realpath(path, NULL) : NULL;
-	/* The root stays read only even for someone who stands in it. */
-	if (!real || !strcmp(real, "/") || folders->count == 64) {
+	/* The root stays read only even for someone who stands in it; the others are the guest's. */
+	if (!real || !strcmp(real, "/") || is_under(real, "/proc") || is_under(real, "/sys") || folders->count == 64) {
 		free(real);
 		return;
 	}
@@ -167,6 +167,9 @@ void job_create(struct job *job, const struct request *request, int tty_mask)
 {
 	const char *parent = getenv("TMPDIR");
 	char *real = realpath(parent && *parent ? parent : "/tmp", NULL);
+	/* The guest has devices of its own, and could not see into the host's /dev/shm. */
+	if (real && is_under(real, "/dev"))
+		real = strdup("/tmp");
 	if (!real)
 		fail("no temporary folder %s: %s", parent ? parent : "/tmp", strerror(errno));
 	char dir[sizeof job->dir];
@@ -176,6 +179,7 @@ void job_create(struct job *job, const struct request *request, int tty_mask)
 		fail("cannot make %s: %s", dir, strerror(errno));
 	strcpy(job->dir, dir);
 	job->fd = open(job->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	job->memory = memory_folder(request->target);
 	put_strings(job, "argv", request->command);
 	put_strings(job, "env", environ);
 	put_settings(job, request, tty_mask);

@@ -74,7 +74,7 @@ void uml_exec(const struct request *request, const struct job *job, int channel,
 	if (chdir(request->target))
 		fail("%s: %s", request->target, strerror(errno));
 	char *env[] = {
-		word("TMPDIR=%s", memory_folder(request->target)), word("HOME=%s", job->dir),
+		word("TMPDIR=%s", job->memory), word("HOME=%s", job->dir),
 		"LD_PRELOAD=./ptrace.so", NULL,
 	};
 	char *argv[] = {
