@@ -1,9 +1,12 @@
 //! How an association ended.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
-use sctp_core::{ErrorCause, ErrorCauses};
+use sctp_core::{AssocChange, AssocState, ErrorCause, ErrorCauses};
 
 /// Which of the two ends did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +39,9 @@ pub enum End {
         /// What the kernel said, `TimedOut` when it did not say more.
         error: io::ErrorKind,
     },
+    /// It is over; how is queued behind messages that nobody has received yet. Receiving them
+    /// brings the real end. Never reported by a receive.
+    Unread,
 }
 
 impl End {
@@ -97,7 +103,80 @@ impl fmt::Display for End {
                 }
             }
             Self::Lost { error } => write!(f, "lost: {error}"),
+            Self::Unread => f.write_str("over, behind messages that have not been received"),
         }
+    }
+}
+
+/// Who began the end of an association: what was done here and what the peer was seen to do. The
+/// kernel's last notification does not say.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    shut_down_by_peer: AtomicBool,
+    aborted_here: AtomicBool,
+}
+
+impl Marks {
+    pub(crate) fn note_peer_shutdown(&self) {
+        self.shut_down_by_peer.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes an abort *before* it is made: another task may read its notification before the call
+    /// returns.
+    pub(crate) fn note_abort(&self) {
+        self.aborted_here.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shut_down_by(&self) -> Side {
+        if self.shut_down_by_peer.load(Ordering::Relaxed) {
+            Side::Peer
+        } else {
+            Side::Local
+        }
+    }
+}
+
+/// Says what the last change of an association means. `socket_error` takes the pending error off
+/// a socket that carries no other association.
+pub(crate) fn ending(
+    change: &AssocChange,
+    marks: &Marks,
+    socket_error: impl FnOnce() -> Option<io::Error>,
+) -> End {
+    if change.state == AssocState::ShutdownComplete {
+        return End::Shutdown {
+            by: marks.shut_down_by(),
+        };
+    }
+    let causes = change.causes.clone();
+    if !causes.is_empty() {
+        return End::Aborted {
+            by: Side::Peer,
+            causes,
+        };
+    }
+    if marks.aborted_here.load(Ordering::Relaxed) || change.error != 0 {
+        // A cause without the peer's chunk is this end's own doing.
+        return End::Aborted {
+            by: Side::Local,
+            causes,
+        };
+    }
+    if change.state == AssocState::CantStart {
+        return End::Lost {
+            error: io::ErrorKind::ConnectionRefused,
+        };
+    }
+    // An ABORT without any cause looks like a loss. A socket of its own knows better.
+    match socket_error().map(|error| error.kind()) {
+        Some(io::ErrorKind::ConnectionReset) => End::Aborted {
+            by: Side::Peer,
+            causes,
+        },
+        Some(kind) => End::Lost { error: kind },
+        None => End::Lost {
+            error: io::ErrorKind::TimedOut,
+        },
     }
 }
 

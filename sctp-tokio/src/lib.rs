@@ -1,14 +1,65 @@
 //! Asynchronous SCTP for tokio over the Linux kernel.
+//!
+//! # Which type do I need?
+//!
+//! | you want | use |
+//! |---|---|
+//! | to talk to one peer | [`Association::connect`], or [`SocketBuilder`] for several addresses and options |
+//! | to serve peers, each with a socket of its own | [`SctpListener`] |
+//! | one descriptor for all peers, as in the textbook's servers | [`Endpoint`] |
+//! | to handle messages with a tower service | the crate `sctp-service` |
+//! | the system calls themselves | the crate `sctp-core` |
+//!
+//! [`Association`] and [`SctpListener`] keep a slow peer from delaying any other. On an
+//! [`Endpoint`] all peers share one send buffer and one receive queue.
+//!
+//! # Every operation in three forms
+//!
+//! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that answers
+//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting.
+//!
+//! # How an association ends
+//!
+//! | here | on the wire | the peer receives |
+//! |---|---|---|
+//! | [`Association::shutdown`] | all that was sent, then the SHUTDOWN handshake | the messages, then [`End::Shutdown`] by [`Side::Peer`] |
+//! | [`Association::abort`] | an ABORT with the reason; what is unsent is discarded | [`End::Aborted`] with the reason, [`End::reason`] |
+//! | drop | SHUTDOWN, or ABORT if messages are unread | either of these |
+//! | the network fails | nothing | [`End::Lost`] after the kernel's retransmissions |
+//!
+//! The end is queued behind the messages: receive until [`Event::Ended`] (or `None`) and nothing
+//! is lost.
+
+mod assembly;
+mod association;
+mod builder;
+mod connect;
 mod end;
+mod endpoint;
+mod endpoint_sender;
 mod error;
 mod event;
+mod io;
+mod listener;
 mod message;
+mod receive;
+mod recv_half;
+mod send;
+mod send_half;
+mod shared;
 
+pub use association::Association;
+pub use builder::SocketBuilder;
 pub use end::{End, Side};
+pub use endpoint::{Endpoint, EndpointEvent};
+pub use endpoint_sender::EndpointSender;
 pub use error::{ConnectError, RecvError, SendError};
 pub use event::Event;
+pub use listener::SctpListener;
 pub use message::{Message, Received};
+pub use recv_half::RecvHalf;
 pub use sctp_core::{
-    AbortReason, AssocId, ErrorCause, ErrorCauses, EventSet, Notification, Ppid, RecvInfo,
-    Reliability, SendInfo, StreamId,
+    self, AbortReason, AssocId, ErrorCause, ErrorCauses, EventSet, Notification, Ppid,
+    ReasonTooLong, RecvInfo, Reliability, SendInfo, Socket, StreamId, options,
 };
+pub use send_half::SendHalf;

@@ -233,7 +233,9 @@ impl Socket {
             let mut value = vec![0; room];
             value[..4].copy_from_slice(&assoc.get().to_ne_bytes());
             match sys::getsockopt(self.as_fd(), abi::SOL_SCTP, option, &mut value) {
-                Ok(len) => return decode_addrs(&value[..len]).ok_or_else(super::short_answer),
+                // The returned length is of no use: for local addresses Linux leaves the header
+                // out of it (`sctp_getsockopt_local_addrs`). The count in the header is right.
+                Ok(_) => return decode_addrs(&value).ok_or_else(super::short_answer),
                 Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && room < LAST => {
                     room *= 4
                 }

@@ -39,9 +39,9 @@ pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()>
 /// all of them.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    let none = std::ptr::null_mut();
-    // SAFETY: both pointers are null, which asks the kernel not to write an address.
     let accepted = retry(|| {
+        let none = std::ptr::null_mut();
+        // SAFETY: both pointers are null, which asks the kernel not to write an address.
         check(unsafe { libc::accept4(fd.as_raw_fd(), none, std::ptr::null_mut(), flags) })
     })?;
     Ok(own(accepted))

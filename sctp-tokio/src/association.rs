@@ -1,0 +1,341 @@
+//! One association with a peer.
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use sctp_core::{AbortReason, AssocId, Socket};
+use tokio::net::ToSocketAddrs;
+
+use crate::{
+    ConnectError, End, Event, Message, Received, RecvError, RecvHalf, SendError, SendHalf,
+    SocketBuilder,
+};
+
+/// One association with a peer: whole messages out and in, both terminations, and how it ended.
+///
+/// Made by [`connect`](Self::connect) or by [`SctpListener::accept`](crate::SctpListener::accept).
+/// An association has a socket of its own, so a slow peer delays nobody else.
+///
+/// # Ending it
+///
+/// * [`shutdown`](Self::shutdown): orderly. Everything sent is delivered first.
+/// * [`abort`](Self::abort): at once, with a reason that the peer can read.
+/// * Dropping it closes the socket: an orderly SHUTDOWN goes on in the background, unless
+///   messages are unread in the kernel, then an ABORT without a reason goes out.
+///
+/// # Cancel safety
+///
+/// A call is *cancel-safe* if dropping it before it is ready changes nothing, neither here nor on
+/// the wire. Each asynchronous method says whether it is.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use sctp_tokio::{Association, Message};
+///
+/// let mut association = Association::connect("127.0.0.1:9877").await?;
+/// association.send(Message::new("hello").on_stream(1)).await?;
+/// if let Some(reply) = association.recv().await? {
+///     println!("{:?} on stream {}", reply.payload, reply.info.stream);
+/// }
+/// let end = association.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Association {
+    receiver: RecvHalf,
+    sender: SendHalf,
+}
+
+impl Association {
+    pub(crate) fn from_receiver(receiver: RecvHalf) -> Self {
+        let sender = SendHalf {
+            shared: Arc::clone(&receiver.shared),
+        };
+        Self { receiver, sender }
+    }
+
+    /// Connects to a peer. Of several addresses that a name resolves to, each is tried by itself,
+    /// in order, until one answers: they may be different hosts. For one peer with several
+    /// addresses use [`SocketBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// That of the last address tried; see [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    pub async fn connect(addrs: impl ToSocketAddrs) -> Result<Self, ConnectError> {
+        let mut last = None;
+        for addr in tokio::net::lookup_host(addrs).await? {
+            match SocketBuilder::new().connect(&[addr]).await {
+                Ok(association) => return Ok(association),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            let error = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the name resolved to no address",
+            );
+            ConnectError::Io(error)
+        }))
+    }
+
+    /// Receives the next whole message; see [`RecvHalf::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RecvHalf::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has taken nothing.
+    pub async fn recv(&mut self) -> Result<Option<Received>, RecvError> {
+        self.receiver.recv().await
+    }
+
+    /// Receives the next thing that happens; see [`RecvHalf::next_event`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RecvHalf::next_event`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has taken nothing.
+    pub async fn next_event(&mut self) -> Result<Event, RecvError> {
+        self.receiver.next_event().await
+    }
+
+    /// Receives what is already there; see [`RecvHalf::try_next_event`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RecvHalf::try_next_event`].
+    pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
+        self.receiver.try_next_event()
+    }
+
+    /// Polls for the next whole message; see [`RecvHalf::poll_recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RecvHalf::recv`].
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, RecvError>> {
+        self.receiver.poll_recv(cx)
+    }
+
+    /// Polls for the next thing that happens; see [`RecvHalf::poll_event`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RecvHalf::next_event`].
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.receiver.poll_event(cx)
+    }
+
+    /// Polls for the end while messages are not received; see [`RecvHalf::poll_ended`].
+    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.receiver.poll_ended(cx)
+    }
+
+    /// Sends one message; see [`SendHalf::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has sent nothing.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.send(message).await
+    }
+
+    /// Sends one message if there is room now; see [`SendHalf::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::try_send`].
+    pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
+        self.sender.try_send(message)
+    }
+
+    /// Polls to send one message; see [`SendHalf::poll_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send`].
+    pub fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        message: &Message,
+    ) -> Poll<Result<(), SendError>> {
+        self.sender.poll_send(cx, message)
+    }
+
+    /// Sends the messages of a queue; see [`SendHalf::send_queue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send_queue`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    pub async fn send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
+        self.sender.send_queue(queue).await
+    }
+
+    /// Polls to send the messages of a queue; see [`SendHalf::poll_send_queue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send_queue`].
+    pub fn poll_send_queue(
+        &self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        self.sender.poll_send_queue(cx, queue)
+    }
+
+    /// Ends the association in order, and says how it ended: everything that was sent is
+    /// delivered and acknowledged, then the SHUTDOWN handshake runs. Messages that the peer sends
+    /// meanwhile are discarded; to have them, use [`start_shutdown`](Self::start_shutdown) and
+    /// receive until the end.
+    ///
+    /// A peer that does not read can hold this up without limit: put a timeout around it, and
+    /// abort after it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. An end other than orderly is not an error: it is the answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, SHUTDOWN is under way, and dropping the call does not take it back. It can be
+    /// called again.
+    pub async fn shutdown(&mut self) -> io::Result<End> {
+        self.start_shutdown()?;
+        loop {
+            match self.next_event().await {
+                Ok(Event::Ended(end)) => return Ok(end),
+                Ok(_) | Err(RecvError::TooLarge { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Begins the orderly end; see [`SendHalf::start_shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::start_shutdown`].
+    pub fn start_shutdown(&self) -> io::Result<()> {
+        self.sender.start_shutdown()
+    }
+
+    /// Ends the association at once, with a reason; see [`SendHalf::abort`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::abort`].
+    pub fn abort(&self, reason: &AbortReason) -> io::Result<()> {
+        self.sender.abort(reason)
+    }
+
+    /// Waits until the association has ended; see [`SendHalf::closed`]. To receive and wait at
+    /// once, use [`sender`](Self::sender).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) -> End {
+        self.sender.closed().await
+    }
+
+    /// Returns how the association ended, if that is known.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.sender.end()
+    }
+
+    /// Returns a further handle for sending.
+    #[must_use]
+    pub fn sender(&self) -> SendHalf {
+        self.sender.clone()
+    }
+
+    /// Takes the association apart, so that two tasks can send and receive.
+    #[must_use]
+    pub fn split(self) -> (SendHalf, RecvHalf) {
+        (self.sender, self.receiver)
+    }
+
+    /// Returns the identifier that the kernel gave the association.
+    #[must_use]
+    pub fn id(&self) -> AssocId {
+        self.sender.shared.id
+    }
+
+    /// Returns the peer's addresses as they were when the association came up, the primary one
+    /// first.
+    #[must_use]
+    pub fn peer_addrs(&self) -> &[SocketAddr] {
+        &self.sender.shared.peer_addrs
+    }
+
+    /// Returns this end's addresses as they were when the association came up.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.sender.shared.local_addrs
+    }
+
+    /// Returns how many streams can be sent on.
+    #[must_use]
+    pub fn outbound_streams(&self) -> u16 {
+        self.sender.shared.outbound_streams()
+    }
+
+    /// Returns how many streams the peer can send on.
+    #[must_use]
+    pub fn inbound_streams(&self) -> u16 {
+        self.sender.shared.inbound_streams()
+    }
+
+    /// Lends the socket, for options and statistics. `None` when the association had ended before
+    /// it could get a socket of its own.
+    ///
+    /// Receiving from it directly would take messages away from the association.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Socket> {
+        self.sender.shared.socket()
+    }
+}
+
+/// Puts the halves of one association together again.
+///
+/// # Errors
+///
+/// Gives both back when they are not of the same association.
+impl TryFrom<(SendHalf, RecvHalf)> for Association {
+    type Error = (SendHalf, RecvHalf);
+
+    fn try_from((sender, receiver): (SendHalf, RecvHalf)) -> Result<Self, Self::Error> {
+        if Arc::ptr_eq(&sender.shared, &receiver.shared) {
+            Ok(Self { receiver, sender })
+        } else {
+            Err((sender, receiver))
+        }
+    }
+}

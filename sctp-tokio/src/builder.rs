@@ -1,0 +1,280 @@
+//! What a socket is set up with before it is bound, listens or connects.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use sctp_core::{AssocId, EventSet, Family, Socket, options::InitMsg};
+
+use crate::{Association, ConnectError, Endpoint, SctpListener, connect};
+
+/// The notifications that this crate needs for itself.
+const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
+    .union(EventSet::SHUTDOWN)
+    .union(EventSet::PARTIAL_DELIVERY)
+    .union(EventSet::STREAM_CHANGE);
+/// The notifications that are on unless the caller chooses others: all that tell of something
+/// lost or changed, and none that comes with each message.
+const DEFAULT: EventSet = EventSet::ALL
+    .difference(EventSet::SENDER_DRY)
+    .difference(EventSet::AUTHENTICATION);
+
+/// The largest message that is put together, unless the caller chooses otherwise: 1 MiB.
+const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
+/// The backlog given to `listen(2)`. One-to-many sockets do not count it, they only want it
+/// above 0.
+const BACKLOG: u32 = 4096;
+
+type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
+
+/// Sets up a socket, and then makes a [`SctpListener`], an [`Association`] or an [`Endpoint`] of
+/// it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use sctp_tokio::{SocketBuilder, options::InitMsg};
+///
+/// // A multi-homed listener that allows a hundred streams each way.
+/// let listener = SocketBuilder::new()
+///     .bind(["192.0.2.1:3868".parse()?, "198.51.100.1:3868".parse()?])
+///     .with_init(InitMsg::new().with_outbound_streams(100).with_max_inbound_streams(100))
+///     .listen()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it listens, connects or opens an endpoint"]
+pub struct SocketBuilder {
+    bind: Vec<SocketAddr>,
+    init: Option<InitMsg>,
+    nodelay: bool,
+    reuse_port: bool,
+    send_buffer_size: Option<usize>,
+    recv_buffer_size: Option<usize>,
+    events: EventSet,
+    pub(crate) max_message_size: usize,
+    pub(crate) connect_timeout: Option<Duration>,
+    configure: Vec<Configure>,
+}
+
+impl Default for SocketBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SocketBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketBuilder")
+            .field("bind", &self.bind)
+            .field("init", &self.init)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketBuilder {
+    /// Begins with the defaults, which each setter states.
+    pub fn new() -> Self {
+        Self {
+            bind: Vec::new(),
+            init: None,
+            nodelay: true,
+            reuse_port: false,
+            send_buffer_size: None,
+            recv_buffer_size: None,
+            events: DEFAULT,
+            max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
+            connect_timeout: None,
+            configure: Vec::new(),
+        }
+    }
+
+    /// Binds to these addresses, all of them with one port: several make the socket
+    /// multi-homed. If the first has port 0 the kernel chooses one, for all. Default: every
+    /// address, a port of the kernel's choice.
+    pub fn bind(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.bind = addrs.into_iter().collect();
+        self
+    }
+
+    /// Sets streams and attempts of associations to come. Default: the kernel's, 10 outbound
+    /// streams and up to 65,535 inbound ones.
+    pub fn with_init(mut self, init: InitMsg) -> Self {
+        self.init = Some(init);
+        self
+    }
+
+    /// Sets whether small messages go out at once. Default: on; off, a small reply can wait
+    /// 200 ms for the acknowledgement of the one before.
+    pub fn with_nodelay(mut self, nodelay: bool) -> Self {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// Lets several listeners share the addresses and port (`SO_REUSEPORT`): the kernel spreads
+    /// new associations over them by the peer's address and port. Default: off.
+    pub fn with_reuse_port(mut self, reuse_port: bool) -> Self {
+        self.reuse_port = reuse_port;
+        self
+    }
+
+    /// Asks for a send buffer of this many bytes, which the kernel doubles. It is also the
+    /// longest message that can be sent. Default: the kernel's (`net.core.wmem_default`).
+    pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
+        self.send_buffer_size = Some(bytes);
+        self
+    }
+
+    /// Asks for a receive buffer of this many bytes, which the kernel doubles; it decides the
+    /// window offered to peers. Default: the kernel's (`net.core.rmem_default`).
+    pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
+        self.recv_buffer_size = Some(bytes);
+        self
+    }
+
+    /// Chooses the notifications to be told. Default: all but `SENDER_DRY` and `AUTHENTICATION`.
+    /// Some are always on inside, and then told as well.
+    pub fn with_events(mut self, events: EventSet) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Bounds the messages that are received, and with them what one association can leave
+    /// unfinished in memory: a peer that exceeds it is aborted with the reason "message too
+    /// large". Default: 1 MiB.
+    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Bounds the time that a connect takes. Default: what the kernel's attempts add up to,
+    /// minutes; see [`InitMsg`].
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Calls a function on the socket before it is bound, to set any further option.
+    pub fn configure(
+        mut self,
+        set: impl Fn(&Socket) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.configure.push(Arc::new(set));
+        self
+    }
+
+    /// Listens for associations, each of which gets a socket of its own.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, with advice, when the kernel has no SCTP; `AddrInUse`,
+    /// `AddrNotAvailable` or `PermissionDenied`, naming the address.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub fn listen(&self) -> io::Result<SctpListener> {
+        let socket = self.open(Family::of(&self.bind))?;
+        self.bind_socket(&socket)?;
+        socket.listen(BACKLOG)?;
+        SctpListener::new(socket, self.max_message_size)
+    }
+
+    /// Opens a one-to-many socket that carries all of its associations itself, and listens.
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketBuilder::listen`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub fn endpoint(&self) -> io::Result<Endpoint> {
+        let socket = self.open(Family::of(&self.bind))?;
+        self.bind_socket(&socket)?;
+        socket.listen(BACKLOG)?;
+        Endpoint::new(socket, self.max_message_size)
+    }
+
+    /// Connects to one peer that has these addresses (`sctp_connectx`): the first answers the
+    /// handshake, the others are further paths.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    pub async fn connect(&self, peer: &[SocketAddr]) -> Result<Association, ConnectError> {
+        connect::connect(self, peer).await
+    }
+
+    /// Makes a one-to-many socket with every option set, not yet bound.
+    fn open(&self, family: Family) -> io::Result<Socket> {
+        let socket = Socket::one_to_many(family)?;
+        socket.set_recv_rcvinfo(true)?;
+        socket.set_nodelay(self.nodelay)?;
+        // One long message must not hold up the others of the socket.
+        socket.set_fragment_interleave(true)?;
+        socket.subscribe(AssocId::FUTURE, INTERNAL | self.events)?;
+        if self.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        if let Some(init) = &self.init {
+            socket.set_init_msg(init)?;
+        }
+        if let Some(bytes) = self.send_buffer_size {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.recv_buffer_size {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        for set in &self.configure {
+            set(&socket)?;
+        }
+        Ok(socket)
+    }
+
+    /// Makes the socket of a client.
+    pub(crate) fn open_for(&self, peer: &[SocketAddr]) -> io::Result<Socket> {
+        let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
+        let socket = self.open(Family::of(&all))?;
+        self.bind_socket(&socket)?;
+        Ok(socket)
+    }
+
+    fn bind_socket(&self, socket: &Socket) -> io::Result<()> {
+        let Some((first, rest)) = self.bind.split_first() else {
+            return Ok(());
+        };
+        socket
+            .bind(*first)
+            .map_err(|error| name_address(&error, *first))?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let port = match first.port() {
+            0 => socket
+                .local_addrs(AssocId::FUTURE)?
+                .first()
+                .map_or(0, SocketAddr::port),
+            port => port,
+        };
+        for addr in rest {
+            if addr.port() != port && addr.port() != 0 {
+                let message = format!(
+                    "cannot bind {addr}: all addresses of a socket have one port, here {port}"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            let addr = SocketAddr::new(addr.ip(), port);
+            socket
+                .bindx_add(&[addr])
+                .map_err(|error| name_address(&error, addr))?;
+        }
+        Ok(())
+    }
+}
+
+fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot bind {addr}: {error}"))
+}

@@ -1,0 +1,145 @@
+//! Connecting.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use sctp_core::{AssocChange, AssocId, AssocState, Notification, Part, Socket};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    Association, ConnectError, RecvHalf, SocketBuilder,
+    assembly::{Assembled, Assembler},
+    end::{Marks, ending},
+    io::Io,
+    receive::receive,
+    shared::{Facts, Shared, Style},
+};
+
+/// Sets up a one-to-many socket that holds this association alone: on Linux that, and not a
+/// one-to-one socket, is what can abort with a reason.
+pub(crate) async fn connect(
+    builder: &SocketBuilder,
+    peer: &[SocketAddr],
+) -> Result<Association, ConnectError> {
+    if peer.is_empty() {
+        return Err(invalid("there is no address to connect to").into());
+    }
+    let socket = builder.open_for(peer)?;
+    let attempt = Attempt::start(socket, peer, builder.max_message_size)?;
+    match builder.connect_timeout {
+        Some(limit) => timeout(limit, attempt.finish())
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut)),
+        None => attempt.finish().await,
+    }
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+/// A handshake under way.
+struct Attempt {
+    io: Io,
+    id: AssocId,
+    peer: Vec<SocketAddr>,
+    /// When the kernel would have given up, had nobody answered.
+    gives_up: Instant,
+    assembler: Assembler,
+    parts: VecDeque<Part>,
+}
+
+impl Attempt {
+    fn start(socket: Socket, peer: &[SocketAddr], limit: usize) -> Result<Self, ConnectError> {
+        let gives_up = Instant::now() + patience(&socket, peer.len())?;
+        let connecting = socket.connectx(peer)?;
+        Ok(Self {
+            io: Io::new(socket)?,
+            id: connecting.assoc,
+            peer: peer.to_vec(),
+            gives_up,
+            assembler: Assembler::new(limit),
+            parts: VecDeque::new(),
+        })
+    }
+
+    async fn finish(mut self) -> Result<Association, ConnectError> {
+        // On a one-to-many socket neither writability nor SO_ERROR tells how a connect went: the
+        // first change of the association does.
+        let change = poll_fn(|cx| self.poll_change(cx)).await?;
+        match change.state {
+            AssocState::CommUp => Ok(self.into_association(&change)),
+            AssocState::CantStart => Err(self.cant_start()),
+            _ => Err(ConnectError::Ended(ending(
+                &change,
+                &Marks::default(),
+                || None,
+            ))),
+        }
+    }
+
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<AssocChange>> {
+        loop {
+            while let Some(part) = self.parts.pop_front() {
+                match self.assembler.push(part) {
+                    Assembled::Notification(Notification::AssocChange(change)) => {
+                        return Poll::Ready(Ok(change));
+                    }
+                    Assembled::Malformed(what) => {
+                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
+                    }
+                    _ => {}
+                }
+            }
+            let parts = &mut self.parts;
+            ready!(self.io.poll_read(cx, |socket| receive(socket, parts)))?;
+        }
+    }
+
+    /// The kernel reports a refusal and a silence alike (cause 0). It gives a silent peer up at
+    /// a moment that its own parameters fix, so an earlier failure is a refusal.
+    fn cant_start(&self) -> ConnectError {
+        if Instant::now() < self.gives_up {
+            ConnectError::Refused
+        } else {
+            ConnectError::TimedOut
+        }
+    }
+
+    fn into_association(self, change: &AssocChange) -> Association {
+        let socket = self.io.socket();
+        let facts = Facts {
+            style: Style::OneToMany,
+            id: self.id,
+            peer_addrs: socket.peer_addrs(self.id).unwrap_or(self.peer),
+            local_addrs: socket.local_addrs(self.id).unwrap_or_default(),
+            outbound_streams: change.outbound_streams,
+            inbound_streams: change.inbound_streams,
+        };
+        let shared = Arc::new(Shared::new(Some(self.io), facts, Marks::default()));
+        Association::from_receiver(RecvHalf::new(shared, self.assembler, self.parts))
+    }
+}
+
+/// How long the kernel waits at the least before it gives a silent peer up
+/// (`sctp_sf_t1_init_timer_expire`): each INIT waits for the retransmission timeout, which doubles
+/// when all addresses have been tried once. A tenth is taken off for the timer's coarseness.
+fn patience(socket: &Socket, addrs: usize) -> io::Result<Duration> {
+    let init = socket.init_msg()?;
+    let mut wait = socket.rto_info(AssocId::FUTURE)?.initial;
+    let mut total = Duration::ZERO;
+    for attempt in 0..=u32::from(init.max_attempts) {
+        if attempt > 0 && (attempt as usize).is_multiple_of(addrs) {
+            wait = (wait * 2).min(init.max_timeout);
+        }
+        total += wait;
+    }
+    Ok(total.mul_f64(0.9))
+}

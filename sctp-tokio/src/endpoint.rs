@@ -1,0 +1,400 @@
+//! A one-to-many socket that carries all of its associations itself.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use sctp_core::{AbortReason, AssocChange, AssocId, AssocState, Notification, Part, Socket};
+use tokio::net::ToSocketAddrs;
+
+use crate::{
+    Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
+    SocketBuilder,
+    assembly::{Assembled, Assembler},
+    end::ending,
+    endpoint_sender::{Hub, Peer},
+    io::Io,
+    receive::receive,
+    shared::{Facts, Shared, Style},
+};
+
+/// What the peer hears when it exceeds the message limit.
+const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
+
+/// Something that happened on an association of an [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointEvent {
+    /// The association.
+    pub assoc: AssocId,
+    /// What happened. That an association came up is told as [`Event::Notification`].
+    pub event: Event,
+}
+
+/// A one-to-many socket: one descriptor for all peers, as in the textbook's servers.
+///
+/// Its associations share one send buffer and one receive queue: a peer that does not read its
+/// replies delays the others, until it is peeled off or ended. Where that matters use
+/// [`SctpListener`](crate::SctpListener).
+///
+/// Messages go to associations, never to addresses: a send by address after the association's end
+/// would open another.
+///
+/// Dropping it ends every association: in order, unless any message is unread in the kernel,
+/// then each with an ABORT.
+#[derive(Debug)]
+pub struct Endpoint {
+    hub: Arc<Hub>,
+    assembler: Assembler,
+    parts: VecDeque<Part>,
+    /// An association that has ended, told after the reports of its failed sends.
+    pending_end: Option<(AssocId, End)>,
+}
+
+impl Endpoint {
+    /// Opens an endpoint on an address; of several that a name resolves to, on the first that can
+    /// be bound. For several addresses at once (multi-homing) use [`SocketBuilder`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketBuilder::endpoint`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut last = None;
+        for addr in tokio::net::lookup_host(addrs).await? {
+            match SocketBuilder::new().bind([addr]).endpoint() {
+                Ok(endpoint) => return Ok(endpoint),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the name resolved to no address",
+            )
+        }))
+    }
+
+    pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {
+        Ok(Self {
+            hub: Arc::new(Hub::new(Io::new(socket)?)),
+            assembler: Assembler::new(max_message_size),
+            parts: VecDeque::new(),
+            pending_end: None,
+        })
+    }
+
+    /// Receives the next thing that happens on any association.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Io`] for anything unexpected that the kernel says; asking again goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has taken nothing.
+    pub async fn next_event(&mut self) -> Result<EndpointEvent, RecvError> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Polls for the next thing that happens; the waker of the last task to ask is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Endpoint::next_event`].
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<EndpointEvent, RecvError>> {
+        loop {
+            if let Some(event) = self.next_queued() {
+                return Poll::Ready(event);
+            }
+            let hub = Arc::clone(&self.hub);
+            let parts = &mut self.parts;
+            let result = if self.pending_end.is_some() {
+                receive(hub.io.socket(), parts)
+            } else {
+                ready!(hub.io.poll_read(cx, |socket| receive(socket, parts)))
+            };
+            if let Some(event) = self.after_receive(result.map(drop)) {
+                return Poll::Ready(event);
+            }
+        }
+    }
+
+    /// Receives what is already there.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing.
+    pub fn try_next_event(&mut self) -> Result<EndpointEvent, RecvError> {
+        loop {
+            if let Some(event) = self.next_queued() {
+                return event;
+            }
+            let hub = Arc::clone(&self.hub);
+            let result = receive(hub.io.socket(), &mut self.parts);
+            if let Some(event) = self.after_receive(result.map(drop)) {
+                return event;
+            }
+        }
+    }
+
+    fn after_receive(
+        &mut self,
+        result: io::Result<()>,
+    ) -> Option<Result<EndpointEvent, RecvError>> {
+        match result {
+            Ok(()) => None,
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && self.pending_end.is_some() =>
+            {
+                self.take_end().map(Ok)
+            }
+            Err(error) => Some(Err(RecvError::Io(error))),
+        }
+    }
+
+    fn next_queued(&mut self) -> Option<Result<EndpointEvent, RecvError>> {
+        loop {
+            // The kernel queues the reports of failed sends directly behind the end.
+            if self.pending_end.is_some()
+                && self
+                    .parts
+                    .front()
+                    .is_some_and(|part| !is_send_failure(part))
+            {
+                return self.take_end().map(Ok);
+            }
+            let part = self.parts.pop_front()?;
+            if let Some(event) = self.interpret(part) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn take_end(&mut self) -> Option<EndpointEvent> {
+        let (assoc, end) = self.pending_end.take()?;
+        Some(EndpointEvent {
+            assoc,
+            event: Event::Ended(end),
+        })
+    }
+
+    fn interpret(&mut self, part: Part) -> Option<Result<EndpointEvent, RecvError>> {
+        match self.assembler.push(part) {
+            Assembled::Incomplete | Assembled::EndOfStream => None,
+            Assembled::Message(message) => {
+                let assoc = message.info.assoc;
+                Some(Ok(EndpointEvent {
+                    assoc,
+                    event: Event::Message(message),
+                }))
+            }
+            Assembled::Notification(notification) => self.observe(notification).map(Ok),
+            Assembled::TooLarge(assoc) => {
+                // Its end follows as an event. If even the abort fails, the peer's next message
+                // brings this here again.
+                let _ = self.hub.abort(assoc, &TOO_LARGE);
+                None
+            }
+            Assembled::Malformed(what) => Some(Err(RecvError::Io(io::Error::new(
+                io::ErrorKind::InvalidData,
+                what,
+            )))),
+        }
+    }
+
+    fn observe(&mut self, notification: Notification) -> Option<EndpointEvent> {
+        let assoc = notification.assoc().unwrap_or_default();
+        match &notification {
+            Notification::AssocChange(change) if self.observe_change(change) => return None,
+            Notification::Shutdown { assoc } => self.hub.note_peer_shutdown(*assoc),
+            Notification::PartialDelivery(event) => self.assembler.forget(event.assoc),
+            Notification::StreamChange(event) => {
+                self.hub
+                    .set_streams(event.assoc, event.outbound_streams, event.inbound_streams);
+            }
+            Notification::SenderDry { .. } => self.hub.room.notify_waiters(),
+            _ => {}
+        }
+        Some(EndpointEvent {
+            assoc,
+            event: Event::Notification(notification),
+        })
+    }
+
+    /// Takes note of an association's coming and going. Whether it has ended.
+    fn observe_change(&mut self, change: &AssocChange) -> bool {
+        match change.state {
+            AssocState::CommUp | AssocState::Restart => {
+                self.assembler.forget(change.assoc);
+                let peer = Peer::new(change.outbound_streams, change.inbound_streams);
+                self.hub.insert(change.assoc, peer);
+                return false;
+            }
+            AssocState::CommLost | AssocState::ShutdownComplete | AssocState::CantStart => {}
+            _ => return false,
+        }
+        self.assembler.forget(change.assoc);
+        let peer = self.hub.remove(change.assoc);
+        self.hub.room.notify_waiters();
+        self.pending_end = Some((change.assoc, ending(change, &peer.marks, || None)));
+        true
+    }
+
+    /// Moves an association to a socket of its own, with all that is queued for it, here and in
+    /// the kernel. From then on a slow peer delays itself alone.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` when there is no such association (any more); the process's descriptor
+    /// limit, in which case it stays where it is.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
+        let socket = self.hub.io.socket().peel_off(assoc)?;
+        let peer = self.hub.remove(assoc);
+        let (moved, kept): (VecDeque<_>, VecDeque<_>) = self
+            .parts
+            .drain(..)
+            .partition(|part| part_assoc(part) == Some(assoc));
+        self.parts = kept;
+        let facts = Facts {
+            style: Style::OneToMany,
+            id: assoc,
+            peer_addrs: socket.peer_addrs(assoc).unwrap_or_default(),
+            local_addrs: socket.local_addrs(assoc).unwrap_or_default(),
+            outbound_streams: peer.outbound_streams,
+            inbound_streams: peer.inbound_streams,
+        };
+        let shared = Arc::new(Shared::new(Some(Io::new(socket)?), facts, peer.marks));
+        Ok(Association::from_receiver(RecvHalf::new(
+            shared,
+            self.assembler.take(assoc),
+            moved,
+        )))
+    }
+
+    /// Begins an association with a peer that has these addresses. How it went is told as an
+    /// event of the association returned: a notification that it came up, or its end.
+    ///
+    /// # Errors
+    ///
+    /// What `sctp_connectx` says: a wrong address family, no route, or an association with that
+    /// peer that exists already.
+    pub fn connect(&self, peer: &[SocketAddr]) -> io::Result<AssocId> {
+        if peer.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "there is no address to connect to",
+            ));
+        }
+        self.hub
+            .io
+            .socket()
+            .connectx(peer)
+            .map(|connecting| connecting.assoc)
+    }
+
+    /// Sends one message on an association; see [`EndpointSender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has sent nothing.
+    pub async fn send(&self, assoc: AssocId, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender().send(assoc, message).await
+    }
+
+    /// Sends one message if there is room now; see [`EndpointSender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::try_send`].
+    pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
+        self.hub.try_send(assoc, message)
+    }
+
+    /// Begins the orderly end of an association; see [`EndpointSender::start_shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::start_shutdown`].
+    pub fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
+        self.hub.start_shutdown(assoc)
+    }
+
+    /// Ends an association at once, with a reason; see [`EndpointSender::abort`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::abort`].
+    pub fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
+        self.hub.abort(assoc, reason)
+    }
+
+    /// Refuses associations from now on; those that are up live on.
+    ///
+    /// # Errors
+    ///
+    /// What `listen(2)` says.
+    pub fn stop(&self) -> io::Result<()> {
+        self.hub.io.socket().listen(0)
+    }
+
+    /// Returns a handle for sending from other tasks.
+    #[must_use]
+    pub fn sender(&self) -> EndpointSender {
+        EndpointSender {
+            hub: Arc::clone(&self.hub),
+        }
+    }
+
+    /// Returns the addresses that the endpoint is bound to.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.hub.io.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    /// Lends the socket, for options and statistics. Receiving from it directly would take
+    /// messages away from the endpoint.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        self.hub.io.socket()
+    }
+}
+
+/// Whether a part begins a report of a failed send.
+fn is_send_failure(part: &Part) -> bool {
+    const SCTP_SEND_FAILED_EVENT: u16 = 0x800d;
+    let kind = part
+        .data
+        .first_chunk()
+        .map(|bytes| u16::from_ne_bytes(*bytes));
+    part.meta.flags.is_notification() && kind == Some(SCTP_SEND_FAILED_EVENT)
+}
+
+/// The association that a received part belongs to.
+fn part_assoc(part: &Part) -> Option<AssocId> {
+    if part.meta.flags.is_notification() {
+        return Notification::decode(part.data.clone().freeze())
+            .ok()?
+            .assoc();
+    }
+    part.meta.info.as_ref().map(|info| info.assoc)
+}

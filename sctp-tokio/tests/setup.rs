@@ -1,0 +1,292 @@
+//! Listening and connecting, and what goes wrong there.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use sctp_tokio::{
+    AbortReason, Association, ConnectError, End, Message, SctpListener, Side, SocketBuilder,
+    options::InitMsg,
+};
+use support::{listener, must, until_end};
+
+#[tokio::test]
+async fn ipv6_works_like_ipv4() {
+    let mut listener = SctpListener::bind("[::1]:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    assert!(addr.is_ipv6());
+    let client = Association::connect(addr).await.unwrap();
+    client.send("six").await.unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    assert_eq!(must(server.recv()).await.unwrap().unwrap().payload, "six");
+    assert!(client.peer_addrs()[0].is_ipv6());
+}
+
+#[tokio::test]
+async fn several_addresses_make_a_listener_multi_homed() {
+    let addrs: [SocketAddr; 2] = [
+        "127.0.0.1:0".parse().unwrap(),
+        "127.0.0.2:0".parse().unwrap(),
+    ];
+    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let mut bound = listener.local_addrs().unwrap();
+    bound.sort();
+    assert_eq!(
+        bound
+            .iter()
+            .map(|addr| addr.ip().to_string())
+            .collect::<Vec<_>>(),
+        ["127.0.0.1", "127.0.0.2"]
+    );
+    assert_eq!(bound[0].port(), bound[1].port());
+    let client = SocketBuilder::new().connect(&bound).await.unwrap();
+    let _server = must(listener.accept()).await.unwrap();
+    let mut peers = client.peer_addrs().to_vec();
+    peers.sort();
+    assert_eq!(peers, bound);
+}
+
+#[tokio::test]
+async fn addresses_of_different_ports_are_refused() {
+    let addrs = [
+        "127.0.0.1:9000".parse().unwrap(),
+        "127.0.0.2:9001".parse().unwrap(),
+    ];
+    let error = SocketBuilder::new().bind(addrs).listen().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert_eq!(
+        error.to_string(),
+        "cannot bind 127.0.0.2:9001: all addresses of a socket have one port, here 9000"
+    );
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let (_listener, addr) = listener().await;
+    let error = SctpListener::bind(addr).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("cannot bind {addr}: Address already in use")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_of_another_machine_is_named() {
+    let error = SctpListener::bind("192.0.2.1:9000").await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    assert!(error.to_string().contains("192.0.2.1:9000"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_an_error() {
+    assert!(
+        SctpListener::bind("no-such-host.invalid:9000")
+            .await
+            .is_err()
+    );
+    assert!(matches!(
+        Association::connect("no-such-host.invalid:9000").await,
+        Err(ConnectError::Io(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_connect_to_nobody_is_refused_at_once() {
+    let (listener, addr) = listener().await;
+    drop(listener);
+    let error = must(Association::connect(addr)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused), "{error}");
+    assert_eq!(
+        io::Error::from(error).kind(),
+        io::ErrorKind::ConnectionRefused
+    );
+}
+
+#[tokio::test]
+async fn a_connect_without_a_route_says_unreachable() {
+    // Nothing but loopback is up in the guest; elsewhere this test network leads nowhere.
+    let connect = SocketBuilder::new().with_connect_timeout(Duration::from_secs(1));
+    let error = must(connect.connect(&["192.0.2.1:9".parse().unwrap()]))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ConnectError::Unreachable(_) | ConnectError::TimedOut),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_connect_to_no_address_is_refused() {
+    let error = SocketBuilder::new().connect(&[]).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no address to connect to");
+}
+
+#[tokio::test]
+async fn a_dropped_connect_leaves_the_listener_in_order() {
+    let (mut listener, addr) = listener().await;
+    {
+        let builder = SocketBuilder::new();
+        let peer = [addr];
+        let connect = std::pin::pin!(builder.connect(&peer));
+        assert!(futures::poll!(connect).is_pending());
+    }
+    let client = must(Association::connect(addr)).await.unwrap();
+    client.send("second").await.unwrap();
+    // The first may or may not have come up before it was dropped.
+    loop {
+        let mut server = must(listener.accept()).await.unwrap();
+        if let Ok(Some(message)) = must(server.recv()).await {
+            assert_eq!(message.payload, "second");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_peer_sent_before_it_was_accepted_is_received() {
+    let (mut listener, addr) = listener().await;
+    let client = Association::connect(addr).await.unwrap();
+    for at in 0..20u8 {
+        client.send(vec![at; 100]).await.unwrap();
+    }
+    let mut server = must(listener.accept()).await.unwrap();
+    for at in 0..20u8 {
+        assert_eq!(
+            must(server.recv()).await.unwrap().unwrap().payload,
+            vec![at; 100]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_has_gone_before_it_was_accepted_is_handed_over_with_all_it_sent() {
+    let (mut listener, addr) = listener().await;
+    for round in 0..3u8 {
+        let mut client = Association::connect(addr).await.unwrap();
+        client.send(vec![round; 10]).await.unwrap();
+        client
+            .send(Message::new(vec![round; 10_000]).on_stream(1))
+            .await
+            .unwrap();
+        assert!(must(client.shutdown()).await.unwrap().is_orderly());
+    }
+    let client = Association::connect(addr).await.unwrap();
+    client
+        .abort(&AbortReason::from_static("changed my mind"))
+        .unwrap();
+    for round in 0..3u8 {
+        let mut server = must(listener.accept()).await.unwrap();
+        let (messages, end) = until_end(&mut server).await;
+        assert_eq!(messages, [vec![round; 10], vec![round; 10_000]]);
+        assert_eq!(end, End::Shutdown { by: Side::Peer });
+        assert!(server.send("too late").await.is_err());
+        assert_eq!(server.peer_addrs().len(), 1);
+    }
+    let mut server = must(listener.accept()).await.unwrap();
+    assert_eq!(
+        until_end(&mut server).await.1.reason().unwrap(),
+        "changed my mind"
+    );
+}
+
+#[tokio::test]
+async fn a_listener_that_stopped_refuses_and_still_hands_over_those_that_are_up() {
+    let (mut listener, addr) = listener().await;
+    let client = Association::connect(addr).await.unwrap();
+    listener.stop().unwrap();
+    assert!(matches!(
+        must(Association::connect(addr)).await,
+        Err(ConnectError::Refused)
+    ));
+    let mut server = listener.try_accept().unwrap();
+    assert_eq!(
+        listener.try_accept().unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+    client.send("up already").await.unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "up already"
+    );
+}
+
+#[tokio::test]
+async fn associations_outlive_their_listener() {
+    let (mut listener, addr) = listener().await;
+    let mut client = Association::connect(addr).await.unwrap();
+    let server = must(listener.accept()).await.unwrap();
+    drop(listener);
+    server.send("still here").await.unwrap();
+    assert_eq!(
+        must(client.recv()).await.unwrap().unwrap().payload,
+        "still here"
+    );
+}
+
+#[tokio::test]
+async fn listeners_share_a_port_when_asked() {
+    let builder = SocketBuilder::new().with_reuse_port(true);
+    let first = builder
+        .clone()
+        .bind(["127.0.0.1:0".parse().unwrap()])
+        .listen()
+        .unwrap();
+    let addr = first.local_addrs().unwrap()[0];
+    let second = builder.bind([addr]).listen().unwrap();
+    let mut accepted = [0, 0];
+    let mut listeners = [first, second];
+    let mut kept = Vec::new();
+    for _ in 0..32 {
+        kept.push(must(Association::connect(addr)).await.unwrap());
+    }
+    for (listener, accepted) in listeners.iter_mut().zip(&mut accepted) {
+        while let Ok(association) = listener.try_accept() {
+            kept.push(association);
+            *accepted += 1;
+        }
+    }
+    assert_eq!(accepted[0] + accepted[1], 32);
+    assert!(accepted[0] > 0 && accepted[1] > 0, "{accepted:?}");
+}
+
+#[tokio::test]
+async fn no_descriptor_is_leaked() {
+    fn descriptors() -> usize {
+        std::fs::read_dir("/proc/self/fd").unwrap().count()
+    }
+    let (mut listener, addr) = listener().await;
+    let round = async |listener: &mut SctpListener| {
+        let mut client = Association::connect(addr).await.unwrap();
+        let mut server = must(listener.accept()).await.unwrap();
+        client.send("x").await.unwrap();
+        client.shutdown().await.unwrap();
+        until_end(&mut server).await;
+        let quick = SocketBuilder::new().with_init(InitMsg::new().with_max_attempts(1));
+        assert!(
+            quick
+                .connect(&["127.0.0.1:1".parse().unwrap()])
+                .await
+                .is_err()
+        );
+    };
+    round(&mut listener).await;
+    // Other tests of this binary run beside this one: take the lowest of some readings.
+    let mut before = usize::MAX;
+    let mut after = usize::MAX;
+    for _ in 0..10 {
+        before = before.min(descriptors());
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        round(&mut listener).await;
+        after = after.min(descriptors());
+    }
+    assert!(
+        after <= before + 5,
+        "{before} descriptors before, {after} after"
+    );
+}

@@ -1,0 +1,84 @@
+//! What the kernel tests share. Each needs a kernel with SCTP: cargo runs them through
+//! `.kernel/run`, which provides one or says how to get it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use sctp_tokio::{Association, Endpoint, Event, Notification, SctpListener, SocketBuilder};
+
+/// A bound against hanging: nothing here takes a tenth of it, and reaching it fails the test.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const LOOPBACK: &str = "127.0.0.1:0";
+
+/// Waits for something that must happen.
+#[track_caller]
+pub fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = std::panic::Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, what).await {
+            Ok(value) => value,
+            Err(_) => panic!("nothing happened within {PATIENCE:?}, at {caller}"),
+        }
+    }
+}
+
+pub async fn listener() -> (SctpListener, SocketAddr) {
+    listener_with(SocketBuilder::new()).await
+}
+
+pub async fn listener_with(builder: SocketBuilder) -> (SctpListener, SocketAddr) {
+    let listener = builder.bind([LOOPBACK.parse().unwrap()]).listen().unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    (listener, addr)
+}
+
+pub async fn endpoint() -> (Endpoint, SocketAddr) {
+    let endpoint = Endpoint::bind(LOOPBACK).await.unwrap();
+    let addr = endpoint.local_addrs().unwrap()[0];
+    (endpoint, addr)
+}
+
+/// A client's and a server's end of one association.
+pub async fn pair() -> (Association, Association) {
+    pair_with(SocketBuilder::new(), SocketBuilder::new()).await
+}
+
+pub async fn pair_with(client: SocketBuilder, server: SocketBuilder) -> (Association, Association) {
+    let (mut listener, addr) = listener_with(server).await;
+    let peer = [addr];
+    let (client, server) =
+        must(async { tokio::join!(client.connect(&peer), listener.accept()) }).await;
+    (client.unwrap(), server.unwrap())
+}
+
+/// Receives until the end, and returns the payloads that came before it, and how it ended.
+pub async fn until_end(association: &mut Association) -> (Vec<bytes::Bytes>, sctp_tokio::End) {
+    let mut messages = Vec::new();
+    loop {
+        match must(association.next_event()).await.unwrap() {
+            Event::Message(message) => messages.push(message.payload),
+            Event::Ended(end) => return (messages, end),
+            _ => {}
+        }
+    }
+}
+
+/// Receives until a notification of a kind comes by; messages before it are dropped.
+pub async fn notification<T>(
+    association: &mut Association,
+    mut wanted: impl FnMut(Notification) -> Option<T>,
+) -> T {
+    loop {
+        match must(association.next_event()).await.unwrap() {
+            Event::Notification(notification) => {
+                if let Some(found) = wanted(notification) {
+                    return found;
+                }
+            }
+            Event::Ended(end) => panic!("the association ended first: {end}"),
+            _ => {}
+        }
+    }
+}
