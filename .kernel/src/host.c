@@ -153,10 +153,12 @@ static void open_missing_streams(void)
 			open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
 }
 
-/* A background job that reads from its terminal would be stopped. */
-static int stdin_is_readable(void)
+/* Which of the standard streams are the guest's terminal: bit 0 for stdin ... */
+static int tty_mask(enum input use)
 {
-	return !isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) < 0 || tcgetpgrp(STDIN_FILENO) == getpgrp();
+	if (use != INPUT_TERMINAL)
+		return 0;
+	return 3 | (isatty(STDERR_FILENO) ? 4 : 0);
 }
 
 static void open_line(int ends[2])
@@ -178,15 +180,15 @@ int host_main(const struct request *request)
 	int ends[2];
 	open_missing_streams();
 	lane.request = request;
-	int tty_mask = terminal_mask();
+	enum input use = terminal_use();
 	time_set_up();
 	lane.signals = signals_set_up();
 	atexit(remove_job);
-	job_create(&lane.job, request, tty_mask);
+	job_create(&lane.job, request, tty_mask(use));
 	open_line(ends);
-	lane.in.open = stdin_is_readable();
-	lane.in.raw = tty_mask != 0;
-	if (tty_mask)
+	lane.in.open = use != INPUT_NONE;
+	lane.in.raw = use == INPUT_TERMINAL;
+	if (lane.in.raw)
 		terminal_raw();
 	keeper_start(&lane.keeper, request, &lane.job, ends[1], ends[0]);
 	while (!lane.ended || pending(&lane.out) || pending(&lane.err))

@@ -13,7 +13,12 @@ struct job {
 void job_create(struct job *job, const struct request *request, int tty_mask);
 
 /* terminal.c */
-int terminal_mask(void);
+enum input {
+	INPUT_NONE,     /* as if it were at its end */
+	INPUT_PLAIN,    /* bytes, to be passed on as they come */
+	INPUT_TERMINAL, /* a terminal, which becomes the guest's */
+};
+enum input terminal_use(void);
 void terminal_raw(void);
 void terminal_restore(void);
 int terminal_size(uint32_t size[2]);

@@ -1,6 +1,8 @@
 /* The host's terminal, when the command is run from one. */
 #include "host.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -8,19 +10,28 @@
 static struct termios saved;
 static int is_raw;
 
-/*
- * Which of the standard streams are the guest's terminal (bit 0 for stdin ...), 0 for none.
- * That takes both input and output: someone who pipes the output into a pager wants the
- * keyboard left alone. A background job must not touch the terminal at all.
- */
-int terminal_mask(void)
+/* Two runs that made one terminal raw would restore each other's settings: the first one has
+ * it, for as long as its process lives. */
+static int is_free(void)
 {
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return 0;
+	int terminal = open("/proc/self/fd/0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return terminal < 0 || !flock(terminal, LOCK_EX | LOCK_NB);
+}
+
+/*
+ * What this run does with standard input. A background job, or one beside another run, must
+ * leave the terminal alone: reading would stop the one, and steal from the other.
+ * The terminal is the guest's if it is both input and output; someone who pipes the output
+ * elsewhere gets lines as the host's terminal makes them.
+ */
+enum input terminal_use(void)
+{
+	if (!isatty(STDIN_FILENO))
+		return INPUT_PLAIN;
 	pid_t front = tcgetpgrp(STDIN_FILENO);
-	if (front > 0 && front != getpgrp())
-		return 0;
-	return 3 | (isatty(STDERR_FILENO) ? 4 : 0);
+	if ((front > 0 && front != getpgrp()) || !is_free())
+		return INPUT_NONE;
+	return isatty(STDOUT_FILENO) ? INPUT_TERMINAL : INPUT_PLAIN;
 }
 
 /* Every key goes to the guest, whose own terminal makes lines and signals of them. */

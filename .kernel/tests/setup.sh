@@ -1,0 +1,97 @@
+# Finding, building and fetching: on copies of the lane, so that nothing is there yet.
+
+# FOLDER: a repository with only the lane in it
+copy() {
+    mkdir -p "$1"
+    cp -r "$here" "$1/"
+}
+
+# FOLDER: spares it the download
+with_package() {
+    mkdir -p "$1/target/kernel"
+    [[ ! -d $cache/uml ]] || cp -r "$cache/uml" "$1/target/kernel/"
+}
+
+# A run of a copy, which has its own target folder.
+fresh() {
+    env -u CARGO_TARGET_DIR "$@"
+}
+
+copy "with spaces"
+with_package "with spaces"
+same "a path with spaces" "ok" "$(fresh "with spaces/.kernel/run" echo ok 2>&1)"
+lane="with spaces/target/kernel/lane"
+touch -d '1 hour ago' "$lane"
+before=$(stat -c %Y "$lane")
+fresh "with spaces/.kernel/run" true
+same "changed sources are built again" "1" "$(($(stat -c %Y "$lane") > before))"
+before=$(stat -c %Y "$lane")
+fresh "with spaces/.kernel/run" true
+same "unchanged ones are not" "$before" "$(stat -c %Y "$lane")"
+cp -r "with spaces/target" elsewhere
+rm elsewhere/kernel/lane
+CARGO_TARGET_DIR=$PWD/elsewhere "with spaces/.kernel/run" true
+same "CARGO_TARGET_DIR" "lane" "$(cd elsewhere/kernel && echo lane*)"
+
+rm "$lane"
+mkdir bare
+for tool in bash env mkdir cat rm; do
+    ln -s "$(type -P $tool)" bare/
+done
+fresh PATH="$PWD/bare" "with spaces/.kernel/run" true 2>err
+same "no compiler" "125" "$?"
+like "is explained" "*C compiler*" "$(cat err)"
+
+SCTP_KERNEL=/no/such/kernel "$run" true 2>err
+same "a kernel that does not exist" "125" "$?"
+if [[ -d elsewhere/kernel/uml ]]; then
+    same "a kernel by its path" "ok" "$(SCTP_KERNEL=$PWD/elsewhere/kernel/uml/usr/bin/linux.uml "$run" echo ok 2>&1)"
+fi
+if [[ -e /proc/net/sctp ]]; then
+    same "the host's kernel" "$(uname -r)" "$(SCTP_KERNEL=host "$run" uname -r)"
+    same "the host's kernel by itself" "$(uname -r)" "$(SCTP_KERNEL=auto "$run" uname -r)"
+else
+    SCTP_KERNEL=host "$run" true 2>err
+    same "a host without SCTP" "125" "$?"
+    like "advice" "*modprobe sctp*" "$(cat err)"
+    same "another kernel by itself" "sctp-guest" "$(SCTP_KERNEL=auto "$run" cat /proc/sys/kernel/hostname)"
+fi
+
+copy nowhere
+printf '#!/bin/sh\nexit 100\n' >bare/apt-get
+chmod +x bare/apt-get
+fresh PATH="$PWD/bare:$PATH" nowhere/.kernel/run true 2>err
+code=$?
+if [[ -x /usr/bin/linux.uml ]]; then
+    skip "no package to be had" "it is installed here"
+else
+    same "no package to be had" "125" "$code"
+    like "advice on that" "*could not download*modprobe sctp*" "$(cat err)"
+fi
+
+# NAME COMMAND...: three first runs at once, with apt lists that were never fetched
+first_runs() {
+    local name=$1 i
+    shift
+    mkdir -p no-lists
+    echo "Dir::State::lists \"$PWD/no-lists\";" >apt.conf
+    copy new
+    if ((EUID == 0)); then
+        chown -R nobody new
+    fi
+    for i in 1 2 3; do
+        fresh APT_CONFIG="$PWD/apt.conf" "$@" new/.kernel/run sh -c "echo $i" >"first$i" 2>err &
+    done
+    wait
+    same "$name" "1 2 3" "$(cat first? | xargs)"
+    same "$name: the cache" "fetch.lock fetch.log lane ptrace.so uml" "$(ls new/target/kernel | xargs)"
+}
+
+if [[ -n ${SCTP_KERNEL_TEST_OFFLINE:-} || -x /usr/bin/linux.uml ]]; then
+    skip "first runs" "they fetch 41 MB"
+elif ((EUID == 0)) && type -P setpriv >/dev/null; then
+    first_runs "first runs of an ordinary user" setpriv --reuid=nobody --regid=nogroup --clear-groups
+else
+    first_runs "first runs"
+fi
+nothing_left "setup"
