@@ -1,0 +1,158 @@
+//! Limits and times of a server.
+
+use std::time::Duration;
+
+/// In which order the requests of one association are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Ordering {
+    /// Requests of one stream are served one at a time and answered in order; different streams,
+    /// and unordered messages, are served concurrently. This is SCTP's own promise carried on
+    /// into the service.
+    #[default]
+    PerStream,
+    /// All requests of the association are served one at a time, in the order in which they
+    /// arrived.
+    PerAssociation,
+    /// All requests are served concurrently, and answered as they are done.
+    Unordered,
+}
+
+/// Limits and times of a server: each has a safe default, so that a peer can neither exhaust the
+/// server's memory nor hold its resources for ever.
+///
+/// What one association can hold in memory is at most: its calls in flight, each with its
+/// request; `read_ahead` requests; the send queue, and one reply for each call in flight beyond
+/// it. The largest message is a setting of the listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How many associations the server has at once. One more is aborted as it comes up, with
+    /// the reason `too many associations`: a one-to-many socket has no working backlog, so a
+    /// server that stopped accepting would leave peers with an association that nobody serves.
+    ///
+    /// Default 10,000. Each costs a file descriptor.
+    pub max_associations: usize,
+    /// How many calls of one association are in flight at once, at least 1.
+    ///
+    /// Default 64.
+    pub max_in_flight: usize,
+    /// How many requests of one association are held because an earlier one of their stream is
+    /// being served, at least 1. At the limit the driver stops reading, and the peer's window
+    /// closes.
+    ///
+    /// Default 64.
+    pub read_ahead: usize,
+    /// How many replies of one association wait for the peer to read, at least 1. At the limit
+    /// no further request is read: a peer that does not read its replies stalls itself alone.
+    ///
+    /// Default 256.
+    pub send_queue: usize,
+    /// As `send_queue`, in bytes of payload; the reply that crosses the limit is still taken.
+    ///
+    /// Default 1 MiB.
+    pub send_queue_bytes: usize,
+    /// In which order requests are served.
+    ///
+    /// Default per stream.
+    pub ordering: Ordering,
+    /// How long an association may be without a request before it is shut down in order; `None`
+    /// is for ever.
+    ///
+    /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
+    /// for hours are normal in signalling.
+    pub idle_timeout: Option<Duration>,
+    /// How long an orderly end may take, from the reply that asks for it: longer, and the peer
+    /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
+    /// this is how long the calls of its last requests may take.
+    ///
+    /// Default 10 seconds.
+    pub shutdown_timeout: Duration,
+    /// How long a graceful shutdown of the server may take before the associations that are left
+    /// are aborted, with the reason `server shutting down`.
+    ///
+    /// Default 30 seconds.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_associations: 10_000,
+            max_in_flight: 64,
+            read_ahead: 64,
+            send_queue: 256,
+            send_queue_bytes: 1024 * 1024,
+            ordering: Ordering::default(),
+            idle_timeout: None,
+            shutdown_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// Begins with the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`max_associations`](Self::max_associations).
+    #[must_use]
+    pub fn with_max_associations(mut self, associations: usize) -> Self {
+        self.max_associations = associations;
+        self
+    }
+
+    /// Sets [`max_in_flight`](Self::max_in_flight).
+    #[must_use]
+    pub fn with_max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Sets [`read_ahead`](Self::read_ahead).
+    #[must_use]
+    pub fn with_read_ahead(mut self, requests: usize) -> Self {
+        self.read_ahead = requests;
+        self
+    }
+
+    /// Sets [`send_queue`](Self::send_queue) and
+    /// [`send_queue_bytes`](Self::send_queue_bytes).
+    #[must_use]
+    pub fn with_send_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.send_queue = messages;
+        self.send_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`ordering`](Self::ordering).
+    #[must_use]
+    pub fn with_ordering(mut self, ordering: Ordering) -> Self {
+        self.ordering = ordering;
+        self
+    }
+
+    /// Sets [`idle_timeout`](Self::idle_timeout).
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`shutdown_timeout`](Self::shutdown_timeout).
+    #[must_use]
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets [`drain_timeout`](Self::drain_timeout).
+    #[must_use]
+    pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+}

@@ -1,0 +1,225 @@
+//! The calls in flight on one association.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use pin_project_lite::pin_project;
+use sctp_core::{SendInfo, StreamId};
+
+use super::wake::{SlotWaker, WakeQueue};
+use crate::{
+    Shutdown,
+    reply::{ReplyMessage, ReplyStream, poll_next},
+};
+
+/// How many idle slots keep the memory of their last future for the next one.
+const WARM_SLOTS: usize = 4;
+
+/// What the driver remembers of a request while its call is in flight.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    /// The stream that waits for this call, if any does.
+    pub(super) lane: Option<StreamId>,
+    /// Where payloads of the reply go.
+    pub(super) reply_to: SendInfo,
+    /// How the association ends after a reply that is a stream.
+    pub(super) shutdown: Option<Shutdown>,
+}
+
+/// What polling a call brought.
+pub(super) enum Progress<R> {
+    /// The service answered.
+    Answered(R),
+    /// The reply's stream yielded, or ended.
+    Next(Option<Result<ReplyMessage, Shutdown>>),
+}
+
+/// The calls in flight, each in a slot that is used again.
+///
+/// `FuturesUnordered` would allocate for every call. Here a slot's memory, once pinned, takes
+/// one future after the other (`Pin::set` drops the old one in place), so a service whose
+/// futures are not boxed costs no allocation per message. How many calls there are is limited
+/// by whoever starts them.
+pub(super) struct Calls<F> {
+    slots: Vec<Slot<F>>,
+    /// Idle slots with memory, and without: the warm ones are used first.
+    warm: Vec<usize>,
+    cold: Vec<usize>,
+    /// Calls whose reply waits for room in the send queue.
+    parked: Vec<usize>,
+    queue: Arc<WakeQueue>,
+}
+
+struct Slot<F> {
+    task: Option<Pin<Box<Task<F>>>>,
+    ticket: Option<Ticket>,
+    wake: Arc<SlotWaker>,
+    waker: Waker,
+}
+
+pin_project! {
+    #[project = TaskProj]
+    enum Task<F> {
+        Idle,
+        Calling { #[pin] future: F },
+        Replying { stream: ReplyStream },
+    }
+}
+
+impl<F: Future> Calls<F> {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            warm: Vec::new(),
+            cold: Vec::new(),
+            parked: Vec::new(),
+            queue: Arc::default(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.warm.len() - self.cold.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names the task that [`pop_woken`](Self::pop_woken) is called from.
+    pub(super) fn register(&self, driver: &Waker) {
+        self.queue.register(driver);
+    }
+
+    /// Takes the next call that was woken.
+    pub(super) fn pop_woken(&self) -> Option<usize> {
+        self.queue.pop()
+    }
+
+    /// Puts a call into a slot. It is not polled yet.
+    pub(super) fn start(&mut self, future: F, ticket: Ticket) -> usize {
+        let index = self
+            .warm
+            .pop()
+            .or_else(|| self.cold.pop())
+            .unwrap_or_else(|| self.add_slot());
+        let slot = &mut self.slots[index];
+        let task = Task::Calling { future };
+        match &mut slot.task {
+            Some(memory) => memory.set(task),
+            None => slot.task = Some(Box::pin(task)),
+        }
+        slot.ticket = Some(ticket);
+        index
+    }
+
+    /// Polls one call with its own waker. An idle slot answers `Pending`: a waker that outlived
+    /// its call may have named it.
+    pub(super) fn poll(&mut self, index: usize) -> Poll<Progress<F::Output>> {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Poll::Pending;
+        };
+        let Some(task) = &mut slot.task else {
+            return Poll::Pending;
+        };
+        slot.wake.begin_poll();
+        let mut cx = Context::from_waker(&slot.waker);
+        match task.as_mut().project() {
+            TaskProj::Idle => Poll::Pending,
+            TaskProj::Calling { future } => future.poll(&mut cx).map(Progress::Answered),
+            TaskProj::Replying { stream } => poll_next(stream, &mut cx).map(Progress::Next),
+        }
+    }
+
+    /// Returns what is remembered of a call's request.
+    pub(super) fn ticket(&mut self, index: usize) -> Option<&mut Ticket> {
+        self.slots.get_mut(index)?.ticket.as_mut()
+    }
+
+    /// Whether a call has answered with a stream that it goes on sending from.
+    pub(super) fn is_replying(&self, index: usize) -> bool {
+        let task = self.slots.get(index).and_then(|slot| slot.task.as_deref());
+        matches!(task, Some(Task::Replying { .. }))
+    }
+
+    /// Replaces a call that has answered by the stream that is its answer.
+    pub(super) fn reply(&mut self, index: usize, stream: ReplyStream) {
+        if let Some(Slot {
+            task: Some(task),
+            wake,
+            ..
+        }) = self.slots.get_mut(index)
+        {
+            task.set(Task::Replying { stream });
+            wake.enqueue_quietly();
+        }
+    }
+
+    /// Has a call polled again in its turn.
+    pub(super) fn wake(&self, index: usize) {
+        if let Some(slot) = self.slots.get(index) {
+            slot.wake.enqueue_quietly();
+        }
+    }
+
+    /// Leaves a call alone until [`unpark`](Self::unpark).
+    pub(super) fn park(&mut self, index: usize) {
+        self.parked.push(index);
+    }
+
+    /// Has all parked calls polled again.
+    pub(super) fn unpark(&mut self) {
+        while let Some(index) = self.parked.pop() {
+            self.wake(index);
+        }
+    }
+
+    /// Returns the calls that answer with a stream.
+    pub(super) fn replying(&self) -> Vec<usize> {
+        (0..self.slots.len())
+            .filter(|&index| self.is_replying(index))
+            .collect()
+    }
+
+    /// Drops a call, finished or not, and returns what was remembered of its request.
+    pub(super) fn finish(&mut self, index: usize) -> Option<Ticket> {
+        let slot = self.slots.get_mut(index)?;
+        let ticket = slot.ticket.take()?;
+        if self.warm.len() < WARM_SLOTS {
+            self.warm.push(index);
+            if let Some(task) = &mut slot.task {
+                task.set(Task::Idle);
+            }
+        } else {
+            self.cold.push(index);
+            slot.task = None;
+        }
+        Some(ticket)
+    }
+
+    /// Drops all calls.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            queue: Arc::clone(&self.queue),
+            ..Self::new()
+        };
+        // Old wakers share the queue and may still name slots, old or new: both are harmless.
+        while self.queue.pop().is_some() {}
+    }
+
+    fn add_slot(&mut self) -> usize {
+        let index = self.slots.len();
+        let wake = Arc::new(SlotWaker::new(index, Arc::clone(&self.queue)));
+        let waker = Waker::from(Arc::clone(&wake));
+        self.slots.push(Slot {
+            task: None,
+            ticket: None,
+            wake,
+            waker,
+        });
+        index
+    }
+}

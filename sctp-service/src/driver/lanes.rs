@@ -1,0 +1,165 @@
+//! Which request may be served next.
+
+use std::collections::{HashMap, VecDeque};
+
+use sctp_core::{RecvInfo, StreamId};
+
+use crate::{Ordering, Request};
+
+/// The requests that were read and not yet served.
+///
+/// A lane is what order holds within: a stream, or the whole association. Of each lane one
+/// request is being served or is about to be; the others are held back in order. Lanes take
+/// turns: one that frees itself goes to the end of the line, so that a busy stream cannot keep
+/// the others waiting.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    ordering: Ordering,
+    /// Requests whose turn it is.
+    ready: VecDeque<Request>,
+    /// What each busy lane holds back. Lanes come and go with their requests: a peer that uses
+    /// 65,536 streams in turn leaves nothing behind.
+    busy: HashMap<StreamId, VecDeque<Request>>,
+    held: usize,
+}
+
+impl Lanes {
+    pub(super) fn new(ordering: Ordering) -> Self {
+        Self {
+            ordering,
+            ready: VecDeque::new(),
+            busy: HashMap::new(),
+            held: 0,
+        }
+    }
+
+    /// Returns the lane of a message; `None` if nothing has to wait for it.
+    pub(super) fn lane(&self, info: &RecvInfo) -> Option<StreamId> {
+        match self.ordering {
+            Ordering::PerStream => (!info.unordered).then_some(info.stream),
+            Ordering::PerAssociation => Some(StreamId::default()),
+            Ordering::Unordered => None,
+        }
+    }
+
+    /// Takes a request in.
+    pub(super) fn push(&mut self, request: Request) {
+        let Some(lane) = self.lane(request.info()) else {
+            self.ready.push_back(request);
+            return;
+        };
+        if let Some(held) = self.busy.get_mut(&lane) {
+            held.push_back(request);
+            self.held += 1;
+        } else {
+            self.busy.insert(lane, VecDeque::new());
+            self.ready.push_back(request);
+        }
+    }
+
+    /// Gives out the request whose turn it is.
+    pub(super) fn pop(&mut self) -> Option<Request> {
+        self.ready.pop_front()
+    }
+
+    /// Lets the next request of a lane have its turn.
+    pub(super) fn release(&mut self, lane: StreamId) {
+        let Some(held) = self.busy.get_mut(&lane) else {
+            return;
+        };
+        if let Some(next) = held.pop_front() {
+            self.held -= 1;
+            self.ready.push_back(next);
+        } else {
+            self.busy.remove(&lane);
+        }
+    }
+
+    /// Whether a request could be served now.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// How many requests wait for an earlier one of their lane.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// How many requests have not been served.
+    pub(super) fn len(&self) -> usize {
+        self.ready.len() + self.held
+    }
+
+    /// Forgets all requests, and that any lane is busy.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.ordering);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sctp_tokio::Received;
+
+    use super::*;
+    use crate::ConnectInfo;
+
+    fn request(stream: u16, payload: &'static str) -> Request {
+        let info = RecvInfo::default().with_stream(stream);
+        Request::new(Received::new(payload, info), ConnectInfo::default())
+    }
+
+    fn popped(lanes: &mut Lanes) -> Vec<Request> {
+        std::iter::from_fn(|| lanes.pop()).collect()
+    }
+
+    fn payloads(requests: &[Request]) -> Vec<&[u8]> {
+        requests
+            .iter()
+            .map(|request| &request.payload()[..])
+            .collect()
+    }
+
+    #[test]
+    fn one_request_of_each_stream_has_its_turn() {
+        let mut lanes = Lanes::new(Ordering::PerStream);
+        for (stream, payload) in [(1, "a"), (1, "b"), (2, "c"), (1, "d")] {
+            lanes.push(request(stream, payload));
+        }
+        assert_eq!(payloads(&popped(&mut lanes)), [b"a", b"c"]);
+        assert_eq!(lanes.held(), 2);
+        lanes.release(StreamId::new(1));
+        assert_eq!(payloads(&popped(&mut lanes)), [b"b"]);
+    }
+
+    #[test]
+    fn an_idle_stream_leaves_nothing_behind() {
+        let mut lanes = Lanes::new(Ordering::PerStream);
+        for stream in 0..100 {
+            lanes.push(request(stream, "a"));
+            lanes.pop();
+            lanes.release(StreamId::new(stream));
+        }
+        assert!(lanes.busy.is_empty());
+    }
+
+    #[test]
+    fn unordered_messages_wait_for_nothing() {
+        let mut lanes = Lanes::new(Ordering::PerStream);
+        for _ in 0..2 {
+            let info = RecvInfo::default().with_unordered(true);
+            lanes.push(Request::new(
+                Received::new("u", info),
+                ConnectInfo::default(),
+            ));
+        }
+        assert_eq!(popped(&mut lanes).len(), 2);
+    }
+
+    #[test]
+    fn per_association_there_is_one_lane() {
+        let mut lanes = Lanes::new(Ordering::PerAssociation);
+        lanes.push(request(1, "a"));
+        lanes.push(request(2, "b"));
+        assert_eq!(payloads(&popped(&mut lanes)), [b"a"]);
+    }
+}

@@ -1,0 +1,201 @@
+//! What all states of the driver share: the transport, and what waits to be sent.
+
+use std::{
+    collections::VecDeque,
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use sctp_core::{AssocState, Notification, SendInfo};
+use sctp_tokio::{End, Event, Message, RecvError, SendError};
+
+use super::{Exit, reasons, serving::may_have_left_requests};
+use crate::{
+    Config, ConnectInfo, Counts, Transport,
+    event::{EventHook, ServerEvent},
+    reply::ReplyMessage,
+};
+
+/// The association as the driver holds it.
+pub(super) struct Link<T> {
+    pub(super) transport: T,
+    pub(super) info: ConnectInfo,
+    pub(super) config: Arc<Config>,
+    pub(super) events: EventHook,
+    pub(super) counts: Counts,
+    outbox: VecDeque<Message>,
+    outbox_bytes: usize,
+    /// The kernel takes no more: the peer has shut down.
+    muted: bool,
+}
+
+/// What there is to read, as far as it matters to the driver.
+pub(super) enum Inbound {
+    Message(sctp_tokio::Received),
+    /// The peer started again; the link is already the new one.
+    Restarted,
+    /// The peer sends nothing more and takes nothing more.
+    PeerShutdown,
+    Ended(End),
+    /// Reading failed; the association is to be aborted.
+    Failed(RecvError),
+    /// Something that was dealt with.
+    Other,
+}
+
+impl<T: Transport> Link<T> {
+    pub(super) fn new(transport: T, config: Arc<Config>, events: EventHook) -> Self {
+        Self {
+            info: transport.connect_info(),
+            transport,
+            config,
+            events,
+            counts: Counts::default(),
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            muted: false,
+        }
+    }
+
+    /// Reads the next thing that happened.
+    pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
+        Poll::Ready(match ready!(self.transport.poll_event(cx)) {
+            Ok(Event::Message(received)) => Inbound::Message(received),
+            Ok(Event::Notification(notification)) => self.notified(&notification),
+            Ok(Event::Ended(end)) | Err(RecvError::Ended(end)) => Inbound::Ended(end),
+            Ok(_) => Inbound::Other,
+            Err(error) => Inbound::Failed(error),
+        })
+    }
+
+    fn notified(&mut self, notification: &Notification) -> Inbound {
+        match notification {
+            Notification::AssocChange(change) if change.state == AssocState::Restart => {
+                self.restart();
+                return Inbound::Restarted;
+            }
+            Notification::Shutdown { .. } => return Inbound::PeerShutdown,
+            Notification::PeerAddrChange(change) => {
+                tracing::info!(addr = ?change.addr, state = ?change.state, "path changed");
+                self.events.emit(&ServerEvent::PathChanged {
+                    connect_info: &self.info,
+                    change,
+                });
+            }
+            other => tracing::debug!(notification = ?other, "notification"),
+        }
+        Inbound::Other
+    }
+
+    fn restart(&mut self) {
+        self.discard_outbox();
+        self.muted = false;
+        self.info = self.transport.connect_info();
+        tracing::info!("the peer restarted");
+        self.events.emit(&ServerEvent::Restarted {
+            connect_info: &self.info,
+        });
+    }
+
+    /// Queues a message of a reply.
+    pub(super) fn push(&mut self, message: ReplyMessage, reply_to: &SendInfo) {
+        if self.muted {
+            self.counts.discarded_replies += 1;
+            return;
+        }
+        let message = message.resolve(reply_to);
+        self.outbox_bytes += message.payload.len();
+        self.outbox.push_back(message);
+    }
+
+    /// Whether the peer has so much to read first that no further request is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.outbox.len() >= self.config.send_queue.max(1)
+            || self.outbox_bytes >= self.config.send_queue_bytes.max(1)
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    pub(super) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Gives up sending: the kernel refuses every later message.
+    pub(super) fn mute(&mut self) {
+        self.muted = true;
+        self.discard_outbox();
+    }
+
+    pub(super) fn discard_outbox(&mut self) {
+        self.counts.discarded_replies += self.outbox.len() as u64;
+        self.outbox.clear();
+        self.outbox_bytes = 0;
+    }
+
+    /// Sends as much as there is room for.
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
+        while !self.outbox.is_empty() {
+            let before = self.outbox.len();
+            let sent = self.transport.poll_send(cx, &mut self.outbox);
+            let taken = (before - self.outbox.len()) as u64;
+            // The transport takes messages off the queue itself, so their bytes are counted
+            // anew; what is left is bounded, and nothing is left in the common case.
+            self.outbox_bytes = self
+                .outbox
+                .iter()
+                .map(|message| message.payload.len())
+                .sum();
+            match sent {
+                Poll::Ready(Ok(())) => self.counts.sent += taken,
+                Poll::Pending => {
+                    self.counts.sent += taken;
+                    break;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.counts.sent += taken.saturating_sub(1);
+                    self.counts.discarded_replies += 1;
+                    self.refused(error)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Decides what a refused message means.
+    fn refused(&mut self, error: SendError) -> ControlFlow<Exit> {
+        match error {
+            SendError::Ended(end) if !may_have_left_requests(&end) => {
+                return ControlFlow::Break(Exit::Ended(end));
+            }
+            // Reading will tell.
+            SendError::Ended(_) | SendError::ShuttingDown => self.mute(),
+            error => {
+                tracing::error!(%error, "the service's reply cannot be sent, aborting");
+                let connect_info = &self.info;
+                self.events.emit(&ServerEvent::ReplyRefused {
+                    connect_info,
+                    error: &error,
+                });
+                return ControlFlow::Break(Exit::abort(&reasons::INTERNAL_ERROR));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Reports that reading failed, and decides with which reason to abort. The transport has
+    /// aborted already if the message was too large; doing it again is harmless.
+    pub(super) fn failed(&self, error: &RecvError) -> Exit {
+        tracing::warn!(%error, "receiving failed, aborting");
+        self.events.emit(&ServerEvent::ReceiveFailed {
+            connect_info: &self.info,
+            error,
+        });
+        Exit::abort(match error {
+            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
+            _ => &reasons::INTERNAL_ERROR,
+        })
+    }
+}

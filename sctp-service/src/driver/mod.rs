@@ -1,0 +1,330 @@
+//! The life of one association, from its coming up to its end.
+
+mod calls;
+mod lanes;
+mod link;
+pub(crate) mod reasons;
+mod serving;
+mod timer;
+mod wake;
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    future::{Future, poll_fn},
+    mem,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use link::{Inbound, Link};
+use sctp_core::{AbortReason, ErrorCauses};
+use sctp_tokio::{End, Side};
+use serving::{Serving, may_have_left_requests};
+use timer::Timer;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use crate::{
+    Config, IntoReply, Request, Shutdown, Transport,
+    event::{EventHook, ServerEvent},
+};
+
+/// How long to wait for the transport's word that our own abort has ended the association. It
+/// comes at once; without it the end is known all the same.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
+/// How many messages one poll discards at most before other tasks have their turn.
+const DISCARDS_PER_POLL: usize = 64;
+
+/// A service in the making, or the refusal of the peer.
+pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+
+/// Drives one association.
+///
+/// ```text
+///            made                 AfterAck, drained, idle         queue empty
+///  Starting ------> Serving ---------------------------> Flushing ----------> AwaitingAck
+///     |               |                                     |                     |
+///     |               | Abort(reason), panic,               | too long            | too long
+///     | refused       | a reply that cannot be sent         v                     v
+///     +-------------> +-----------------------------------> Aborting <------------+
+///                     |                                     |
+///                     | the peer's end                      | the end is heard
+///                     +------------> Closed <---------------+
+/// ```
+///
+/// Leaving `Serving` drops the service, its calls and the requests that wait, since they live in
+/// that state and nowhere else: a call cannot outlive its association, nor a permit its call.
+pub(crate) struct Driver<T, S: Service<Request>> {
+    link: Link<T>,
+    state: State<S>,
+    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`.
+    deadline: Timer,
+    /// Bounds everything once the server is shutting down.
+    drain: Timer,
+    /// The reason that this end gave.
+    reason: Option<AbortReason>,
+}
+
+enum State<S: Service<Request>> {
+    /// The service is being made; nothing is read.
+    Starting(Making<S>),
+    /// Requests are served.
+    Serving(Box<Serving<S>>),
+    /// Replies that were queued before an orderly end are sent.
+    Flushing,
+    /// SCTP is to end it when all is acknowledged.
+    AwaitingAck,
+    /// An ABORT is out.
+    Aborting,
+    /// It is over.
+    Closed(End),
+}
+
+/// Why a state is left.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    Shutdown(Shutdown),
+    Ended(End),
+}
+
+impl Exit {
+    fn abort(reason: &AbortReason) -> Self {
+        Self::Shutdown(Shutdown::Abort(reason.clone()))
+    }
+}
+
+enum Transition<S> {
+    Made(S),
+    Flushed,
+    Exit(Exit),
+}
+
+impl<T, S> Driver<T, S>
+where
+    T: Transport,
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    pub(crate) fn new(
+        transport: T,
+        making: Making<S>,
+        config: Arc<Config>,
+        events: EventHook,
+    ) -> Self {
+        Self {
+            link: Link::new(transport, config, events),
+            state: State::Starting(making),
+            deadline: Timer::default(),
+            drain: Timer::default(),
+            reason: None,
+        }
+    }
+
+    /// Runs the association to its end, and reports both.
+    pub(crate) async fn run(mut self, drain: CancellationToken) {
+        tracing::info!(peer = ?self.link.info.peer_addrs(), "association up");
+        self.link.events.emit(&ServerEvent::Up {
+            connect_info: &self.link.info,
+        });
+        let mut signal = pin!(drain.cancelled());
+        let mut signalled = false;
+        let end = poll_fn(|cx| {
+            if !signalled && signal.as_mut().poll(cx).is_ready() {
+                signalled = true;
+                self.drain();
+            }
+            self.poll(cx)
+        })
+        .await;
+        self.report(&end);
+    }
+
+    /// Shuts the association down in order, once what has been read is answered.
+    fn drain(&mut self) {
+        self.drain
+            .set(Instant::now() + self.link.config.drain_timeout);
+        match &mut self.state {
+            State::Starting(_) => self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck))),
+            State::Serving(serving) => serving.drain(),
+            _ => {}
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if let State::Closed(end) = &self.state {
+                return Poll::Ready(end.clone());
+            }
+            // Every line of the user's that an association runs is below this one: readiness,
+            // calls, futures, streams and their destructors.
+            let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
+            let transition = match polled {
+                Ok(polled) => ready!(polled),
+                Err(panic) => Transition::Exit(self.panicked(&*panic)),
+            };
+            self.apply(transition);
+        }
+    }
+
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
+        if let Some(exit) = self.poll_deadlines(cx) {
+            return Poll::Ready(Transition::Exit(exit));
+        }
+        match &mut self.state {
+            State::Starting(making) => poll_starting(making, &mut self.link, cx),
+            State::Serving(serving) => serving.poll(cx, &mut self.link).map(Transition::Exit),
+            State::Flushing => {
+                if let ControlFlow::Break(exit) = self.link.flush(cx) {
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                if self.link.is_flushed() {
+                    return Poll::Ready(Transition::Flushed);
+                }
+                self.poll_discard(cx).map(Transition::Exit)
+            }
+            State::AwaitingAck | State::Aborting => self.poll_discard(cx).map(Transition::Exit),
+            State::Closed(_) => Poll::Pending,
+        }
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Exit> {
+        let aborting = matches!(self.state, State::Aborting);
+        if self.drain.poll_elapsed(cx) && !aborting {
+            return Some(Exit::abort(&reasons::SERVER_SHUTTING_DOWN));
+        }
+        if !self.deadline.poll_elapsed(cx) {
+            return None;
+        }
+        Some(if aborting {
+            Exit::Ended(End::Aborted {
+                by: Side::Local,
+                causes: ErrorCauses::default(),
+            })
+        } else {
+            Exit::abort(&reasons::SHUTDOWN_TIMED_OUT)
+        })
+    }
+
+    /// Reads until the end: not to read would be not to hear of it.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        for _ in 0..DISCARDS_PER_POLL {
+            match ready!(self.link.poll_inbound(cx)) {
+                Inbound::Message(_) => self.link.counts.discarded_requests += 1,
+                Inbound::Ended(end) => return Poll::Ready(Exit::Ended(end)),
+                // What follows an error is the end.
+                Inbound::Failed(error) => tracing::debug!(%error, "receiving failed"),
+                // The peer's new life does not know of the end that was begun.
+                Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
+                    self.start_shutdown()
+                }
+                Inbound::Restarted | Inbound::PeerShutdown | Inbound::Other => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn apply(&mut self, transition: Transition<S>) {
+        match transition {
+            Transition::Made(service) => {
+                let serving = Serving::new(service, &self.link);
+                self.enter(State::Serving(Box::new(serving)));
+            }
+            Transition::Flushed => {
+                self.start_shutdown();
+                self.enter(State::AwaitingAck);
+            }
+            Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
+                self.deadline
+                    .set(Instant::now() + self.link.config.shutdown_timeout);
+                self.enter(State::Flushing);
+            }
+            Transition::Exit(Exit::Shutdown(Shutdown::Abort(reason))) => self.abort(reason),
+            Transition::Exit(Exit::Ended(end)) => {
+                self.link.discard_outbox();
+                self.enter(State::Closed(end));
+            }
+        }
+    }
+
+    /// Changes the state, and drops what lived in the old one: destructors of the user's, which
+    /// may panic.
+    fn enter(&mut self, state: State<S>) {
+        if let State::Serving(serving) = &mut self.state {
+            serving.leave(&mut self.link);
+        }
+        let old = mem::replace(&mut self.state, state);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
+            // It is on its way out already: there is nothing more to be done about it.
+            let _ = self.panicked(&*panic);
+        }
+    }
+
+    fn start_shutdown(&mut self) {
+        if let Err(error) = self.link.transport.start_shutdown() {
+            // Gone already, and reading will tell; or stuck, and the deadline will.
+            tracing::debug!(%error, "cannot begin the shutdown");
+        }
+    }
+
+    fn abort(&mut self, reason: AbortReason) {
+        self.link.discard_outbox();
+        if let Err(error) = self.link.transport.abort(&reason) {
+            tracing::debug!(%error, "cannot abort");
+        }
+        self.reason = Some(reason);
+        self.deadline.set(Instant::now() + ABORT_GRACE);
+        self.enter(State::Aborting);
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
+        let message = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a panic without a message");
+        tracing::error!(message, "the service panicked, aborting");
+        self.link.events.emit(&ServerEvent::Panicked {
+            connect_info: &self.link.info,
+            message,
+        });
+        Exit::abort(&reasons::INTERNAL_ERROR)
+    }
+
+    fn report(&self, end: &End) {
+        let counts = &self.link.counts;
+        let reason = self.reason.as_ref();
+        tracing::info!(%end, reason = reason.map(tracing::field::display), ?counts, "association closed");
+        self.link.events.emit(&ServerEvent::Closed {
+            connect_info: &self.link.info,
+            end,
+            reason,
+            counts,
+        });
+    }
+}
+
+/// Waits for the service; a peer that is gone by then needs none.
+fn poll_starting<T: Transport, S>(
+    making: &mut Making<S>,
+    link: &mut Link<T>,
+    cx: &mut Context<'_>,
+) -> Poll<Transition<S>> {
+    if let Poll::Ready(made) = making.as_mut().poll(cx) {
+        return Poll::Ready(match made {
+            Ok(service) => Transition::Made(service),
+            Err(shutdown) => Transition::Exit(Exit::Shutdown(shutdown)),
+        });
+    }
+    match ready!(link.transport.poll_ended(cx)) {
+        // What it sent before it went is still to be served.
+        end if may_have_left_requests(&end) => Poll::Pending,
+        end => Poll::Ready(Transition::Exit(Exit::Ended(end))),
+    }
+}

@@ -1,0 +1,11 @@
+//! The reasons that the framework itself gives in an ABORT.
+
+use sctp_core::AbortReason;
+
+pub(crate) static INTERNAL_ERROR: AbortReason = AbortReason::from_static("internal error");
+pub(crate) static MESSAGE_TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
+pub(crate) static SERVER_SHUTTING_DOWN: AbortReason =
+    AbortReason::from_static("server shutting down");
+pub(crate) static SHUTDOWN_TIMED_OUT: AbortReason = AbortReason::from_static("shutdown timed out");
+pub(crate) static TOO_MANY_ASSOCIATIONS: AbortReason =
+    AbortReason::from_static("too many associations");

@@ -1,0 +1,393 @@
+//! The state in which requests are served.
+
+use std::{
+    convert::Infallible,
+    ops::ControlFlow,
+    task::{Context, Poll},
+};
+
+use sctp_tokio::{End, Received};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::{
+    Exit,
+    calls::{Calls, Progress, Ticket},
+    lanes::Lanes,
+    link::{Inbound, Link},
+    reasons,
+    timer::Timer,
+};
+use crate::{IntoReply, Reply, Request, Shutdown, Transport, reply::ReplyMessage};
+
+/// How many rounds one poll does at most before other tasks have their turn. A round polls one
+/// call, starts one, and reads one message.
+const ROUNDS_PER_POLL: usize = 32;
+
+/// Reads requests, calls the service, and queues the replies.
+///
+/// # Backpressure
+///
+/// The driver reads one message, and the next one only when the service has taken it. It does
+/// not ask `poll_ready` before it has a message: readiness is a reservation (a permit of a
+/// concurrency limit, a place in a buffer), and where many associations share such a limit,
+/// those that are idle would hold all of it and starve the others.
+pub(super) struct Serving<S: Service<Request>> {
+    service: S,
+    lanes: Lanes,
+    calls: Calls<S::Future>,
+    /// How many requests there were since the association came up or restarted.
+    number: u64,
+    /// No further request is read: the server is shutting down.
+    draining: bool,
+    /// An end was heard of without reading, so what is queued before it is still to be read.
+    heard_end: bool,
+    /// All is read, and this was the end of it.
+    end: Option<End>,
+    /// How long the peer's last requests may still be served after it has shut down.
+    grace: Timer,
+    idle: Timer,
+    last_request: Instant,
+}
+
+impl<S> Serving<S>
+where
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    pub(super) fn new<T: Transport>(service: S, link: &Link<T>) -> Self {
+        let now = Instant::now();
+        let mut idle = Timer::default();
+        if let Some(timeout) = link.config.idle_timeout {
+            idle.set(now + timeout);
+        }
+        Self {
+            service,
+            lanes: Lanes::new(link.config.ordering),
+            calls: Calls::new(),
+            number: 0,
+            draining: false,
+            heard_end: false,
+            end: None,
+            grace: Timer::default(),
+            idle,
+            last_request: now,
+        }
+    }
+
+    /// Reads no further request, and is done when those that were read are answered.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Counts what is given up when this state is left.
+    pub(super) fn leave<T>(&mut self, link: &mut Link<T>) {
+        link.counts.discarded_requests += self.lanes.len() as u64;
+        link.counts.dropped_calls += self.calls.len() as u64;
+    }
+
+    /// Works until there is nothing left to do, or for long enough.
+    pub(super) fn poll<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> Poll<Exit> {
+        self.calls.register(cx.waker());
+        let flow = self.run(cx, link);
+        match flow {
+            ControlFlow::Break(exit) => Poll::Ready(exit),
+            ControlFlow::Continue(()) => Poll::Pending,
+        }
+    }
+
+    fn run<T: Transport>(&mut self, cx: &mut Context<'_>, link: &mut Link<T>) -> ControlFlow<Exit> {
+        for _ in 0..ROUNDS_PER_POLL {
+            // Replies are sent when a batch of requests is done, so that they can share packets.
+            if self.round(cx, link)? {
+                continue;
+            }
+            let was_full = link.is_full();
+            link.flush(cx)?;
+            self.check_done()?;
+            if was_full && !link.is_full() {
+                self.calls.unpark();
+                continue;
+            }
+            if !self.wait(cx, link)? {
+                return ControlFlow::Continue(());
+            }
+        }
+        link.flush(cx)?;
+        cx.waker().wake_by_ref();
+        ControlFlow::Continue(())
+    }
+
+    /// Polls one call that was woken, starts one, and reads one message: each source of work
+    /// has its turn, whatever the others have to do. Answers whether there was anything.
+    fn round<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit, bool> {
+        let mut worked = false;
+        if let Some(index) = self.calls.pop_woken() {
+            worked = true;
+            self.poll_call(index, link)?;
+        }
+        worked |= self.dispatch(cx, link)?;
+        worked |= self.read(cx, link)?;
+        ControlFlow::Continue(worked)
+    }
+
+    /// Calls the service with the request whose turn it is, if it will have it.
+    fn dispatch<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit, bool> {
+        let room = self.calls.len() < link.config.max_in_flight.max(1) && !link.is_full();
+        if !room || !self.lanes.has_ready() {
+            return ControlFlow::Continue(false);
+        }
+        match self.service.poll_ready(cx) {
+            Poll::Pending => return ControlFlow::Continue(false),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(never)) => match never {},
+        }
+        let Some(request) = self.lanes.pop() else {
+            return ControlFlow::Continue(false);
+        };
+        let lane = self.lanes.lane(request.info());
+        let ticket = Ticket {
+            lane,
+            reply_to: request.info().reply(),
+            shutdown: None,
+        };
+        let index = self.calls.start(self.service.call(request), ticket);
+        // Most handlers answer at once: polled here, they need no second round.
+        self.poll_call(index, link)?;
+        ControlFlow::Continue(true)
+    }
+
+    /// Reads the next thing that happened, unless this association is to be held back.
+    fn read<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit, bool> {
+        if !self.may_read(link) {
+            return ControlFlow::Continue(false);
+        }
+        let Poll::Ready(inbound) = link.poll_inbound(cx) else {
+            return ControlFlow::Continue(false);
+        };
+        match inbound {
+            Inbound::Message(received) => self.take(received, link),
+            Inbound::Restarted => self.restart(link),
+            Inbound::PeerShutdown => self.peer_shut_down(link),
+            Inbound::Ended(end) if end.is_orderly() => {
+                self.peer_shut_down(link);
+                self.end = Some(end);
+            }
+            Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
+            Inbound::Failed(error) => return ControlFlow::Break(link.failed(&error)),
+            Inbound::Other => {}
+        }
+        ControlFlow::Continue(true)
+    }
+
+    fn may_read<T: Transport>(&self, link: &Link<T>) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        let room = !self.lanes.has_ready()
+            && self.lanes.held() < link.config.read_ahead.max(1)
+            && !link.is_full();
+        // Behind an end nothing more can arrive: what is left is no more than the receive buffer
+        // holds, and reading it tells whether there is still somebody to serve it for.
+        self.heard_end || (room && !self.draining)
+    }
+
+    fn take<T>(&mut self, received: Received, link: &mut Link<T>) {
+        if self.draining {
+            link.counts.discarded_requests += 1;
+            return;
+        }
+        link.counts.requests += 1;
+        self.number += 1;
+        if self.idle.is_set() {
+            self.last_request = Instant::now();
+        }
+        let request = Request::new(received, link.info.clone()).with_number(self.number);
+        self.lanes.push(request);
+    }
+
+    /// Drops the calls of the peer's earlier life: it will not know what their replies are about.
+    fn restart<T>(&mut self, link: &mut Link<T>) {
+        self.leave(link);
+        self.calls.clear();
+        self.lanes.clear();
+        self.number = 0;
+    }
+
+    /// The peer takes no more replies. What it sent before that it wanted done all the same, as
+    /// an orderly end says; so calls go on for a while, and only their replies are discarded.
+    fn peer_shut_down<T: Transport>(&mut self, link: &mut Link<T>) {
+        link.mute();
+        if !self.grace.is_set() {
+            self.grace
+                .set(Instant::now() + link.config.shutdown_timeout);
+        }
+        for index in self.calls.replying() {
+            self.release(index);
+        }
+    }
+
+    fn poll_call<T: Transport>(&mut self, index: usize, link: &mut Link<T>) -> ControlFlow<Exit> {
+        // Futures are polled however full the queue is: one that is not polled keeps what it
+        // holds, a lock or a pooled connection, from everybody else. What that can add is one
+        // reply for each call in flight; streams of replies have no such claim.
+        if link.is_full() && self.calls.is_replying(index) {
+            self.calls.park(index);
+            return ControlFlow::Continue(());
+        }
+        match self.calls.poll(index) {
+            Poll::Pending => ControlFlow::Continue(()),
+            Poll::Ready(Progress::Answered(Ok(response))) => {
+                self.answer(index, response.into_reply(), link)
+            }
+            Poll::Ready(Progress::Answered(Err(never))) => match never {},
+            Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
+        }
+    }
+
+    fn answer<T: Transport>(
+        &mut self,
+        index: usize,
+        reply: Reply,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        let reply = reply.into_parts();
+        let Some(ticket) = self.calls.ticket(index) else {
+            return ControlFlow::Continue(());
+        };
+        for message in reply.first.into_iter().chain(reply.rest) {
+            link.push(message, &ticket.reply_to);
+        }
+        match reply.stream {
+            Some(stream) if !link.is_muted() => {
+                ticket.shutdown = reply.shutdown;
+                self.calls.reply(index, stream);
+                ControlFlow::Continue(())
+            }
+            _ => self.finish(index, reply.shutdown),
+        }
+    }
+
+    fn reply_next<T: Transport>(
+        &mut self,
+        index: usize,
+        next: Option<Result<ReplyMessage, Shutdown>>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        let Some(ticket) = self.calls.ticket(index) else {
+            return ControlFlow::Continue(());
+        };
+        match next {
+            Some(Ok(message)) => {
+                link.push(message, &ticket.reply_to);
+                self.calls.wake(index);
+                ControlFlow::Continue(())
+            }
+            Some(Err(shutdown)) => self.finish(index, Some(shutdown)),
+            None => {
+                let shutdown = ticket.shutdown.take();
+                self.finish(index, shutdown)
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, shutdown: Option<Shutdown>) -> ControlFlow<Exit> {
+        self.release(index);
+        match shutdown {
+            // The peer's own shutdown is complete: there is nothing left to end.
+            Some(_) if self.end.is_some() => ControlFlow::Continue(()),
+            Some(shutdown) => ControlFlow::Break(Exit::Shutdown(shutdown)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Empties a call's slot, and lets the next request of its lane have its turn.
+    fn release(&mut self, index: usize) {
+        if let Some(lane) = self.calls.finish(index).and_then(|ticket| ticket.lane) {
+            self.lanes.release(lane);
+        }
+    }
+
+    /// Leaves this state when there is nothing left to serve and nothing more to come.
+    fn check_done(&mut self) -> ControlFlow<Exit> {
+        if !self.calls.is_empty() || self.lanes.len() > 0 {
+            return ControlFlow::Continue(());
+        }
+        match self.end.take() {
+            Some(end) => ControlFlow::Break(Exit::Ended(end)),
+            None if self.draining => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Looks at what can happen while there is nothing to do. Answers whether there is now.
+    fn wait<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit, bool> {
+        if self.grace.poll_elapsed(cx) {
+            tracing::warn!("calls outlived their association for too long");
+            return ControlFlow::Break(match self.end.take() {
+                Some(end) => Exit::Ended(end),
+                None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),
+            });
+        }
+        self.check_idle(cx, link)?;
+        if self.heard_end || self.end.is_some() || self.may_read(link) {
+            return ControlFlow::Continue(false);
+        }
+        match link.transport.poll_ended(cx) {
+            Poll::Pending => ControlFlow::Continue(false),
+            Poll::Ready(end) if may_have_left_requests(&end) => {
+                self.heard_end = true;
+                self.peer_shut_down(link);
+                ControlFlow::Continue(true)
+            }
+            Poll::Ready(end) => ControlFlow::Break(Exit::Ended(end)),
+        }
+    }
+
+    /// The timer is not moved with every request: when it fires, it looks when the last one was.
+    fn check_idle<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link<T>,
+    ) -> ControlFlow<Exit> {
+        let Some(timeout) = link.config.idle_timeout else {
+            return ControlFlow::Continue(());
+        };
+        while self.idle.poll_elapsed(cx) {
+            let busy = !self.calls.is_empty() || !link.is_flushed();
+            let now = Instant::now();
+            let since = if busy { now } else { self.last_request };
+            if now >= since + timeout {
+                tracing::debug!("idle for too long");
+                return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
+            }
+            self.idle.set(since + timeout);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether what a peer sent before this end is still to be served. It is after an orderly end;
+/// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
+pub(super) fn may_have_left_requests(end: &End) -> bool {
+    end.is_orderly() || matches!(end, End::Unread)
+}

@@ -1,0 +1,96 @@
+//! Which of the calls in flight has something to do.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Wake, Waker},
+};
+
+/// The calls that were woken, in order, and the driver to wake for them.
+///
+/// Without it every wake-up of the driver would have to poll every call in flight.
+#[derive(Debug, Default)]
+pub(super) struct WakeQueue(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Each slot is in it at most once, so it never holds more than there are slots.
+    woken: VecDeque<usize>,
+    driver: Option<Waker>,
+}
+
+impl WakeQueue {
+    /// Names the task to wake; to be called whenever the driver is polled.
+    pub(super) fn register(&self, driver: &Waker) {
+        let registered = &mut self.lock().driver;
+        match registered {
+            Some(waker) => waker.clone_from(driver),
+            None => *registered = Some(driver.clone()),
+        }
+    }
+
+    /// Takes the call that has waited longest.
+    pub(super) fn pop(&self) -> Option<usize> {
+        self.lock().woken.pop_front()
+    }
+
+    /// Nothing here can be left half done by a panic, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes one slot. It outlives the call that is in the slot, and may wake a later one: a
+/// wake-up too many is harmless.
+#[derive(Debug)]
+pub(super) struct SlotWaker {
+    slot: usize,
+    queued: AtomicBool,
+    queue: Arc<WakeQueue>,
+}
+
+impl SlotWaker {
+    pub(super) fn new(slot: usize, queue: Arc<WakeQueue>) -> Self {
+        Self {
+            slot,
+            queued: AtomicBool::new(false),
+            queue,
+        }
+    }
+
+    /// To be called before the slot is polled, so that a wake-up during the poll counts.
+    pub(super) fn begin_poll(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+
+    /// Puts the slot into the queue, and returns the driver to wake.
+    fn enqueue(&self) -> Option<Waker> {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let mut state = self.queue.lock();
+        state.woken.push_back(self.slot);
+        state.driver.clone()
+    }
+
+    /// Puts the slot into the queue from within the driver, which looks there anyway.
+    pub(super) fn enqueue_quietly(&self) {
+        drop(self.enqueue());
+    }
+}
+
+impl Wake for SlotWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // The lock is released by now: waking may run anything.
+        if let Some(driver) = self.enqueue() {
+            driver.wake();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a server reports about its associations.
+
+use std::{
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use sctp_core::{AbortReason, PeerAddrChange};
+use sctp_tokio::{End, RecvError, SendError};
+
+use crate::ConnectInfo;
+
+/// Something that happened in the life of an association or of the server.
+///
+/// The hook that hears of it runs in the association's own task: it should be quick, and must
+/// not block.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// An association came up and has a task of its own.
+    Up {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+    },
+    /// An association is over.
+    Closed {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// How it ended.
+        end: &'a End,
+        /// The reason that this end gave, if it aborted.
+        reason: Option<&'a AbortReason>,
+        /// What was served, and what was not.
+        counts: &'a Counts,
+    },
+    /// The peer started again under the same addresses. Calls of its earlier life were dropped,
+    /// and their replies will not be sent.
+    Restarted {
+        /// The association as it is now.
+        connect_info: &'a ConnectInfo,
+    },
+    /// A path of a multi-homed association changed its state.
+    PathChanged {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// What changed.
+        change: &'a PeerAddrChange,
+    },
+    /// A reply could not be sent as the service wanted it (no such stream, empty, too large):
+    /// an error in the service. The association is aborted with the reason `internal error`,
+    /// since a peer that waits for an answer would otherwise wait for ever.
+    ReplyRefused {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// What was wrong with it.
+        error: &'a SendError,
+    },
+    /// Receiving failed; the association is aborted.
+    ReceiveFailed {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// Why.
+        error: &'a RecvError,
+    },
+    /// The service panicked; the association is aborted with the reason `internal error`, and
+    /// nothing else is affected.
+    Panicked {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// The panic's message, where it is a text.
+        message: &'a str,
+    },
+    /// An association was aborted as it came up, since there were
+    /// [too many](crate::Config::max_associations).
+    Refused {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+    },
+    /// Accepting failed; the server tries again after a pause.
+    AcceptFailed {
+        /// Why.
+        error: &'a io::Error,
+    },
+}
+
+impl ServerEvent<'_> {
+    /// Returns the association that it is about; `None` if it is about the server.
+    #[must_use]
+    pub fn connect_info(&self) -> Option<&ConnectInfo> {
+        match self {
+            Self::Up { connect_info }
+            | Self::Closed { connect_info, .. }
+            | Self::Restarted { connect_info }
+            | Self::PathChanged { connect_info, .. }
+            | Self::ReplyRefused { connect_info, .. }
+            | Self::ReceiveFailed { connect_info, .. }
+            | Self::Panicked { connect_info, .. }
+            | Self::Refused { connect_info } => Some(connect_info),
+            Self::AcceptFailed { .. } => None,
+        }
+    }
+}
+
+/// What one association did, for its last event and its last log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Requests that were read while the association was being served.
+    pub requests: u64,
+    /// Messages that the transport took.
+    pub sent: u64,
+    /// Requests that were read and never reached the service, since the association was ending.
+    pub discarded_requests: u64,
+    /// Replies' messages that were never sent, since the association was ending.
+    pub discarded_replies: u64,
+    /// Calls that were dropped unfinished.
+    pub dropped_calls: u64,
+}
+
+/// The user's hook.
+#[derive(Clone, Default)]
+pub(crate) struct EventHook(Option<Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>>);
+
+impl EventHook {
+    pub(crate) fn new(hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
+    }
+
+    /// Calls the hook. Its panic ends here: a broken counter must not end an association, let
+    /// alone the accept loop.
+    pub(crate) fn emit(&self, event: &ServerEvent<'_>) {
+        let Some(hook) = &self.0 else { return };
+        if catch_unwind(AssertUnwindSafe(|| hook(event))).is_err() {
+            tracing::error!("the event hook panicked");
+        }
+    }
+}
+
+impl fmt::Debug for EventHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "EventHook(set)"
+        } else {
+            "EventHook(unset)"
+        })
+    }
+}

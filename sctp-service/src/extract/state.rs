@@ -1,0 +1,33 @@
+//! State that handlers share.
+
+use std::convert::Infallible;
+
+use super::FromRequestParts;
+use crate::Parts;
+
+/// The state that a router or a handler was given with `with_state`.
+///
+/// It is cloned for each request: put what is large, or changes, into an `Arc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct State<T>(pub T);
+
+impl<S: Sync, T: FromRef<S>> FromRequestParts<S> for State<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(T::from_ref(state)))
+    }
+}
+
+/// What a part of the state can be taken from; implement it to give each handler only the part
+/// that it needs.
+pub trait FromRef<S> {
+    /// Takes the part.
+    fn from_ref(state: &S) -> Self;
+}
+
+impl<S: Clone> FromRef<S> for S {
+    fn from_ref(state: &S) -> Self {
+        state.clone()
+    }
+}

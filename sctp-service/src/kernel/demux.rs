@@ -1,0 +1,172 @@
+//! The task that reads a shared socket and sorts what arrives by association.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+
+use sctp_core::{AbortReason, AssocId, AssocState, Notification};
+use sctp_tokio::{Endpoint, EndpointEvent, Event};
+use tokio::{
+    select,
+    sync::{Notify, mpsc},
+    time::{Instant, sleep_until},
+};
+
+use super::{inbox::Inbox, shared::EndpointTransport};
+use crate::{ConnectInfo, driver::reasons};
+
+/// What a peer hears that sends faster than it is served while there is no descriptor left to
+/// give it a socket of its own.
+const QUEUE_FULL: AbortReason = AbortReason::from_static("receive queue full");
+
+/// How long the shared send buffer may be full before the association that fills it most is moved
+/// away.
+const STALL_TIME: Duration = Duration::from_millis(50);
+
+/// Reads an endpoint on behalf of all its associations.
+///
+/// It never waits for one of them: an association that does not take its messages, or whose peer
+/// does not read, is peeled off to a socket of its own. So a shared socket is shared by those who
+/// keep up, and the kernel's flow control meets those who do not.
+pub(super) struct Demux {
+    endpoint: Endpoint,
+    inboxes: HashMap<AssocId, Arc<Inbox>>,
+    incoming: mpsc::Sender<EndpointTransport>,
+    stalled: Arc<Notify>,
+    /// When the association that fills the send buffer is to be found.
+    relieve_at: Option<Instant>,
+}
+
+impl Demux {
+    pub(super) fn new(endpoint: Endpoint, incoming: mpsc::Sender<EndpointTransport>) -> Self {
+        let stalled = Arc::new(Notify::new());
+        Self {
+            endpoint,
+            inboxes: HashMap::new(),
+            incoming,
+            stalled,
+            relieve_at: None,
+        }
+    }
+
+    /// Runs until nobody listens any more and the last association has left.
+    pub(super) async fn run(mut self) {
+        loop {
+            if self.incoming.is_closed() && self.inboxes.is_empty() {
+                return;
+            }
+            let stalled = Arc::clone(&self.stalled);
+            let relieve_at = self.relieve_at;
+            select! {
+                event = self.endpoint.next_event() => match event {
+                    Ok(event) => self.sort(event).await,
+                    Err(error) => {
+                        tracing::error!(%error, "receiving on a shared socket failed");
+                        // Memory comes back; until then, other tasks have their turn.
+                        tokio::task::yield_now().await;
+                    }
+                },
+                () = self.incoming.closed(), if !self.incoming.is_closed() => {}
+                () = stalled.notified(), if relieve_at.is_none() => {
+                    self.relieve_at = Some(Instant::now() + STALL_TIME);
+                }
+                () = sleep_until(relieve_at.unwrap_or_else(Instant::now)), if relieve_at.is_some() => {
+                    self.relieve_at = None;
+                    self.relieve();
+                }
+            }
+        }
+    }
+
+    async fn sort(&mut self, EndpointEvent { assoc, event, .. }: EndpointEvent) {
+        if is_up(&event) {
+            return self.came_up(assoc).await;
+        }
+        let ended = matches!(event, Event::Ended(_));
+        let Entry::Occupied(entry) = self.inboxes.entry(assoc) else {
+            tracing::debug!(%assoc, ?event, "an event of an association that is not served");
+            return;
+        };
+        let full = {
+            let mut contents = entry.get().lock();
+            contents.push(event);
+            contents.is_full()
+        };
+        if ended {
+            entry.remove();
+        } else if full {
+            self.peel_off(assoc);
+        }
+    }
+
+    async fn came_up(&mut self, assoc: AssocId) {
+        let sender = self.endpoint.sender();
+        let (inbound, outbound) = sender.streams(assoc).unwrap_or_default();
+        let info = ConnectInfo::new(assoc)
+            // It may have ended already; that comes next.
+            .with_peer_addrs(sender.peer_addrs(assoc).unwrap_or_default())
+            .with_local_addrs(sender.socket().local_addrs(assoc).unwrap_or_default())
+            .with_streams(inbound, outbound);
+        let inbox = Arc::new(Inbox::default());
+        let stalled = Arc::clone(&self.stalled);
+        let transport = EndpointTransport::new(assoc, info, sender, Arc::clone(&inbox), stalled);
+        self.inboxes.insert(assoc, inbox);
+        if let Err(refused) = self.incoming.send(transport).await {
+            let mut transport = refused.0;
+            // Dropped without a word it would only be shut down.
+            let _ = crate::Transport::abort(&mut transport, &reasons::SERVER_SHUTTING_DOWN);
+        }
+    }
+
+    /// Gives an association a socket of its own.
+    fn peel_off(&mut self, assoc: AssocId) {
+        const EINVAL: i32 = 22;
+        let Some(inbox) = self.inboxes.get(&assoc) else {
+            return;
+        };
+        // Held throughout: the transport must not send on the shared socket in between.
+        let mut contents = inbox.lock();
+        match self.endpoint.peel_off(assoc) {
+            Ok(own) => {
+                tracing::debug!(%assoc, "an association fell behind and was given a socket of its own");
+                contents.own = Some(own);
+                contents.wake();
+                drop(contents);
+                self.inboxes.remove(&assoc);
+            }
+            // It has ended. What is left of it has arrived already, and ends with its end.
+            Err(error) if error.raw_os_error() == Some(EINVAL) => {}
+            Err(error) => {
+                tracing::warn!(%assoc, %error, "cannot give an association its own socket, aborting it");
+                if let Err(error) = self.endpoint.abort(assoc, &QUEUE_FULL) {
+                    tracing::debug!(%assoc, %error, "cannot abort");
+                }
+            }
+        }
+    }
+
+    /// Finds the association that has most in the shared send buffer, and moves it away.
+    fn relieve(&mut self) {
+        let socket = self.endpoint.socket();
+        let load = |assoc: &AssocId| {
+            socket
+                .status(*assoc)
+                .map_or(0, |status| status.unacknowledged_chunks)
+        };
+        let loads = self.inboxes.keys().map(|assoc| (load(assoc), *assoc));
+        if let Some((1.., assoc)) = loads.max() {
+            self.peel_off(assoc);
+        }
+    }
+}
+
+fn is_up(event: &Event) -> bool {
+    match event {
+        Event::Notification(Notification::AssocChange(change)) => {
+            change.state == AssocState::CommUp
+        }
+        _ => false,
+    }
+}

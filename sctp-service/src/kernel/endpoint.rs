@@ -1,0 +1,92 @@
+//! Serving the associations of one shared socket.
+
+use std::{io, net::SocketAddr};
+
+use sctp_core::AssocId;
+use sctp_tokio::{Endpoint, EndpointSender};
+use tokio::sync::mpsc;
+
+use super::{demux::Demux, shared::EndpointTransport};
+use crate::{Listener, MakeService, Serve, serve};
+
+/// How many associations can wait to be accepted.
+const BACKLOG: usize = 128;
+
+/// Serves the associations of a one-to-many socket: one descriptor for all peers that keep up.
+///
+/// It is [`serve`](crate::serve()) over an [`EndpointListener`], and everything said there holds.
+///
+/// ```no_run
+/// # async fn run() -> std::io::Result<()> {
+/// use sctp_service::{Payload, serve_endpoint};
+/// use sctp_tokio::Endpoint;
+///
+/// async fn echo(Payload(payload): Payload) -> Payload {
+///     Payload(payload)
+/// }
+///
+/// serve_endpoint(Endpoint::bind("127.0.0.1:9877").await?, echo).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn serve_endpoint<M, K>(endpoint: Endpoint, make_service: M) -> Serve<EndpointListener, M, K>
+where
+    M: MakeService<K>,
+{
+    serve(EndpointListener::new(endpoint), make_service)
+}
+
+/// The associations of an [`Endpoint`] as a [`Listener`]: one task reads the shared socket, and
+/// each association is driven as if it had one of its own.
+///
+/// An association that falls behind, because its service is busy or because its peer does not
+/// read, is peeled off to a socket of its own: it then delays itself alone. The threshold is 64
+/// events or 256 KiB that wait for its driver, or a shared send buffer that has been full for
+/// 50 ms, of which it has the largest part. If there is no descriptor for that, it is aborted
+/// with the reason `receive queue full`.
+#[derive(Debug)]
+pub struct EndpointListener {
+    incoming: mpsc::Receiver<EndpointTransport>,
+    sender: EndpointSender,
+}
+
+impl EndpointListener {
+    /// Spawns the task that reads the endpoint. It lives until this listener is dropped and the
+    /// last association has ended.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        let sender = endpoint.sender();
+        let (outgoing, incoming) = mpsc::channel(BACKLOG);
+        tokio::spawn(Demux::new(endpoint, outgoing).run());
+        Self { incoming, sender }
+    }
+}
+
+impl Listener for EndpointListener {
+    type Transport = EndpointTransport;
+
+    async fn accept(&mut self) -> io::Result<EndpointTransport> {
+        match self.incoming.recv().await {
+            Some(transport) => Ok(transport),
+            None => Err(io::Error::other(
+                "the task that reads the endpoint has ended",
+            )),
+        }
+    }
+
+    fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.sender.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    fn stop_listening(&mut self) -> io::Result<()> {
+        self.sender.socket().listen(0)
+    }
+}

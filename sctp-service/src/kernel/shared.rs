@@ -1,0 +1,205 @@
+//! An association on a socket that it shares with others.
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use sctp_core::{AbortReason, AssocId};
+use sctp_tokio::{Association, End, EndpointSender, Event, Message, RecvError, SendError};
+use tokio::sync::Notify;
+
+use super::inbox::Inbox;
+use crate::{ConnectInfo, Transport};
+
+type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+/// An association on the socket of an [`Endpoint`](sctp_tokio::Endpoint).
+///
+/// It receives from a bounded queue that the endpoint's task fills, and sends on the shared
+/// socket. When it falls behind, in either direction, it is moved to a socket of its own, and
+/// goes on there; the driver does not notice.
+pub struct EndpointTransport {
+    assoc: AssocId,
+    info: ConnectInfo,
+    sender: EndpointSender,
+    inbox: Arc<Inbox>,
+    /// Tells the endpoint's task that the shared send buffer is full.
+    stalled: Arc<Notify>,
+    waiting: Option<Waiting>,
+    own: Option<Association>,
+    end: Option<End>,
+}
+
+impl EndpointTransport {
+    pub(super) fn new(
+        assoc: AssocId,
+        info: ConnectInfo,
+        sender: EndpointSender,
+        inbox: Arc<Inbox>,
+        stalled: Arc<Notify>,
+    ) -> Self {
+        Self {
+            assoc,
+            info,
+            sender,
+            inbox,
+            stalled,
+            waiting: None,
+            own: None,
+            end: None,
+        }
+    }
+
+    /// Goes on with the association's own socket, if it has been given one.
+    fn take_own(&mut self) {
+        if self.own.is_none() {
+            self.own = self.inbox.lock().own.take();
+        }
+    }
+
+    /// Sends on the shared socket. `None` when the association has left it.
+    fn try_send_shared(&mut self, queue: &mut VecDeque<Message>) -> Option<Result<(), SendError>> {
+        // Under the lock: the endpoint's task holds it while it moves the association away.
+        let contents = self.inbox.lock();
+        if contents.own.is_some() {
+            return None;
+        }
+        let result = self.sender.try_send_queue(self.assoc, queue);
+        Some(match result {
+            Err(SendError::Ended(End::Unread)) => Err(SendError::Ended(
+                contents.end.clone().unwrap_or(End::Unread),
+            )),
+            result => result,
+        })
+    }
+}
+
+impl Transport for EndpointTransport {
+    fn connect_info(&self) -> ConnectInfo {
+        let streams = match &self.own {
+            Some(own) => Some((own.inbound_streams(), own.outbound_streams())),
+            None => self.sender.streams(self.assoc),
+        };
+        match streams {
+            Some((inbound, outbound)) => self.info.clone().with_streams(inbound, outbound),
+            None => self.info.clone(),
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        if let Some(end) = &self.end {
+            return Poll::Ready(Ok(Event::Ended(end.clone())));
+        }
+        {
+            let mut contents = self.inbox.lock();
+            if let Some(event) = contents.pop() {
+                if let Event::Ended(end) = &event {
+                    self.end = Some(end.clone());
+                }
+                return Poll::Ready(Ok(event));
+            }
+            if self.own.is_none() && contents.own.is_none() {
+                contents.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        self.take_own();
+        let Some(own) = &mut self.own else {
+            return Poll::Pending;
+        };
+        let event = ready!(own.poll_event(cx));
+        if let Ok(Event::Ended(end)) = &event {
+            self.end = Some(end.clone());
+        }
+        Poll::Ready(event)
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(end) = &self.end {
+            return Poll::Ready(end.clone());
+        }
+        self.take_own();
+        if let Some(own) = &mut self.own {
+            return own.poll_ended(cx);
+        }
+        let mut contents = self.inbox.lock();
+        match &contents.end {
+            Some(end) => Poll::Ready(end.clone()),
+            None => {
+                contents.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        loop {
+            self.take_own();
+            if let Some(own) = &mut self.own {
+                self.waiting = None;
+                return own.poll_send_queue(cx, queue);
+            }
+            if let Some(waiting) = &mut self.waiting {
+                ready!(waiting.as_mut().poll(cx)).map_err(SendError::Io)?;
+                self.waiting = None;
+            }
+            match self.try_send_shared(queue) {
+                None => {}
+                Some(Err(SendError::Io(error))) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stalled.notify_one();
+                    let sender = self.sender.clone();
+                    self.waiting = Some(Box::pin(async move { sender.wait_for_room().await }));
+                }
+                Some(result) => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn start_shutdown(&mut self) -> io::Result<()> {
+        self.take_own();
+        match &self.own {
+            Some(own) => own.start_shutdown(),
+            None => self.sender.start_shutdown(self.assoc),
+        }
+    }
+
+    fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
+        self.take_own();
+        match &self.own {
+            Some(own) => own.abort(reason),
+            None => self.sender.abort(self.assoc, reason),
+        }
+    }
+}
+
+/// Shuts the association down in order: on a shared socket there is nothing to close.
+impl Drop for EndpointTransport {
+    fn drop(&mut self) {
+        let mut contents = self.inbox.lock();
+        contents.closed = true;
+        contents.events.clear();
+        let shared = self.own.is_none() && contents.own.take().is_none();
+        if shared && self.end.is_none() && contents.end.is_none() {
+            // An error means that it has just ended, which is what was wanted.
+            let _ = self.sender.start_shutdown(self.assoc);
+        }
+    }
+}
+
+impl fmt::Debug for EndpointTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointTransport")
+            .field("assoc", &self.assoc)
+            .field("own_socket", &self.own.is_some())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

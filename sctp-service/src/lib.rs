@@ -1,0 +1,35 @@
+//! Serve SCTP associations with tower services.
+#![forbid(unsafe_code)]
+
+mod config;
+mod connect_info;
+mod driver;
+mod event;
+mod extensions;
+pub mod extract;
+pub mod handler;
+mod kernel;
+mod make;
+mod reply;
+mod request;
+mod serve;
+mod shutdown;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod transport;
+
+pub use config::{Config, Ordering};
+pub use connect_info::ConnectInfo;
+pub use event::{Counts, ServerEvent};
+pub use extensions::Extensions;
+pub use extract::{Extension, Payload, State};
+pub use handler::Handler;
+pub use kernel::{EndpointListener, EndpointTransport, serve_endpoint};
+pub use make::{IncomingAssociation, MakeService, ViaMakeService, ViaService};
+pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
+pub use request::{Parts, Request};
+pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, SendInfo, StreamId};
+pub use sctp_tokio::{End, Event, Message, Received, RecvError, SendError, Side};
+pub use serve::{Executor, Serve, ServeFuture, TokioExecutor, serve};
+pub use shutdown::Shutdown;
+pub use transport::{Listener, Transport};

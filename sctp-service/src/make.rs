@@ -1,0 +1,102 @@
+//! From an association to the service that serves it.
+
+use std::{
+    convert::Infallible,
+    future::{Future, Ready, poll_fn, ready},
+    pin::Pin,
+};
+
+use tower_service::Service;
+
+use crate::{ConnectInfo, IntoReply, Request, Shutdown};
+
+/// An association that came up and has no service yet: what a make-service is called with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IncomingAssociation {
+    /// The association.
+    pub connect_info: ConnectInfo,
+}
+
+impl IncomingAssociation {
+    /// Describes an association that came up.
+    #[must_use]
+    pub fn new(connect_info: ConnectInfo) -> Self {
+        Self { connect_info }
+    }
+}
+
+/// What can be handed to [`serve`](crate::serve()).
+///
+/// It is implemented for, and only for:
+///
+/// - **a service**: any `Service<Request>` that is `Clone`, answers something that is
+///   [`IntoReply`], and has `Error = Infallible`; each association gets a clone;
+/// - **a make-service**: any `Service<IncomingAssociation>` that answers with such a service, to
+///   give each peer its own state. Its error refuses the peer: anything that is
+///   `Into<Shutdown>`, such as an [`AbortReason`](crate::AbortReason). It runs in the
+///   association's own task, so a slow one delays no other peer;
+/// - **a handler**: an async function, see [`Handler`](crate::handler::Handler).
+///
+/// `Kind` tells these apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot serve associations",
+    label = "neither a service, nor a make-service, nor a handler",
+    note = "a service is `Service<Request, Error = Infallible> + Clone`, and its response is `IntoReply`",
+    note = "a service with another error type becomes one with `AbortOnErrorLayer` as its outermost layer"
+)]
+pub trait MakeService<Kind>: Clone + Send + 'static {
+    /// The service of one association.
+    type Service: Service<Request, Response: IntoReply, Error = Infallible, Future: Send + 'static>
+        + Send
+        + 'static;
+    /// Makes it.
+    type Future: Future<Output = Result<Self::Service, Shutdown>> + Send + 'static;
+
+    /// Makes the service of one association, or refuses the peer.
+    fn make_service(self, incoming: IncomingAssociation) -> Self::Future;
+}
+
+/// Marks a [`MakeService`] that is a service itself.
+#[derive(Debug)]
+pub enum ViaService {}
+
+/// Marks a [`MakeService`] that makes services.
+#[derive(Debug)]
+pub enum ViaMakeService {}
+
+impl<S> MakeService<ViaService> for S
+where
+    S: Service<Request, Error = Infallible> + Clone + Send + 'static,
+    S::Response: IntoReply,
+    S::Future: Send + 'static,
+{
+    type Service = S;
+    type Future = Ready<Result<S, Shutdown>>;
+
+    fn make_service(self, _: IncomingAssociation) -> Self::Future {
+        ready(Ok(self))
+    }
+}
+
+impl<M, S> MakeService<ViaMakeService> for M
+where
+    M: Service<IncomingAssociation, Response = S> + Clone + Send + 'static,
+    M::Error: Into<Shutdown>,
+    M::Future: Send,
+    S: Service<Request, Error = Infallible> + Send + 'static,
+    S::Response: IntoReply,
+    S::Future: Send + 'static,
+{
+    type Service = S;
+    type Future = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+
+    fn make_service(mut self, incoming: IncomingAssociation) -> Self::Future {
+        Box::pin(async move {
+            poll_fn(|cx| self.poll_ready(cx))
+                .await
+                .map_err(Into::into)?;
+            self.call(incoming).await.map_err(Into::into)
+        })
+    }
+}

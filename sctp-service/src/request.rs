@@ -1,0 +1,125 @@
+//! One inbound message, as a service sees it.
+
+use bytes::Bytes;
+use sctp_core::{Ppid, RecvInfo, StreamId};
+use sctp_tokio::Received;
+
+use crate::{ConnectInfo, Extensions};
+
+/// One inbound message with all that is known about it: what a service is called with.
+///
+/// Cloning shares the payload, so tower's retry and hedge can clone it without a copy.
+#[derive(Clone, Debug)]
+pub struct Request {
+    payload: Bytes,
+    parts: Parts,
+}
+
+/// What is known about a request beside its payload. Extractors work on it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Parts {
+    /// What the kernel said about the message: stream, payload protocol identifier, ordering.
+    pub info: RecvInfo,
+    /// The association that it came on.
+    pub connect_info: ConnectInfo,
+    /// The how-manieth request of its association this is, from 1. A restart of the peer starts
+    /// anew.
+    pub number: u64,
+    /// What middleware attached.
+    pub extensions: Extensions,
+}
+
+impl Request {
+    /// Makes a request of a message and the association that it came on, with number 1.
+    #[must_use]
+    pub fn new(received: Received, connect_info: ConnectInfo) -> Self {
+        let Received { payload, info, .. } = received;
+        let parts = Parts {
+            info,
+            connect_info,
+            number: 1,
+            extensions: Extensions::new(),
+        };
+        Self { payload, parts }
+    }
+
+    /// Sets the how-manieth request of its association this is.
+    #[must_use]
+    pub fn with_number(mut self, number: u64) -> Self {
+        self.parts.number = number;
+        self
+    }
+
+    /// Returns the user data; never empty on a real association.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Returns what the kernel said about the message.
+    #[must_use]
+    pub fn info(&self) -> &RecvInfo {
+        &self.parts.info
+    }
+
+    /// Returns the stream that it came on.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        self.parts.info.stream
+    }
+
+    /// Returns its payload protocol identifier.
+    #[must_use]
+    pub fn ppid(&self) -> Ppid {
+        self.parts.info.ppid
+    }
+
+    /// Returns the association that it came on.
+    #[must_use]
+    pub fn connect_info(&self) -> &ConnectInfo {
+        &self.parts.connect_info
+    }
+
+    /// Returns the how-manieth request of its association this is, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.parts.number
+    }
+
+    /// Returns what middleware attached.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.parts.extensions
+    }
+
+    /// Returns what middleware attached, to attach more.
+    #[must_use]
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.parts.extensions
+    }
+
+    /// Takes the user data.
+    #[must_use]
+    pub fn into_payload(self) -> Bytes {
+        self.payload
+    }
+
+    /// Takes it apart into what extractors work on, and the user data.
+    #[must_use]
+    pub fn into_parts(self) -> (Parts, Bytes) {
+        (self.parts, self.payload)
+    }
+
+    /// Puts it together again.
+    #[must_use]
+    pub fn from_parts(parts: Parts, payload: Bytes) -> Self {
+        Self { payload, parts }
+    }
+}
+
+impl From<Request> for Received {
+    fn from(request: Request) -> Self {
+        Self::new(request.payload, request.parts.info)
+    }
+}

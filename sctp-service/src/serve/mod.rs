@@ -1,0 +1,252 @@
+//! Serve associations with a service.
+
+mod accept;
+mod executor;
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    io,
+    marker::PhantomData,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use accept::Server;
+use tokio::{select, sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+pub use executor::{Executor, TokioExecutor};
+
+use crate::{
+    Config, Listener,
+    event::{EventHook, ServerEvent},
+    make::MakeService,
+};
+
+/// Serves the associations of a listener: each in a task of its own, with a service of its own.
+///
+/// `make_service` is a service, a make-service or a handler; see [`MakeService`]. What is
+/// returned does nothing until it is awaited.
+///
+/// ```no_run
+/// # use sctp_service::{Listener, Payload};
+/// # async fn run(listener: impl Listener) {
+/// async fn echo(Payload(payload): Payload) -> Payload {
+///     Payload(payload)
+/// }
+///
+/// sctp_service::serve(listener, echo).await;
+/// # }
+/// ```
+///
+/// It accepts until the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown)
+/// comes, and resolves when every association is closed. Without a signal it never resolves: no
+/// error of accepting is final, see [`Listener::accept`].
+///
+/// # Cancel safety
+///
+/// Dropping the future is a graceful shutdown that nobody waits for: the listeners are closed,
+/// and the associations are shut down in order, each in its own task.
+pub fn serve<L, M, K>(listener: L, make_service: M) -> Serve<L, M, K>
+where
+    L: Listener,
+    M: MakeService<K>,
+{
+    Serve {
+        listeners: vec![listener],
+        make: make_service,
+        config: Config::default(),
+        events: EventHook::default(),
+        executor: TokioExecutor,
+        signal: None,
+        kind: PhantomData,
+    }
+}
+
+/// A server that is being set up; made by [`serve`].
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Serve<L, M, K, E = TokioExecutor> {
+    listeners: Vec<L>,
+    make: M,
+    config: Config,
+    events: EventHook,
+    executor: E,
+    signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<L, M, K, E> Serve<L, M, K, E>
+where
+    L: Listener,
+    M: MakeService<K>,
+    E: Executor,
+{
+    /// Shuts the server down when the future resolves: it stops listening, lets the calls in
+    /// flight finish, and shuts each association down in order. What is left after
+    /// [`Config::drain_timeout`] is aborted, with the reason `server shutting down`.
+    ///
+    /// Requests that were read are answered; those that are still in the kernel's queue are
+    /// discarded.
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.signal = Some(Box::pin(signal));
+        self
+    }
+
+    /// Sets [`Config::drain_timeout`]: how long a graceful shutdown may take. Default 30 s.
+    pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = timeout;
+        self
+    }
+
+    /// Replaces all limits and times, the drain timeout among them.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Accepts from one more listener: the associations of all share the service and the limits,
+    /// and each listener has a task of its own. Several that are bound to one port with
+    /// `SO_REUSEPORT` share its load.
+    pub fn with_listener(mut self, listener: L) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Has a hook hear of what happens to associations; the last one set holds. It runs in the
+    /// task of the association: it should be quick, and must not block.
+    pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.events = EventHook::new(hook);
+        self
+    }
+
+    /// Spawns the tasks of associations with something else than [`tokio::spawn`].
+    pub fn with_executor<E2: Executor>(self, executor: E2) -> Serve<L, M, K, E2> {
+        let Self {
+            listeners,
+            make,
+            config,
+            events,
+            signal,
+            kind,
+            ..
+        } = self;
+        Serve {
+            listeners,
+            make,
+            config,
+            events,
+            executor,
+            signal,
+            kind,
+        }
+    }
+
+    /// Returns the addresses of all listeners.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        let mut addrs = Vec::new();
+        for listener in &self.listeners {
+            addrs.extend(listener.local_addrs()?);
+        }
+        Ok(addrs)
+    }
+
+    async fn run(self)
+    where
+        K: 'static,
+    {
+        // `acquire_many` below counts with 32 bits.
+        let limit = u32::try_from(self.config.max_associations).unwrap_or(u32::MAX >> 3);
+        let drain = CancellationToken::new();
+        let server = Arc::new(Server {
+            config: Arc::new(self.config),
+            events: self.events,
+            executor: self.executor,
+            drain: drain.clone(),
+            permits: Arc::new(Semaphore::new(limit as usize)),
+        });
+        // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
+        // associations hear that the server shuts down.
+        let guard = drain.drop_guard();
+        let mut loops = JoinSet::new();
+        for listener in self.listeners {
+            let server = Arc::clone(&server);
+            let make = self.make.clone();
+            loops.spawn(async move { server.accept(listener, make).await });
+        }
+        match self.signal {
+            Some(signal) => select! {
+                () = signal => {}
+                () = all(&mut loops) => {}
+            },
+            None => all(&mut loops).await,
+        }
+        tracing::info!("shutting down");
+        drop(guard);
+        all(&mut loops).await;
+        // An error means that the semaphore was closed, which nobody does.
+        let _ = server.permits.acquire_many(limit).await;
+    }
+}
+
+/// Waits for all accept loops to end.
+async fn all(loops: &mut JoinSet<()>) {
+    while let Some(ended) = loops.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "an accept loop failed");
+        }
+    }
+}
+
+impl<L, M, K, E> IntoFuture for Serve<L, M, K, E>
+where
+    L: Listener,
+    M: MakeService<K>,
+    E: Executor,
+    K: 'static,
+{
+    type Output = ();
+    type IntoFuture = ServeFuture;
+
+    fn into_future(self) -> ServeFuture {
+        ServeFuture(Box::pin(self.run()))
+    }
+}
+
+impl<L: fmt::Debug, M, K, E> fmt::Debug for Serve<L, M, K, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listeners", &self.listeners)
+            .field("config", &self.config)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running server; resolves when every association is closed.
+#[must_use = "futures do nothing unless polled"]
+pub struct ServeFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Future for ServeFuture {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for ServeFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! Requests without an association.
+
+use std::task::{Context, Poll};
+
+use sctp_core::RecvInfo;
+use sctp_tokio::{Message, Received};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{ConnectInfo, Request};
+
+/// Makes the request that a message from a peer would become.
+#[must_use]
+pub fn request(message: impl Into<Message>) -> Request {
+    let Message { payload, info } = message.into();
+    let info = RecvInfo::default()
+        .with_stream(info.stream)
+        .with_ppid(info.ppid)
+        .with_unordered(info.unordered);
+    Request::new(Received::new(payload, info), ConnectInfo::default())
+}
+
+/// A layer that has a service see this [`ConnectInfo`], whatever the transport says.
+#[derive(Clone, Debug)]
+pub struct MockConnectInfo(pub ConnectInfo);
+
+impl<S> Layer<S> for MockConnectInfo {
+    type Service = MockConnectInfoService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        MockConnectInfoService {
+            inner,
+            connect_info: self.0.clone(),
+        }
+    }
+}
+
+/// The service of [`MockConnectInfo`].
+#[derive(Clone, Debug)]
+pub struct MockConnectInfoService<S> {
+    inner: S,
+    connect_info: ConnectInfo,
+}
+
+impl<S: Service<Request>> Service<Request> for MockConnectInfoService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        let (mut parts, payload) = request.into_parts();
+        parts.connect_info = self.connect_info.clone();
+        self.inner.call(Request::from_parts(parts, payload))
+    }
+}

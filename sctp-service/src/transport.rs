@@ -1,0 +1,107 @@
+//! The seam between the framework and whatever carries its associations.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io,
+    net::SocketAddr,
+    task::{Context, Poll},
+};
+
+use sctp_core::AbortReason;
+use sctp_tokio::{End, Event, Message, RecvError, SendError};
+
+use crate::ConnectInfo;
+
+/// What the driver needs of one association.
+///
+/// The kernel's is [`sctp_tokio::Association`]; the one for tests is in the `testing` feature.
+/// Every `poll_` method keeps the waker of the last task that polled it; the driver polls all of
+/// them from one task.
+///
+/// Dropping a transport closes it. What that does on the wire is the transport's affair; the
+/// driver drops one that has not ended only if its own task is dropped, as when the runtime
+/// stops.
+pub trait Transport: Send + 'static {
+    /// Describes the association as it is now.
+    fn connect_info(&self) -> ConnectInfo;
+
+    /// Polls for the next message, notification or end.
+    ///
+    /// [`Event::Ended`] comes after everything that was queued before it, and asking again
+    /// answers it again.
+    ///
+    /// # Errors
+    ///
+    /// An error (a message above the limit, something unknown of the kernel) is final, and
+    /// followed by [`Event::Ended`].
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
+
+    /// Polls for the end of the association without reading, so that a driver that holds back
+    /// hears of a dead peer in bounded time. Messages may still be unread when it resolves.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End>;
+
+    /// Sends from the front of the queue as much as there is room for, and removes each message
+    /// that was taken. `Ready(Ok)` means that the queue is empty; `Pending`, that there is no
+    /// room.
+    ///
+    /// # Errors
+    ///
+    /// The front message was refused and has been removed; call again for the rest.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>>;
+
+    /// Begins the orderly end: everything sent is acknowledged, then SHUTDOWN. It waits for
+    /// nothing, not even for room, and doing it twice is doing it once.
+    ///
+    /// # Errors
+    ///
+    /// What the system said. The driver goes on waiting for the end, up to its own limit.
+    fn start_shutdown(&mut self) -> io::Result<()>;
+
+    /// Ends at once: discards what is unsent and sends an ABORT with the reason. It waits for
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; where the association is already gone, that is harmless.
+    fn abort(&mut self, reason: &AbortReason) -> io::Result<()>;
+}
+
+/// Where associations come from.
+pub trait Listener: Send + 'static {
+    /// What it yields.
+    type Transport: Transport;
+
+    /// Waits for the next association.
+    ///
+    /// # Errors
+    ///
+    /// No error is final. [`serve`](crate::serve()) takes the next association at once when one
+    /// was lost on the way (`ECONNABORTED` and its like), and pauses for a second after any
+    /// other: descriptors and memory come back when associations end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Required of every implementation: a future that is dropped before it completes has lost
+    /// no association.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Transport>> + Send;
+
+    /// Returns the addresses that it listens on.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn local_addrs(&self) -> io::Result<Vec<SocketAddr>>;
+
+    /// Makes new peers be refused, and lets associations that are up live on. Those that came up
+    /// before and were not yet accepted are still yielded by [`accept`](Self::accept).
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn stop_listening(&mut self) -> io::Result<()>;
+}

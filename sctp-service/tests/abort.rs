@@ -1,0 +1,194 @@
+//! The end at once, with its reason, from each side.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sctp_service::{AbortReason, Message, RecvError, Reply, Shutdown};
+use support::{Server, on, settle};
+use tokio::time::sleep;
+
+async fn abort(reason: Bytes) -> Shutdown {
+    Shutdown::Abort(AbortReason::new(reason).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_arrives_byte_for_byte() {
+    let server = Server::new(abort);
+    let longest = Bytes::from(vec![b'x'; AbortReason::MAX_LEN]);
+    for reason in [Bytes::from("x"), Bytes::from(&b"\xff\x00\x1b"[..]), longest] {
+        let peer = server.connect().await;
+        peer.send(Message::new(reason.clone())).await;
+        peer.expect_abort(&reason).await;
+    }
+    let peer = server.connect().await;
+    peer.send("go").await;
+    peer.expect_abort("go").await;
+    settle().await;
+    assert!(
+        server.log.closed().starts_with("aborted (go), "),
+        "{}",
+        server.log.closed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_reason_is_legal() {
+    let server = Server::new(async || Shutdown::Abort(AbortReason::default()));
+    let peer = server.connect().await;
+    peer.send("go").await;
+    peer.expect_abort("").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unsent_is_discarded_and_counted() {
+    let server = Server::new(async |payload: Bytes| match &payload[..] {
+        b"abort" => Shutdown::abort("bye").into(),
+        _ => ReplyOrShutdown::Reply(payload),
+    });
+    let settings = sctp_service::testing::Duplex::new().with_capacity(1);
+    let peer = server.network.connect_with(settings).await.unwrap();
+    for text in ["a", "b", "c"] {
+        peer.send(text).await;
+    }
+    settle().await;
+    peer.send("abort").await;
+    peer.closed().await;
+    peer.expect_message("a").await;
+    peer.expect_abort("bye").await;
+    settle().await;
+    assert!(
+        server.log.closed().contains("discarded_replies: 2"),
+        "{}",
+        server.log.closed()
+    );
+}
+
+enum ReplyOrShutdown {
+    Reply(Bytes),
+    Shutdown(Shutdown),
+}
+
+impl From<Shutdown> for ReplyOrShutdown {
+    fn from(shutdown: Shutdown) -> Self {
+        Self::Shutdown(shutdown)
+    }
+}
+
+impl sctp_service::IntoReply for ReplyOrShutdown {
+    fn into_reply(self) -> Reply {
+        match self {
+            Self::Reply(payload) => payload.into_reply(),
+            Self::Shutdown(shutdown) => shutdown.into_reply(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
+    let server = Server::new(async |_: Bytes| sleep(Duration::from_secs(60)).await);
+    let peer = server.connect().await;
+    peer.send("slow").await;
+    settle().await;
+    peer.abort("goodbye");
+    settle().await;
+    let closed = server.log.closed();
+    assert!(
+        closed.starts_with("aborted by the peer, reason \"goodbye\", "),
+        "{closed}"
+    );
+    assert!(closed.contains("dropped_calls: 1"), "{closed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peers_abort_is_heard_while_the_service_is_busy() {
+    let config = sctp_service::Config::new()
+        .with_max_in_flight(1)
+        .with_read_ahead(1);
+    let server = Server::with_config(config, async |_: Bytes| std::future::pending::<()>().await);
+    let peer = server.connect().await;
+    for _ in 0..10 {
+        peer.send("more").await;
+    }
+    settle().await;
+    assert!(
+        peer.unread_by_server() > 0,
+        "the server should be holding back"
+    );
+    peer.abort("enough");
+    settle().await;
+    server
+        .log
+        .assert_has("aborted by the peer, reason \"enough\"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_peer_is_reported_as_lost() {
+    let server = Server::new(async || ());
+    let peer = server.connect().await;
+    settle().await;
+    peer.lose();
+    settle().await;
+    server.log.assert_has("lost: timed out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_association_that_is_aborted_ends() {
+    let server = Server::new(async |payload: Bytes| {
+        if payload == "abort" {
+            Err(Shutdown::abort("you"))
+        } else {
+            Ok(payload)
+        }
+    });
+    let (one, other) = (server.connect().await, server.connect().await);
+    one.send("abort").await;
+    one.expect_abort("you").await;
+    other.send("still here").await;
+    other.expect_message("still here").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
+    let server = Server::new(async |payload: Bytes| on(99, payload));
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_abort("internal error").await;
+    server
+        .log
+        .assert_has("reply refused: stream 99 does not exist");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_or_oversized_reply_aborts_and_is_reported() {
+    let server = Server::new(async |payload: Bytes| match &payload[..] {
+        b"empty" => Bytes::new(),
+        _ => Bytes::from(vec![0; 300_000]),
+    });
+    for (text, report) in [
+        ("empty", "reply refused: SCTP cannot send an empty message"),
+        ("huge", "reply refused: a message of 300000 bytes"),
+    ] {
+        let peer = server.connect().await;
+        peer.send(text).await;
+        peer.expect_abort("internal error").await;
+        server.log.assert_has(report);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_above_the_limit_ends_the_association_and_is_reported() {
+    let server = Server::new(async |payload: Bytes| payload);
+    let peer = server.connect().await;
+    peer.fail_receive(RecvError::TooLarge { limit: 1000 });
+    settle().await;
+    server
+        .log
+        .assert_has("receive failed: the peer sent a message of more than 1000 bytes");
+    assert!(
+        server.log.closed().contains("message too large"),
+        "{}",
+        server.log.closed()
+    );
+}

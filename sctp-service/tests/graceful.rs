@@ -1,0 +1,215 @@
+//! A server that shuts down.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sctp_service::{Config, Reply};
+use support::{Server, on, settle};
+use tokio::time::{Instant, sleep};
+
+async fn slow_echo(payload: Bytes) -> Bytes {
+    sleep(Duration::from_secs(2)).await;
+    payload
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_in_flight_finish_and_their_replies_arrive() {
+    let mut server = Server::new(slow_echo);
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    settle().await;
+    server.stop();
+    peer.expect_message("hello").await;
+    peer.expect_shutdown().await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_associations_are_shut_down_at_once() {
+    let mut server = Server::new(slow_echo);
+    let peers = [server.connect().await, server.connect().await];
+    settle().await;
+    let begin = Instant::now();
+    server.stop();
+    for peer in &peers {
+        peer.expect_shutdown().await;
+    }
+    server.stopped().await;
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_peers_are_refused() {
+    let mut server = Server::new(slow_echo);
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    settle().await;
+    server.stop();
+    settle().await;
+    let refused = server.network.connect().await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    peer.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_that_was_not_yet_accepted_is_shut_down_in_order() {
+    let mut server = Server::new(slow_echo);
+    server.stop();
+    let peer = server.connect().await;
+    peer.expect_shutdown().await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_after_the_signal_are_not_served() {
+    let mut server = Server::new(slow_echo);
+    let peer = server.connect().await;
+    peer.send(on(1, "early")).await;
+    settle().await;
+    server.stop();
+    settle().await;
+    peer.send(on(2, "late")).await;
+    peer.expect_message("early").await;
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_after_the_drain_timeout_is_aborted() {
+    let mut server = Server::with(
+        async |_: Bytes| std::future::pending::<()>().await,
+        |server| server.with_drain_timeout(Duration::from_secs(5)),
+    );
+    let (hanging, idle) = (server.connect().await, server.connect().await);
+    hanging.send("hang").await;
+    settle().await;
+    let begin = Instant::now();
+    server.stop();
+    idle.expect_shutdown().await;
+    hanging.expect_abort("server shutting down").await;
+    assert_eq!(begin.elapsed().as_secs(), 5);
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_stream_of_replies_ends_with_the_drain_timeout() {
+    let mut server = Server::new(async |_: Bytes| {
+        let (sender, reply) = Reply::channel(1);
+        tokio::spawn(async move {
+            while sender.send("tick").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        reply
+    });
+    let peer = server.connect().await;
+    peer.send("subscribe").await;
+    peer.expect_message("tick").await;
+    server.stop();
+    while let Some(message) = peer.recv().await {
+        assert_eq!(message.payload, "tick");
+    }
+    peer.expect_abort("server shutting down").await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
+    let mut server = Server::new(slow_echo);
+    let peer = server.connect().await;
+    peer.hold_acks();
+    settle().await;
+    server.stop();
+    peer.expect_abort("shutdown timed out").await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_dropped_shuts_its_associations_down() {
+    use std::future::IntoFuture;
+    let (listener, network) = sctp_service::testing::ScriptedListener::new();
+    let server = tokio::spawn(sctp_service::serve(listener, slow_echo).into_future());
+    let peer = network.connect().await.unwrap();
+    settle().await;
+    server.abort();
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_goes_on_after_a_pause_when_descriptors_run_out() {
+    let server = Server::new(async |payload: Bytes| payload);
+    let begin = Instant::now();
+    server
+        .network
+        .fail_accept(std::io::Error::from_raw_os_error(24))
+        .await; // EMFILE
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    assert_eq!(begin.elapsed().as_secs(), 1);
+    server.log.assert_has("accept failed: Too many open files");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_association_does_not_make_accepting_pause() {
+    let server = Server::new(async |payload: Bytes| payload);
+    let begin = Instant::now();
+    server
+        .network
+        .fail_accept(std::io::ErrorKind::ConnectionAborted.into())
+        .await;
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    assert_eq!(begin.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_association_too_many_is_aborted_and_the_next_is_served() {
+    let server = Server::with_config(
+        Config::new().with_max_associations(1),
+        async |payload: Bytes| payload,
+    );
+    let first = server.connect().await;
+    let second = server.connect().await;
+    second.expect_abort("too many associations").await;
+    server.log.assert_has("refused");
+    first.shutdown();
+    first.expect_shutdown().await;
+    settle().await;
+    let third = server.connect().await;
+    third.send("hello").await;
+    third.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_listeners_share_one_service() {
+    use sctp_service::testing::ScriptedListener;
+    use std::future::IntoFuture;
+    let ((one, first), (two, second)) = (ScriptedListener::new(), ScriptedListener::new());
+    let server = sctp_service::serve(one, async |payload: Bytes| payload).with_listener(two);
+    assert_eq!(server.local_addrs().unwrap().len(), 2);
+    tokio::spawn(server.into_future());
+    for network in [first, second] {
+        let peer = network.connect().await.unwrap();
+        peer.send("hello").await;
+        peer.expect_message("hello").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_association_is_shut_down_and_a_busy_one_is_not() {
+    let config = Config::new().with_idle_timeout(Duration::from_secs(5));
+    let server = Server::with_config(config, async |payload: Bytes| {
+        sleep(Duration::from_secs(7)).await;
+        payload
+    });
+    let begin = Instant::now();
+    let (idle, busy) = (server.connect().await, server.connect().await);
+    busy.send("hello").await;
+    idle.expect_shutdown().await;
+    assert_eq!(begin.elapsed().as_secs(), 5);
+    busy.expect_message("hello").await;
+    busy.expect_shutdown().await;
+}

@@ -1,0 +1,139 @@
+//! A server in the background, and what it reports.
+
+use std::net::SocketAddr;
+
+use sctp_service::{
+    AbortReason, Config, End, MakeService, Payload, Reply, Request, Serve, ServerEvent, Shutdown,
+    serve, serve_endpoint,
+};
+use sctp_tokio::{Association, SocketBuilder};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::must;
+
+/// Which socket carries the associations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    PeelOff,
+    OneToMany,
+}
+
+/// What the server's hook reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    Up,
+    Closed(End, Option<AbortReason>),
+    Other(String),
+}
+
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    reports: mpsc::Receiver<Report>,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) fn start<M, K>(style: Style, service: M) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        Self::start_with(style, Config::default(), SocketBuilder::new(), service)
+    }
+
+    pub(crate) fn start_with<M, K>(
+        style: Style,
+        config: Config,
+        socket: SocketBuilder,
+        service: M,
+    ) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let socket = socket.bind(["127.0.0.1:0".parse().unwrap()]);
+        match style {
+            Style::PeelOff => Self::spawn(serve(socket.listen().unwrap(), service), config),
+            Style::OneToMany => {
+                Self::spawn(serve_endpoint(socket.endpoint().unwrap(), service), config)
+            }
+        }
+    }
+
+    fn spawn<L, M, K>(serve: Serve<L, M, K>, config: Config) -> Self
+    where
+        L: sctp_service::Listener,
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let addr = serve.local_addrs().unwrap()[0];
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (report, reports) = mpsc::channel(1000);
+        let serve = serve
+            .with_config(config)
+            .on_event(move |event| {
+                let _ = report.try_send(match event {
+                    ServerEvent::Up { .. } => Report::Up,
+                    ServerEvent::Closed { end, reason, .. } => {
+                        Report::Closed((*end).clone(), reason.cloned())
+                    }
+                    other => Report::Other(format!("{other:?}")),
+                });
+            })
+            .with_graceful_shutdown(async {
+                let _ = stopped.await;
+            });
+        let running = tokio::spawn(async move { serve.await });
+        Self {
+            addr,
+            reports,
+            stop: Some(stop),
+            running,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Association {
+        must(Association::connect(self.addr)).await.unwrap()
+    }
+
+    /// Asks for a graceful shutdown.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn stopped(self) {
+        must(self.running).await.unwrap();
+    }
+
+    /// Waits for the next association that closed.
+    pub(crate) async fn closed(&mut self) -> (End, Option<AbortReason>) {
+        loop {
+            if let Report::Closed(end, reason) = must(self.reports.recv()).await.unwrap() {
+                return (end, reason);
+            }
+        }
+    }
+}
+
+/// The textbook's server with per-message termination: `quit` is answered, then the association
+/// is shut down; `abort REASON` aborts it; anything else is echoed.
+pub(crate) async fn textbook(request: Request) -> Reply {
+    let payload = request.into_payload();
+    match payload.strip_prefix(b"abort ") {
+        Some(reason) => match AbortReason::new(payload.slice_ref(reason)) {
+            Ok(reason) => Shutdown::Abort(reason).into(),
+            Err(_) => Shutdown::abort("reason too long").into(),
+        },
+        None if payload == "quit" => Reply::new(payload).with_shutdown(Shutdown::AfterAck),
+        None => Reply::new(payload),
+    }
+}
+
+pub(crate) async fn echo(Payload(payload): Payload) -> Payload {
+    Payload(payload)
+}

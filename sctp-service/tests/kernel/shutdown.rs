@@ -1,0 +1,76 @@
+//! The graceful shutdown of the server.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use sctp_service::{Config, End, Payload, Side};
+use sctp_tokio::{Association, SocketBuilder};
+use tokio::sync::Notify;
+
+use crate::{
+    both_styles, must, reply,
+    server::{Server, echo},
+    until_end,
+};
+
+both_styles! {
+    async fn idle_associations_are_shut_down_in_order(style: Style) {
+        let mut server = Server::start(style, echo);
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            let mut client = server.connect().await;
+            client.send("hello").await.unwrap();
+            reply(&mut client).await;
+            clients.push(client);
+        }
+        server.stop();
+        for client in &mut clients {
+            assert_eq!(until_end(client).await.1, End::Shutdown { by: Side::Peer });
+        }
+        server.stopped().await;
+    }
+
+    async fn calls_in_flight_are_finished_first(style: Style) {
+        let (started, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (start, go) = (Arc::clone(&started), Arc::clone(&go_on));
+        let service = move |Payload(payload): Payload| {
+            let (start, go) = (Arc::clone(&start), Arc::clone(&go));
+            async move {
+                start.notify_one();
+                go.notified().await;
+                Payload(payload)
+            }
+        };
+        let mut server = Server::start(style, service);
+        let mut client = server.connect().await;
+        client.send("in flight").await.unwrap();
+        must(started.notified()).await;
+        server.stop();
+        // No further association comes up.
+        loop {
+            if Association::connect(server.addr).await.is_err() {
+                break;
+            }
+        }
+        go_on.notify_one();
+        let (messages, end) = until_end(&mut client).await;
+        assert_eq!(messages, ["in flight"]);
+        assert_eq!(end, End::Shutdown { by: Side::Peer });
+        server.stopped().await;
+    }
+
+    async fn what_outlasts_the_deadline_is_aborted_with_a_reason(style: Style) {
+        let config = Config::default().with_drain_timeout(Duration::from_millis(200));
+        let service = async |_: Payload| pending::<()>().await;
+        let mut server =
+            Server::start_with(style, config, SocketBuilder::new(), move |payload| service(payload));
+        let mut client = server.connect().await;
+        client.send("for ever").await.unwrap();
+        while client.socket().unwrap().status(client.id()).unwrap().unacknowledged_chunks > 0 {
+            tokio::task::yield_now().await;
+        }
+        server.stop();
+        let (_, end) = until_end(&mut client).await;
+        assert_eq!(end.reason().unwrap(), "server shutting down");
+        server.stopped().await;
+    }
+}
