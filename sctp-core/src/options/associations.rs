@@ -1,6 +1,6 @@
 //! Which associations there are, and what they have done.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use crate::{AssocId, Socket, abi, socket::short_answer};
 
@@ -10,11 +10,12 @@ use crate::{AssocId, Socket, abi, socket::short_answer};
 pub struct AssocStats {
     /// The association.
     pub assoc: AssocId,
-    /// The longest retransmission timeout since the last call, which ends the period: asking
-    /// changes it. At least the lower bound of [`RtoInfo`](super::RtoInfo) after the first call.
-    pub max_retransmission_timeout: Duration,
-    /// The peer's address on the path that had it; `None` when none had.
-    pub max_retransmission_timeout_addr: Option<SocketAddr>,
+    /// The longest retransmission timeout since the last call, in ticks of the kernel, of 1 to 10
+    /// milliseconds, which it does not tell. The call ends the period: the next one begins with
+    /// the lower bound of [`RtoInfo`](super::RtoInfo).
+    pub max_rto_ticks: u64,
+    /// The peer's address on the path that last had a new maximum; `None` when none ever had.
+    pub max_rto_addr: Option<SocketAddr>,
     /// SACK chunks received.
     pub sacks_received: u64,
     /// SACK chunks sent.
@@ -94,8 +95,8 @@ impl Socket {
         let raw = self.option(abi::SCTP_GET_ASSOC_STATS, &request)?;
         Ok(AssocStats {
             assoc: raw.assoc,
-            max_retransmission_timeout: Duration::from_millis(raw.max_rto),
-            max_retransmission_timeout_addr: raw.max_rto_addr,
+            max_rto_ticks: raw.max_rto,
+            max_rto_addr: raw.max_rto_addr,
             sacks_received: raw.sacks_received,
             sacks_sent: raw.sacks_sent,
             packets_sent: raw.packets_sent,

@@ -67,6 +67,8 @@ impl Socket {
 
     /// Takes chunks of this type only if they are authenticated, on associations to come
     /// (`SCTP_AUTH_CHUNK`, RFC 6458 section 8.3.2): 0 is DATA. There is no way to take it back.
+    /// For COOKIE-ECHO (10) the sysctl `net.sctp.auth_enable` must be on: without it Linux drops
+    /// the chunk, and no association comes up.
     ///
     /// # Errors
     ///

@@ -10,8 +10,9 @@
 //!   association that is up, and [`AssocId::ALL`], both of them; where they do not, `# Errors`
 //!   says so, and no getter does.
 //! * On a **one-to-one** or a **peeled-off** socket the kernel ignores it: the value belongs to
-//!   the association, if there is one, and otherwise to the one to come. [`AssocId::FUTURE`] is
-//!   the natural thing to write there.
+//!   the association, if there is one, and otherwise to the one to come: a getter says nothing
+//!   when the association has ended, and returns the socket's value. [`AssocId::FUTURE`] is the
+//!   natural thing to write there.
 //!
 //! Options without an association hold for the socket. What a socket from [`Socket::accept`] or
 //! [`Socket::peel_off`] begins with is what the socket that it came from had, but for those whether

@@ -112,7 +112,7 @@ impl Socket {
             addr: raw.addr,
             status: PathStatus::from_kernel(raw.state),
             congestion_window: raw.cwnd,
-            smoothed_rtt: from_millis(raw.srtt),
+            smoothed_rtt_ticks: raw.srtt,
             retransmission_timeout: from_millis(raw.rto),
             mtu: raw.mtu,
         })

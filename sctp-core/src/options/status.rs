@@ -78,8 +78,9 @@ pub struct PathInfo {
     pub status: PathStatus,
     /// The congestion window, in bytes.
     pub congestion_window: u32,
-    /// The smoothed round-trip time, millisecond resolution.
-    pub smoothed_rtt: Duration,
+    /// The smoothed round-trip time, in ticks of the kernel: RFC 6458 has milliseconds, Linux
+    /// returns its own unit, of 1 to 10 milliseconds, which it does not tell.
+    pub smoothed_rtt_ticks: u32,
     /// The retransmission timeout, millisecond resolution.
     pub retransmission_timeout: Duration,
     /// The path MTU, in bytes.
@@ -145,7 +146,7 @@ impl Socket {
                 addr: raw.primary_addr,
                 status: PathStatus::from_kernel(raw.primary_state),
                 congestion_window: raw.primary_cwnd,
-                smoothed_rtt: Duration::from_millis(raw.primary_srtt.into()),
+                smoothed_rtt_ticks: raw.primary_srtt,
                 retransmission_timeout: Duration::from_millis(raw.primary_rto.into()),
                 mtu: raw.primary_mtu,
             },
