@@ -250,13 +250,14 @@ impl EndpointSender {
         self.hub.abort(assoc, reason)
     }
 
-    /// Returns how many streams can be sent on; `None` for an association that is not up.
+    /// Returns how many streams the peer can send on, and how many can be sent on; `None` for an
+    /// association that is not up.
     #[must_use]
-    pub fn outbound_streams(&self, assoc: AssocId) -> Option<u16> {
-        self.hub
-            .peers()
+    pub fn streams(&self, assoc: AssocId) -> Option<(u16, u16)> {
+        let peers = self.hub.peers();
+        peers
             .get(&assoc)
-            .map(|peer| peer.outbound_streams)
+            .map(|peer| (peer.inbound_streams, peer.outbound_streams))
     }
 
     /// Returns the peer's addresses.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use sctp_service::{
-    AbortReason, Config, End, MakeService, Payload, Reply, Request, Serve, ServerEvent, Shutdown,
-    serve, serve_endpoint,
+    AbortReason, Config, End, IntoReply, MakeService, Payload, Reply, Request, Serve, ServerEvent,
+    Shutdown, serve, serve_endpoint,
 };
 use sctp_tokio::{Association, SocketBuilder};
 use tokio::{
@@ -126,8 +126,8 @@ pub(crate) async fn textbook(request: Request) -> Reply {
     let payload = request.into_payload();
     match payload.strip_prefix(b"abort ") {
         Some(reason) => match AbortReason::new(payload.slice_ref(reason)) {
-            Ok(reason) => Shutdown::Abort(reason).into(),
-            Err(_) => Shutdown::abort("reason too long").into(),
+            Ok(reason) => Shutdown::Abort(reason).into_reply(),
+            Err(_) => Shutdown::abort("reason too long").into_reply(),
         },
         None if payload == "quit" => Reply::new(payload).with_shutdown(Shutdown::AfterAck),
         None => Reply::new(payload),

@@ -60,14 +60,16 @@ both_styles! {
 
     async fn what_outlasts_the_deadline_is_aborted_with_a_reason(style: Style) {
         let config = Config::default().with_drain_timeout(Duration::from_millis(200));
-        let service = async |_: Payload| pending::<()>().await;
-        let mut server =
-            Server::start_with(style, config, SocketBuilder::new(), move |payload| service(payload));
+        let started = Arc::new(Notify::new());
+        let start = Arc::clone(&started);
+        let service = move |_: Payload| {
+            start.notify_one();
+            pending::<()>()
+        };
+        let mut server = Server::start_with(style, config, SocketBuilder::new(), service);
         let mut client = server.connect().await;
         client.send("for ever").await.unwrap();
-        while client.socket().unwrap().status(client.id()).unwrap().unacknowledged_chunks > 0 {
-            tokio::task::yield_now().await;
-        }
+        must(started.notified()).await;
         server.stop();
         let (_, end) = until_end(&mut client).await;
         assert_eq!(end.reason().unwrap(), "server shutting down");
