@@ -30,8 +30,7 @@ pub struct PeerAddrParams {
     /// setting. Without effect on IPv4 paths.
     pub flow_label: Option<u32>,
     /// The differentiated services code point of packets, 6 bits: 46 is expedited forwarding.
-    /// `None` leaves it to the kernel, and as it is when setting. Before Linux 4.20 neither this
-    /// nor the flow label existed.
+    /// `None` leaves it to the kernel, and as it is when setting.
     pub dscp: Option<u8>,
 }
 

@@ -109,6 +109,32 @@ pub(super) fn known(addr: Option<SocketAddr>) -> io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Family;
+
+    #[cfg_attr(miri, ignore = "makes sockets")]
+    #[test]
+    fn the_kernel_refuses_what_is_too_short() {
+        for socket in [
+            Socket::one_to_many(Family::V4).unwrap(),
+            Socket::one_to_one(Family::V6).unwrap(),
+        ] {
+            let options = [
+                (abi::SCTP_RTOINFO, 16),
+                (abi::SCTP_PEER_ADDR_PARAMS, 152),
+                (abi::SCTP_DELAYED_SACK, 8),
+                (abi::SCTP_CONTEXT, 8),
+                (abi::SCTP_NODELAY, 4),
+            ];
+            for (name, len) in options {
+                socket.list_option(name, &vec![0; len], 0).unwrap();
+                let short = vec![0; len - 1];
+                let error = socket.list_option(name, &short, 0).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+                let error = socket.set_option(name, &short).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn only_zero_becomes_zero() {

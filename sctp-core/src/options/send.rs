@@ -224,9 +224,10 @@ impl Socket {
         self.assoc_number(abi::SCTP_MAX_BURST, assoc)
     }
 
-    /// Sets whether messages that do not fit into one packet are refused with `EMSGSIZE` instead
-    /// of being fragmented (`SCTP_DISABLE_FRAGMENTS`, RFC 6458 section 8.1.11). Default off. It
-    /// holds for the whole socket, associations that are up included.
+    /// Sets whether messages that do not fit into one DATA chunk, as [`Socket::maxseg`] has it, are
+    /// refused with `EMSGSIZE` instead of being fragmented (`SCTP_DISABLE_FRAGMENTS`, RFC 6458
+    /// section 8.1.11). Default off. It holds for the whole socket, associations that are up
+    /// included.
     ///
     /// # Errors
     ///
@@ -236,7 +237,7 @@ impl Socket {
         self.set_flag(abi::SCTP_DISABLE_FRAGMENTS, on)
     }
 
-    /// Returns whether messages that do not fit into one packet are refused.
+    /// Returns whether messages that do not fit into one DATA chunk are refused.
     ///
     /// # Errors
     ///

@@ -62,6 +62,7 @@ fn auto_asconf() {
         for family in FAMILIES {
             let socket = style.socket(family);
             assert!(!socket.auto_asconf().unwrap());
+            invalid(socket.set_auto_asconf(true));
             socket.bind(family.unspecified()).unwrap();
             for on in [true, true, false] {
                 socket.set_auto_asconf(on).unwrap();

@@ -163,12 +163,14 @@ fn requests_of_an_association_that_cannot_be_reconfigured_are_unsupported() {
 #[test]
 fn requests_that_are_not_allowed_are_unsupported() {
     on_each_pair(|client, _| {
-        let policy = StreamResetPolicy::all().with_assoc(false);
-        client
-            .socket
-            .set_stream_reset_policy(client.assoc, policy)
-            .unwrap();
-        let result = client.socket.reset_assoc(client.assoc);
+        let (socket, assoc, all) = (&client.socket, client.assoc, StreamResetPolicy::all());
+        let allow = |policy| socket.set_stream_reset_policy(assoc, policy).unwrap();
+        allow(all.with_assoc(false));
+        fails(ErrorKind::Unsupported, socket.reset_assoc(assoc));
+        allow(all.with_streams(false));
+        let result = socket.reset_streams(assoc, ResetDirection::Both, &[]);
         fails(ErrorKind::Unsupported, result);
+        allow(all.with_add_streams(false));
+        fails(ErrorKind::Unsupported, socket.add_streams(assoc, 1, 1));
     });
 }

@@ -1,7 +1,9 @@
 //! Sending: defaults, sizes, partial reliability.
 
 use std::{
-    io::IoSlice,
+    fs::File,
+    io::{IoSlice, Write as _},
+    os::fd::AsFd as _,
     time::{Duration, Instant},
 };
 
@@ -30,6 +32,32 @@ fn default_send_info() {
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_default_send_info(assoc, value);
     of_assoc(Scope::Wide, &values, set, Socket::default_send_info);
+}
+
+#[test]
+fn default_send_info_is_that_of_a_plain_write() {
+    // On a one-to-many socket the kernel does not know where to.
+    for style in [Style::OneToOne, Style::PeeledOff] {
+        let pair = pair(style, Family::V6);
+        let (client, server) = (&pair.client, &pair.server);
+        server.socket.set_recv_rcvinfo(true).unwrap();
+        let info = DefaultSendInfo::new()
+            .with_stream(3)
+            .with_ppid(46)
+            .with_unordered(true);
+        client
+            .socket
+            .set_default_send_info(client.assoc, &info)
+            .unwrap();
+        let fd = client.socket.as_fd().try_clone_to_owned().unwrap();
+        assert_eq!(File::from(fd).write(b"x").unwrap(), 1);
+        let Received::Message(_, meta) = recv(&server.socket) else {
+            panic!("a message was sent");
+        };
+        let got = meta.info.unwrap();
+        assert_eq!((got.stream.get(), got.ppid.get()), (3, 46));
+        assert!(got.unordered);
+    }
 }
 
 #[test]

@@ -149,6 +149,16 @@ fn init_msg() {
             .with_max_timeout(Duration::from_millis(65_535)),
     ];
     of_socket(&values, Socket::set_init_msg, Socket::init_msg);
+    on_each_fresh_socket(|socket, _| {
+        let defaults = InitMsg::new()
+            .with_outbound_streams(10)
+            .with_max_inbound_streams(65_535)
+            .with_max_attempts(8)
+            .with_max_timeout(secs(60));
+        assert_eq!(socket.init_msg().unwrap(), defaults);
+        socket.set_init_msg(&InitMsg::new()).unwrap();
+        assert_eq!(socket.init_msg().unwrap(), defaults);
+    });
 }
 
 #[test]
