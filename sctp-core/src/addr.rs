@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 pub(crate) const STORAGE_LEN: usize = 128;
 const V4_LEN: usize = 16;
 const V6_LEN: usize = 28;
-const AF_INET: u16 = libc::AF_INET as u16;
-const AF_INET6: u16 = libc::AF_INET6 as u16;
+// The same in every C library on Linux, where `sa_family_t` is 16 bits and libc's constants are 32.
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
 
 /// One address in its own length, as `bind` takes it.
 pub(crate) fn encode(addr: SocketAddr) -> Vec<u8> {

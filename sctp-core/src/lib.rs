@@ -39,6 +39,11 @@ mod addr;
 mod cause;
 mod cmsg;
 mod event_set;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
 mod ids;
 mod info;
 mod notification;

@@ -1,4 +1,10 @@
 //! `sendmsg`, `recvmsg` and their batched forms.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::unnecessary_cast,
+    reason = "the fields of msghdr are of different widths in different C libraries; what is cast is bounded \
+              by MAX_BATCH, RECV_SPACE, STORAGE_LEN, or the few addresses and control messages of a send"
+)]
 
 use std::{
     io::{self, IoSlice},

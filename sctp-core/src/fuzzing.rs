@@ -1,0 +1,97 @@
+//! What the fuzz targets call (`fuzz/`): each takes any bytes, and panics if a decoder breaks a
+//! promise. The same functions run over the kept inputs as an ordinary test, so that a finding
+//! stays found on every machine.
+#![allow(missing_docs, unreachable_pub, reason = "public only while fuzzing")]
+
+use bytes::Bytes;
+
+use crate::{ErrorCauses, Notification, addr, cmsg::RecvControl};
+
+/// Decodes a notification; what it says of itself must lie within the bytes.
+pub fn notification(data: &[u8]) {
+    let Ok(notification) = Notification::decode(Bytes::copy_from_slice(data)) else {
+        return;
+    };
+    match &notification {
+        Notification::AssocChange(change) => error_causes(change.causes.as_bytes()),
+        Notification::RemoteError(error) => error_causes(error.causes.as_bytes()),
+        Notification::SendFailed(failed) => assert!(failed.payload.len() <= data.len()),
+        Notification::StreamReset(reset) => assert!(reset.streams.len() * 2 <= data.len()),
+        Notification::Other { bytes, .. } => assert!(data.starts_with(bytes)),
+        _ => {}
+    }
+    // The header is 8 bytes, and no decoder may make do with less.
+    assert!(data.len() >= 8);
+    let _ = format!("{notification:?}");
+}
+
+/// Reads the ancillary data of a receive.
+pub fn ancillary_data(data: &[u8]) {
+    let control = RecvControl::decode(data);
+    if control.info.is_some() {
+        assert!(
+            data.len() >= 28,
+            "receive information out of {} bytes",
+            data.len()
+        );
+    }
+    if control.next.is_some() {
+        assert!(
+            data.len() >= 16,
+            "next information out of {} bytes",
+            data.len()
+        );
+    }
+}
+
+/// Reads a packed address list, the first byte being the count; what was read must encode to
+/// bytes that read the same.
+pub fn address_list(data: &[u8]) {
+    let Some((count, list)) = data.split_first() else {
+        return;
+    };
+    let Some(addrs) = addr::decode_list(list, usize::from(*count)) else {
+        return;
+    };
+    assert_eq!(addrs.len(), usize::from(*count));
+    let encoded = addr::encode_list(&addrs);
+    assert_eq!(addr::decode_list(&encoded, addrs.len()), Some(addrs));
+}
+
+/// Decodes error causes; each takes at least its own header.
+pub fn error_causes(data: &[u8]) {
+    let causes = ErrorCauses::new(Bytes::copy_from_slice(data));
+    assert!(causes.iter().count() <= data.len() / 4);
+    assert!(
+        causes
+            .abort_reason()
+            .is_none_or(|reason| reason.len() + 4 <= data.len())
+    );
+    let _ = format!("{causes:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    fn run_corpus(name: &str, target: fn(&[u8])) {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz/corpus")
+            .join(name);
+        let mut inputs = 0;
+        for entry in fs::read_dir(&dir).unwrap() {
+            target(&fs::read(entry.unwrap().path()).unwrap());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "no inputs in fuzz/corpus/{name}");
+    }
+
+    #[cfg_attr(miri, ignore = "reads files")]
+    #[test]
+    fn kept_inputs_break_no_promise() {
+        run_corpus("notification", super::notification);
+        run_corpus("ancillary_data", super::ancillary_data);
+        run_corpus("address_list", super::address_list);
+        run_corpus("error_causes", super::error_causes);
+    }
+}
