@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IoSlice};
 
 use sctp_core::{
-    AssocId, EventSet, Family, Notification, ResetOutcome, SendInfo, Socket, StreamId,
+    AssocId, EventSet, Family, Notification, ResetOutcome, SendInfo, Socket, StreamId, StreamReset,
     options::{ResetDirection, StreamResetPolicy, UnsupportedOption},
 };
 
@@ -69,20 +69,29 @@ fn reset_streams() {
             .unwrap();
         recv(&server.socket);
         wait_until_acknowledged(client);
-        let streams = [StreamId::new(3)];
-        client
-            .socket
-            .reset_streams(client.assoc, ResetDirection::Outgoing, &streams)
-            .unwrap();
-        for (end, outgoing) in [(client, true), (server, false)] {
-            let reset = wait_notification(&end.socket, |notification| match notification {
-                Notification::StreamReset(reset) => Some(reset),
-                _ => None,
-            });
-            assert_eq!(reset.outcome, ResetOutcome::Done);
-            assert_eq!((reset.outgoing, reset.incoming), (outgoing, !outgoing));
-            assert_eq!(reset.streams, streams);
+        for (direction, client_sends) in [
+            (ResetDirection::Outgoing, true),
+            (ResetDirection::Incoming, false),
+        ] {
+            let streams = [StreamId::new(3)];
+            client
+                .socket
+                .reset_streams(client.assoc, direction, &streams)
+                .unwrap();
+            for (end, sends) in [(client, client_sends), (server, !client_sends)] {
+                let reset = wait_stream_reset(end);
+                assert_eq!(reset.outcome, ResetOutcome::Done);
+                assert_eq!((reset.outgoing, reset.incoming), (sends, !sends));
+                assert_eq!(reset.streams, streams);
+            }
         }
+        let all = client
+            .socket
+            .reset_streams(client.assoc, ResetDirection::Both, &[]);
+        all.unwrap();
+        let [one, other] = [(); 2].map(|()| wait_stream_reset(client));
+        assert_ne!(one.outgoing, other.outgoing);
+        assert!(one.streams.is_empty() && other.streams.is_empty());
         let unknown = [StreamId::new(u16::MAX)];
         for direction in [ResetDirection::Outgoing, ResetDirection::Both] {
             invalid(
@@ -92,6 +101,13 @@ fn reset_streams() {
             );
         }
     });
+}
+
+fn wait_stream_reset(end: &End) -> StreamReset {
+    wait_notification(&end.socket, |notification| match notification {
+        Notification::StreamReset(reset) => Some(reset),
+        _ => None,
+    })
 }
 
 fn wait_until_acknowledged(end: &End) {

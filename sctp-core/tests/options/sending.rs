@@ -10,7 +10,7 @@ use std::{
 use rustix::io::Errno;
 use sctp_core::{
     AssocId, Family, Reliability, SendInfo, Socket, StreamId,
-    options::{DefaultSendInfo, PrPolicy, PrStatus},
+    options::{DefaultSendInfo, DelayedSack, PrPolicy, PrStatus, RtoInfo},
 };
 
 use crate::{
@@ -228,7 +228,12 @@ fn the_default_reliability_of_a_reliable_message_is_a_lifetime() {
     send_until_given_up(&pair, &victim);
 }
 
+/// Has room for a few messages only, and says so soon.
 fn small_window(socket: &Socket) {
+    let (soon, assoc) = (Duration::from_millis(50), AssocId::FUTURE);
+    let rto = RtoInfo::new().with_initial(soon).with_min(soon);
+    socket.set_rto_info(assoc, &rto).unwrap();
+    socket.set_delayed_sack(assoc, &DelayedSack::off()).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
 }
 
