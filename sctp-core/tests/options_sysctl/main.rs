@@ -6,12 +6,13 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod udp;
 
 use std::{
     fs,
     io::{ErrorKind, IoSlice},
-    net::UdpSocket,
     sync::Once,
 };
 
@@ -48,17 +49,6 @@ fn write_sysctl(name: &str, value: &str) {
              run them as root, or by .kernel/run with SCTP_KERNEL=uml"
         );
     }
-}
-
-/// Lets the kernel speak SCTP inside UDP, on a port that is free.
-fn set_udp_port() {
-    static ONCE: Once = Once::new();
-    set_sysctls();
-    ONCE.call_once(|| {
-        // Closed again at once, for the kernel to take.
-        let free = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr());
-        write_sysctl("udp_port", &free.unwrap().port().to_string());
-    });
 }
 
 fn on_each_pair(set_up: impl Fn(&Socket), test: impl Fn(&Pair)) {
@@ -169,28 +159,6 @@ fn interleaving_is_agreed_on() {
         };
         assert_eq!(bytes, payload);
     });
-}
-
-#[test]
-fn packets_go_to_the_udp_port() {
-    set_udp_port();
-    for style in [Style::OneToOne, Style::OneToMany] {
-        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(support::BOUND)).unwrap();
-        let socket = style.socket(Family::V4);
-        let port = receiver.local_addr().unwrap().port();
-        socket
-            .set_remote_udp_port(AssocId::FUTURE, None, port)
-            .unwrap();
-        let peer = "127.0.0.1:4242".parse().unwrap();
-        assert!(socket.connectx(&[peer]).unwrap().in_progress);
-        let mut packet = [0; 1500];
-        let len = receiver.recv(&mut packet).unwrap();
-        // The common header's destination port, and the type of the first chunk: INIT.
-        assert!(len > 12);
-        assert_eq!(packet[2..4], 4242u16.to_be_bytes());
-        assert_eq!(packet[12], 1);
-    }
 }
 
 /// COOKIE-ECHO is the one chunk for which the option is not enough.
