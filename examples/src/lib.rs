@@ -1,1 +1,15 @@
-//! Shared parts of the example programs.
+//! Shared parts of the example programs: the echo service and client of *UNIX Network
+//! Programming*, volume 1, section 10.7, on this stack.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
+//! | [`line`](mod@line) | the text that people type and read |
+//! | [`service`] | the server's service, and the layers around it |
+//! | [`signal`] | when to stop |
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod line;
+pub mod service;
+pub mod signal;

@@ -1,0 +1,24 @@
+//! The server of the README.
+use sctp_service::{IntoReply, Reply, Request, Shutdown, handler::handler_fn, serve};
+use sctp_tokio::SctpListener;
+use tower::ServiceBuilder;
+
+/// Greets on the stream that the name came on; `quit` and `abort` end the association.
+async fn hello(request: Request) -> Reply {
+    match &request.payload()[..] {
+        b"quit" => Reply::new("goodbye").with_shutdown(Shutdown::AfterAck),
+        b"abort" => Shutdown::abort("as you wish").into_reply(),
+        name => Reply::new(format!("hello, {}", name.escape_ascii())),
+    }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let service = ServiceBuilder::new()
+        .concurrency_limit(64) // a stock layer of tower's
+        .service(handler_fn(hello));
+    let listener = SctpListener::bind("127.0.0.1:9877").await?;
+    let stop = async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be caught") };
+    serve(listener, service).with_graceful_shutdown(stop).await;
+    Ok(())
+}

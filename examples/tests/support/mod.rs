@@ -1,0 +1,233 @@
+//! Runs programs, reads what they print line by line, and never waits longer than it must.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lint's exception for tests does not see helpers"
+)]
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before the test fails. Nothing takes as long in a run that passes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running program. It is killed when dropped.
+pub(crate) struct Program {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+}
+
+impl Program {
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
+        Self {
+            stdin: child.stdin.take(),
+            stdout: Lines::read(format!("{name}'s stdout"), child.stdout.take().unwrap()),
+            stderr: Lines::read(format!("{name}'s stderr"), child.stderr.take().unwrap()),
+            name,
+            child,
+        }
+    }
+
+    /// Writes a line to the program's standard input.
+    pub(crate) fn line(&mut self, line: impl AsRef<[u8]>) {
+        let line = [line.as_ref(), b"\n"].concat();
+        self.stdin.as_mut().unwrap().write_all(&line).unwrap();
+    }
+
+    /// Ends the program's standard input.
+    pub(crate) fn end_of_input(&mut self) {
+        self.stdin = None;
+    }
+
+    pub(crate) fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the program's end. Its standard input is left as it is.
+    pub(crate) fn status(&mut self) -> ExitStatus {
+        // Both streams end with the program. What is in them stays readable.
+        self.stdout.read_to_end();
+        self.stderr.read_to_end();
+        self.child.wait().unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn exits_with(&mut self, code: i32) {
+        let status = self.status();
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        assert_eq!(
+            status.code(),
+            Some(code),
+            "{} ended with {status}\nstdout:\n{stdout}\nstderr:\n{stderr}",
+            self.name,
+        );
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of one output stream, read in a thread of its own.
+pub(crate) struct Lines {
+    name: String,
+    receiver: Receiver<String>,
+    seen: Vec<String>,
+    /// How many of those seen have been asked for.
+    taken: usize,
+}
+
+impl Lines {
+    fn read(name: String, stream: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n') {
+                let line = String::from_utf8_lossy(&line.unwrap()).into_owned();
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            name,
+            receiver,
+            seen: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    /// Returns the next line.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> String {
+        self.find("")
+    }
+
+    /// Waits for a line that contains a text, passing over others.
+    #[track_caller]
+    pub(crate) fn find(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            while self.taken < self.seen.len() {
+                self.taken += 1;
+                let line = &self.seen[self.taken - 1];
+                if line.contains(text) {
+                    return line.clone();
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(error) => panic!("no {text:?} in {}: {error}\n{}", self.name, self.text()),
+            }
+        }
+    }
+
+    /// Every line so far.
+    pub(crate) fn text(&self) -> String {
+        self.seen.join("\n")
+    }
+
+    #[track_caller]
+    fn read_to_end(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} does not end\n{}", self.name, self.text())
+                }
+            }
+        }
+    }
+}
+
+/// An echo server, listening.
+pub(crate) struct Server {
+    pub(crate) program: Program,
+    /// Where it listens.
+    pub(crate) addrs: Vec<String>,
+}
+
+impl Server {
+    /// Starts it on a port of loopback that the kernel chooses.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::on(&["127.0.0.1:0"], args)
+    }
+
+    pub(crate) fn on(listen: &[&str], args: &[&str]) -> Self {
+        let mut command = echo_server();
+        for addr in listen {
+            command.args(["--listen", addr]);
+        }
+        let mut program = Program::spawn({
+            command.args(args);
+            command
+        });
+        let line = program.stdout.next();
+        let addrs = line.strip_prefix("listening on ").unwrap();
+        Self {
+            addrs: addrs.split(' ').map(str::to_owned).collect(),
+            program,
+        }
+    }
+
+    pub(crate) fn addr(&self) -> &str {
+        &self.addrs[0]
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        self.addr().rsplit_once(':').unwrap().1
+    }
+
+    /// Waits until the log tells the end of an association, and returns that line.
+    #[track_caller]
+    pub(crate) fn closed(&mut self) -> String {
+        self.program.stderr.find("association closed")
+    }
+
+    /// A client of this server.
+    pub(crate) fn client(&self, args: &[&str]) -> Program {
+        client(&[self.addr()], args)
+    }
+}
+
+pub(crate) fn echo_server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_echo-server"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+pub(crate) fn client<S: AsRef<OsStr>>(server: &[S], args: &[&str]) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_echo-client"));
+    command.args(server).args(args).env_remove("RUST_LOG");
+    Program::spawn(command)
+}
