@@ -152,9 +152,10 @@ static void raise_limits(void)
 
 static void load_modules(char **settings)
 {
-	/* SCTP always: its sysctls and /proc/net/sctp should be there. It brings IPv6 along.
-	 * A kernel that has it built in has no such module. */
+	/* SCTP always: its sysctls and /proc/net/sctp should be there. It brings IPv6 along, and
+	 * to listen it needs hmac, for its cookies. A kernel may have both built in instead. */
 	module_load("sctp");
+	module_load("hmac");
 	for (; *settings; settings++) {
 		const char *name = setting(*settings, "module");
 		if (name && module_load(name))

@@ -181,13 +181,13 @@ int host_main(const struct request *request)
 	open_missing_streams();
 	lane.request = request;
 	enum input use = terminal_use();
+	lane.in.open = use != INPUT_NONE;
+	lane.in.raw = use == INPUT_TERMINAL;
 	time_set_up();
 	lane.signals = signals_set_up();
 	atexit(remove_job);
 	job_create(&lane.job, request, tty_mask(use));
 	open_line(ends);
-	lane.in.open = use != INPUT_NONE;
-	lane.in.raw = use == INPUT_TERMINAL;
 	if (lane.in.raw)
 		terminal_raw();
 	keeper_start(&lane.keeper, request, &lane.job, ends[1], ends[0]);

@@ -89,7 +89,7 @@ def shell():
     ask(b"sh -c 'echo go''es; exec cat'\r", b"goes")
     ask(b"hello\r", b"hello\r\nhello\r\n")
     contains("Ctrl-C reaches the foreground", b"^C", ask(b"\x03"))
-    ask(b"sh -c 'echo go''es; sleep 30'\r", b"goes")
+    ask(b"sh -c 'echo go''es; exec sleep 30'\r", b"goes")
     contains("Ctrl-Z stops it", b"Stopped", ask(b"\x1a"))
     contains("background jobs", b"sleep 30' &", ask(b"bg\r"))
     contains("status of a command", b"ends 1", ask(b"kill %1; wait %1; false; echo ends $?\r", b"ends 1"))
@@ -150,12 +150,17 @@ def mixed():
     terminal = Terminal("sh", "-c", f"echo input | {RUN} sh -c 'cat; test -t 1 || echo plain'")
     contains("stdin from a pipe, stdout to a terminal", b"input\r\nplain", terminal.until(b"plain"))
     terminal.exit_status()
-    terminal = Terminal("sh", "-c", f"{RUN} sh -c 'sleep 0.4; echo one' | {RUN} cat; {RUN} true & {RUN} echo two; wait; echo over")
+    # The first to start ends first: the other one must not have saved a terminal that was raw.
+    script = f"exec 3<&0; {RUN} sh -c 'echo one; sleep 0.5' <&3 & sleep 0.3; {RUN} sh -c 'sleep 0.5; echo two'; echo over"
+    terminal = Terminal("sh", "-c", script + "; sleep 30")
     before = settings(terminal)
     seen = terminal.until(b"over")
     check("two runs on one terminal", b"one" in seen and b"two" in seen, seen)
     equal("the terminal's settings after two runs", before, settings(terminal))
-    terminal.exit_status()
+    os.kill(terminal.pid, 9)
+    os.close(terminal.fd)
+    os.waitpid(terminal.pid, 0)
+
     terminal = Terminal("bash", "-c", f"set -m; {RUN} sh -c 'sleep 0.2; cat; echo ended' & wait; echo over")
     contains("a background job does not stop", b"ended", terminal.until(b"over"))
     terminal.exit_status()
