@@ -118,9 +118,11 @@ pub struct Counts {
     pub dropped_calls: u64,
 }
 
+type Hook = dyn Fn(&ServerEvent<'_>) + Send + Sync;
+
 /// The user's hook.
 #[derive(Clone, Default)]
-pub(crate) struct EventHook(Option<Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>>);
+pub(crate) struct EventHook(Option<Arc<Hook>>);
 
 impl EventHook {
     pub(crate) fn new(hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {

@@ -12,6 +12,10 @@ use std::{
 /// would bring the whole vocabulary of HTTP with it. An empty one is a null pointer: a request
 /// that nobody extends costs no allocation.
 #[derive(Clone, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "a request carries one pointer, not the map's four words"
+)]
 pub struct Extensions(Option<Box<HashMap<TypeId, Box<dyn Value>>>>);
 
 impl Extensions {

@@ -1,4 +1,5 @@
 //! The end at once, with its reason, from each side.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
 

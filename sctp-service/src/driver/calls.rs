@@ -96,7 +96,11 @@ impl<F: Future> Calls<F> {
 
     /// Takes the next call that was woken.
     pub(super) fn pop_woken(&self) -> Option<usize> {
-        self.queue.pop()
+        let index = self.queue.pop()?;
+        if let Some(slot) = self.slots.get(index) {
+            slot.wake.taken();
+        }
+        Some(index)
     }
 
     /// Puts a call into a slot. It is not polled yet.
@@ -125,7 +129,6 @@ impl<F: Future> Calls<F> {
         let Some(task) = &mut slot.task else {
             return Poll::Pending;
         };
-        slot.wake.begin_poll();
         let mut cx = Context::from_waker(&slot.waker);
         match task.as_mut().project() {
             TaskProj::Idle => Poll::Pending,

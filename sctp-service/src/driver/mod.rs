@@ -5,7 +5,7 @@ mod lanes;
 mod link;
 pub(crate) mod reasons;
 mod serving;
-mod timer;
+pub(crate) mod timer;
 mod wake;
 
 use std::{

@@ -92,10 +92,15 @@ where
         link: &mut Link<T>,
     ) -> Poll<Exit> {
         self.calls.register(cx.waker());
-        let flow = self.run(cx, link);
-        match flow {
-            ControlFlow::Break(exit) => Poll::Ready(exit),
+        match self.run(cx, link) {
             ControlFlow::Continue(()) => Poll::Pending,
+            ControlFlow::Break(exit) => {
+                // Earlier requests of this batch were answered. Were the last one to abort, their
+                // replies would be discarded only because they were to be sent together; so what
+                // there is room for goes out first. Whether that succeeds changes nothing.
+                let _ = link.flush(cx);
+                Poll::Ready(exit)
+            }
         }
     }
 

@@ -11,13 +11,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// A deadline; unset, it never elapses. It is boxed when first set, since most associations
 /// never need one.
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     armed: bool,
 }
 
 impl Timer {
-    pub(super) fn set(&mut self, deadline: Instant) {
+    pub(crate) fn set(&mut self, deadline: Instant) {
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(deadline),
             None => self.sleep = Some(Box::pin(sleep_until(deadline))),
@@ -25,13 +25,13 @@ impl Timer {
         self.armed = true;
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.armed
     }
 
     /// Whether the deadline has passed. It answers so once, then is unset: a `Sleep` must not be
     /// polled after it completed.
-    pub(super) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(sleep) = self.sleep.as_mut().filter(|_| self.armed) else {
             return false;
         };

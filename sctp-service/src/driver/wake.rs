@@ -61,8 +61,9 @@ impl SlotWaker {
         }
     }
 
-    /// To be called before the slot is polled, so that a wake-up during the poll counts.
-    pub(super) fn begin_poll(&self) {
+    /// To be called when the slot was taken off the queue, before it is polled: a wake-up during
+    /// the poll counts.
+    pub(super) fn taken(&self) {
         self.queued.store(false, Ordering::Release);
     }
 

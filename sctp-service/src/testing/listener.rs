@@ -29,10 +29,6 @@ pub struct ScriptedListener {
 impl ScriptedListener {
     /// Makes a listener, and the network to reach it through.
     #[must_use]
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "neither is of use without the other"
-    )]
     pub fn new() -> (Self, Network) {
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         let listening = Arc::new(AtomicBool::new(true));

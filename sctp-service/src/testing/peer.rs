@@ -160,6 +160,7 @@ impl Peer {
     }
 
     /// Receives the next message if it is there already.
+    #[must_use]
     pub fn try_recv(&self) -> Option<Message> {
         self.wire.act(|state| state.outbound.pop_front())
     }

@@ -1,5 +1,9 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed set-up fails the test"
+)]
 
 use std::{
     future::IntoFuture,
@@ -119,6 +123,10 @@ impl Log {
             .rfind(|line| line.contains("Counts"))
             .cloned()
             .unwrap_or_default()
+    }
+
+    pub(crate) fn count(&self, line: &str) -> u32 {
+        self.lines().iter().map(|l| u32::from(l == line)).sum()
     }
 
     #[track_caller]

@@ -1,0 +1,90 @@
+use std::{error::Error, fmt, sync::Arc};
+
+use sctp_core::AbortReason;
+use tower_layer::Layer;
+
+use super::AbortOnError;
+use crate::{IntoReply, Reply, driver::reasons::INTERNAL_ERROR};
+
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Aborts the association when the service fails: turns a service with any error into one with
+/// `Error = Infallible`, which can be served.
+///
+/// The peer reads `internal error`, and the log the error itself: the text of an error may say
+/// more about a server than a peer should know. [`map`](Self::map) tells the peer more, where
+/// that helps it:
+///
+/// ```
+/// use sctp_service::{AbortReason, layer::AbortOnErrorLayer};
+/// use tower::timeout::error::Elapsed;
+///
+/// let layer = AbortOnErrorLayer::map(|error| match error.downcast_ref::<Elapsed>() {
+///     Some(_) => AbortReason::from_static("too slow"),
+///     None => AbortReason::from_static("internal error"),
+/// });
+/// # let _ = layer;
+/// ```
+#[derive(Clone)]
+pub struct AbortOnErrorLayer {
+    reasons: Reasons,
+}
+
+impl AbortOnErrorLayer {
+    /// Gives every error the reason `internal error`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_reason(INTERNAL_ERROR.clone())
+    }
+
+    /// Gives every error the same reason.
+    #[must_use]
+    pub fn with_reason(reason: AbortReason) -> Self {
+        Self::map(move |_| reason.clone())
+    }
+
+    /// Gives each error a reason of its own.
+    pub fn map<F>(reason: F) -> Self
+    where
+        F: Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send + Sync + 'static,
+    {
+        Self {
+            reasons: Reasons(Arc::new(reason)),
+        }
+    }
+}
+
+impl Default for AbortOnErrorLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for AbortOnErrorLayer {
+    type Service = AbortOnError<S>;
+
+    fn layer(&self, inner: S) -> AbortOnError<S> {
+        AbortOnError::new(inner, self.reasons.clone())
+    }
+}
+
+impl fmt::Debug for AbortOnErrorLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortOnErrorLayer").finish_non_exhaustive()
+    }
+}
+
+type Reason = dyn Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send + Sync;
+
+/// From an error to what the peer reads.
+#[derive(Clone)]
+pub(super) struct Reasons(Arc<Reason>);
+
+impl Reasons {
+    /// Logs an error, and makes the reply that aborts for it.
+    pub(super) fn abort(&self, error: &(dyn Error + Send + Sync + 'static)) -> Reply {
+        let reason = (self.0)(error);
+        tracing::warn!(error = error as &dyn Error, %reason, "the service failed, aborting");
+        reason.into_reply()
+    }
+}

@@ -1,0 +1,43 @@
+//! Middleware that knows SCTP.
+//!
+//! Every stock layer of tower works unchanged: a [`Request`](crate::Request) goes in, a
+//! [`Reply`](crate::Reply) comes out. These are the ones that tower cannot have.
+//!
+//! | layer | on the association |
+//! |---|---|
+//! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
+//! | [`MessageLimitLayer`] | after so many requests it is shut down in order |
+//! | [`TraceLayer`] | nothing; each request has a span |
+//!
+//! The order that a server usually wants, outermost first: trace, abort on error, then whatever
+//! can fail.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sctp_service::{
+//!     handler::handler_fn,
+//!     layer::{AbortOnErrorLayer, TraceLayer},
+//! };
+//! use tower::ServiceBuilder;
+//!
+//! let service = ServiceBuilder::new()
+//!     .layer(TraceLayer::new())
+//!     .layer(AbortOnErrorLayer::new())
+//!     .load_shed()
+//!     .concurrency_limit(1000)
+//!     .timeout(Duration::from_secs(2))
+//!     .service(handler_fn(async || "hello"));
+//! # let _ = service;
+//! ```
+//!
+//! An idle timeout is not a layer, since a layer that is not called cannot act: see
+//! [`Config::idle_timeout`](crate::Config::idle_timeout).
+
+mod abort_on_error;
+mod message_limit;
+mod trace;
+
+pub use abort_on_error::{AbortOnError, AbortOnErrorFuture, AbortOnErrorLayer};
+pub use message_limit::{MessageLimit, MessageLimitFuture, MessageLimitLayer};
+pub use trace::{Trace, TraceFuture, TraceLayer};

@@ -1,0 +1,74 @@
+use tower_layer::Layer;
+use tracing::{Level, Span};
+
+use super::Trace;
+use crate::Request;
+
+/// Gives each request a span, `request`, within that of its association, and records how it was
+/// answered. It does nothing to the association.
+///
+/// Fields: `stream`, `ppid`, `number` and `bytes` of the request. The answer is an event of
+/// level `DEBUG` in the span, with `messages` (how many are known by then), `shutdown` and
+/// `elapsed`; an error that comes from further in is one of level `WARN`.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceLayer {
+    level: Level,
+}
+
+impl TraceLayer {
+    /// Makes spans of level `DEBUG`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            level: Level::DEBUG,
+        }
+    }
+
+    /// Sets the level of the spans.
+    #[must_use]
+    pub const fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+}
+
+impl Default for TraceLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = Trace<S>;
+
+    fn layer(&self, inner: S) -> Trace<S> {
+        Trace {
+            inner,
+            level: self.level,
+        }
+    }
+}
+
+/// Makes the span of a request. The level of a span is part of its static description, so there
+/// is one description for each.
+pub(super) fn span(level: Level, request: &Request) -> Span {
+    macro_rules! span {
+        ($level:ident) => {
+            tracing::span!(
+                Level::$level,
+                "request",
+                stream = request.stream().get(),
+                ppid = request.ppid().get(),
+                number = request.number(),
+                bytes = request.payload().len(),
+            )
+        };
+    }
+    match level {
+        Level::ERROR => span!(ERROR),
+        Level::WARN => span!(WARN),
+        Level::INFO => span!(INFO),
+        Level::DEBUG => span!(DEBUG),
+        _ => span!(TRACE),
+    }
+}

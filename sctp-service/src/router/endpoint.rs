@@ -1,0 +1,81 @@
+//! What a route leads to while its state is still missing.
+
+use std::{convert::Infallible, marker::PhantomData, sync::Arc};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Route;
+use crate::{IntoReply, Request, handler::Handler};
+
+/// Becomes a route when the state is there.
+pub(super) trait IntoRoute<S>: Send + Sync {
+    fn to_route(&self, state: &S) -> Route;
+}
+
+/// A handler, which takes the state.
+pub(super) struct FromHandler<H, T> {
+    handler: H,
+    arguments: PhantomData<fn() -> T>,
+}
+
+impl<H, T> FromHandler<H, T> {
+    pub(super) fn new(handler: H) -> Self {
+        Self {
+            handler,
+            arguments: PhantomData,
+        }
+    }
+}
+
+impl<H, T, S> IntoRoute<S> for FromHandler<H, T>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    fn to_route(&self, state: &S) -> Route {
+        Route::from_handler(self.handler.clone(), state.clone())
+    }
+}
+
+/// A service, which has all it needs.
+pub(super) struct FromService<Svc>(pub(super) Svc);
+
+impl<Svc, S> IntoRoute<S> for FromService<Svc>
+where
+    Svc: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    Svc::Response: IntoReply,
+    Svc::Future: Send,
+{
+    fn to_route(&self, _: &S) -> Route {
+        Route::from_service(self.0.clone())
+    }
+}
+
+/// A route that has its state already.
+pub(super) struct Resolved(pub(super) Route);
+
+impl<S> IntoRoute<S> for Resolved {
+    fn to_route(&self, _: &S) -> Route {
+        self.0.clone()
+    }
+}
+
+/// A layer around something that still waits for its state.
+pub(super) struct Layered<S, L> {
+    pub(super) inner: Arc<dyn IntoRoute<S>>,
+    pub(super) layer: L,
+}
+
+impl<S, L> IntoRoute<S> for Layered<S, L>
+where
+    L: Layer<Route> + Send + Sync,
+    L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Response: IntoReply,
+    <L::Service as Service<Request>>::Future: Send,
+{
+    fn to_route(&self, state: &S) -> Route {
+        Route::from_service(self.layer.layer(self.inner.to_route(state)))
+    }
+}

@@ -1,0 +1,224 @@
+//! Who is held back by whom.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sctp_service::{Config, Reply, handler::handler_fn, testing::Duplex};
+use support::{Server, on, settle};
+use tokio::{sync::Semaphore, time::sleep};
+use tower::ServiceBuilder;
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_service_stops_reading() {
+    let gate = Arc::new(Semaphore::new(0));
+    let config = Config::new().with_max_in_flight(2).with_read_ahead(3);
+    let wait = Arc::clone(&gate);
+    let server = Server::with_config(config, async move |payload: Bytes| {
+        wait.acquire().await.unwrap().forget();
+        payload
+    });
+    let peer = server.connect().await;
+    for stream in 0..10 {
+        peer.send(on(stream, "hello")).await;
+    }
+    settle().await;
+    // Two are being served, and one was read to find that it has to wait.
+    assert_eq!(peer.unread_by_server(), 7);
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!(peer.unread_by_server(), 6);
+    gate.add_permits(100);
+    for _ in 0..10 {
+        peer.expect_message("hello").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_behind_a_slow_one_of_their_stream_are_read_ahead_up_to_the_limit() {
+    let gate = Arc::new(Semaphore::new(0));
+    let wait = Arc::clone(&gate);
+    let config = Config::new().with_read_ahead(3);
+    let server = Server::with_config(config, async move |payload: Bytes| {
+        if payload == "slow" {
+            wait.acquire().await.unwrap().forget();
+        }
+        payload
+    });
+    let peer = server.connect().await;
+    for _ in 0..10 {
+        peer.send(on(1, "slow")).await;
+    }
+    settle().await;
+    assert_eq!(peer.unread_by_server(), 6);
+    gate.add_permits(10);
+    for _ in 0..10 {
+        peer.expect_message("slow").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_stops_reading() {
+    let gate = Arc::new(Semaphore::new(0));
+    let wait = Arc::clone(&gate);
+    let service = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .service(handler_fn(async move |payload: Bytes| {
+            wait.acquire().await.unwrap().forget();
+            payload
+        }));
+    let server = Server::new(service);
+    let peer = server.connect().await;
+    for stream in 0..10 {
+        peer.send(on(stream, "hello")).await;
+    }
+    settle().await;
+    assert_eq!(peer.unread_by_server(), 8);
+    gate.add_permits(10);
+    for _ in 0..10 {
+        peer.expect_message("hello").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_associations_hold_no_place_in_a_shared_limit() {
+    let service = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .service(handler_fn(async |b: Bytes| b));
+    let server = Server::new(service);
+    let idle = [server.connect().await, server.connect().await];
+    settle().await;
+    let busy = server.connect().await;
+    busy.send("hello").await;
+    busy.expect_message("hello").await;
+    drop(idle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_stalls_itself_alone() {
+    let config = Config::new().with_send_queue(4, 1024);
+    let server = Server::with_config(config, async |payload: Bytes| payload);
+    let settings = Duplex::new().with_capacity(8);
+    let deaf = server.network.connect_with(settings).await.unwrap();
+    let mut sent = 0;
+    while deaf.try_send("hello") {
+        sent += 1;
+        settle().await;
+    }
+    // 8 in the peer's buffer, 4 in the send queue, 8 in the server's.
+    assert_eq!(sent, 20);
+    let other = server.connect().await;
+    other.send("hello").await;
+    other.expect_message("hello").await;
+    for _ in 0..sent {
+        deaf.expect_message("hello").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_send_queue_is_limited_in_bytes_too() {
+    let config = Config::new().with_send_queue(1000, 100);
+    let server = Server::with_config(config, async |payload: Bytes| payload);
+    let settings = Duplex::new().with_capacity(1);
+    let deaf = server.network.connect_with(settings).await.unwrap();
+    for _ in 0..4 {
+        deaf.send(vec![b'x'; 60]).await;
+        settle().await;
+    }
+    // One is with the peer, two exceed the limit, and one is not read.
+    assert_eq!(deaf.unread_by_server(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_go_on_while_the_peer_does_not_read() {
+    let (done, mut served) = tokio::sync::mpsc::channel(8);
+    let config = Config::new().with_send_queue(1, 1024);
+    let server = Server::with_config(config, async move |payload: Bytes| {
+        sleep(Duration::from_secs(1)).await;
+        done.send(()).await.unwrap();
+        payload
+    });
+    let settings = Duplex::new().with_capacity(1);
+    let deaf = server.network.connect_with(settings).await.unwrap();
+    for stream in 0..5 {
+        deaf.send(on(stream, "hello")).await;
+    }
+    for _ in 0..5 {
+        served.recv().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_replies_is_polled_only_while_there_is_room() {
+    let (pushed, count) = tokio::sync::watch::channel(0);
+    let config = Config::new().with_send_queue(2, 1024);
+    let server = Server::with_config(config, async move || {
+        let pushed = pushed.clone();
+        Reply::stream(futures::stream::iter(0..100).map_to_text(pushed))
+    });
+    let settings = Duplex::new().with_capacity(1);
+    let deaf = server.network.connect_with(settings).await.unwrap();
+    deaf.send("go").await;
+    settle().await;
+    assert!(*count.borrow() <= 4, "{} were taken", *count.borrow());
+    for number in 0..100 {
+        deaf.expect_message(number.to_string()).await;
+    }
+}
+
+trait MapToText: futures::Stream<Item = i32> + Sized {
+    fn map_to_text(
+        self,
+        pushed: tokio::sync::watch::Sender<i32>,
+    ) -> impl futures::Stream<Item = String> {
+        futures::StreamExt::map(self, move |number| {
+            pushed.send_replace(number);
+            number.to_string()
+        })
+    }
+}
+
+impl<S: futures::Stream<Item = i32>> MapToText for S {}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
+    let config = Config::new().with_send_queue(1, 1024);
+    let server = Server::with_config(config, async move || {
+        let (sender, reply) = Reply::channel(1);
+        let ended = ended.lock().unwrap().take().unwrap();
+        tokio::spawn(async move {
+            let mut pushed = 0;
+            while sender.send("tick").await.is_ok() {
+                pushed += 1;
+            }
+            ended.send(pushed).unwrap();
+        });
+        reply
+    });
+    let settings = Duplex::new().with_capacity(1);
+    let peer = server.network.connect_with(settings).await.unwrap();
+    peer.send("subscribe").await;
+    peer.expect_message("tick").await;
+    settle().await;
+    peer.abort("enough");
+    assert!(end.await.unwrap() < 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_floods_leaves_the_others_their_turn() {
+    let (note, mut served) = tokio::sync::mpsc::channel(2000);
+    let server = Server::new(async move |payload: Bytes| note.try_send(payload).unwrap());
+    let (flood, other) = (server.connect().await, server.connect().await);
+    for _ in 0..1000 {
+        assert!(flood.try_send("flood"));
+    }
+    other.send("hello").await;
+    let mut before = 0;
+    while served.recv().await.unwrap() == "flood" {
+        before += 1;
+    }
+    assert!(before < 100, "{before} of the flood were served first");
+}

@@ -1,0 +1,181 @@
+//! What handlers can take and return.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use bytes::Bytes;
+use sctp_service::{
+    AssocId, ConnectInfo, Extension, Message, Parts, Payload, Ppid, Received, RecvInfo, Request,
+    Shutdown, State, StreamId,
+    extract::{FromRef, FromRequestParts},
+    handler::{Handler, handler_fn},
+    testing::{MockConnectInfo, request},
+};
+use support::{Server, on};
+use tower::{ServiceBuilder, ServiceExt};
+
+/// Serves one request, and returns the first message of the reply.
+async fn answer<S>(service: S, request: Request) -> Bytes
+where
+    S: tower::Service<
+            Request,
+            Response = sctp_service::Reply,
+            Error = std::convert::Infallible,
+            Future: Send,
+        >,
+{
+    let reply = service.oneshot(request).await.unwrap();
+    let message = reply
+        .messages()
+        .next()
+        .map(|message| message.payload.clone());
+    message.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn eight_arguments_of_every_kind() {
+    #[expect(clippy::too_many_arguments, reason = "that is the point")]
+    async fn all(
+        stream: StreamId,
+        ppid: Ppid,
+        info: RecvInfo,
+        assoc: AssocId,
+        peer: ConnectInfo,
+        State(state): State<&'static str>,
+        mark: Option<Extension<u8>>,
+        Payload(payload): Payload,
+    ) -> String {
+        assert_eq!(info.stream, stream);
+        assert_eq!(peer.assoc(), assoc);
+        assert!(mark.is_none());
+        format!("{stream} {ppid} {state} {}", payload.len())
+    }
+    let service = all.with_state("state");
+    assert_eq!(
+        answer(service, request(on(5, "four").with_ppid(60))).await,
+        "5 60 state 4"
+    );
+}
+
+#[tokio::test]
+async fn the_message_in_every_form() {
+    let message = || request(on(2, "text"));
+    assert_eq!(
+        answer(handler_fn(async |b: Bytes| b), message()).await,
+        "text"
+    );
+    assert_eq!(
+        answer(handler_fn(async |s: String| s), message()).await,
+        "text"
+    );
+    assert_eq!(
+        answer(handler_fn(async |p: Payload| p), message()).await,
+        "text"
+    );
+    assert_eq!(
+        answer(handler_fn(async |r: Received| r.payload), message()).await,
+        "text"
+    );
+    assert_eq!(
+        answer(handler_fn(async |r: Request| r.into_payload()), message()).await,
+        "text"
+    );
+    assert_eq!(
+        answer(handler_fn(async || "nothing taken"), message()).await,
+        "nothing taken"
+    );
+    assert_eq!(
+        answer(handler_fn(async |s: StreamId| s.to_string()), message()).await,
+        "2"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_answers_on_its_stream_with_its_ppid() {
+    let server = Server::new(async |Payload(payload): Payload| payload);
+    let peer = server.connect().await;
+    peer.send(on(4, "hello").with_ppid(Ppid::DIAMETER)).await;
+    let reply = peer.expect_message("hello").await;
+    assert_eq!(
+        (reply.info.stream, reply.info.ppid),
+        (StreamId::new(4), Ppid::DIAMETER)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_goes_where_it_says() {
+    let server = Server::new(async || Message::new("elsewhere").on_stream(7).with_ppid(9));
+    let peer = server.connect().await;
+    peer.send(on(4, "hello")).await;
+    let reply = peer.expect_message("elsewhere").await;
+    assert_eq!((reply.info.stream.get(), reply.info.ppid.get()), (7, 9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_not_text_is_rejected() {
+    let server = Server::new(async |text: String| text);
+    let peer = server.connect().await;
+    peer.send(&b"\xff"[..]).await;
+    peer.expect_abort("payload is not UTF-8").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_extension_is_an_internal_error_that_hides_its_name() {
+    let server = Server::new(async |_: Extension<u8>| ());
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_abort("internal error").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extractor_of_ones_own_rejects_with_any_reply() {
+    struct Known;
+    impl<S: Sync> FromRequestParts<S> for Known {
+        type Rejection = (&'static str, Shutdown);
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+            match parts.info.ppid {
+                Ppid::NGAP => Ok(Self),
+                _ => Err(("who are you?", Shutdown::AfterAck)),
+            }
+        }
+    }
+    let server = Server::new(async |_: Known, Payload(payload): Payload| payload);
+    let peer = server.connect().await;
+    peer.send(Message::new("me").with_ppid(Ppid::NGAP)).await;
+    peer.expect_message("me").await;
+    peer.send("stranger").await;
+    peer.expect_message("who are you?").await;
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test]
+async fn a_handler_takes_the_part_of_the_state_that_it_needs() {
+    #[derive(Clone)]
+    struct App {
+        name: &'static str,
+    }
+    struct Name(&'static str);
+    impl FromRef<App> for Name {
+        fn from_ref(app: &App) -> Self {
+            Self(app.name)
+        }
+    }
+    let handler = async |State(Name(name)): State<Name>| name;
+    assert_eq!(
+        answer(handler.with_state(App { name: "amf" }), request("x")).await,
+        "amf"
+    );
+}
+
+#[tokio::test]
+async fn the_association_can_be_mocked() {
+    let peer = "192.0.2.7:1234".parse().unwrap();
+    let mock = ConnectInfo::new(AssocId::new(9)).with_peer_addrs([peer]);
+    let service = ServiceBuilder::new()
+        .layer(MockConnectInfo(mock))
+        .service(handler_fn(async |peer: ConnectInfo| peer.to_string()));
+    assert_eq!(
+        answer(service, request("x")).await,
+        "association 9 with 192.0.2.7:1234"
+    );
+}

@@ -1,0 +1,119 @@
+//! What waits for what.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sctp_service::{Config, Message, Ordering, Reply};
+use support::{Server, on};
+use tokio::time::{Instant, sleep};
+
+/// Sleeps as many seconds as it is told, and says so.
+async fn sleeper(payload: Bytes) -> Bytes {
+    let seconds = std::str::from_utf8(&payload).unwrap().parse().unwrap();
+    sleep(Duration::from_secs(seconds)).await;
+    payload
+}
+
+fn server(ordering: Ordering) -> Server {
+    Server::with_config(Config::new().with_ordering(ordering), sleeper)
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_of_one_stream_come_in_order() {
+    let server = server(Ordering::PerStream);
+    let peer = server.connect().await;
+    for text in ["3", "1", "2"] {
+        peer.send(on(1, text)).await;
+    }
+    let begin = Instant::now();
+    for text in ["3", "1", "2"] {
+        peer.expect_message(text).await;
+    }
+    assert_eq!(begin.elapsed().as_secs(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_do_not_wait_for_each_other() {
+    let server = server(Ordering::PerStream);
+    let peer = server.connect().await;
+    for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
+        peer.send(on(stream, text)).await;
+    }
+    let begin = Instant::now();
+    for text in ["1", "2", "3"] {
+        peer.expect_message(text).await;
+    }
+    assert_eq!(begin.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unordered_messages_wait_for_nothing_and_are_answered_unordered() {
+    let server = server(Ordering::PerStream);
+    let peer = server.connect().await;
+    for text in ["3", "1", "2"] {
+        peer.send(Message::new(text).on_stream(1).unordered()).await;
+    }
+    for text in ["1", "2", "3"] {
+        assert!(peer.expect_message(text).await.info.unordered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn per_association_everything_waits_for_everything() {
+    let server = server(Ordering::PerAssociation);
+    let peer = server.connect().await;
+    for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
+        peer.send(on(stream, text)).await;
+    }
+    for text in ["3", "1", "2"] {
+        peer.expect_message(text).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_order_one_stream_is_served_concurrently() {
+    let server = server(Ordering::Unordered);
+    let peer = server.connect().await;
+    for text in ["3", "1", "2"] {
+        peer.send(on(1, text)).await;
+    }
+    for text in ["1", "2", "3"] {
+        peer.expect_message(text).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_many_messages_is_not_broken_by_the_next_one() {
+    let server = Server::new(async |payload: Bytes| {
+        let text = String::from_utf8(payload.into()).unwrap();
+        let parts: Vec<_> = (0..3).map(|part| format!("{text}{part}")).collect();
+        let ticks = futures::stream::unfold(parts.into_iter(), |mut parts| async {
+            sleep(Duration::from_secs(1)).await;
+            parts.next().map(|part| (part, parts))
+        });
+        Reply::stream(ticks)
+    });
+    let peer = server.connect().await;
+    peer.send(on(1, "a")).await;
+    peer.send(on(1, "b")).await;
+    for text in ["a0", "a1", "a2", "b0", "b1", "b2"] {
+        peer.expect_message(text).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_stream_leaves_the_others_their_turn() {
+    let config = Config::new().with_max_in_flight(1);
+    let server = Server::with_config(config, sleeper);
+    let peer = server.connect().await;
+    for text in ["1", "1", "1"] {
+        peer.send(on(1, text)).await;
+    }
+    peer.send(on(2, "0")).await;
+    peer.expect_message("1").await;
+    let second = peer.recv().await.unwrap();
+    assert_eq!(second.info.stream.get(), 2);
+}

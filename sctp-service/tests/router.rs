@@ -1,0 +1,170 @@
+//! Which handler a request finds.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sctp_service::{Extension, Match, Message, Ppid, Request, Router, State, StreamId};
+use support::{Server, on, settle};
+use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, util::MapRequestLayer};
+
+async fn ngap() -> &'static str {
+    "ngap"
+}
+async fn s1ap() -> &'static str {
+    "s1ap"
+}
+async fn zero() -> &'static str {
+    "stream 0"
+}
+async fn other() -> &'static str {
+    "fallback"
+}
+
+async fn expect(router: Router, cases: &[(Message, &str)]) {
+    let server = Server::new(router);
+    let peer = server.connect().await;
+    for (message, answer) in cases {
+        peer.send(message.clone()).await;
+        peer.expect_message(answer).await;
+    }
+}
+
+fn with_ppid(ppid: Ppid) -> Message {
+    on(1, "x").with_ppid(ppid)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_goes_before_a_ppid_before_a_stream_before_the_fallback() {
+    let router = Router::new()
+        .fallback(other)
+        .route(StreamId::new(0), zero)
+        .route(Ppid::NGAP, ngap)
+        .route(
+            Match::when(|request| &request.payload()[..] == b"ping"),
+            async || "pong",
+        )
+        .route(
+            Match::when(|request| request.payload().starts_with(b"p")),
+            async || "p",
+        );
+    let cases = [
+        (on(0, "ping").with_ppid(Ppid::NGAP), "pong"),
+        (on(0, "pang").with_ppid(Ppid::NGAP), "p"),
+        (on(0, "x").with_ppid(Ppid::NGAP), "ngap"),
+        (on(0, "x"), "stream 0"),
+        (on(1, "x"), "fallback"),
+    ];
+    expect(router, &cases).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_ppid_aborts_with_a_reason_that_names_it() {
+    let server = Server::new(Router::new().route(Ppid::NGAP, ngap));
+    let peer = server.connect().await;
+    peer.send(on(3, "x").with_ppid(4711)).await;
+    peer.expect_abort("no handler for PPID 4711 on stream 3")
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn routers_merge_and_nest() {
+    let by_stream = Router::new().route(StreamId::new(0), zero).fallback(other);
+    let router = Router::new()
+        .route(Ppid::NGAP, ngap)
+        .merge(Router::new().nest(Ppid::S1AP, by_stream));
+    let cases = [
+        (with_ppid(Ppid::NGAP), "ngap"),
+        (on(0, "x").with_ppid(Ppid::S1AP), "stream 0"),
+        (on(1, "x").with_ppid(Ppid::S1AP), "fallback"),
+    ];
+    expect(router, &cases).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_share_a_state() {
+    async fn greet(State(name): State<Arc<str>>) -> String {
+        format!("hello from {name}")
+    }
+    let router = Router::new()
+        .route(Ppid::NGAP, greet)
+        .with_state(Arc::from("amf"));
+    expect(router, &[(with_ppid(Ppid::NGAP), "hello from amf")]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_is_around_the_fallback_and_a_route_layer_is_not() {
+    #[derive(Clone)]
+    struct Marked;
+    fn mark(mut request: Request) -> Request {
+        request.extensions_mut().insert(Marked);
+        request
+    }
+    async fn marked(mark: Option<Extension<Marked>>) -> &'static str {
+        if mark.is_some() { "marked" } else { "bare" }
+    }
+    let router = || Router::new().route(Ppid::NGAP, marked).fallback(marked);
+    let (known, unknown) = (with_ppid(Ppid::NGAP), with_ppid(Ppid::M3UA));
+    let layered = router().layer(MapRequestLayer::new(mark));
+    expect(
+        layered,
+        &[(known.clone(), "marked"), (unknown.clone(), "marked")],
+    )
+    .await;
+    let route_layered = router().route_layer(MapRequestLayer::new(mark));
+    expect(route_layered, &[(known, "marked"), (unknown, "bare")]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_around_a_route_is_one_for_all_associations() {
+    let (entered, mut entries) = tokio::sync::mpsc::channel(8);
+    let slow = async move |_: Bytes| {
+        entered.send(()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        "done"
+    };
+    let router = Router::new()
+        .route(Ppid::NGAP, slow)
+        .layer(ConcurrencyLimitLayer::new(1));
+    let server = Server::new(router);
+    let peers = [server.connect().await, server.connect().await];
+    for peer in &peers {
+        peer.send(with_ppid(Ppid::NGAP)).await;
+    }
+    entries.recv().await.unwrap();
+    settle().await;
+    assert!(entries.try_recv().is_err(), "both calls run at once");
+    for peer in &peers {
+        peer.expect_message("done").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_service_can_be_a_route_and_a_router_can_be_inside_any_layer() {
+    let inner = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .service(sctp_service::handler::handler_fn(s1ap));
+    let router = Router::new().route_service(Ppid::S1AP, inner);
+    let service = ServiceBuilder::new().concurrency_limit(1).service(router);
+    let server = Server::new(service);
+    let peer = server.connect().await;
+    peer.send(with_ppid(Ppid::S1AP)).await;
+    peer.expect_message("s1ap").await;
+}
+
+#[test]
+#[should_panic = "there is a route for Ppid(60 NGAP) already"]
+fn the_same_ppid_twice_panics() {
+    let _ = Router::<()>::new()
+        .route(Ppid::NGAP, ngap)
+        .route(Ppid::NGAP, s1ap);
+}
+
+#[test]
+#[should_panic = "both routers have a fallback"]
+fn two_fallbacks_panic() {
+    let _ = Router::<()>::new()
+        .fallback(other)
+        .merge(Router::new().fallback(other));
+}
