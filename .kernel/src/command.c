@@ -66,6 +66,20 @@ static void set_environment(const struct config *config)
 		setenv("SCTP_KERNEL", "host", 1);
 }
 
+/* exec says EACCES as soon as a folder of PATH cannot be searched; a shell goes on looking. */
+static int is_in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	for (const char *at = path; at; at = strchr(at, ':')) {
+		char file[4096];
+		at += *at == ':';
+		snprintf(file, sizeof file, "%.*s/%s", (int)strcspn(at, ":"), at, name);
+		if (!access(file, F_OK))
+			return 1;
+	}
+	return 0;
+}
+
 _Noreturn static void become_command(const struct config *config, const int ends[3], int terminal)
 {
 	setsid();
@@ -77,6 +91,8 @@ _Noreturn static void become_command(const struct config *config, const int ends
 	set_environment(config);
 	execvp(config->argv[0], config->argv);
 	int reason = errno;
+	if (reason == EACCES && !strchr(config->argv[0], '/') && !is_in_path(config->argv[0]))
+		reason = ENOENT;
 	complain("%s: %s", config->argv[0], strerror(reason));
 	_exit(reason == ENOENT ? LANE_NOT_FOUND : LANE_CANNOT_RUN);
 }

@@ -69,7 +69,9 @@ char **split_nul(char *bytes, size_t length)
 	for (size_t i = 0; i < length; i++)
 		count += !bytes[i];
 	char **strings = calloc(count + 1, sizeof *strings);
-	for (size_t i = 0; strings && i < count; i++) {
+	if (!strings)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
 		strings[i] = bytes;
 		bytes += strlen(bytes) + 1;
 	}
