@@ -1,7 +1,7 @@
 //! Whole messages out of parts.
 
 use bytes::BytesMut;
-use sctp_core::{AssocId, Notification, Part, RecvInfo};
+use sctp_core::{AssocId, Notification, Part, PartialDelivery, RecvInfo};
 
 use crate::Received;
 
@@ -30,9 +30,24 @@ struct Partial {
     stream: u16,
     unordered: bool,
     data: BytesMut,
+    /// It was part of too much, and is dropped up to its end: what is left of a message must not
+    /// pass for one.
+    dropped: bool,
 }
 
-/// Puts parts together to messages (`MSG_EOR`) and notifications.
+impl Partial {
+    fn new(info: &RecvInfo, data: BytesMut) -> Self {
+        Self {
+            assoc: info.assoc,
+            stream: info.stream.get(),
+            unordered: info.unordered,
+            data,
+            dropped: false,
+        }
+    }
+}
+
+/// Puts parts together to messages (`MSG_EOR`), and decodes notifications, which come whole.
 ///
 /// Unfinished messages are told apart by association, since on a shared socket their parts come
 /// interleaved, and by stream and order, since with I-DATA they do within an association. What
@@ -43,18 +58,13 @@ pub(crate) struct Assembler {
     /// Nearly always empty: only a message larger than the kernel's window, or one that a batch
     /// cut in two, waits here.
     partials: Vec<Partial>,
-    notification: BytesMut,
 }
-
-/// A notification that grows beyond this is not one: the largest carries one chunk.
-const NOTIFICATION_LIMIT: usize = 128 * 1024;
 
 impl Assembler {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             partials: Vec::new(),
-            notification: BytesMut::new(),
         }
     }
 
@@ -65,7 +75,10 @@ impl Assembler {
     pub(crate) fn push(&mut self, part: Part) -> Assembled {
         let Part { data, meta } = part;
         if meta.flags.is_notification() {
-            return self.push_notification(data, meta.flags.is_end_of_record());
+            return match Notification::decode(data.freeze()) {
+                Ok(notification) => Assembled::Notification(notification),
+                Err(_) => Assembled::Malformed("a notification could not be decoded"),
+            };
         }
         if data.is_empty() {
             return Assembled::EndOfStream;
@@ -80,16 +93,18 @@ impl Assembler {
     }
 
     fn push_data(&mut self, data: BytesMut, info: RecvInfo, ends: bool) -> Assembled {
-        if data.len().saturating_add(self.unfinished(info.assoc)) > self.limit {
-            self.forget(info.assoc);
-            return Assembled::TooLarge(info.assoc);
-        }
         let same = |partial: &Partial| {
             partial.assoc == info.assoc
                 && partial.stream == info.stream.get()
                 && partial.unordered == info.unordered
         };
-        let data = match self.partials.iter().position(same) {
+        let at = self.partials.iter().position(same);
+        let dropped = at.is_some_and(|at| self.partials[at].dropped);
+        let unfinished = data.len().saturating_add(self.unfinished(info.assoc));
+        if dropped || unfinished > self.limit {
+            return self.drop_part(at, &info, ends);
+        }
+        let data = match at {
             // Parts of one batch lie side by side, and join without a copy.
             Some(at) if ends => {
                 let mut whole = self.partials.swap_remove(at).data;
@@ -102,41 +117,50 @@ impl Assembler {
             }
             None if ends => data,
             None => {
-                let (stream, unordered) = (info.stream.get(), info.unordered);
-                self.partials.push(Partial {
-                    assoc: info.assoc,
-                    stream,
-                    unordered,
-                    data,
-                });
+                self.partials.push(Partial::new(&info, data));
                 return Assembled::Incomplete;
             }
         };
         Assembled::Message(Received::new(data.freeze(), info))
     }
 
-    /// A long notification comes in parts as a message does, each marked as a notification: its
-    /// tail, which the peer may have chosen, must not be read as a notification of its own.
-    fn push_notification(&mut self, data: BytesMut, ends: bool) -> Assembled {
-        if self.notification.len() + data.len() > NOTIFICATION_LIMIT {
-            self.notification = BytesMut::new();
-            return Assembled::Malformed("a notification did not end");
+    /// Drops a part, and all that the association has left unfinished. The first time tells it.
+    fn drop_part(&mut self, at: Option<usize>, info: &RecvInfo, ends: bool) -> Assembled {
+        let told = at.is_some_and(|at| self.partials[at].dropped);
+        match at {
+            Some(at) if ends => drop(self.partials.swap_remove(at)),
+            None if !ends => self.partials.push(Partial::new(info, BytesMut::new())),
+            _ => {}
         }
-        if !ends {
-            self.notification.unsplit(data);
+        if told {
             return Assembled::Incomplete;
         }
-        let mut whole = std::mem::take(&mut self.notification);
-        whole.unsplit(data);
-        match Notification::decode(whole.freeze()) {
-            Ok(notification) => Assembled::Notification(notification),
-            Err(_) => Assembled::Malformed("a notification could not be decoded"),
+        for partial in &mut self.partials {
+            if partial.assoc == info.assoc {
+                (partial.data, partial.dropped) = (BytesMut::new(), true);
+            }
         }
+        Assembled::TooLarge(info.assoc)
     }
 
     /// Drops what an association has left unfinished: the rest will not come.
     pub(crate) fn forget(&mut self, assoc: AssocId) {
         self.partials.retain(|partial| partial.assoc != assoc);
+    }
+
+    /// Drops the message whose delivery the kernel has given up in the middle.
+    ///
+    /// With I-DATA the event names its stream, and messages of other streams go on. Without, it
+    /// always says stream 0, but then no more than one message of an association is unfinished.
+    pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
+        let named = |partial: &Partial| {
+            partial.assoc == event.assoc && u32::from(partial.stream) == event.stream
+        };
+        if self.partials.iter().any(named) {
+            self.partials.retain(|partial| !named(partial));
+        } else {
+            self.forget(event.assoc);
+        }
     }
 
     /// Takes what an association has left unfinished along to an assembler of its own.

@@ -216,7 +216,7 @@ impl Endpoint {
         match &notification {
             Notification::AssocChange(change) if self.observe_change(change) => return None,
             Notification::Shutdown { assoc } => self.hub.note_peer_shutdown(*assoc),
-            Notification::PartialDelivery(event) => self.assembler.forget(event.assoc),
+            Notification::PartialDelivery(event) => self.assembler.forget_partial(event),
             Notification::StreamChange(event) => {
                 self.hub
                     .set_streams(event.assoc, event.outbound_streams, event.inbound_streams);
@@ -263,6 +263,11 @@ impl Endpoint {
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
         let socket = self.hub.io.socket().peel_off(assoc)?;
         let peer = self.hub.remove(assoc);
+        // Its coming up may still be unread, so the kernel is asked how many streams it has.
+        let (outbound_streams, inbound_streams) = match socket.status(assoc) {
+            Ok(status) => (status.outbound_streams, status.inbound_streams),
+            Err(_) => (peer.outbound_streams, peer.inbound_streams),
+        };
         let (moved, kept): (VecDeque<_>, VecDeque<_>) = self
             .parts
             .drain(..)
@@ -273,8 +278,8 @@ impl Endpoint {
             id: assoc,
             peer_addrs: socket.peer_addrs(assoc).unwrap_or_default(),
             local_addrs: socket.local_addrs(assoc).unwrap_or_default(),
-            outbound_streams: peer.outbound_streams,
-            inbound_streams: peer.inbound_streams,
+            outbound_streams,
+            inbound_streams,
         };
         let shared = Arc::new(Shared::new(Some(Io::new(socket)?), facts, peer.marks));
         Ok(Association::from_receiver(RecvHalf::new(

@@ -18,6 +18,8 @@ use crate::{
     assembly::Assembler,
     end::Marks,
     io::Io,
+    receive::finish_notification,
+    recv_half::is_gone,
     shared::{Facts, Shared, Style},
 };
 
@@ -200,7 +202,7 @@ impl SctpListener {
         let listening = self.io.socket();
         match listening.peel_off(up.assoc) {
             Ok(socket) => self.peeled(&up, socket).map(Some),
-            Err(error) if error.raw_os_error() == Some(EINVAL) => {
+            Err(error) if error.raw_os_error() == Some(EINVAL) && is_gone(listening, up.assoc) => {
                 self.orphans.push(Orphan {
                     up,
                     peer: None,
@@ -239,16 +241,20 @@ impl SctpListener {
 
     /// Looks at one part from the listener's queue. Returns an association that it completed.
     fn sort(&mut self, part: Part) -> Option<Association> {
-        let notification = part.meta.flags.is_notification() && part.meta.flags.is_end_of_record();
+        let notification = part.meta.flags.is_notification();
         let notification = notification
             .then(|| Notification::decode(part.data.clone().freeze()).ok())
             .flatten();
         match notification {
-            Some(Notification::AssocChange(change)) if change.state == AssocState::CommUp => {
-                self.waiting = Some(change);
-                None
-            }
-            Some(Notification::AssocChange(change)) => self.ended(&change, part),
+            Some(Notification::AssocChange(change)) => match change.state {
+                AssocState::CommUp => {
+                    self.waiting = Some(change);
+                    None
+                }
+                AssocState::CommLost | AssocState::ShutdownComplete => self.ended(&change, part),
+                // A restart, for one, is not the end.
+                _ => self.keep(Some(change.assoc), part),
+            },
             Some(other) => self.keep(other.assoc(), part),
             None => self.keep(part.meta.info.as_ref().map(|info| info.assoc), part),
         }
@@ -293,8 +299,10 @@ impl SctpListener {
 fn receive_part(socket: &Socket, scratch: &mut BytesMut) -> io::Result<Part> {
     scratch.reserve(SCRATCH);
     let meta = socket.recv_msg(scratch)?;
-    Ok(Part {
+    let mut part = Part {
         data: scratch.split(),
         meta,
-    })
+    };
+    finish_notification(socket, &mut part)?;
+    Ok(part)
 }

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocChange, AssocState, Notification, Part, Socket, StreamChange};
+use sctp_core::{
+    AbortReason, AssocChange, AssocId, AssocState, Notification, Part, Socket, StreamChange,
+};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
@@ -225,7 +227,7 @@ impl RecvHalf {
         match notification {
             Notification::AssocChange(change) => return self.observe_change(change),
             Notification::Shutdown { .. } => self.shared.marks.note_peer_shutdown(),
-            Notification::PartialDelivery(ref event) => self.assembler.forget(event.assoc),
+            Notification::PartialDelivery(ref event) => self.assembler.forget_partial(event),
             Notification::StreamChange(StreamChange {
                 outbound_streams,
                 inbound_streams,
@@ -290,7 +292,7 @@ impl RecvHalf {
                 return Poll::Ready(end.clone());
             }
             let gone = match self.shared.socket() {
-                Some(socket) => is_gone(socket, &self.shared),
+                Some(socket) => is_gone(socket, self.shared.id),
                 None => true,
             };
             if gone {
@@ -309,9 +311,9 @@ impl RecvHalf {
 const IDLE_PARTS: usize = 4;
 
 /// Whether the kernel has no such association any more.
-pub(crate) fn is_gone(socket: &Socket, shared: &Shared) -> bool {
+pub(crate) fn is_gone(socket: &Socket, assoc: AssocId) -> bool {
     const EINVAL: i32 = 22;
-    matches!(socket.status(shared.id), Err(error) if error.raw_os_error() == Some(EINVAL))
+    matches!(socket.status(assoc), Err(error) if error.raw_os_error() == Some(EINVAL))
 }
 
 /// Whether an error of a receive says that the association is over.

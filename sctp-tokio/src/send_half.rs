@@ -164,7 +164,7 @@ impl SendHalf {
             let Some(socket) = self.shared.socket() else {
                 return End::Unread;
             };
-            if timeout(STATUS_INTERVAL, ended).await.is_err() && is_gone(socket, &self.shared) {
+            if timeout(STATUS_INTERVAL, ended).await.is_err() && is_gone(socket, self.shared.id) {
                 return self.shared.end().cloned().unwrap_or(End::Unread);
             }
         }

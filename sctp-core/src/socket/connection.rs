@@ -138,10 +138,15 @@ impl Socket {
     /// (`sctp_peeloff_flags`, RFC 6458 section 9.2), with all of its queued messages and
     /// notifications.
     ///
+    /// Without a free descriptor Linux would close the association instead of leaving it where it
+    /// was. So this looks for some before it asks for the peel-off, and fails when there are fewer
+    /// than four.
+    ///
     /// # Errors
     ///
     /// `InvalidInput` when there is no such association, which is also the answer for one that
-    /// has ended; the process's descriptor limit (`EMFILE`, `ENFILE`), in which case the
+    /// has ended, for a peeled-off socket, and for a thread in another network namespace than the
+    /// socket's; the process's descriptor limit (`EMFILE`, `ENFILE`), in which case the
     /// association stays where it was.
     #[doc(alias = "sctp_peeloff")]
     pub fn peel_off(&self, assoc: AssocId) -> io::Result<Self> {

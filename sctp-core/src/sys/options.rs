@@ -44,8 +44,27 @@ pub(crate) fn setsockopt(
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) })
 }
 
+/// Makes sure that there are descriptors left, and an open file.
+///
+/// More than one, so that a thread that opens a file between this and the call that it is for
+/// does no harm.
+fn spare_descriptors() -> io::Result<()> {
+    const SPARE: usize = 4;
+    let mut spare = [const { None }; SPARE];
+    for place in &mut spare {
+        // SAFETY: the call takes no pointers.
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        *place = Some(own(fd));
+    }
+    Ok(())
+}
+
 /// `sctp_peeloff_flags()`: `SCTP_SOCKOPT_PEELOFF_FLAGS`, non-blocking and close-on-exec.
+///
+/// The kernel moves the association first and looks for a descriptor then; if there is none it
+/// *closes* the association (`sctp_getsockopt_peeloff_common`). So we look before it does.
 pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd> {
+    spare_descriptors()?;
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let request = abi::PeelOffFlags {
         assoc,
