@@ -1,0 +1,150 @@
+//! The echo servers that are measured.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+};
+
+use sctp_tokio::{
+    Association, Endpoint, Event, Message, Received, RecvError, SctpListener, SendError,
+    SocketBuilder,
+};
+
+/// Messages that are answered together at most, so that a fast peer cannot postpone its answers.
+const BATCH: usize = 64;
+
+/// Serves until it is killed.
+pub(crate) async fn run(role: &str, builder: &SocketBuilder) -> io::Result<()> {
+    match role {
+        "association" => accept(builder.listen()?, single).await,
+        "association-try" => accept(builder.listen()?, tried).await,
+        "association-batch" => accept(builder.listen()?, batched).await,
+        "endpoint" => endpoint(ready(builder.endpoint()?)).await,
+        "endpoint-batch" => endpoint_batched(ready(builder.endpoint()?)).await,
+        other => Err(io::Error::other(format!("there is no server {other}"))),
+    }
+}
+
+/// Says that peers can come.
+fn ready<T>(listening: T) -> T {
+    println!("ready");
+    listening
+}
+
+async fn accept<F>(listener: SctpListener, serve: fn(Association) -> F) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut listener = ready(listener);
+    loop {
+        tokio::spawn(serve(listener.accept().await?));
+    }
+}
+
+fn echo(received: Received) -> Message {
+    let info = received.info.reply();
+    Message::new(received.payload).with_info(info)
+}
+
+/// One message in, one message out.
+async fn single(mut association: Association) -> io::Result<()> {
+    while let Some(received) = association.recv().await? {
+        association.send(echo(received)).await?;
+    }
+    Ok(())
+}
+
+/// The same, without waiting while there is something to do.
+async fn tried(mut association: Association) -> io::Result<()> {
+    while let Some(received) = association.recv().await? {
+        association.send(echo(received)).await?;
+        loop {
+            match association.try_next_event() {
+                Ok(Event::Message(received)) => association.send(echo(received)).await?,
+                Ok(Event::Ended(_)) => return Ok(()),
+                Ok(_) => {}
+                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All that is there in, the answers out together.
+async fn batched(mut association: Association) -> io::Result<()> {
+    let mut answers = VecDeque::with_capacity(BATCH);
+    while let Some(received) = association.recv().await? {
+        answers.push_back(echo(received));
+        while answers.len() < BATCH {
+            match association.try_next_event() {
+                Ok(Event::Message(received)) => answers.push_back(echo(received)),
+                Ok(Event::Ended(_)) => return Ok(()),
+                Ok(_) => {}
+                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        association.send_queue(&mut answers).await?;
+    }
+    Ok(())
+}
+
+/// One socket for all, one message in, one message out.
+async fn endpoint(mut endpoint: Endpoint) -> io::Result<()> {
+    loop {
+        let event = endpoint.next_event().await?;
+        if let Event::Message(received) = event.event {
+            // A peer that has gone is no failure.
+            let _ = endpoint.send(event.assoc, echo(received)).await;
+        }
+    }
+}
+
+/// One socket for all: all that is there in, then the answers out, together for each peer.
+async fn endpoint_batched(mut endpoint: Endpoint) -> io::Result<()> {
+    let sender = endpoint.sender();
+    let mut answers: HashMap<_, VecDeque<Message>> = HashMap::new();
+    loop {
+        let mut event = endpoint.next_event().await?;
+        let mut count = 0;
+        loop {
+            match event.event {
+                Event::Message(received) => {
+                    answers
+                        .entry(event.assoc)
+                        .or_default()
+                        .push_back(echo(received));
+                    count += 1;
+                }
+                Event::Ended(_) => drop(answers.remove(&event.assoc)),
+                _ => {}
+            }
+            event = match endpoint.try_next_event() {
+                Ok(event) if count < BATCH => event,
+                Ok(last) => {
+                    if let Event::Message(received) = last.event {
+                        answers
+                            .entry(last.assoc)
+                            .or_default()
+                            .push_back(echo(received));
+                    }
+                    break;
+                }
+                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            };
+        }
+        for (assoc, queue) in &mut answers {
+            while let Err(error) = sender.try_send_queue(*assoc, queue) {
+                match error {
+                    SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        sender.wait_for_room().await?;
+                    }
+                    // A peer that has gone is no failure.
+                    _ => {}
+                }
+            }
+        }
+    }
+}

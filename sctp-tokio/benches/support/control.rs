@@ -1,0 +1,33 @@
+//! How many allocations a server of ours has made: asked for over UDP, so that it is no more than
+//! one more idle descriptor while it is being measured.
+
+use std::{
+    alloc::System,
+    io,
+    net::{Ipv4Addr, UdpSocket},
+    time::Duration,
+};
+
+use stats_alloc::StatsAlloc;
+
+/// Answers the question above from within a server, on the port number of its SCTP socket.
+pub(crate) async fn answer(port: u16, allocator: &StatsAlloc<System>) -> io::Result<()> {
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut question = [0; 1];
+    loop {
+        let (_, from) = socket.recv_from(&mut question).await?;
+        let stats = allocator.stats();
+        let count = (stats.allocations + stats.reallocations) as u64;
+        socket.send_to(&count.to_ne_bytes(), from).await?;
+    }
+}
+
+/// Asks the server on a port.
+pub(crate) fn allocations(port: u16) -> io::Result<u64> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.send_to(&[0], (Ipv4Addr::LOCALHOST, port))?;
+    let mut count = [0; 8];
+    socket.recv(&mut count)?;
+    Ok(u64::from_ne_bytes(count))
+}
