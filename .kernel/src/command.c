@@ -46,7 +46,7 @@ static void open_pipe(int *reader, int *writer)
 static void take_surroundings(const struct config *config)
 {
 	sigset_t none;
-	for (int number = 1; number < NSIG; number++)
+	for (int number = 1; number < 64; number++)
 		signal(number, config->ignored >> number & 1 ? SIG_IGN : SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -93,8 +93,8 @@ like "and its words are shown" "*Kernel panic*" "$(cat err)"
 nothing_left "the guest's kernel panics"
 
 launch "$run" sh -c 'echo ready; sleep 30'
+disown "$pid" # lest bash reports its end
 kill -KILL "$pid"
-wait "$pid" 2>/dev/null
 nothing_left "the supervisor is killed"
 
 launch "$run" sh -c 'echo ready; sleep 30'
@@ -111,8 +111,8 @@ else
 fi
 
 launch bash -c '"$1" sh -c "echo ready; sleep 30"; true' bash "$run"
+disown "$pid" # lest bash reports its end
 kill -KILL "$pid"
-wait "$pid" 2>/dev/null
 nothing_left "the parent is killed"
 
 (nohup "$run" sh -c 'sleep 0.4; echo alive' >nohup.log 2>&1 &)
