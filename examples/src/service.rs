@@ -1,13 +1,18 @@
 //! The echo server's service, and the layers around it.
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use bytes::Bytes;
-use sctp_service::{AbortReason, Handler, IntoReply, Message, Reply, Request, Shutdown, State};
+use sctp_service::{
+    AbortReason, Handler, IntoReply, Message, Reply, Request, Shutdown, State,
+    layer::AbortOnErrorLayer,
+};
 use tower::{Service, ServiceBuilder};
 
 use crate::line;
 
+/// How long a call may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How many calls there may be at once, of all associations together.
 const MAX_CALLS: usize = 1024;
 
@@ -65,6 +70,8 @@ pub fn service(
     settings: Settings,
 ) -> impl Service<Request, Response = Reply, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()
+        .layer(AbortOnErrorLayer::new())
+        .timeout(TIMEOUT)
         .concurrency_limit(MAX_CALLS)
         .service(echo.with_state(settings))
 }
