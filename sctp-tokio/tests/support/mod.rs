@@ -1,11 +1,20 @@
 //! What the kernel tests share. Each needs a kernel with SCTP: cargo runs them through
 //! `.kernel/run`, which provides one or says how to get it.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+
+pub mod netns;
+pub mod raw;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
-use sctp_tokio::{Association, Endpoint, Event, Notification, SctpListener, SocketBuilder};
+use sctp_tokio::{
+    AssocId, Association, End, Endpoint, Event, Notification, Received, SctpListener, SocketBuilder,
+};
 
 /// A bound against hanging: nothing here takes a tenth of it, and reaching it fails the test.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,7 +63,7 @@ pub async fn pair_with(client: SocketBuilder, server: SocketBuilder) -> (Associa
 }
 
 /// Receives until the end, and returns the payloads that came before it, and how it ended.
-pub async fn until_end(association: &mut Association) -> (Vec<bytes::Bytes>, sctp_tokio::End) {
+pub async fn until_end(association: &mut Association) -> (Vec<bytes::Bytes>, End) {
     let mut messages = Vec::new();
     loop {
         match must(association.next_event()).await.unwrap() {
@@ -81,4 +90,51 @@ pub async fn notification<T>(
             _ => {}
         }
     }
+}
+
+/// Waits for a state of the kernel that nothing announces.
+#[track_caller]
+pub fn eventually(mut reached: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    must(async move {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+}
+
+/// Waits until the peer's kernel has everything that was sent.
+#[track_caller]
+pub fn acknowledged(association: &Association) -> impl Future<Output = ()> {
+    eventually(|| {
+        let socket = association.socket().unwrap();
+        socket.send_queue_memory().unwrap() == 0
+    })
+}
+
+/// The next message of an endpoint; what comes before it is dropped.
+pub async fn endpoint_message(endpoint: &mut Endpoint) -> (AssocId, Received) {
+    loop {
+        let event = must(endpoint.next_event()).await.unwrap();
+        if let Event::Message(message) = event.event {
+            return (event.assoc, message);
+        }
+    }
+}
+
+/// The next end of an association of an endpoint; what comes before it is dropped.
+pub async fn endpoint_end(endpoint: &mut Endpoint) -> (AssocId, End) {
+    loop {
+        let event = must(endpoint.next_event()).await.unwrap();
+        if let Event::Ended(end) = event.event {
+            return (event.assoc, end);
+        }
+    }
+}
+
+/// The next message of an association.
+pub async fn next(association: &mut Association) -> Received {
+    must(association.recv())
+        .await
+        .unwrap()
+        .expect("a message, not the end")
 }

@@ -1,0 +1,102 @@
+//! Associations that restart or end before the listener's user accepts them.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use sctp_tokio::{Association, End, ErrorCause, Event, Notification, SctpListener, sctp_core};
+use support::{
+    LOOPBACK, endpoint, endpoint_end, listener, must,
+    raw::{RawPeer, SCTP_ABORT},
+    until_end,
+};
+
+/// The largest reason that an ABORT over loopback carries whole.
+const LONG: usize = 60_000;
+
+/// A reason that, cut at any multiple of 4 bytes, goes on like a notification of another
+/// association's coming up.
+fn treacherous_reason() -> Vec<u8> {
+    let mut forged = Vec::new();
+    forged.extend(0x8001u16.to_ne_bytes());
+    forged.extend(0u16.to_ne_bytes());
+    forged.extend(20u32.to_ne_bytes());
+    forged.extend([0; 8]);
+    forged.extend(77u32.to_ne_bytes());
+    assert_eq!(forged.len(), 20);
+    forged.into_iter().cycle().take(LONG).collect()
+}
+
+#[tokio::test]
+async fn a_long_report_of_an_early_end_is_not_read_as_several() {
+    let (mut listener, addr) = listener().await;
+    let reason = treacherous_reason();
+    let rude = RawPeer::connect(addr);
+    rude.send(0, b"hello").unwrap();
+    rude.send(SCTP_ABORT, &reason).unwrap();
+    let mut polite = Association::connect(addr).await.unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    let (messages, end) = until_end(&mut server).await;
+    assert_eq!(end.cause_code(), Some(ErrorCause::USER_INITIATED_ABORT));
+    assert!(end.reason().unwrap() == reason);
+    assert!(messages.len() <= 1);
+    let server = must(listener.accept()).await.unwrap();
+    server.send("next").await.unwrap();
+    assert_eq!(support::next(&mut polite).await.payload, "next");
+    assert_eq!(
+        listener.try_accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+}
+
+#[tokio::test]
+async fn a_long_reason_arrives_whole_on_every_kind_of_socket() {
+    let reason = treacherous_reason();
+    let mut listener = SctpListener::bind(LOOPBACK).await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    let rude = RawPeer::connect(addr);
+    let mut server = must(listener.accept()).await.unwrap();
+    rude.send(SCTP_ABORT, &reason).unwrap();
+    assert!(until_end(&mut server).await.1.reason().unwrap() == reason);
+
+    let (mut endpoint, addr) = endpoint().await;
+    let rude = RawPeer::connect(addr);
+    rude.send(SCTP_ABORT, &reason).unwrap();
+    assert!(endpoint_end(&mut endpoint).await.1.reason().unwrap() == reason);
+    assert!(endpoint.try_next_event().is_err());
+
+    // A client's socket: the raw peer listens.
+    let raw = sctp_core::Socket::one_to_many(sctp_core::Family::V4).unwrap();
+    raw.bind(LOOPBACK.parse().unwrap()).unwrap();
+    raw.listen(1).unwrap();
+    let addr = raw.local_addrs(sctp_core::AssocId::FUTURE).unwrap()[0];
+    let mut client = Association::connect(addr).await.unwrap();
+    let id = raw.assoc_ids().unwrap()[0];
+    support::raw::send_raw(&raw, id, SCTP_ABORT, &reason).unwrap();
+    assert!(until_end(&mut client).await.1.reason().unwrap() == reason);
+}
+
+#[tokio::test]
+async fn many_early_ends_are_handed_over_each_with_its_own() {
+    let (mut listener, addr) = listener().await;
+    for at in 0..20u8 {
+        let mut client = Association::connect(addr).await.unwrap();
+        client.send(vec![at; 50]).await.unwrap();
+        client.shutdown().await.unwrap();
+    }
+    for at in 0..20u8 {
+        let mut server = must(listener.accept()).await.unwrap();
+        let mut events = Vec::new();
+        let end = loop {
+            match must(server.next_event()).await.unwrap() {
+                Event::Message(message) => events.push(message.payload),
+                Event::Notification(Notification::Shutdown { assoc }) => {
+                    assert_eq!(assoc, server.id());
+                }
+                Event::Ended(end) => break end,
+                _ => {}
+            }
+        };
+        assert_eq!(events, [vec![at; 50]]);
+        assert!(matches!(end, End::Shutdown { .. }));
+    }
+}
