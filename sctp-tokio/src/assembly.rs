@@ -3,15 +3,13 @@
 use bytes::BytesMut;
 use sctp_core::{AssocId, Notification, Part, PartialDelivery, RecvInfo};
 
-use crate::Received;
-
 /// What a part completed.
 #[derive(Debug)]
 pub(crate) enum Assembled {
     /// Nothing yet.
     Incomplete,
     /// A message.
-    Message(Received),
+    Message(BytesMut, RecvInfo),
     /// A notification.
     Notification(Notification),
     /// The unfinished messages of the association exceed the limit, and were dropped.
@@ -68,6 +66,11 @@ impl Assembler {
         }
     }
 
+    /// Whether no message is unfinished.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
@@ -121,7 +124,7 @@ impl Assembler {
                 return Assembled::Incomplete;
             }
         };
-        Assembled::Message(Received::new(data.freeze(), info))
+        Assembled::Message(data, info)
     }
 
     /// Drops a part, and all that the association has left unfinished. The first time tells it.

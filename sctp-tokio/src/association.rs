@@ -1,20 +1,17 @@
 //! One association with a peer.
 
 use std::{
-    collections::VecDeque,
+    future::poll_fn,
     io,
     net::SocketAddr,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use sctp_core::{AbortReason, AssocId, Socket};
 use tokio::net::ToSocketAddrs;
 
-use crate::{
-    ConnectError, End, Event, Message, Received, RecvError, RecvHalf, SendError, SendHalf,
-    SocketBuilder,
-};
+use crate::{ConnectError, End, Event, RecvError, RecvHalf, SendHalf, SocketBuilder};
 
 /// One association with a peer: whole messages out and in, both terminations, and how it ended.
 ///
@@ -25,8 +22,9 @@ use crate::{
 ///
 /// * [`shutdown`](Self::shutdown): orderly. Everything sent is delivered first.
 /// * [`abort`](Self::abort): at once, with a reason that the peer can read.
-/// * Dropping it closes the socket: an orderly SHUTDOWN goes on in the background, unless
-///   messages are unread in the kernel, then an ABORT without a reason goes out.
+/// * Dropping it closes the socket, unless a [`sender`](Self::sender) is left: an orderly SHUTDOWN
+///   goes on in the background, unless messages are unread in the kernel, then an ABORT without a
+///   reason goes out.
 ///
 /// # Cancel safety
 ///
@@ -50,15 +48,13 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Association {
-    receiver: RecvHalf,
-    sender: SendHalf,
+    pub(crate) receiver: RecvHalf,
+    pub(crate) sender: SendHalf,
 }
 
 impl Association {
     pub(crate) fn from_receiver(receiver: RecvHalf) -> Self {
-        let sender = SendHalf {
-            shared: Arc::clone(&receiver.shared),
-        };
+        let sender = SendHalf::new(Arc::clone(&receiver.shared));
         Self { receiver, sender }
     }
 
@@ -90,125 +86,6 @@ impl Association {
         }))
     }
 
-    /// Receives the next whole message; see [`RecvHalf::recv`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RecvHalf::recv`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe: a dropped call has taken nothing.
-    pub async fn recv(&mut self) -> Result<Option<Received>, RecvError> {
-        self.receiver.recv().await
-    }
-
-    /// Receives the next thing that happens; see [`RecvHalf::next_event`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RecvHalf::next_event`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe: a dropped call has taken nothing.
-    pub async fn next_event(&mut self) -> Result<Event, RecvError> {
-        self.receiver.next_event().await
-    }
-
-    /// Receives what is already there; see [`RecvHalf::try_next_event`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RecvHalf::try_next_event`].
-    pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
-        self.receiver.try_next_event()
-    }
-
-    /// Polls for the next whole message; see [`RecvHalf::poll_recv`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RecvHalf::recv`].
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, RecvError>> {
-        self.receiver.poll_recv(cx)
-    }
-
-    /// Polls for the next thing that happens; see [`RecvHalf::poll_event`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RecvHalf::next_event`].
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.receiver.poll_event(cx)
-    }
-
-    /// Polls for the end while messages are not received; see [`RecvHalf::poll_ended`].
-    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.receiver.poll_ended(cx)
-    }
-
-    /// Sends one message; see [`SendHalf::send`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SendHalf::send`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe: a dropped call has sent nothing.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.sender.send(message).await
-    }
-
-    /// Sends one message if there is room now; see [`SendHalf::try_send`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SendHalf::try_send`].
-    pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
-        self.sender.try_send(message)
-    }
-
-    /// Polls to send one message; see [`SendHalf::poll_send`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SendHalf::send`].
-    pub fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        message: &Message,
-    ) -> Poll<Result<(), SendError>> {
-        self.sender.poll_send(cx, message)
-    }
-
-    /// Sends the messages of a queue; see [`SendHalf::send_queue`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SendHalf::send_queue`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
-    pub async fn send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
-        self.sender.send_queue(queue).await
-    }
-
-    /// Polls to send the messages of a queue; see [`SendHalf::poll_send_queue`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SendHalf::send_queue`].
-    pub fn poll_send_queue(
-        &self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        self.sender.poll_send_queue(cx, queue)
-    }
-
     /// Ends the association in order, and says how it ended: everything that was sent is
     /// delivered and acknowledged, then the SHUTDOWN handshake runs. Messages that the peer sends
     /// meanwhile are discarded; to have them, use [`start_shutdown`](Self::start_shutdown) and
@@ -227,11 +104,27 @@ impl Association {
     /// called again.
     pub async fn shutdown(&mut self) -> io::Result<End> {
         self.start_shutdown()?;
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    /// Polls to end the association in order; the waker of the last task to ask is kept. See
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown).
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        // Asking the kernel again does no harm, and there is nothing else to know it by.
+        self.start_shutdown()?;
+        self.poll_end(cx)
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         loop {
-            match self.next_event().await {
-                Ok(Event::Ended(end)) => return Ok(end),
+            match ready!(self.poll_event(cx)) {
+                Ok(Event::Ended(end)) => return Poll::Ready(Ok(end)),
                 Ok(_) | Err(RecvError::TooLarge { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }

@@ -4,7 +4,9 @@ use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{AssocId, EventSet, Family, Socket, options::InitMsg};
 
-use crate::{Association, ConnectError, Endpoint, SctpListener, connect};
+use crate::{
+    Association, ConnectError, Endpoint, OneToOneListener, SctpListener, connect, shared::Style,
+};
 
 /// The notifications that this crate needs for itself.
 const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
@@ -20,8 +22,8 @@ const DEFAULT: EventSet = EventSet::ALL
 /// The largest message that is put together, unless the caller chooses otherwise: 1 MiB.
 const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
 /// The backlog given to `listen(2)`. One-to-many sockets do not count it, they only want it
-/// above 0.
-const BACKLOG: u32 = 4096;
+/// above 0; for one-to-one sockets `net.core.somaxconn` bounds it further.
+pub(crate) const BACKLOG: u32 = 4096;
 
 type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
 
@@ -172,9 +174,7 @@ impl SocketBuilder {
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
     pub fn listen(&self) -> io::Result<SctpListener> {
-        let socket = self.open(Family::of(&self.bind))?;
-        self.bind_socket(&socket)?;
-        socket.listen(BACKLOG)?;
+        let socket = self.open_listening(Style::OneToMany)?;
         SctpListener::new(socket, self.max_message_size)
     }
 
@@ -188,10 +188,30 @@ impl SocketBuilder {
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
     pub fn endpoint(&self) -> io::Result<Endpoint> {
-        let socket = self.open(Family::of(&self.bind))?;
+        let socket = self.open_listening(Style::OneToMany)?;
+        Endpoint::new(socket, self.max_message_size)
+    }
+
+    /// Listens with a *one-to-one* socket, for interoperation. Its associations cannot be aborted
+    /// with a reason, see [`OneToOneListener`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketBuilder::listen`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub fn listen_one_to_one(&self) -> io::Result<OneToOneListener> {
+        let socket = self.open_listening(Style::OneToOne)?;
+        OneToOneListener::new(socket, self.max_message_size, None)
+    }
+
+    fn open_listening(&self, style: Style) -> io::Result<Socket> {
+        let socket = self.open(Family::of(&self.bind), style)?;
         self.bind_socket(&socket)?;
         socket.listen(BACKLOG)?;
-        Endpoint::new(socket, self.max_message_size)
+        Ok(socket)
     }
 
     /// Connects to one peer that has these addresses (`sctp_connectx`): the first answers the
@@ -205,20 +225,49 @@ impl SocketBuilder {
     ///
     /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
     pub async fn connect(&self, peer: &[SocketAddr]) -> Result<Association, ConnectError> {
-        connect::connect(self, peer).await
+        connect::connect(self, peer, Style::OneToMany).await
     }
 
-    /// Makes a one-to-many socket with every option set, not yet bound.
-    fn open(&self, family: Family) -> io::Result<Socket> {
-        let socket = Socket::one_to_many(family)?;
+    /// Connects a *one-to-one* socket, for code that wants to hand the descriptor to something that
+    /// expects one. The kernel cannot abort its association with a reason: [`Association::abort`]
+    /// is refused, and [`Association::abort_without_reason`] is what there is. Otherwise as
+    /// [`SocketBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    pub async fn connect_one_to_one(
+        &self,
+        peer: &[SocketAddr],
+    ) -> Result<Association, ConnectError> {
+        connect::connect(self, peer, Style::OneToOne).await
+    }
+
+    /// Makes a socket with every option set, not yet bound.
+    fn open(&self, family: Family, style: Style) -> io::Result<Socket> {
+        let socket = match style {
+            Style::OneToMany => Socket::one_to_many(family)?,
+            Style::OneToOne => Socket::one_to_one(family)?,
+        };
+        if self.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        self.set_up(&socket, AssocId::FUTURE)?;
+        Ok(socket)
+    }
+
+    /// Sets what this crate relies on, and what the caller asked for, for the associations that
+    /// `assocs` names.
+    pub(crate) fn set_up(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
         socket.set_recv_rcvinfo(true)?;
         socket.set_nodelay(self.nodelay)?;
         // One long message must not hold up the others of the socket.
         socket.set_fragment_interleave(true)?;
-        socket.subscribe(AssocId::FUTURE, INTERNAL | self.events)?;
-        if self.reuse_port {
-            socket.set_reuse_port(true)?;
-        }
+        self.subscribe(socket, assocs)?;
         if let Some(init) = &self.init {
             socket.set_init_msg(init)?;
         }
@@ -229,15 +278,20 @@ impl SocketBuilder {
             socket.set_recv_buffer_size(bytes)?;
         }
         for set in &self.configure {
-            set(&socket)?;
+            set(socket)?;
         }
-        Ok(socket)
+        Ok(())
+    }
+
+    /// Subscribes to the notifications that this crate needs, and those that were asked for.
+    pub(crate) fn subscribe(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
+        socket.subscribe(assocs, INTERNAL | self.events)
     }
 
     /// Makes the socket of a client.
-    pub(crate) fn open_for(&self, peer: &[SocketAddr]) -> io::Result<Socket> {
+    pub(crate) fn open_for(&self, peer: &[SocketAddr], style: Style) -> io::Result<Socket> {
         let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
-        let socket = self.open(Family::of(&all))?;
+        let socket = self.open(Family::of(&all), style)?;
         self.bind_socket(&socket)?;
         Ok(socket)
     }

@@ -22,17 +22,18 @@ use crate::{
     shared::{Facts, Shared, Style},
 };
 
-/// Sets up a one-to-many socket that holds this association alone: on Linux that, and not a
-/// one-to-one socket, is what can abort with a reason.
+/// Sets up a socket for this association alone. A one-to-many socket by default: on Linux that,
+/// and not a one-to-one socket, is what can abort with a reason.
 pub(crate) async fn connect(
     builder: &SocketBuilder,
     peer: &[SocketAddr],
+    style: Style,
 ) -> Result<Association, ConnectError> {
     if peer.is_empty() {
         return Err(invalid("there is no address to connect to").into());
     }
-    let socket = builder.open_for(peer)?;
-    let attempt = Attempt::start(socket, peer, builder.max_message_size)?;
+    let socket = builder.open_for(peer, style)?;
+    let attempt = Attempt::start(socket, peer, style, builder.max_message_size)?;
     match builder.connect_timeout {
         Some(limit) => timeout(limit, attempt.finish())
             .await
@@ -48,6 +49,7 @@ fn invalid(what: &'static str) -> io::Error {
 /// A handshake under way.
 struct Attempt {
     io: Io,
+    style: Style,
     id: AssocId,
     peer: Vec<SocketAddr>,
     /// When the kernel would have given up, had nobody answered.
@@ -57,11 +59,17 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn start(socket: Socket, peer: &[SocketAddr], limit: usize) -> Result<Self, ConnectError> {
+    fn start(
+        socket: Socket,
+        peer: &[SocketAddr],
+        style: Style,
+        limit: usize,
+    ) -> Result<Self, ConnectError> {
         let gives_up = Instant::now() + patience(&socket, peer.len())?;
         let connecting = socket.connectx(peer)?;
         Ok(Self {
             io: Io::new(socket)?,
+            style,
             id: connecting.assoc,
             peer: peer.to_vec(),
             gives_up,
@@ -71,8 +79,10 @@ impl Attempt {
     }
 
     async fn finish(mut self) -> Result<Association, ConnectError> {
-        // On a one-to-many socket neither writability nor SO_ERROR tells how a connect went: the
-        // first change of the association does.
+        // On a one-to-many socket neither writability nor SO_ERROR tells how a connect went. A
+        // one-to-one socket whose connect failed has an error, but never becomes writable while a
+        // notification is queued. The first change of the association tells it on both; on a
+        // one-to-one socket the error comes before it, and says more.
         let change = poll_fn(|cx| self.poll_change(cx)).await?;
         match change.state {
             AssocState::CommUp => Ok(self.into_association(&change)),
@@ -116,7 +126,7 @@ impl Attempt {
     fn into_association(self, change: &AssocChange) -> Association {
         let socket = self.io.socket();
         let facts = Facts {
-            style: Style::OneToMany,
+            style: self.style,
             id: self.id,
             peer_addrs: socket.peer_addrs(self.id).unwrap_or(self.peer),
             local_addrs: socket.local_addrs(self.id).unwrap_or_default(),

@@ -13,7 +13,7 @@ use sctp_core::{AbortReason, AssocChange, AssocId, AssocState, Notification, Par
 use tokio::net::ToSocketAddrs;
 
 use crate::{
-    Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
+    Association, End, EndpointSender, Event, Message, Received, RecvError, RecvHalf, SendError,
     SocketBuilder,
     assembly::{Assembled, Assembler},
     end::ending,
@@ -90,6 +90,17 @@ impl Endpoint {
             parts: VecDeque::new(),
             pending_end: None,
         })
+    }
+
+    /// Takes note of associations that were on the socket before this endpoint had it.
+    pub(crate) fn add(&self, assocs: &[AssocId]) {
+        for &assoc in assocs {
+            // One that has ended meanwhile is told by its notification.
+            if let Ok(status) = self.hub.io.socket().status(assoc) {
+                let peer = Peer::new(status.outbound_streams, status.inbound_streams);
+                self.hub.insert(assoc, peer);
+            }
+        }
     }
 
     /// Receives the next thing that happens on any association.
@@ -190,13 +201,10 @@ impl Endpoint {
     fn interpret(&mut self, part: Part) -> Option<Result<EndpointEvent, RecvError>> {
         match self.assembler.push(part) {
             Assembled::Incomplete | Assembled::EndOfStream => None,
-            Assembled::Message(message) => {
-                let assoc = message.info.assoc;
-                Some(Ok(EndpointEvent {
-                    assoc,
-                    event: Event::Message(message),
-                }))
-            }
+            Assembled::Message(payload, info) => Some(Ok(EndpointEvent {
+                assoc: info.assoc,
+                event: Event::Message(Received::new(payload, info)),
+            })),
             Assembled::Notification(notification) => self.observe(notification).map(Ok),
             Assembled::TooLarge(assoc) => {
                 // Its end follows as an event. If even the abort fails, the peer's next message
@@ -217,10 +225,7 @@ impl Endpoint {
             Notification::AssocChange(change) if self.observe_change(change) => return None,
             Notification::Shutdown { assoc } => self.hub.note_peer_shutdown(*assoc),
             Notification::PartialDelivery(event) => self.assembler.forget_partial(event),
-            Notification::StreamChange(event) => {
-                self.hub
-                    .set_streams(event.assoc, event.outbound_streams, event.inbound_streams);
-            }
+            Notification::StreamChange(event) => self.hub.ask_streams(event.assoc),
             Notification::SenderDry { .. } => self.hub.room.notify_waiters(),
             _ => {}
         }

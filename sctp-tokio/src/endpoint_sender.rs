@@ -84,9 +84,14 @@ impl Hub {
         }
     }
 
-    pub(crate) fn set_streams(&self, assoc: AssocId, outbound: u16, inbound: u16) {
-        if let Some(peer) = self.peers().get_mut(&assoc) {
-            (peer.outbound_streams, peer.inbound_streams) = (outbound, inbound);
+    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
+    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
+    pub(crate) fn ask_streams(&self, assoc: AssocId) {
+        if let (Some(peer), Ok(status)) =
+            (self.peers().get_mut(&assoc), self.io.socket().status(assoc))
+        {
+            peer.outbound_streams = status.outbound_streams;
+            peer.inbound_streams = status.inbound_streams;
         }
     }
 
@@ -101,14 +106,15 @@ impl Hub {
 
     pub(crate) fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         let streams = self.streams(assoc)?;
-        check(message, streams)?;
+        let len = message.payload.len();
+        check(&message.info, len, streams)?;
         let mut account = self.account();
-        charge_one(&mut account, message);
+        charge_one(&mut account, len);
         let result =
             self.io
                 .socket()
                 .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| send_error(error, message, streams, None))
+        result.map_err(|error| send_error(error, &message.info, len, streams, None))
     }
 
     fn try_send_queue(
@@ -121,7 +127,7 @@ impl Hub {
             if let Err(error) = streams
                 .as_ref()
                 .map_err(|_| SendError::Ended(End::Unread))
-                .and_then(|streams| check(front, *streams))
+                .and_then(|streams| check(&front.info, front.payload.len(), *streams))
             {
                 queue.pop_front();
                 return Err(error);
@@ -136,7 +142,8 @@ impl Hub {
                     let Some(message) = queue.pop_front() else {
                         continue;
                     };
-                    return Err(send_error(error, &message, streams, None));
+                    let len = message.payload.len();
+                    return Err(send_error(error, &message.info, len, streams, None));
                 }
             }
         }

@@ -1,12 +1,24 @@
 //! Readiness: the one place that knows when to try again.
 
 use std::{
+    future::poll_fn,
     io,
-    task::{Context, Poll, ready},
+    sync::Arc,
+    task::{Context, Poll, Wake, ready},
+    time::Duration,
 };
 
 use sctp_core::Socket;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    task::coop,
+    time::timeout,
+};
+
+use crate::waiters::{Waiter, Waiters};
+
+/// How often a waiting send tries without having been told to.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A socket registered with the runtime's reactor (edge-triggered epoll).
 ///
@@ -15,6 +27,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 #[derive(Debug)]
 pub(crate) struct Io {
     fd: AsyncFd<Socket>,
+    writers: Arc<Waiters>,
 }
 
 impl Io {
@@ -27,7 +40,15 @@ impl Io {
                       its descriptor for life, and this crate forbids unsafe code"
         )]
         let fd = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { fd })
+        Ok(Self {
+            fd,
+            writers: Arc::default(),
+        })
+    }
+
+    /// Takes the socket back from the reactor.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.fd.into_inner()
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -49,18 +70,31 @@ impl Io {
         }
     }
 
-    /// Calls `send` until it does not block; keeps the waker of the last task to ask.
+    /// Calls `send` until it does not block; keeps, for each waiter, the waker of the last task to
+    /// ask.
+    ///
+    /// It tries before it waits, unlike reading: writability is often not known yet when a socket
+    /// is new, and a task that was woken by [`Io::wake_writers`] has to find out why.
     pub(crate) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
+        waiter: &Waiter,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
+        // A peer that reads as fast as this sends must not keep the thread from other tasks.
+        let coop = ready!(coop::poll_proceed(cx));
         loop {
-            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
             match send(self.socket()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                result => return Poll::Ready(result),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    coop.made_progress();
+                    return Poll::Ready(result);
+                }
             }
+            let waker = self.writers.register(waiter, cx.waker());
+            let mut cx = Context::from_waker(&waker);
+            // Cleared before the next attempt, never after one: an edge in between is kept.
+            ready!(self.fd.poll_write_ready(&mut cx))?.clear_ready();
         }
     }
 
@@ -69,13 +103,27 @@ impl Io {
         &self,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> io::Result<T> {
+        // The usual case needs neither waiter nor timer.
+        coop::consume_budget().await;
+        match send(self.socket()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        let waiter = Waiter::default();
         loop {
-            let mut guard = self.fd.writable().await?;
-            match send(self.socket()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                result => return result,
+            let attempt = poll_fn(|cx| self.poll_write(cx, &waiter, &mut send));
+            // When an association ends, the kernel frees what it had queued without raising
+            // writability (`sctp_association_free` takes it off the list that `sctp_write_space`
+            // walks). Its last notification does, but can come before the room is there.
+            if let Ok(result) = timeout(RETRY, attempt).await {
+                return result;
             }
         }
+    }
+
+    /// Makes every task that waits to send try again.
+    pub(crate) fn wake_writers(&self) {
+        self.writers.wake_by_ref();
     }
 
     /// Waits for writability, and forgets it: for callers that try again after each wait, whether

@@ -30,26 +30,38 @@
 //! The end is queued behind the messages: receive until [`Event::Ended`] (or `None`) and nothing
 //! is lost.
 
+#![forbid(unsafe_code)]
+
+mod adopt;
+mod arrival;
 mod assembly;
 mod association;
+mod association_io;
 mod builder;
+mod codec;
 mod connect;
 mod end;
 mod endpoint;
 mod endpoint_sender;
 mod error;
 mod event;
+mod hung_up;
 mod io;
 mod listener;
+mod manage;
 mod message;
+mod one_to_one;
 mod receive;
 mod recv_half;
 mod send;
 mod send_half;
 mod shared;
+mod sink;
+mod waiters;
 
 pub use association::Association;
 pub use builder::SocketBuilder;
+pub use codec::{DecodeError, EncodeError, MessageFramed};
 pub use end::{End, Side};
 pub use endpoint::{Endpoint, EndpointEvent};
 pub use endpoint_sender::EndpointSender;
@@ -57,6 +69,7 @@ pub use error::{ConnectError, RecvError, SendError};
 pub use event::Event;
 pub use listener::SctpListener;
 pub use message::{Message, Received};
+pub use one_to_one::OneToOneListener;
 pub use recv_half::RecvHalf;
 pub use sctp_core::{
     self, AbortReason, AssocId, ErrorCause, ErrorCauses, EventSet, Notification, Ppid,

@@ -52,17 +52,26 @@ use crate::{
 pub struct SctpListener {
     io: Io,
     max_message_size: usize,
-    /// An association that came up and could not be peeled off yet, for want of descriptors.
-    waiting: Option<AssocChange>,
+    /// Associations that came up and have not been peeled off yet. More than one only if the
+    /// socket came from elsewhere with some on it.
+    waiting: VecDeque<Up>,
     /// Associations that ended before they could be peeled off. What they sent is still in the
     /// listener's queue, and must not be lost: it is collected here until their end comes by.
     orphans: Vec<Orphan>,
     scratch: BytesMut,
 }
 
+/// An association that came up.
+#[derive(Debug)]
+struct Up {
+    assoc: AssocId,
+    outbound_streams: u16,
+    inbound_streams: u16,
+}
+
 #[derive(Debug)]
 struct Orphan {
-    up: AssocChange,
+    up: Up,
     peer: Option<SocketAddr>,
     parts: VecDeque<Part>,
 }
@@ -104,7 +113,7 @@ impl SctpListener {
         Ok(Self {
             io,
             max_message_size,
-            waiting: None,
+            waiting: VecDeque::new(),
             orphans: Vec::new(),
             scratch,
         })
@@ -185,6 +194,20 @@ impl SctpListener {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
+    /// Takes the socket, still listening. Associations that were not accepted are on it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the listener back while it holds what an association sent that ended before it was
+    /// accepted: accept until `WouldBlock` first.
+    pub fn into_socket(self) -> Result<Socket, Self> {
+        if self.orphans.is_empty() {
+            Ok(self.io.into_socket())
+        } else {
+            Err(self)
+        }
+    }
+
     /// Lends the socket, for options.
     ///
     /// Receiving from it directly would lose associations.
@@ -193,10 +216,28 @@ impl SctpListener {
         self.io.socket()
     }
 
-    /// Peels off the association that waits for it.
+    /// Takes note of associations that were on the socket before this listener had it.
+    pub(crate) fn add(&mut self, assocs: Vec<AssocId>) {
+        for assoc in assocs {
+            let status = self.io.socket().status(assoc).ok();
+            self.came_up(Up {
+                assoc,
+                outbound_streams: status.as_ref().map_or(0, |status| status.outbound_streams),
+                inbound_streams: status.as_ref().map_or(0, |status| status.inbound_streams),
+            });
+        }
+    }
+
+    fn came_up(&mut self, up: Up) {
+        if self.waiting.iter().all(|other| other.assoc != up.assoc) {
+            self.waiting.push_back(up);
+        }
+    }
+
+    /// Peels off the association that has waited longest.
     fn hand_over(&mut self) -> io::Result<Option<Association>> {
         const EINVAL: i32 = 22;
-        let Some(up) = self.waiting.take() else {
+        let Some(up) = self.waiting.pop_front() else {
             return Ok(None);
         };
         let listening = self.io.socket();
@@ -211,13 +252,13 @@ impl SctpListener {
                 Ok(None)
             }
             Err(error) => {
-                self.waiting = Some(up);
+                self.waiting.push_front(up);
                 Err(error)
             }
         }
     }
 
-    fn peeled(&self, up: &AssocChange, socket: Socket) -> io::Result<Association> {
+    fn peeled(&self, up: &Up, socket: Socket) -> io::Result<Association> {
         let facts = Facts {
             style: Style::OneToMany,
             id: up.assoc,
@@ -248,7 +289,11 @@ impl SctpListener {
         match notification {
             Some(Notification::AssocChange(change)) => match change.state {
                 AssocState::CommUp => {
-                    self.waiting = Some(change);
+                    self.came_up(Up {
+                        assoc: change.assoc,
+                        outbound_streams: change.outbound_streams,
+                        inbound_streams: change.inbound_streams,
+                    });
                     None
                 }
                 AssocState::CommLost | AssocState::ShutdownComplete => self.ended(&change, part),

@@ -10,15 +10,15 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{
-    AbortReason, AssocChange, AssocId, AssocState, Notification, Part, Socket, StreamChange,
-};
+use bytes::BytesMut;
+use sctp_core::{AssocId, Part, RecvInfo, Socket};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    End, Event, Received, RecvError, Side,
-    assembly::{Assembled, Assembler},
-    end::ending,
+    End, Event, Received, RecvError,
+    arrival::Arrival,
+    assembly::Assembler,
+    hung_up::HungUp,
     receive::{More, receive},
     shared::Shared,
 };
@@ -26,9 +26,6 @@ use crate::{
 /// How often the association's state is looked at while nobody reads: the end is queued behind
 /// the unread messages, and on a peeled-off socket nothing else tells.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// What the peer hears when it exceeds the message limit.
-const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
-
 /// The receiving half of an [`Association`](crate::Association), made by
 /// [`split`](crate::Association::split).
 ///
@@ -37,14 +34,20 @@ const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 #[derive(Debug)]
 pub struct RecvHalf {
     pub(crate) shared: Arc<Shared>,
-    assembler: Assembler,
-    parts: VecDeque<Part>,
+    pub(crate) assembler: Assembler,
+    pub(crate) parts: VecDeque<Part>,
     /// The end has been read, and is told once everything queued behind it has been: reports of
     /// failed sends come after it.
-    pending_end: Option<End>,
+    pub(crate) pending_end: Option<End>,
     /// An error of the socket that the queue has not explained yet.
-    pending_error: Option<io::Error>,
-    status_timer: Option<Pin<Box<Sleep>>>,
+    pub(crate) pending_error: Option<io::Error>,
+    pub(crate) status_timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the peer of a one-to-one socket has shut down, so that reads are empty.
+    pub(crate) hung_up: HungUp,
+    /// The kernel has no such association any more, and nothing has told of its end yet.
+    pub(crate) gone: bool,
+    /// The stream of messages has ended.
+    pub(crate) stream_ended: bool,
 }
 
 impl RecvHalf {
@@ -56,6 +59,9 @@ impl RecvHalf {
             pending_end: None,
             pending_error: None,
             status_timer: None,
+            hung_up: HungUp::No,
+            gone: false,
+            stream_ended: false,
         }
     }
 
@@ -80,13 +86,39 @@ impl RecvHalf {
     ///
     /// As [`RecvHalf::recv`].
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, RecvError>> {
+        self.poll_recv_mut(cx)
+            .map_ok(|message| message.map(|(payload, info)| Received::new(payload, info)))
+    }
+
+    /// The same, with a payload that can be changed in place.
+    pub(crate) fn poll_recv_mut(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<(BytesMut, RecvInfo)>, RecvError>> {
         loop {
-            return Poll::Ready(match ready!(self.poll_event(cx))? {
+            return Poll::Ready(match ready!(self.poll_arrival(cx))? {
+                Arrival::Message(payload, info) => Ok(Some((payload, info))),
+                Arrival::Event(Event::Ended(end)) if end.is_orderly() => Ok(None),
+                Arrival::Event(Event::Ended(end)) => Err(RecvError::Ended(end)),
+                Arrival::Event(_) => continue,
+            });
+        }
+    }
+
+    /// Receives a whole message that is already there; `None` after an orderly end.
+    ///
+    /// # Errors
+    ///
+    /// `Io` with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
+    /// [`RecvHalf::recv`].
+    pub fn try_recv(&mut self) -> Result<Option<Received>, RecvError> {
+        loop {
+            return match self.try_next_event()? {
                 Event::Message(message) => Ok(Some(message)),
                 Event::Notification(_) => continue,
                 Event::Ended(end) if end.is_orderly() => Ok(None),
                 Event::Ended(end) => Err(RecvError::Ended(end)),
-            });
+            };
         }
     }
 
@@ -111,27 +143,35 @@ impl RecvHalf {
     ///
     /// As [`RecvHalf::next_event`].
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.poll_arrival(cx).map_ok(Event::from)
+    }
+
+    fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrival, RecvError>> {
         loop {
-            if let Some(event) = self.next_queued() {
-                return Poll::Ready(event);
+            if let Some(arrival) = self.next_queued() {
+                return Poll::Ready(arrival);
             }
             if let Some(end) = self.shared.end() {
-                return Poll::Ready(Ok(Event::Ended(end.clone())));
+                return Poll::Ready(Ok(Arrival::Event(Event::Ended(end.clone()))));
             }
             let shared = Arc::clone(&self.shared);
             let Some(io) = shared.io() else {
-                return Poll::Ready(Ok(self.reached_end()));
+                return Poll::Ready(Ok(Arrival::Event(self.reached_end())));
             };
-            let parts = &mut self.parts;
+            if let Some(event) = ready!(self.poll_hung_up(cx, io.socket())) {
+                return Poll::Ready(Ok(Arrival::Event(event)));
+            }
             // Over, or failing: what is still queued is read without waiting, for nothing more
             // will ever wake this task.
-            let result = if self.pending_end.is_some() || self.pending_error.is_some() {
+            let over = self.is_over();
+            let parts = &mut self.parts;
+            let result = if over {
                 receive(io.socket(), parts)
             } else {
                 ready!(io.poll_read(cx, |socket| receive(socket, parts)))
             };
             if let Some(event) = self.after_receive(result) {
-                return Poll::Ready(event);
+                return Poll::Ready(event.map(Arrival::Event));
             }
         }
     }
@@ -144,8 +184,8 @@ impl RecvHalf {
     /// [`RecvHalf::next_event`].
     pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
         loop {
-            if let Some(event) = self.next_queued() {
-                return event;
+            if let Some(arrival) = self.next_queued() {
+                return arrival.map(Event::from);
             }
             if let Some(end) = self.shared.end() {
                 return Ok(Event::Ended(end.clone()));
@@ -154,7 +194,10 @@ impl RecvHalf {
             let Some(socket) = shared.socket() else {
                 return Ok(self.reached_end());
             };
-            let settled = self.pending_end.is_none() && self.pending_error.is_none();
+            if let Some(result) = self.try_hung_up(socket) {
+                return result;
+            }
+            let settled = !self.is_over();
             match receive(socket, &mut self.parts) {
                 Err(error) if settled && error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(RecvError::Io(error));
@@ -184,104 +227,6 @@ impl RecvHalf {
         }
     }
 
-    /// Decodes queued parts up to the next thing worth telling.
-    fn next_queued(&mut self) -> Option<Result<Event, RecvError>> {
-        while let Some(part) = self.parts.pop_front() {
-            if let Some(event) = self.interpret(part) {
-                return Some(event);
-            }
-        }
-        if self.parts.capacity() > IDLE_PARTS {
-            // An idle association keeps no more than this.
-            self.parts.shrink_to(IDLE_PARTS);
-        }
-        None
-    }
-
-    fn interpret(&mut self, part: Part) -> Option<Result<Event, RecvError>> {
-        match self.assembler.push(part) {
-            Assembled::Incomplete => None,
-            Assembled::Message(message) => Some(Ok(Event::Message(message))),
-            Assembled::Notification(notification) => self.observe(notification).map(Ok),
-            Assembled::TooLarge(_) => {
-                // If even the abort fails, the next receive says why.
-                let _ = self.shared.abort(&TOO_LARGE);
-                Some(Err(RecvError::TooLarge {
-                    limit: self.assembler.limit(),
-                }))
-            }
-            Assembled::EndOfStream => {
-                let by = self.shared.marks.shut_down_by();
-                self.pending_end.get_or_insert(End::Shutdown { by });
-                None
-            }
-            Assembled::Malformed(what) => Some(Err(RecvError::Io(io::Error::new(
-                io::ErrorKind::InvalidData,
-                what,
-            )))),
-        }
-    }
-
-    /// Takes note of what a notification means for the association. What remains is told.
-    fn observe(&mut self, notification: Notification) -> Option<Event> {
-        match notification {
-            Notification::AssocChange(change) => return self.observe_change(change),
-            Notification::Shutdown { .. } => self.shared.marks.note_peer_shutdown(),
-            Notification::PartialDelivery(ref event) => self.assembler.forget_partial(event),
-            Notification::StreamChange(StreamChange {
-                outbound_streams,
-                inbound_streams,
-                ..
-            }) => {
-                self.shared.set_streams(outbound_streams, inbound_streams);
-            }
-            _ => {}
-        }
-        Some(Event::Notification(notification))
-    }
-
-    fn observe_change(&mut self, change: AssocChange) -> Option<Event> {
-        match change.state {
-            AssocState::CommUp => return None,
-            AssocState::Restart => {
-                self.assembler.forget(change.assoc);
-                self.shared
-                    .set_streams(change.outbound_streams, change.inbound_streams);
-                return Some(Event::Notification(Notification::AssocChange(change)));
-            }
-            AssocState::ShutdownComplete | AssocState::CommLost | AssocState::CantStart => {
-                let shared = &self.shared;
-                let pending = self.pending_error.take();
-                let socket_error =
-                    || pending.or_else(|| shared.socket()?.take_error().ok().flatten());
-                self.pending_end = Some(ending(&change, &shared.marks, socket_error));
-            }
-            _ => return Some(Event::Notification(Notification::AssocChange(change))),
-        }
-        self.assembler.forget(change.assoc);
-        None
-    }
-
-    /// Nothing more is queued: tells the end.
-    fn reached_end(&mut self) -> Event {
-        let end = self
-            .pending_end
-            .take()
-            .unwrap_or_else(|| match self.pending_error.take() {
-                Some(error) if error.kind() == io::ErrorKind::ConnectionReset => End::Aborted {
-                    by: Side::Peer,
-                    causes: sctp_core::ErrorCauses::default(),
-                },
-                Some(error) => End::Lost {
-                    error: error.kind(),
-                },
-                None => End::Lost {
-                    error: io::ErrorKind::NotConnected,
-                },
-            });
-        Event::Ended(self.shared.set_end(end).clone())
-    }
-
     /// Polls for the end while messages are *not* received: for a server that has all it can do,
     /// and still must not work for a peer that has gone. Finds out within a second. What is
     /// queued stays queued; when it hides how the association ended, the answer is
@@ -306,9 +251,6 @@ impl RecvHalf {
         }
     }
 }
-
-/// How many parts an idle association keeps room for.
-const IDLE_PARTS: usize = 4;
 
 /// Whether the kernel has no such association any more.
 pub(crate) fn is_gone(socket: &Socket, assoc: AssocId) -> bool {

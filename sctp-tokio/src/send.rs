@@ -3,12 +3,11 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
-    task::{Context, Poll, ready},
 };
 
-use sctp_core::{AssocId, Reliability, SendItem, Socket};
+use sctp_core::{AssocId, Reliability, SendInfo, SendItem, Socket};
 
-use crate::{End, Message, SendError, io::Io, shared::Shared};
+use crate::{End, Message, SendError, shared::Shared};
 
 /// How much of the send buffer is certainly free.
 ///
@@ -42,39 +41,48 @@ impl Room {
 /// What the kernel charges for a message at most: about 500 bytes of its own structures for each
 /// fragment, and the payload rounded up to the next power of two. Measured: 1,020 for 64 bytes,
 /// 2,315 for 1,000 bytes.
-fn cost(message: &Message) -> usize {
-    let fragments = 1 + message.payload.len() / 512;
-    2 * message.payload.len() + 1536 * fragments
+fn cost(len: usize) -> usize {
+    let fragments = 1 + len / 512;
+    2 * len + 1536 * fragments
 }
 
-/// Notes that a message goes out by itself.
-pub(crate) fn charge_one(room: &mut Room, message: &Message) {
-    room.charge(cost(message));
+/// Notes that a message of this length goes out by itself.
+pub(crate) fn charge_one(room: &mut Room, len: usize) {
+    room.charge(cost(len));
+}
+
+/// How long a message is.
+pub(crate) fn length(payload: &[IoSlice<'_>]) -> usize {
+    payload.iter().map(|slice| slice.len()).sum()
 }
 
 /// Sends one message; all of it or nothing.
-pub(crate) fn send_one(shared: &Shared, socket: &Socket, message: &Message) -> io::Result<()> {
+pub(crate) fn send_one(
+    shared: &Shared,
+    socket: &Socket,
+    info: &SendInfo,
+    payload: &[IoSlice<'_>],
+) -> io::Result<()> {
     let mut room = shared.room();
-    charge_one(&mut room, message);
-    socket.send_msg(shared.id, &message.info, &[IoSlice::new(&message.payload)])
+    charge_one(&mut room, length(payload));
+    socket.send_msg(shared.id, info, payload)
 }
 
 /// Says what a failed send means.
 pub(crate) fn send_error(
     error: io::Error,
-    message: &Message,
+    info: &SendInfo,
+    len: usize,
     streams: u16,
     end: Option<&End>,
 ) -> SendError {
     const EINVAL: i32 = 22;
     const EMSGSIZE: i32 = 90;
     const ESHUTDOWN: i32 = 108;
-    let stream = message.info.stream;
+    let stream = info.stream;
     match (error.kind(), error.raw_os_error()) {
         (_, Some(ESHUTDOWN)) => SendError::ShuttingDown,
-        (_, Some(EMSGSIZE)) => SendError::TooLarge {
-            len: message.payload.len(),
-        },
+        (_, Some(EMSGSIZE)) => SendError::TooLarge { len },
         (_, Some(EINVAL)) if stream.get() >= streams => SendError::InvalidStream {
             stream,
             negotiated: streams,
@@ -90,13 +98,13 @@ pub(crate) fn send_error(
 }
 
 /// Why a message cannot be sent, as far as it can be told without the kernel.
-pub(crate) fn check(message: &Message, streams: u16) -> Result<(), SendError> {
-    if message.payload.is_empty() {
+pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), SendError> {
+    if len == 0 {
         return Err(SendError::Empty);
     }
-    if message.info.stream.get() >= streams {
+    if info.stream.get() >= streams {
         return Err(SendError::InvalidStream {
-            stream: message.info.stream,
+            stream: info.stream,
             negotiated: streams,
         });
     }
@@ -106,7 +114,7 @@ pub(crate) fn check(message: &Message, streams: u16) -> Result<(), SendError> {
 /// Whether the kernel takes this message whenever there is room, so that it can be part of a run.
 /// Keys and partial reliability can be refused or make the kernel drop others: these go alone.
 fn is_plain(message: &Message, streams: u16) -> bool {
-    check(message, streams).is_ok()
+    check(&message.info, message.payload.len(), streams).is_ok()
         && message.info.auth_key.is_none()
         && message.info.reliability == Reliability::Reliable
 }
@@ -118,7 +126,7 @@ fn run_length(queue: &VecDeque<Message>, streams: u16, room: &mut Room, socket: 
         .take(Socket::MAX_BATCH)
         .take_while(|message| is_plain(message, streams));
     let (len, total) = plain.fold((0, 0), |(len, total), message| {
-        (len + 1, total + cost(message))
+        (len + 1, total + cost(message.payload.len()))
     });
     if len < 2 || !room.covers(socket, total) {
         return 1;
@@ -169,36 +177,43 @@ pub(crate) fn send_run(
     }
 }
 
-/// Sends from the front of the queue until it is empty or the send buffer is full.
-pub(crate) fn poll_send_queue(
+/// Sends from the front of the queue until it is empty, or the send buffer is full
+/// (`WouldBlock`).
+pub(crate) fn try_send_queue(
     shared: &Shared,
-    io: &Io,
-    cx: &mut Context<'_>,
+    socket: &Socket,
     queue: &mut VecDeque<Message>,
-) -> Poll<Result<(), SendError>> {
+) -> Result<(), SendError> {
     while let Some(front) = queue.front() {
         let streams = shared.outbound_streams();
-        if let Err(error) = check(front, streams) {
+        if let Err(error) = check(&front.info, front.payload.len(), streams) {
             queue.pop_front();
-            return Poll::Ready(Err(error));
+            return Err(error);
         }
-        let run =
-            |socket: &Socket| send_run(shared.id, streams, &mut shared.room(), socket, queue);
-        let result = match run(io.socket()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready!(io.poll_write(cx, run))
-            }
-            result => result,
-        };
-        match result {
+        match send_run(shared.id, streams, &mut shared.room(), socket, queue) {
             Ok(sent) => drop(queue.drain(..sent)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(SendError::Io(error));
+            }
             Err(error) => {
                 let Some(message) = queue.pop_front() else {
                     continue;
                 };
-                return Poll::Ready(Err(send_error(error, &message, streams, shared.end())));
+                return Err(shared.refused(error, &message.info, message.payload.len()));
             }
         }
     }
-    Poll::Ready(Ok(()))
+    Ok(())
+}
+
+/// The same as an attempt: the error is that there is no room.
+pub(crate) fn attempt_queue(
+    shared: &Shared,
+    socket: &Socket,
+    queue: &mut VecDeque<Message>,
+) -> io::Result<Result<(), SendError>> {
+    match try_send_queue(shared, socket, queue) {
+        Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+        result => Ok(result),
+    }
 }

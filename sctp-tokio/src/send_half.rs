@@ -2,21 +2,22 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
-    io,
+    io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use sctp_core::AbortReason;
+use sctp_core::{AbortReason, SendInfo, Socket};
 use tokio::time::timeout;
 
 use crate::{
     End, Message, SendError,
     recv_half::is_gone,
-    send::{check, poll_send_queue, send_error, send_one},
+    send::{attempt_queue, check, length, send_one, try_send_queue},
     shared::Shared,
+    sink::Outgoing,
+    waiters::Waiter,
 };
 
 /// How often a waiting [`SendHalf::closed`] looks for itself.
@@ -25,12 +26,28 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// The sending half of an [`Association`](crate::Association), made by
 /// [`split`](crate::Association::split) and [`sender`](crate::Association::sender). Cheap to
 /// clone; sends from several clones do not mix.
+///
+/// Each handle keeps one waker for its `poll_` functions: a task that polls needs a clone of its
+/// own. The asynchronous functions can wait in any number of tasks at once.
+///
+/// As a `Sink` it holds up to [`Socket::MAX_BATCH`] messages until
+/// it is flushed; a clone begins with none.
 #[derive(Clone, Debug)]
 pub struct SendHalf {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) waiter: Waiter,
+    pub(crate) outgoing: Outgoing,
 }
 
 impl SendHalf {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            waiter: Waiter::default(),
+            outgoing: Outgoing::default(),
+        }
+    }
+
     /// Sends one message; all of it or nothing. Waits for room in the send buffer.
     ///
     /// # Errors
@@ -43,17 +60,8 @@ impl SendHalf {
     /// message to the kernel, which is not yet the peer's acknowledgement.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
-        match self.try_send(&message) {
-            Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return result,
-        }
-        let Some(io) = self.shared.io() else {
-            return Err(self.ended());
-        };
-        let result = io
-            .write(|socket| send_one(&self.shared, socket, &message))
-            .await;
-        result.map_err(|error| self.refused(error, &message))
+        self.send_vectored(&message.info, &[IoSlice::new(&message.payload)])
+            .await
     }
 
     /// Sends one message if there is room now.
@@ -63,14 +71,10 @@ impl SendHalf {
     /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
     /// full, and as [`SendHalf::send`].
     pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
-        check(message, self.shared.outbound_streams())?;
-        let Some(socket) = self.shared.socket() else {
-            return Err(self.ended());
-        };
-        send_one(&self.shared, socket, message).map_err(|error| self.refused(error, message))
+        self.try_send_vectored(&message.info, &[IoSlice::new(&message.payload)])
     }
 
-    /// Polls to send one message; the waker of the last task to ask is kept.
+    /// Polls to send one message; the waker of the last task to ask through this handle is kept.
     ///
     /// # Errors
     ///
@@ -80,15 +84,74 @@ impl SendHalf {
         cx: &mut Context<'_>,
         message: &Message,
     ) -> Poll<Result<(), SendError>> {
-        match self.try_send(message) {
-            Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
-        }
+        self.poll_send_vectored(cx, &message.info, &[IoSlice::new(&message.payload)])
+    }
+
+    /// Sends one message whose payload lies in several places: the kernel joins them, and nothing
+    /// is copied before that. At most 1,024 slices (`IOV_MAX`).
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send`]; [`SendError::TooLarge`] also for too many slices.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has sent nothing.
+    pub async fn send_vectored(
+        &self,
+        info: &SendInfo,
+        payload: &[IoSlice<'_>],
+    ) -> Result<(), SendError> {
+        let len = length(payload);
+        check(info, len, self.shared.outbound_streams())?;
+        let Some(io) = self.shared.io() else {
+            return Err(self.ended());
+        };
+        let send = |socket: &Socket| send_one(&self.shared, socket, info, payload);
+        let result = io.write(send).await;
+        result.map_err(|error| self.shared.refused(error, info, len))
+    }
+
+    /// Sends one message from several places if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
+    /// full, and as [`SendHalf::send_vectored`].
+    pub fn try_send_vectored(
+        &self,
+        info: &SendInfo,
+        payload: &[IoSlice<'_>],
+    ) -> Result<(), SendError> {
+        let len = length(payload);
+        check(info, len, self.shared.outbound_streams())?;
+        let Some(socket) = self.shared.socket() else {
+            return Err(self.ended());
+        };
+        send_one(&self.shared, socket, info, payload)
+            .map_err(|error| self.shared.refused(error, info, len))
+    }
+
+    /// Polls to send one message from several places; the waker of the last task to ask through
+    /// this handle is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`SendHalf::send_vectored`].
+    pub fn poll_send_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        info: &SendInfo,
+        payload: &[IoSlice<'_>],
+    ) -> Poll<Result<(), SendError>> {
+        let len = length(payload);
+        check(info, len, self.shared.outbound_streams())?;
         let Some(io) = self.shared.io() else {
             return Poll::Ready(Err(self.ended()));
         };
-        io.poll_write(cx, |socket| send_one(&self.shared, socket, message))
-            .map_err(|error| self.refused(error, message))
+        let send = |socket: &Socket| send_one(&self.shared, socket, info, payload);
+        io.poll_write(cx, &self.waiter, send)
+            .map_err(|error| self.shared.refused(error, info, len))
     }
 
     /// Sends the messages of a queue in order, many with one system call, and lets short ones
@@ -103,11 +166,31 @@ impl SendHalf {
     ///
     /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
     pub async fn send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_send_queue(cx, queue)).await
+        let Some(io) = self.shared.io() else {
+            return queue.pop_front().map_or(Ok(()), |_| Err(self.ended()));
+        };
+        // In a waiter of its own: other tasks may use the same handle.
+        io.write(|socket| attempt_queue(&self.shared, socket, queue))
+            .await
+            .unwrap_or_else(|error| Err(SendError::Io(error)))
+    }
+
+    /// Sends the messages of a queue as long as there is room now. Each one that was sent has left
+    /// the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
+    /// full; otherwise as [`SendHalf::send_queue`].
+    pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
+        match self.shared.socket() {
+            Some(socket) => try_send_queue(&self.shared, socket, queue),
+            None => queue.pop_front().map_or(Ok(()), |_| Err(self.ended())),
+        }
     }
 
     /// Polls to send the messages of a queue; `Pending` when the send buffer is full. The waker
-    /// of the last task to ask is kept.
+    /// of the last task to ask through this handle is kept.
     ///
     /// # Errors
     ///
@@ -117,13 +200,13 @@ impl SendHalf {
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
-        match self.shared.io() {
-            Some(io) => poll_send_queue(&self.shared, io, cx, queue),
-            None => match queue.pop_front() {
-                Some(_) => Poll::Ready(Err(self.ended())),
-                None => Poll::Ready(Ok(())),
-            },
-        }
+        let Some(io) = self.shared.io() else {
+            return Poll::Ready(queue.pop_front().map_or(Ok(()), |_| Err(self.ended())));
+        };
+        io.poll_write(cx, &self.waiter, |socket| {
+            attempt_queue(&self.shared, socket, queue)
+        })
+        .map(|result| result.unwrap_or_else(|error| Err(SendError::Io(error))))
     }
 
     /// Begins the orderly end: whatever was sent is delivered and acknowledged, then SHUTDOWN
@@ -176,16 +259,7 @@ impl SendHalf {
         self.shared.end()
     }
 
-    fn refused(&self, error: io::Error, message: &Message) -> SendError {
-        send_error(
-            error,
-            message,
-            self.shared.outbound_streams(),
-            self.shared.end(),
-        )
-    }
-
-    fn ended(&self) -> SendError {
+    pub(crate) fn ended(&self) -> SendError {
         SendError::Ended(self.shared.end().cloned().unwrap_or(End::Unread))
     }
 }

@@ -9,10 +9,16 @@ use std::{
     },
 };
 
-use sctp_core::{AbortReason, AssocId, Socket};
+use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::sync::Notify;
 
-use crate::{End, end::Marks, io::Io, send::Room};
+use crate::{
+    End, SendError,
+    end::Marks,
+    io::Io,
+    recv_half::is_gone,
+    send::{Room, send_error},
+};
 
 /// What kind of socket carries the association. The kernel's rules differ, and `SO_TYPE` does not
 /// tell the last two apart, so it is written down when the socket is made.
@@ -77,6 +83,14 @@ impl Shared {
         self.io.as_ref().map(Io::socket)
     }
 
+    /// Takes the socket back from the reactor, if there is one.
+    pub(crate) fn into_socket(self) -> Result<Socket, Self> {
+        match self {
+            Self { io: Some(io), .. } => Ok(io.into_socket()),
+            none => Err(none),
+        }
+    }
+
     pub(crate) fn end(&self) -> Option<&End> {
         self.end.get()
     }
@@ -85,6 +99,9 @@ impl Shared {
     pub(crate) fn set_end(&self, end: End) -> &End {
         let end = self.end.get_or_init(|| end);
         self.ended.notify_waiters();
+        if let Some(io) = &self.io {
+            io.wake_writers();
+        }
         end
     }
 
@@ -101,10 +118,33 @@ impl Shared {
         self.inbound_streams.store(inbound, Ordering::Relaxed);
     }
 
+    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
+    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
+    pub(crate) fn ask_streams(&self) {
+        if let Some(Ok(status)) = self.socket().map(|socket| socket.status(self.id)) {
+            self.set_streams(status.outbound_streams, status.inbound_streams);
+        }
+    }
+
     /// Serialises the sends, which the kernel does anyway, and guards the account of the room.
     pub(crate) fn room(&self) -> MutexGuard<'_, Room> {
         // The account is a number: a panic elsewhere cannot leave it half-changed.
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says why a message was not sent.
+    pub(crate) fn refused(&self, error: io::Error, info: &SendInfo, len: usize) -> SendError {
+        // After shutdown(2) a one-to-one socket answers as if the association were over, which a
+        // one-to-many socket does not.
+        if error.kind() == io::ErrorKind::BrokenPipe
+            && self.style == Style::OneToOne
+            && self
+                .socket()
+                .is_some_and(|socket| !is_gone(socket, self.id))
+        {
+            return SendError::ShuttingDown;
+        }
+        send_error(error, info, len, self.outbound_streams(), self.end())
     }
 
     /// Begins the orderly end.
@@ -133,6 +173,11 @@ impl Shared {
         self.marks.note_abort();
         gone_is_fine(socket.send_abort(self.id, reason))
     }
+}
+
+/// What an operation of an association without a socket answers: it ended before it got one.
+pub(crate) fn not_connected() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the association has ended")
 }
 
 /// Ending an association that has ended is no error: it is what was wanted.

@@ -1,0 +1,296 @@
+//! Looking at an association while it is up, and changing it.
+
+use std::{io, net::SocketAddr};
+
+use sctp_core::{
+    AssocId, Socket, StreamId,
+    options::{AssocStats, PathInfo, ResetDirection, Status},
+};
+use socket2::SockRef;
+
+use crate::{
+    AbortReason, Association, End, SendError, SendHalf,
+    recv_half::is_gone,
+    shared::{Shared, Style, not_connected},
+};
+
+/// The same for an association and for its sending half, which can be in another task.
+macro_rules! manage {
+    ($handle:ident, $shared:ident) => {
+        /// What the association is doing now, without naming it in each call. Everything else that
+        /// an association can be asked and told is reached through
+        #[doc = concat!("[`socket`](", stringify!($handle), "::socket) and")]
+        #[doc = concat!("[`id`](", stringify!($handle), "::id).")]
+        ///
+        /// # Errors
+        ///
+        /// Each of these calls answers [`NotConnected`](io::ErrorKind::NotConnected) when the
+        /// association had ended before it could get a socket, `InvalidInput` once it has ended,
+        /// and otherwise what the method of [`Socket`] with the same purpose says.
+        impl $handle {
+            fn option<T>(
+                &self,
+                ask: impl FnOnce(&Socket, AssocId) -> io::Result<T>,
+            ) -> io::Result<T> {
+                let shared: &Shared = self.$shared();
+                ask(shared.socket().ok_or_else(not_connected)?, shared.id)
+            }
+
+            /// Returns the state of the association; see [`Socket::status`].
+            ///
+            /// # Errors
+            ///
+            /// As said above.
+            pub fn status(&self) -> io::Result<Status> {
+                self.option(Socket::status)
+            }
+
+            /// Returns what the association has done so far; see [`Socket::assoc_stats`].
+            ///
+            /// # Errors
+            ///
+            /// As said above.
+            pub fn stats(&self) -> io::Result<AssocStats> {
+                self.option(Socket::assoc_stats)
+            }
+
+            /// Returns the peer's addresses as they are now, the primary one first.
+            ///
+            /// # Errors
+            ///
+            /// As said above.
+            pub fn current_peer_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+                self.option(Socket::peer_addrs)
+            }
+
+            /// Returns this end's addresses as they are now.
+            ///
+            /// # Errors
+            ///
+            /// As said above.
+            pub fn current_local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+                self.option(Socket::local_addrs)
+            }
+
+            /// Returns the state of the path to one of the peer's addresses; see
+            /// [`Socket::path_info`]. That it changes is told by
+            /// [`Notification::PeerAddrChange`](crate::Notification::PeerAddrChange).
+            ///
+            /// # Errors
+            ///
+            /// As said above.
+            pub fn peer_path(&self, addr: SocketAddr) -> io::Result<PathInfo> {
+                self.option(|socket, id| socket.path_info(id, addr))
+            }
+
+            /// Sends on the path to this address of the peer, as long as it works; see
+            /// [`Socket::set_primary_addr`].
+            ///
+            /// # Errors
+            ///
+            /// As said above; `InvalidInput` also when the peer does not have the address.
+            pub fn set_primary(&self, addr: SocketAddr) -> io::Result<()> {
+                self.option(|socket, id| socket.set_primary_addr(id, addr))
+            }
+
+            /// Asks the peer to send to this address of ours, as long as it works; see
+            /// [`Socket::set_peer_primary_addr`]. Needs ASCONF (RFC 5061).
+            ///
+            /// # Errors
+            ///
+            /// As said above; `PermissionDenied` without ASCONF.
+            pub fn set_peer_primary(&self, addr: SocketAddr) -> io::Result<()> {
+                self.option(|socket, id| socket.set_peer_primary_addr(id, addr))
+            }
+
+            /// Probes the path to one of the peer's addresses now, or all of its paths; see
+            /// [`Socket::request_heartbeat`].
+            ///
+            /// # Errors
+            ///
+            /// As said above; `InvalidInput` also when the peer does not have the address.
+            pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
+                self.option(|socket, id| socket.request_heartbeat(id, addr))
+            }
+
+            /// Adds addresses to this end; see [`Socket::bindx_add`]. The port of each must be the
+            /// one that the socket is bound to. With ASCONF (RFC 5061) the peer is told and uses
+            /// them; without, it never learns of them.
+            ///
+            /// # Errors
+            ///
+            /// As said above; `AddrNotAvailable` for an address of another machine.
+            pub fn bind_also(&self, addrs: &[SocketAddr]) -> io::Result<()> {
+                self.option(|socket, _| socket.bindx_add(addrs))
+            }
+
+            /// Gives addresses of this end up; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061)
+            /// the peer is told and stops using them.
+            ///
+            /// # Errors
+            ///
+            /// As said above; `ResourceBusy` for the last address.
+            pub fn unbind(&self, addrs: &[SocketAddr]) -> io::Result<()> {
+                self.option(|socket, _| socket.bindx_remove(addrs))
+            }
+
+            /// Asks to begin streams again at sequence number 0, an empty list meaning all (RFC
+            /// 6525); see [`Socket::reset_streams`]. How it went is told by
+            /// [`Notification::StreamReset`](crate::Notification::StreamReset).
+            ///
+            /// # Errors
+            ///
+            /// As said above; `Unsupported` when the association cannot be reconfigured.
+            pub fn reset_streams(
+                &self,
+                direction: ResetDirection,
+                streams: &[StreamId],
+            ) -> io::Result<()> {
+                self.option(|socket, id| socket.reset_streams(id, direction, streams))
+            }
+
+            /// Asks for so many more streams in each direction (RFC 6525); see
+            /// [`Socket::add_streams`]. How it went is told by
+            /// [`Notification::StreamChange`](crate::Notification::StreamChange); once that has been
+            /// received, the new ones can be sent on.
+            ///
+            /// # Errors
+            ///
+            /// As said above; `Unsupported` when the association cannot be reconfigured.
+            pub fn add_streams(&self, inbound: u16, outbound: u16) -> io::Result<()> {
+                self.option(|socket, id| socket.add_streams(id, inbound, outbound))
+            }
+
+            /// Adds a shared key, or replaces the one of this number (RFC 4895); see
+            /// [`Socket::set_auth_key`]. To rotate keys: add the new one at both ends, then
+            #[doc = concat!("[`activate`](", stringify!($handle), "::activate_auth_key) it,")]
+            /// deactivate the old one, and
+            #[doc = concat!("[`delete`](", stringify!($handle), "::delete_auth_key)")]
+            /// it when [`Notification::Authentication`](crate::Notification::Authentication) says
+            /// that nothing needs it any more.
+            ///
+            /// # Errors
+            ///
+            /// As said above; `PermissionDenied` without AUTH.
+            pub fn set_auth_key(&self, key: u16, secret: &[u8]) -> io::Result<()> {
+                self.option(|socket, id| socket.set_auth_key(id, key, secret))
+            }
+
+            /// Sends with this shared key from now on; see [`Socket::set_active_auth_key`].
+            ///
+            /// # Errors
+            ///
+            /// As said above; `InvalidInput` also when there is no such key.
+            pub fn activate_auth_key(&self, key: u16) -> io::Result<()> {
+                self.option(|socket, id| socket.set_active_auth_key(id, key))
+            }
+
+            /// Stops sending with a shared key; see [`Socket::deactivate_auth_key`].
+            ///
+            /// # Errors
+            ///
+            /// As said above; `InvalidInput` also for the active key.
+            pub fn deactivate_auth_key(&self, key: u16) -> io::Result<()> {
+                self.option(|socket, id| socket.deactivate_auth_key(id, key))
+            }
+
+            /// Forgets a shared key; see [`Socket::delete_auth_key`].
+            ///
+            /// # Errors
+            ///
+            /// As said above; `InvalidInput` also for the active key.
+            pub fn delete_auth_key(&self, key: u16) -> io::Result<()> {
+                self.option(|socket, id| socket.delete_auth_key(id, key))
+            }
+        }
+    };
+}
+
+manage!(Association, shared);
+manage!(SendHalf, shared);
+
+impl Association {
+    fn shared(&self) -> &Shared {
+        &self.sender.shared
+    }
+
+    /// Ends the association at once, without a reason: for one-to-one sockets, which can do no
+    /// better, and for code that serves both kinds.
+    ///
+    /// On a one-to-one socket this is `SO_LINGER` with a time of 0, and `close(2)`: the ABORT goes
+    /// out when the last handle is dropped, which is now unless a [`SendHalf`] is left. On others
+    /// it is [`Association::abort`] with no reason, at once. The peer hears
+    /// [`End::Aborted`] with an empty reason. What is unsent is discarded.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; an association that has ended is no error.
+    pub fn abort_without_reason(self) -> io::Result<()> {
+        match (self.shared().style, self.socket()) {
+            (_, None) => Ok(()),
+            (Style::OneToMany, _) => self.abort(&AbortReason::default()),
+            (Style::OneToOne, Some(socket)) => {
+                SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO))
+            }
+        }
+    }
+}
+
+impl SendHalf {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Returns the identifier that the kernel gave the association.
+    #[must_use]
+    pub fn id(&self) -> AssocId {
+        self.shared.id
+    }
+
+    /// Lends the socket; see [`Association::socket`].
+    #[must_use]
+    pub fn socket(&self) -> Option<&Socket> {
+        self.shared.socket()
+    }
+
+    /// Returns how many streams can be sent on.
+    #[must_use]
+    pub fn outbound_streams(&self) -> u16 {
+        self.shared.outbound_streams()
+    }
+
+    /// Waits until the peer's SCTP has acknowledged everything that was sent on the association,
+    /// by any handle; messages that were given up (partial reliability) count as done. Messages
+    /// sent meanwhile prolong it. Whether the peer's *application* has read them only it can say.
+    ///
+    /// Nobody needs to receive meanwhile, and no notification is needed: the kernel's account of
+    /// unacknowledged data (`SO_MEMINFO`) is looked at whenever an acknowledgement frees some.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] when the association ended other than in order: then it is not known
+    /// what has arrived.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has changed nothing.
+    pub async fn flushed(&self) -> Result<(), SendError> {
+        let Some(io) = self.shared.io() else {
+            return Err(self.ended());
+        };
+        // Every acknowledgement that frees a message raises the edge of writability anew
+        // (`sctp_wfree`), after the account has been changed.
+        let unacknowledged = |socket: &Socket| match socket.send_queue_memory() {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error),
+        };
+        io.write(unacknowledged).await.map_err(SendError::Io)?;
+        match self.shared.end() {
+            Some(End::Shutdown { .. }) => Ok(()),
+            Some(_) => Err(self.ended()),
+            None if is_gone(io.socket(), self.shared.id) => Err(self.ended()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Accepting associations on a one-to-one socket.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd, BorrowedFd},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use sctp_core::{AssocId, Socket};
+use tokio::net::ToSocketAddrs;
+
+use crate::{
+    Association, RecvHalf, SocketBuilder,
+    assembly::Assembler,
+    end::Marks,
+    io::Io,
+    shared::{Facts, Shared, Style},
+};
+
+/// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), TCP's way: `accept(2)`
+/// hands each association over on a socket of its own.
+///
+/// It exists for interoperation: with a supervisor that hands over such a descriptor, or with code
+/// that expects one. [`SctpListener`](crate::SctpListener) does the same job with fewer
+/// restrictions. What Linux does not do on the sockets that come from here:
+///
+/// * [`Association::abort`] is refused with [`Unsupported`](io::ErrorKind::Unsupported): an abort
+///   cannot carry a reason. [`Association::abort_without_reason`] is what there is.
+/// * For the same reason a peer that exceeds the message limit is not aborted: its message is
+///   dropped, and [`RecvError::TooLarge`](crate::RecvError::TooLarge) says so.
+///
+/// Associations that were not accepted yet count against the backlog, and beyond it peers are
+/// refused. Dropping the listener aborts them; those that were accepted live on.
+#[derive(Debug)]
+pub struct OneToOneListener {
+    io: Io,
+    max_message_size: usize,
+    /// Set when the socket came from elsewhere: associations that began before it did are not
+    /// subscribed to the notifications of this crate.
+    late: Option<SocketBuilder>,
+}
+
+impl OneToOneListener {
+    /// Listens on an address; of several that a name resolves to, on the first that can be bound.
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketBuilder::listen_one_to_one`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its I/O driver enabled.
+    pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut last = None;
+        for addr in tokio::net::lookup_host(addrs).await? {
+            match SocketBuilder::new().bind([addr]).listen_one_to_one() {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the name resolved to no address",
+            )
+        }))
+    }
+
+    pub(crate) fn new(
+        socket: Socket,
+        max_message_size: usize,
+        late: Option<SocketBuilder>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            io: Io::new(socket)?,
+            max_message_size,
+            late,
+        })
+    }
+
+    /// Accepts the next association. One that has ended already is handed over too: what it sent
+    /// can be received, and then its end.
+    ///
+    /// # Errors
+    ///
+    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`): the kernel
+    /// looks for one before it takes the association, so nothing is lost. It answers the same at
+    /// once when called again: wait before that. Anything else that the kernel says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call loses no association.
+    pub async fn accept(&mut self) -> io::Result<Association> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Polls for the next association; the waker of the last task to ask is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`OneToOneListener::accept`].
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
+        let accepted = self.io.poll_read(cx, Socket::accept);
+        accepted.map(|socket| self.accepted(socket?))
+    }
+
+    /// Accepts an association that has come up already.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
+    /// [`OneToOneListener::accept`].
+    pub fn try_accept(&mut self) -> io::Result<Association> {
+        let socket = self.io.socket().accept()?;
+        self.accepted(socket)
+    }
+
+    fn accepted(&self, socket: Socket) -> io::Result<Association> {
+        if let Some(builder) = &self.late {
+            builder.subscribe(&socket, AssocId::FUTURE)?;
+        }
+        one_to_one(socket, self.max_message_size)
+    }
+
+    /// Returns the addresses that it listens on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.io.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    /// Lends the socket, for options.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        self.io.socket()
+    }
+
+    /// Takes the socket, still listening.
+    #[must_use]
+    pub fn into_socket(self) -> Socket {
+        self.io.into_socket()
+    }
+}
+
+impl AsFd for OneToOneListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.socket().as_fd()
+    }
+}
+
+/// The associations that come up; it never ends. An error is not the end of the stream, see
+/// [`OneToOneListener::accept`].
+impl Stream for OneToOneListener {
+    type Item = io::Result<Association>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_accept(cx).map(Some)
+    }
+}
+
+/// Makes an association of a one-to-one socket that has or had one.
+pub(crate) fn one_to_one(socket: Socket, max_message_size: usize) -> io::Result<Association> {
+    // The kernel ignores the identifier on a one-to-one socket. An association that has ended has
+    // no status any more; its queue says so.
+    let status = socket.status(AssocId::FUTURE).ok();
+    let facts = Facts {
+        style: Style::OneToOne,
+        id: status
+            .as_ref()
+            .map_or(AssocId::FUTURE, |status| status.assoc),
+        peer_addrs: socket.peer_addrs(AssocId::FUTURE).unwrap_or_default(),
+        local_addrs: socket.local_addrs(AssocId::FUTURE).unwrap_or_default(),
+        outbound_streams: status.as_ref().map_or(0, |status| status.outbound_streams),
+        inbound_streams: status.as_ref().map_or(0, |status| status.inbound_streams),
+    };
+    let shared = Arc::new(Shared::new(Some(Io::new(socket)?), facts, Marks::default()));
+    Ok(Association::from_receiver(RecvHalf::new(
+        shared,
+        Assembler::new(max_message_size),
+        VecDeque::new(),
+    )))
+}

@@ -1,0 +1,124 @@
+//! Any number of tasks that wait for one socket to become writable.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    task::{Wake, Waker},
+};
+
+/// The waker that a socket's readiness knows. It wakes every handle that waits.
+///
+/// The reactor keeps one waker for each direction of a descriptor, that of the last task to
+/// poll. The sending handles of one association are polled by many tasks, so each keeps its own,
+/// and the reactor is given one that passes the word on.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    handles: Mutex<Vec<Weak<Slot>>>,
+}
+
+/// What one handle waits with.
+#[derive(Debug, Default)]
+struct Slot {
+    waker: Mutex<Option<Waker>>,
+}
+
+/// A handle's place among the [`Waiters`], taken when it first waits. A clone takes a place of its
+/// own.
+#[derive(Debug, Default)]
+pub(crate) struct Waiter {
+    slot: OnceLock<Arc<Slot>>,
+}
+
+impl Clone for Waiter {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Waiters {
+    /// Notes the waker of a handle, and returns the one for the reactor.
+    pub(crate) fn register(self: &Arc<Self>, waiter: &Waiter, waker: &Waker) -> Waker {
+        let slot = waiter.slot.get_or_init(|| self.add());
+        let mut kept = lock(&slot.waker);
+        match &*kept {
+            Some(known) if known.will_wake(waker) => {}
+            _ => *kept = Some(waker.clone()),
+        }
+        Waker::from(Arc::clone(self))
+    }
+
+    fn add(&self) -> Arc<Slot> {
+        let slot = Arc::default();
+        let mut handles = lock(&self.handles);
+        // The places of handles that were dropped are given up here, so there are never more than
+        // twice as many as there are handles.
+        if handles.len() == handles.capacity() {
+            handles.retain(|handle| handle.strong_count() > 0);
+        }
+        handles.push(Arc::downgrade(&slot));
+        slot
+    }
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Woken outside the lock: a waker may run anything.
+        let wakers: Vec<Waker> = lock(&self.handles)
+            .iter()
+            .filter_map(|handle| lock(&handle.upgrade()?.waker).take())
+            .collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What the locks guard is replaced whole: a panic elsewhere cannot leave it half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn every_handle_is_woken_once() {
+        let waiters = Arc::new(Waiters::default());
+        let counts: [Arc<Count>; 3] = Default::default();
+        let handles: [Waiter; 3] = Default::default();
+        let mut reactor = None;
+        for _ in 0..2 {
+            for (handle, count) in handles.iter().zip(&counts) {
+                reactor = Some(waiters.register(handle, &Waker::from(Arc::clone(count))));
+            }
+        }
+        let reactor = reactor.unwrap();
+        reactor.wake_by_ref();
+        reactor.wake();
+        for count in counts {
+            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[test]
+    fn dropped_handles_leave_their_places() {
+        let waiters = Arc::new(Waiters::default());
+        for _ in 0..1000 {
+            waiters.register(&Waiter::default(), Waker::noop());
+        }
+        assert!(lock(&waiters.handles).capacity() < 10);
+    }
+}

@@ -1,0 +1,214 @@
+//! One-to-one sockets, and where they differ.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr};
+
+use futures::StreamExt;
+use sctp_tokio::{
+    AbortReason, Association, ConnectError, End, Message, OneToOneListener, RecvError, SendError,
+    Side, SocketBuilder,
+};
+use support::{LOOPBACK, must, until_end};
+
+async fn listener() -> (OneToOneListener, SocketAddr) {
+    let listener = OneToOneListener::bind(LOOPBACK).await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    (listener, addr)
+}
+
+/// Both ends of an association, each on a one-to-one socket.
+async fn pair() -> (Association, Association) {
+    let (mut listener, addr) = listener().await;
+    let peer = [addr];
+    let builder = SocketBuilder::new();
+    let connect = builder.connect_one_to_one(&peer);
+    let (client, server) = must(async { tokio::join!(connect, listener.accept()) }).await;
+    (client.unwrap(), server.unwrap())
+}
+
+#[tokio::test]
+async fn messages_go_both_ways_with_what_travels_beside_them() {
+    let (mut client, mut server) = pair().await;
+    client
+        .send(Message::new("ping").on_stream(3).with_ppid(46u32))
+        .await
+        .unwrap();
+    let request = must(server.recv()).await.unwrap().unwrap();
+    assert_eq!(
+        (request.info.stream.get(), request.info.ppid.get()),
+        (3, 46)
+    );
+    server.send(request.reply("pong")).await.unwrap();
+    assert_eq!(must(client.recv()).await.unwrap().unwrap().payload, "pong");
+    assert_eq!(client.outbound_streams(), 10);
+    assert_eq!(server.status().unwrap().assoc, server.id());
+    assert_eq!(server.peer_addrs().len(), 1);
+}
+
+#[tokio::test]
+async fn it_talks_to_the_other_kind() {
+    let (mut listener, addr) = listener().await;
+    let client = Association::connect(addr).await.unwrap();
+    client.send("from a one-to-many socket").await.unwrap();
+    let mut server = must(listener.next()).await.unwrap().unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "from a one-to-many socket"
+    );
+    client
+        .abort(&AbortReason::from_static("with a reason"))
+        .unwrap();
+    assert_eq!(
+        until_end(&mut server).await.1.reason().unwrap(),
+        "with a reason"
+    );
+}
+
+#[tokio::test]
+async fn a_shutdown_delivers_everything_first() {
+    let (mut client, mut server) = pair().await;
+    for at in 0..50u8 {
+        client.send(vec![at; 1000]).await.unwrap();
+    }
+    let (ended, (messages, heard)) =
+        must(async { tokio::join!(client.shutdown(), until_end(&mut server)) }).await;
+    assert_eq!(ended.unwrap(), End::Shutdown { by: Side::Local });
+    assert_eq!(heard, End::Shutdown { by: Side::Peer });
+    assert_eq!(messages.len(), 50);
+    assert!(must(server.recv()).await.unwrap().is_none());
+    assert!(server.try_recv().unwrap().is_none());
+}
+
+#[tokio::test]
+async fn both_ends_may_shut_down_at_once() {
+    for _ in 0..10 {
+        let (mut client, mut server) = pair().await;
+        let (ours, theirs) =
+            must(async { tokio::join!(client.shutdown(), server.shutdown()) }).await;
+        assert!(ours.unwrap().is_orderly());
+        assert!(theirs.unwrap().is_orderly());
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_that_waits_for_this_end_is_not_yet_the_end() {
+    let (client, mut server) = pair().await;
+    // The client does not read, so what the server sends keeps the association up.
+    let mut sent = 0;
+    while server.try_send(&Message::new(vec![0; 10_000])).is_ok() {
+        sent += 1;
+    }
+    client.start_shutdown().unwrap();
+    let quiet = tokio::time::timeout(std::time::Duration::from_millis(300), async {
+        until_end(&mut server).await
+    });
+    assert!(quiet.await.is_err(), "the association goes on");
+    assert!(matches!(
+        server.send("too late").await,
+        Err(SendError::ShuttingDown)
+    ));
+    let mut client = client;
+    let (messages, _) = until_end(&mut client).await;
+    assert_eq!(messages.len(), sent);
+    assert_eq!(
+        until_end(&mut server).await.1,
+        End::Shutdown { by: Side::Peer }
+    );
+}
+
+#[tokio::test]
+async fn sends_after_this_ends_shutdown_say_so() {
+    let (client, mut server) = pair().await;
+    while server.try_send(&Message::new(vec![0; 10_000])).is_ok() {}
+    server.start_shutdown().unwrap();
+    let error = server.send("too late").await.unwrap_err();
+    assert!(matches!(error, SendError::ShuttingDown), "{error:?}");
+    drop(client);
+    assert!(!until_end(&mut server).await.1.is_orderly());
+    assert!(matches!(server.send("x").await, Err(SendError::Ended(_))));
+}
+
+#[tokio::test]
+async fn an_abort_with_a_reason_is_refused_and_one_without_arrives() {
+    let (client, mut server) = pair().await;
+    let error = client.abort(&AbortReason::from_static("why")).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    client.send("still up").await.unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "still up"
+    );
+    client.abort_without_reason().unwrap();
+    let (_, end) = until_end(&mut server).await;
+    assert_eq!(end.reason().unwrap(), "");
+}
+
+#[tokio::test]
+async fn an_abort_without_a_reason_works_on_the_other_kind_too() {
+    let (client, mut server) = support::pair().await;
+    client.abort_without_reason().unwrap();
+    assert_eq!(until_end(&mut server).await.1.reason().unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_refused_connect_does_not_hang() {
+    let (listener, addr) = listener().await;
+    drop(listener);
+    let error = must(SocketBuilder::new().connect_one_to_one(&[addr]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::Refused), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_has_gone_before_it_was_accepted_is_handed_over_with_all_it_sent() {
+    let (mut listener, addr) = listener().await;
+    let client = SocketBuilder::new()
+        .connect_one_to_one(&[addr])
+        .await
+        .unwrap();
+    client.send("last words").await.unwrap();
+    client.sender().flushed().await.unwrap();
+    client.abort_without_reason().unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    let (messages, end) = until_end(&mut server).await;
+    assert_eq!(messages, ["last words"]);
+    assert!(
+        matches!(end, End::Aborted { by: Side::Peer, .. }),
+        "{end:?}"
+    );
+    assert_eq!(
+        listener.try_accept().unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_limit_is_dropped_whole() {
+    let builder = SocketBuilder::new()
+        .with_max_message_size(20_000)
+        .with_recv_buffer_size(15_000);
+    let mut listener = builder
+        .bind([LOOPBACK.parse().unwrap()])
+        .listen_one_to_one()
+        .unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    let client = Association::connect(addr).await.unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    let sending = tokio::spawn(async move {
+        client.send(vec![1; 100_000]).await.unwrap();
+        client.send("after it").await.unwrap();
+        client
+    });
+    assert!(matches!(
+        must(server.recv()).await,
+        Err(RecvError::TooLarge { limit: 20_000 })
+    ));
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "after it"
+    );
+    drop(sending.await.unwrap());
+}

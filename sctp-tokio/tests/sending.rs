@@ -1,0 +1,254 @@
+//! Sending from several tasks, from several places, as a sink, and until it is acknowledged.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{collections::VecDeque, io::IoSlice, pin::pin, time::Duration};
+
+use futures::{SinkExt, StreamExt, poll, stream};
+use sctp_tokio::{
+    AbortReason, Association, End, Message, RecvError, SendError, SendInfo, Side, Socket,
+    SocketBuilder,
+};
+use support::{must, pair, pair_with, until_end};
+
+/// An association whose server does not offer much of a window.
+async fn narrow_pair() -> (Association, Association) {
+    let server = SocketBuilder::new().with_recv_buffer_size(60_000);
+    pair_with(SocketBuilder::new(), server).await
+}
+
+async fn next(association: &mut Association) -> bytes::Bytes {
+    must(association.recv()).await.unwrap().unwrap().payload
+}
+
+#[tokio::test]
+async fn several_tasks_send_queues_at_once_and_all_get_on() {
+    let (client, mut server) = narrow_pair().await;
+    let tasks: Vec<_> = (0..4u8)
+        .map(|task| {
+            let sender = client.sender();
+            tokio::spawn(async move {
+                let mut queue: VecDeque<Message> =
+                    (0..200).map(|_| Message::new(vec![task; 1000])).collect();
+                sender.send_queue(&mut queue).await.unwrap();
+            })
+        })
+        .collect();
+    for _ in 0..800 {
+        next(&mut server).await;
+    }
+    for task in tasks {
+        must(task).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn several_sinks_of_one_association_all_get_on() {
+    let (client, mut server) = narrow_pair().await;
+    let tasks: Vec<_> = (0..4u8)
+        .map(|task| {
+            let mut sink = client.sender();
+            tokio::spawn(async move {
+                let mut messages =
+                    stream::iter((0..200).map(|_| Ok(Message::new(vec![task; 1000]))));
+                sink.send_all(&mut messages).await.unwrap();
+            })
+        })
+        .collect();
+    for _ in 0..800 {
+        next(&mut server).await;
+    }
+    for task in tasks {
+        must(task).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_end_wakes_a_task_that_waits_to_send() {
+    let (client, server) = narrow_pair().await;
+    while client.try_send(&Message::new(vec![0; 1000])).is_ok() {}
+    let sender = client.sender();
+    let sending = tokio::spawn(async move { sender.send("one more").await });
+    let mut client = client;
+    let receiving = tokio::spawn(async move { until_end(&mut client).await.1 });
+    tokio::task::yield_now().await;
+    server.abort(&AbortReason::from_static("enough")).unwrap();
+    assert!(matches!(
+        must(sending).await.unwrap(),
+        Err(SendError::Ended(_))
+    ));
+    assert_eq!(must(receiving).await.unwrap().reason().unwrap(), "enough");
+}
+
+#[tokio::test]
+async fn one_message_is_sent_from_several_places() {
+    let (client, mut server) = pair().await;
+    let parts = [
+        IoSlice::new(b"head "),
+        IoSlice::new(b""),
+        IoSlice::new(b"and tail"),
+    ];
+    client
+        .send_vectored(&SendInfo::on_stream(2), &parts)
+        .await
+        .unwrap();
+    client
+        .try_send_vectored(&SendInfo::default(), &parts)
+        .unwrap();
+    assert_eq!(next(&mut server).await, "head and tail");
+    assert_eq!(next(&mut server).await, "head and tail");
+    assert!(matches!(
+        client
+            .send_vectored(&SendInfo::default(), &[IoSlice::new(b"")])
+            .await,
+        Err(SendError::Empty)
+    ));
+    let many = vec![IoSlice::new(b"x"); 1025];
+    assert!(matches!(
+        client.send_vectored(&SendInfo::default(), &many).await,
+        Err(SendError::TooLarge { len: 1025 })
+    ));
+}
+
+#[tokio::test]
+async fn a_queue_is_tried_without_waiting() {
+    let (client, mut server) = narrow_pair().await;
+    let mut queue: VecDeque<Message> = (0..500).map(|_| Message::new(vec![0; 1000])).collect();
+    let error = client.try_send_queue(&mut queue).unwrap_err();
+    assert!(
+        matches!(&error, SendError::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+        "{error:?}"
+    );
+    let left = queue.len();
+    assert!(left > 0 && left < 500);
+    for _ in left..500 {
+        next(&mut server).await;
+    }
+}
+
+#[tokio::test]
+async fn flushed_waits_for_the_acknowledgement_of_everything() {
+    let (client, mut server) = narrow_pair().await;
+    let sender = client.sender();
+    must(sender.flushed()).await.unwrap();
+    let mut sent = 0;
+    while client.try_send(&Message::new(vec![0; 1000])).is_ok() {
+        sent += 1;
+    }
+    let mut flushed = pin!(sender.flushed());
+    assert!(poll!(&mut flushed).is_pending());
+    let receive = async {
+        for _ in 0..sent {
+            next(&mut server).await;
+        }
+    };
+    let (flushed, ()) = must(async { tokio::join!(flushed, receive) }).await;
+    flushed.unwrap();
+    assert_eq!(client.socket().unwrap().send_queue_memory().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn flushed_says_when_the_association_ended_first() {
+    let (client, server) = narrow_pair().await;
+    while client.try_send(&Message::new(vec![0; 1000])).is_ok() {}
+    let sender = client.sender();
+    let flushing = tokio::spawn(async move { sender.flushed().await });
+    tokio::task::yield_now().await;
+    server.abort(&AbortReason::from_static("no")).unwrap();
+    assert!(matches!(
+        must(flushing).await.unwrap(),
+        Err(SendError::Ended(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_stream_ends_after_an_orderly_end() {
+    let (client, server) = pair().await;
+    client.send("a").await.unwrap();
+    client.send("b").await.unwrap();
+    client.start_shutdown().unwrap();
+    let payloads: Vec<_> = must(server.map(|item| item.unwrap().payload).collect()).await;
+    assert_eq!(payloads, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_reason_of_an_abort() {
+    let (client, mut server) = pair().await;
+    client.send("a").await.unwrap();
+    client.sender().flushed().await.unwrap();
+    client.abort(&AbortReason::from_static("why")).unwrap();
+    assert_eq!(must(server.next()).await.unwrap().unwrap().payload, "a");
+    let error = must(server.next()).await.unwrap().unwrap_err();
+    assert!(
+        matches!(&error, RecvError::Ended(end) if end.reason().unwrap() == "why"),
+        "{error}"
+    );
+    assert!(must(server.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_sink_holds_a_batch_until_it_is_flushed() {
+    let (mut client, mut server) = pair().await;
+    for at in 0..Socket::MAX_BATCH {
+        client.feed(Message::new(vec![1; 1 + at])).await.unwrap();
+    }
+    assert_eq!(client.status().unwrap().unacknowledged_chunks, 0);
+    assert!(server.try_recv().is_err(), "nothing has gone out");
+    SinkExt::<Message>::flush(&mut client).await.unwrap();
+    for at in 0..Socket::MAX_BATCH {
+        assert_eq!(next(&mut server).await.len(), 1 + at);
+    }
+    // One more than it holds sends the ones before it.
+    for _ in 0..=Socket::MAX_BATCH {
+        client.feed(Message::new("x")).await.unwrap();
+    }
+    for _ in 0..Socket::MAX_BATCH {
+        next(&mut server).await;
+    }
+    assert!(matches!(
+        client.feed(Message::new("x").on_stream(99)).await,
+        Err(SendError::InvalidStream { .. })
+    ));
+    SinkExt::<Message>::close(&mut client).await.unwrap();
+    let (rest, end) = until_end(&mut server).await;
+    assert_eq!(rest, ["x"]);
+    assert_eq!(end, End::Shutdown { by: Side::Peer });
+}
+
+#[tokio::test]
+async fn a_listener_and_an_endpoint_are_streams() {
+    let (mut listener, addr) = support::listener().await;
+    let client = Association::connect(addr).await.unwrap();
+    let server = must(listener.next()).await.unwrap().unwrap();
+    assert_eq!(client.peer_addrs(), server.local_addrs());
+
+    let (mut endpoint, addr) = support::endpoint().await;
+    let _client = Association::connect(addr).await.unwrap();
+    must(endpoint.next()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_only_sends_lets_others_run() {
+    let (client, mut server) = pair().await;
+    let reading = tokio::spawn(async move {
+        let mut count = 0u32;
+        while server.recv().await.unwrap().is_some() {
+            count += 1;
+        }
+        count
+    });
+    // If it never yielded, the timer of a single-threaded runtime would not come up.
+    let send = async {
+        loop {
+            client.send("x").await.unwrap();
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), send)
+            .await
+            .is_err()
+    );
+    client.start_shutdown().unwrap();
+    assert!(must(reading).await.unwrap() > 0);
+}
