@@ -18,7 +18,7 @@ use tokio::net::lookup_host;
 
 /// Sends lines to an SCTP echo server and prints its replies.
 ///
-/// A line [N]text on standard input sends the text as one message on stream N. Each reply is
+/// A line `[N]text` on standard input sends the text as one message on stream N. Each reply is
 /// printed as "From str:N seq:S (assoc:0xA): text": its stream, its sequence number on that
 /// stream, and the association. The next line is read when the one before has been answered.
 ///
