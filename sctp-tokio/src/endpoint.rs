@@ -337,6 +337,16 @@ impl Endpoint {
         self.hub.try_send(assoc, message)
     }
 
+    /// Sends one message on every association that is up; see
+    /// [`EndpointSender::try_send_to_all`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::try_send_to_all`].
+    pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
+        self.hub.try_send_to_all(message)
+    }
+
     /// Begins the orderly end of an association; see [`EndpointSender::start_shutdown`].
     ///
     /// # Errors
@@ -379,6 +389,27 @@ impl Endpoint {
     /// What the kernel says.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.hub.io.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    /// Takes the socket, still listening, with all of its associations.
+    ///
+    /// # Errors
+    ///
+    /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
+    /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
+    /// `WouldBlock`).
+    pub fn into_socket(mut self) -> Result<Socket, Self> {
+        let idle = self.parts.is_empty() && self.assembler.is_empty() && self.pending_end.is_none();
+        if !idle {
+            return Err(self);
+        }
+        match Arc::try_unwrap(self.hub) {
+            Ok(hub) => Ok(hub.io.into_socket()),
+            Err(hub) => {
+                self.hub = hub;
+                Err(self)
+            }
+        }
     }
 
     /// Lends the socket, for options and statistics. Receiving from it directly would take

@@ -150,6 +150,18 @@ impl Hub {
         Ok(())
     }
 
+    pub(crate) fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
+        let len = message.payload.len();
+        check(&message.info, len, u16::MAX)?;
+        let mut account = self.account();
+        for _ in 0..self.peers().len() {
+            charge_one(&mut account, len);
+        }
+        let payload = [IoSlice::new(&message.payload)];
+        let result = self.io.socket().send_msg_to_all(&message.info, &payload);
+        result.map_err(|error| send_error(error, &message.info, len, u16::MAX, None))
+    }
+
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         gone_is_fine(self.io.socket().send_eof(assoc))
     }
@@ -201,6 +213,23 @@ impl EndpointSender {
     /// full, and as [`EndpointSender::send`].
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.hub.try_send(assoc, message)
+    }
+
+    /// Sends one message on every association that is up (`SCTP_SENDALL`, RFC 6458 section
+    /// 5.3.4), with one system call. With none it succeeds and does nothing.
+    ///
+    /// There is no form of it that waits: the kernel stops at the first association that it cannot
+    /// send on, and does not tell how many came before it. Trying again would send twice on those;
+    /// to be sure, send on each association by itself.
+    ///
+    /// # Errors
+    ///
+    /// That of the first association that failed: [`SendError::Io`] with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, with `InvalidInput` when
+    /// one has no such stream.
+    #[doc(alias = "SCTP_SENDALL")]
+    pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
+        self.hub.try_send_to_all(message)
     }
 
     /// Sends messages from the front of a queue, many with one system call, as long as there is

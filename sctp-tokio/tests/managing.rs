@@ -1,0 +1,235 @@
+//! Looking at an association while it is up, and changing it.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr};
+
+use sctp_tokio::{
+    Association, Event, Message, Notification, SendError, SocketBuilder, StreamId,
+    options::{AssociationState, PathStatus, ResetDirection, StreamResetPolicy},
+};
+use support::{endpoint, must, notification, pair, pair_with};
+
+fn reconfigurable() -> SocketBuilder {
+    SocketBuilder::new().configure(|socket| {
+        socket.set_reconfig_supported(true)?;
+        socket.set_stream_reset_policy(sctp_tokio::AssocId::FUTURE, StreamResetPolicy::all())
+    })
+}
+
+fn authenticating() -> SocketBuilder {
+    SocketBuilder::new().configure(|socket| {
+        socket.set_auth_supported(true)?;
+        socket.set_asconf_supported(true)?;
+        socket.add_auth_chunk(0)
+    })
+}
+
+#[tokio::test]
+async fn its_state_its_paths_and_what_it_has_done() {
+    let (client, mut server) = pair().await;
+    client.send("x").await.unwrap();
+    must(server.recv()).await.unwrap();
+    assert_eq!(
+        client.status().unwrap().state,
+        AssociationState::Established
+    );
+    assert_eq!(client.stats().unwrap().ordered_chunks_sent, 1);
+    assert_eq!(client.sender().stats().unwrap().assoc, client.id());
+    let peer = client.peer_addrs()[0];
+    assert_eq!(client.current_peer_addrs().unwrap(), [peer]);
+    assert_eq!(client.current_local_addrs().unwrap(), server.peer_addrs());
+    assert_eq!(client.peer_path(peer).unwrap().status, PathStatus::Active);
+    client.set_primary(peer).unwrap();
+    client.request_heartbeat(Some(peer)).unwrap();
+    client.request_heartbeat(None).unwrap();
+    let stranger = SocketAddr::new([192, 0, 2, 1].into(), peer.port());
+    assert_eq!(
+        client.set_primary(stranger).unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+    assert!(must(client_end(client)).await);
+    assert_eq!(
+        server.status().unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+}
+
+async fn client_end(mut client: Association) -> bool {
+    client.shutdown().await.unwrap().is_orderly()
+}
+
+#[tokio::test]
+async fn streams_that_were_added_can_be_sent_on() {
+    let (mut client, mut server) = pair_with(reconfigurable(), reconfigurable()).await;
+    assert_eq!(
+        (client.outbound_streams(), client.inbound_streams()),
+        (10, 10)
+    );
+    client.add_streams(0, 5).unwrap();
+    notification(&mut client, |event| {
+        matches!(event, Notification::StreamChange(_)).then_some(())
+    })
+    .await;
+    assert_eq!(
+        (client.outbound_streams(), client.inbound_streams()),
+        (15, 10)
+    );
+    client
+        .send(Message::new("on a new one").on_stream(14))
+        .await
+        .unwrap();
+    let received = must(server.recv()).await.unwrap().unwrap();
+    assert_eq!(received.info.stream.get(), 14);
+    assert_eq!(
+        (server.outbound_streams(), server.inbound_streams()),
+        (10, 15)
+    );
+    assert!(matches!(
+        client.send(Message::new("x").on_stream(15)).await,
+        Err(SendError::InvalidStream { negotiated: 15, .. })
+    ));
+}
+
+#[tokio::test]
+async fn streams_that_were_added_to_an_endpoint_can_be_sent_on() {
+    let mut server = reconfigurable()
+        .bind([support::LOOPBACK.parse().unwrap()])
+        .endpoint()
+        .unwrap();
+    let addr = server.local_addrs().unwrap()[0];
+    let mut client = reconfigurable().connect(&[addr]).await.unwrap();
+    let assoc = must(server.next_event()).await.unwrap().assoc;
+    server.socket().add_streams(assoc, 0, 5).unwrap();
+    loop {
+        let event = must(server.next_event()).await.unwrap().event;
+        if let Event::Notification(Notification::StreamChange(_)) = event {
+            break;
+        }
+    }
+    server
+        .send(assoc, Message::new("x").on_stream(14))
+        .await
+        .unwrap();
+    assert_eq!(
+        must(client.recv())
+            .await
+            .unwrap()
+            .unwrap()
+            .info
+            .stream
+            .get(),
+        14
+    );
+}
+
+#[tokio::test]
+async fn streams_begin_again() {
+    let (mut client, mut server) = pair_with(reconfigurable(), reconfigurable()).await;
+    for ssn in 0..3 {
+        client.send("x").await.unwrap();
+        assert_eq!(must(server.recv()).await.unwrap().unwrap().info.ssn, ssn);
+    }
+    client.flushed().await.unwrap();
+    client
+        .reset_streams(ResetDirection::Outgoing, &[StreamId::new(0)])
+        .unwrap();
+    let streams = notification(&mut client, |event| match event {
+        Notification::StreamReset(reset) => Some(reset.streams),
+        _ => None,
+    })
+    .await;
+    assert_eq!(streams, [StreamId::new(0)]);
+    client.send("again").await.unwrap();
+    assert_eq!(must(server.recv()).await.unwrap().unwrap().info.ssn, 0);
+}
+
+#[tokio::test]
+async fn what_the_ends_have_not_agreed_on_is_refused() {
+    let (client, _server) = pair().await;
+    let kind = |result: io::Result<()>| result.unwrap_err().kind();
+    assert_eq!(kind(client.add_streams(1, 1)), io::ErrorKind::Unsupported);
+    assert_eq!(
+        kind(client.reset_streams(ResetDirection::Both, &[])),
+        io::ErrorKind::Unsupported
+    );
+    assert_eq!(
+        kind(client.set_auth_key(1, b"secret")),
+        io::ErrorKind::PermissionDenied
+    );
+}
+
+#[tokio::test]
+async fn keys_are_rotated() {
+    let (client, mut server) = pair_with(authenticating(), authenticating()).await;
+    for end in [&client, &server] {
+        end.set_auth_key(1, b"first").unwrap();
+        end.activate_auth_key(1).unwrap();
+    }
+    client.send("with the first").await.unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "with the first"
+    );
+    client.flushed().await.unwrap();
+    for end in [&client, &server] {
+        end.set_auth_key(2, b"second").unwrap();
+    }
+    for end in [&client, &server] {
+        end.activate_auth_key(2).unwrap();
+        end.deactivate_auth_key(1).unwrap();
+        end.delete_auth_key(1).unwrap();
+    }
+    client.send("with the second").await.unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "with the second"
+    );
+}
+
+#[tokio::test]
+async fn addresses_come_and_go_while_it_is_up() {
+    let bind = |builder: SocketBuilder| builder.bind([support::LOOPBACK.parse().unwrap()]);
+    let (client, mut server) = pair_with(bind(authenticating()), authenticating()).await;
+    let port = client.local_addrs()[0].port();
+    let second: SocketAddr = ([127, 0, 0, 2], port).into();
+    client.bind_also(&[second]).unwrap();
+    let told = notification(&mut server, |event| match event {
+        Notification::PeerAddrChange(change) => change.addr,
+        _ => None,
+    })
+    .await;
+    assert_eq!(told, second);
+    assert_eq!(server.current_peer_addrs().unwrap().len(), 2);
+    assert_eq!(server.peer_addrs().len(), 1, "as it was");
+    assert_eq!(client.current_local_addrs().unwrap().len(), 2);
+    client.unbind(&[second]).unwrap();
+    assert_eq!(client.current_local_addrs().unwrap().len(), 1);
+    client.send("still up").await.unwrap();
+    assert_eq!(
+        must(server.recv()).await.unwrap().unwrap().payload,
+        "still up"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_sends_to_all() {
+    let (mut endpoint, addr) = endpoint().await;
+    endpoint.try_send_to_all(&Message::new("nobody")).unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(Association::connect(addr).await.unwrap());
+        must(endpoint.next_event()).await.unwrap();
+    }
+    endpoint
+        .try_send_to_all(&Message::new("everybody").on_stream(1))
+        .unwrap();
+    for client in &mut clients {
+        let message = must(client.recv()).await.unwrap().unwrap();
+        assert_eq!(
+            (message.payload.as_ref(), message.info.stream.get()),
+            (&b"everybody"[..], 1)
+        );
+    }
+}
