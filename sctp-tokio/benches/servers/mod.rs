@@ -26,7 +26,7 @@ pub(crate) async fn run(role: &str, builder: &SocketBuilder) -> io::Result<()> {
 }
 
 /// Says that peers can come.
-fn ready<T>(listening: T) -> T {
+pub(crate) fn ready<T>(listening: T) -> T {
     println!("ready");
     listening
 }
