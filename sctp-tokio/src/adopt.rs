@@ -1,4 +1,4 @@
-//! Sockets that come from elsewhere, and sockets that go there.
+//! Sockets that come from elsewhere.
 
 use std::{
     collections::VecDeque,
@@ -13,10 +13,11 @@ use socket2::SockRef;
 use crate::{
     Association, Endpoint, OneToOneListener, RecvHalf, SctpListener, SocketBuilder,
     assembly::Assembler,
-    builder::BACKLOG,
     end::Marks,
+    hub::Peer,
     io::Io,
     one_to_one::one_to_one,
+    opening::BACKLOG,
     shared::{Facts, Shared, Style},
 };
 
@@ -215,36 +216,15 @@ impl AsFd for Endpoint {
     }
 }
 
-/// Giving sockets away.
-impl Association {
-    /// Takes the socket, with the association on it and all that is queued in the kernel;
-    /// `OwnedFd::from` makes a plain descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// Gives the association back when other handles ([`SendHalf`](crate::SendHalf)) exist, when
-    /// something has been received and not told yet (receive with
-    /// [`try_next_event`](Self::try_next_event) until `WouldBlock`), or when it ended before it
-    /// could get a socket.
-    pub fn into_socket(self) -> Result<Socket, Self> {
-        let Self { receiver, sender } = self;
-        let idle = receiver.is_idle() && sender.is_idle() && receiver.shared.io().is_some();
-        if !idle {
-            return Err(Self { receiver, sender });
+impl Endpoint {
+    /// Takes note of associations that were on the socket before this endpoint had it.
+    pub(crate) fn add(&self, assocs: &[AssocId]) {
+        for &assoc in assocs {
+            // One that has ended meanwhile is told by its notification.
+            if let Ok(status) = self.hub.io.socket().status(assoc) {
+                let peer = Peer::new(status.outbound_streams, status.inbound_streams);
+                self.hub.insert(assoc, peer);
+            }
         }
-        drop(sender);
-        let RecvHalf {
-            shared,
-            assembler,
-            parts,
-            ..
-        } = receiver;
-        // The halves were the only ones to hold it.
-        let left = match Arc::try_unwrap(shared).map(Shared::into_socket) {
-            Ok(Ok(socket)) => return Ok(socket),
-            Ok(Err(shared)) => Arc::new(shared),
-            Err(shared) => shared,
-        };
-        Err(Self::from_receiver(RecvHalf::new(left, assembler, parts)))
     }
 }

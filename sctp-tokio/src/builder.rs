@@ -2,17 +2,12 @@
 
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use sctp_core::{AssocId, EventSet, Family, Socket, options::InitMsg};
+use sctp_core::{EventSet, Socket, options::InitMsg};
 
 use crate::{
     Association, ConnectError, Endpoint, OneToOneListener, SctpListener, connect, shared::Style,
 };
 
-/// The notifications that this crate needs for itself.
-const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
-    .union(EventSet::SHUTDOWN)
-    .union(EventSet::PARTIAL_DELIVERY)
-    .union(EventSet::STREAM_CHANGE);
 /// The notifications that are on unless the caller chooses others: all that tell of something
 /// lost or changed, and none that comes with each message.
 const DEFAULT: EventSet = EventSet::ALL
@@ -21,10 +16,6 @@ const DEFAULT: EventSet = EventSet::ALL
 
 /// The largest message that is put together, unless the caller chooses otherwise: 1 MiB.
 const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
-/// The backlog given to `listen(2)`. One-to-many sockets do not count it, they only want it
-/// above 0; for one-to-one sockets `net.core.somaxconn` bounds it further.
-pub(crate) const BACKLOG: u32 = 4096;
-
 type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
 
 /// Sets up a socket, and then makes a [`SctpListener`], an [`Association`] or an [`Endpoint`] of
@@ -45,16 +36,16 @@ type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it listens, connects or opens an endpoint"]
 pub struct SocketBuilder {
-    bind: Vec<SocketAddr>,
-    init: Option<InitMsg>,
-    nodelay: bool,
-    reuse_port: bool,
-    send_buffer_size: Option<usize>,
-    recv_buffer_size: Option<usize>,
-    events: EventSet,
+    pub(crate) bind: Vec<SocketAddr>,
+    pub(crate) init: Option<InitMsg>,
+    pub(crate) nodelay: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) send_buffer_size: Option<usize>,
+    pub(crate) recv_buffer_size: Option<usize>,
+    pub(crate) events: EventSet,
     pub(crate) max_message_size: usize,
     pub(crate) connect_timeout: Option<Duration>,
-    configure: Vec<Configure>,
+    pub(crate) configure: Vec<Configure>,
 }
 
 impl Default for SocketBuilder {
@@ -207,13 +198,6 @@ impl SocketBuilder {
         OneToOneListener::new(socket, self.max_message_size, None)
     }
 
-    fn open_listening(&self, style: Style) -> io::Result<Socket> {
-        let socket = self.open(Family::of(&self.bind), style)?;
-        self.bind_socket(&socket)?;
-        socket.listen(BACKLOG)?;
-        Ok(socket)
-    }
-
     /// Connects to one peer that has these addresses (`sctp_connectx`): the first answers the
     /// handshake, the others are further paths.
     ///
@@ -246,89 +230,4 @@ impl SocketBuilder {
     ) -> Result<Association, ConnectError> {
         connect::connect(self, peer, Style::OneToOne).await
     }
-
-    /// Makes a socket with every option set, not yet bound.
-    fn open(&self, family: Family, style: Style) -> io::Result<Socket> {
-        let socket = match style {
-            Style::OneToMany => Socket::one_to_many(family)?,
-            Style::OneToOne => Socket::one_to_one(family)?,
-        };
-        if self.reuse_port {
-            socket.set_reuse_port(true)?;
-        }
-        self.set_up(&socket, AssocId::FUTURE)?;
-        Ok(socket)
-    }
-
-    /// Sets what this crate relies on, and what the caller asked for, for the associations that
-    /// `assocs` names.
-    pub(crate) fn set_up(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
-        socket.set_recv_rcvinfo(true)?;
-        socket.set_nodelay(self.nodelay)?;
-        // One long message must not hold up the others of the socket.
-        socket.set_fragment_interleave(true)?;
-        self.subscribe(socket, assocs)?;
-        if let Some(init) = &self.init {
-            socket.set_init_msg(init)?;
-        }
-        if let Some(bytes) = self.send_buffer_size {
-            socket.set_send_buffer_size(bytes)?;
-        }
-        if let Some(bytes) = self.recv_buffer_size {
-            socket.set_recv_buffer_size(bytes)?;
-        }
-        for set in &self.configure {
-            set(socket)?;
-        }
-        Ok(())
-    }
-
-    /// Subscribes to the notifications that this crate needs, and those that were asked for.
-    pub(crate) fn subscribe(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
-        socket.subscribe(assocs, INTERNAL | self.events)
-    }
-
-    /// Makes the socket of a client.
-    pub(crate) fn open_for(&self, peer: &[SocketAddr], style: Style) -> io::Result<Socket> {
-        let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
-        let socket = self.open(Family::of(&all), style)?;
-        self.bind_socket(&socket)?;
-        Ok(socket)
-    }
-
-    fn bind_socket(&self, socket: &Socket) -> io::Result<()> {
-        let Some((first, rest)) = self.bind.split_first() else {
-            return Ok(());
-        };
-        socket
-            .bind(*first)
-            .map_err(|error| name_address(&error, *first))?;
-        if rest.is_empty() {
-            return Ok(());
-        }
-        let port = match first.port() {
-            0 => socket
-                .local_addrs(AssocId::FUTURE)?
-                .first()
-                .map_or(0, SocketAddr::port),
-            port => port,
-        };
-        for addr in rest {
-            if addr.port() != port && addr.port() != 0 {
-                let message = format!(
-                    "cannot bind {addr}: all addresses of a socket have one port, here {port}"
-                );
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-            }
-            let addr = SocketAddr::new(addr.ip(), port);
-            socket
-                .bindx_add(&[addr])
-                .map_err(|error| name_address(&error, addr))?;
-        }
-        Ok(())
-    }
-}
-
-fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot bind {addr}: {error}"))
 }

@@ -9,22 +9,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use sctp_core::{AbortReason, AssocChange, AssocId, AssocState, Notification, Part, Socket};
+use sctp_core::{AbortReason, AssocId, Part, Socket};
 use tokio::net::ToSocketAddrs;
 
 use crate::{
-    Association, End, EndpointSender, Event, Message, Received, RecvError, RecvHalf, SendError,
+    Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
     SocketBuilder,
-    assembly::{Assembled, Assembler},
-    end::ending,
-    endpoint_sender::{Hub, Peer},
+    assembly::Assembler,
+    endpoint_arrival::part_assoc,
+    hub::Hub,
     io::Io,
     receive::receive,
     shared::{Facts, Shared, Style},
 };
-
-/// What the peer hears when it exceeds the message limit.
-const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 
 /// Something that happened on an association of an [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +46,11 @@ pub struct EndpointEvent {
 /// then each with an ABORT.
 #[derive(Debug)]
 pub struct Endpoint {
-    hub: Arc<Hub>,
-    assembler: Assembler,
-    parts: VecDeque<Part>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) assembler: Assembler,
+    pub(crate) parts: VecDeque<Part>,
     /// An association that has ended, told after the reports of its failed sends.
-    pending_end: Option<(AssocId, End)>,
+    pub(crate) pending_end: Option<(AssocId, End)>,
 }
 
 impl Endpoint {
@@ -90,17 +87,6 @@ impl Endpoint {
             parts: VecDeque::new(),
             pending_end: None,
         })
-    }
-
-    /// Takes note of associations that were on the socket before this endpoint had it.
-    pub(crate) fn add(&self, assocs: &[AssocId]) {
-        for &assoc in assocs {
-            // One that has ended meanwhile is told by its notification.
-            if let Ok(status) = self.hub.io.socket().status(assoc) {
-                let peer = Peer::new(status.outbound_streams, status.inbound_streams);
-                self.hub.insert(assoc, peer);
-            }
-        }
     }
 
     /// Receives the next thing that happens on any association.
@@ -155,103 +141,6 @@ impl Endpoint {
                 return event;
             }
         }
-    }
-
-    fn after_receive(
-        &mut self,
-        result: io::Result<()>,
-    ) -> Option<Result<EndpointEvent, RecvError>> {
-        match result {
-            Ok(()) => None,
-            Err(error)
-                if error.kind() == io::ErrorKind::WouldBlock && self.pending_end.is_some() =>
-            {
-                self.take_end().map(Ok)
-            }
-            Err(error) => Some(Err(RecvError::Io(error))),
-        }
-    }
-
-    fn next_queued(&mut self) -> Option<Result<EndpointEvent, RecvError>> {
-        loop {
-            // The kernel queues the reports of failed sends directly behind the end.
-            if self.pending_end.is_some()
-                && self
-                    .parts
-                    .front()
-                    .is_some_and(|part| !is_send_failure(part))
-            {
-                return self.take_end().map(Ok);
-            }
-            let part = self.parts.pop_front()?;
-            if let Some(event) = self.interpret(part) {
-                return Some(event);
-            }
-        }
-    }
-
-    fn take_end(&mut self) -> Option<EndpointEvent> {
-        let (assoc, end) = self.pending_end.take()?;
-        Some(EndpointEvent {
-            assoc,
-            event: Event::Ended(end),
-        })
-    }
-
-    fn interpret(&mut self, part: Part) -> Option<Result<EndpointEvent, RecvError>> {
-        match self.assembler.push(part) {
-            Assembled::Incomplete | Assembled::EndOfStream => None,
-            Assembled::Message(payload, info) => Some(Ok(EndpointEvent {
-                assoc: info.assoc,
-                event: Event::Message(Received::new(payload, info)),
-            })),
-            Assembled::Notification(notification) => self.observe(notification).map(Ok),
-            Assembled::TooLarge(assoc) => {
-                // Its end follows as an event. If even the abort fails, the peer's next message
-                // brings this here again.
-                let _ = self.hub.abort(assoc, &TOO_LARGE);
-                None
-            }
-            Assembled::Malformed(what) => Some(Err(RecvError::Io(io::Error::new(
-                io::ErrorKind::InvalidData,
-                what,
-            )))),
-        }
-    }
-
-    fn observe(&mut self, notification: Notification) -> Option<EndpointEvent> {
-        let assoc = notification.assoc().unwrap_or_default();
-        match &notification {
-            Notification::AssocChange(change) if self.observe_change(change) => return None,
-            Notification::Shutdown { assoc } => self.hub.note_peer_shutdown(*assoc),
-            Notification::PartialDelivery(event) => self.assembler.forget_partial(event),
-            Notification::StreamChange(event) => self.hub.ask_streams(event.assoc),
-            Notification::SenderDry { .. } => self.hub.room.notify_waiters(),
-            _ => {}
-        }
-        Some(EndpointEvent {
-            assoc,
-            event: Event::Notification(notification),
-        })
-    }
-
-    /// Takes note of an association's coming and going. Whether it has ended.
-    fn observe_change(&mut self, change: &AssocChange) -> bool {
-        match change.state {
-            AssocState::CommUp | AssocState::Restart => {
-                self.assembler.forget(change.assoc);
-                let peer = Peer::new(change.outbound_streams, change.inbound_streams);
-                self.hub.insert(change.assoc, peer);
-                return false;
-            }
-            AssocState::CommLost | AssocState::ShutdownComplete | AssocState::CantStart => {}
-            _ => return false,
-        }
-        self.assembler.forget(change.assoc);
-        let peer = self.hub.remove(change.assoc);
-        self.hub.room.notify_waiters();
-        self.pending_end = Some((change.assoc, ending(change, &peer.marks, || None)));
-        true
     }
 
     /// Moves an association to a socket of its own, with all that is queued for it, here and in
@@ -377,9 +266,7 @@ impl Endpoint {
     /// Returns a handle for sending from other tasks.
     #[must_use]
     pub fn sender(&self) -> EndpointSender {
-        EndpointSender {
-            hub: Arc::clone(&self.hub),
-        }
+        EndpointSender::new(Arc::clone(&self.hub))
     }
 
     /// Returns the addresses that the endpoint is bound to.
@@ -391,51 +278,10 @@ impl Endpoint {
         self.hub.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Takes the socket, still listening, with all of its associations.
-    ///
-    /// # Errors
-    ///
-    /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
-    /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
-    /// `WouldBlock`).
-    pub fn into_socket(mut self) -> Result<Socket, Self> {
-        let idle = self.parts.is_empty() && self.assembler.is_empty() && self.pending_end.is_none();
-        if !idle {
-            return Err(self);
-        }
-        match Arc::try_unwrap(self.hub) {
-            Ok(hub) => Ok(hub.io.into_socket()),
-            Err(hub) => {
-                self.hub = hub;
-                Err(self)
-            }
-        }
-    }
-
     /// Lends the socket, for options and statistics. Receiving from it directly would take
     /// messages away from the endpoint.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.hub.io.socket()
     }
-}
-
-/// Whether a part begins a report of a failed send.
-fn is_send_failure(part: &Part) -> bool {
-    const SCTP_SEND_FAILED_EVENT: u16 = 0x800d;
-    let kind = part
-        .data
-        .first_chunk()
-        .map(|bytes| u16::from_ne_bytes(*bytes));
-    part.meta.flags.is_notification() && kind == Some(SCTP_SEND_FAILED_EVENT)
-}
-
-/// The association that a received part belongs to.
-fn part_assoc(part: &Part) -> Option<AssocId> {
-    if part.meta.flags.is_notification() {
-        return Notification::decode(part.data.clone().freeze())
-            .ok()?
-            .assoc();
-    }
-    part.meta.info.as_ref().map(|info| info.assoc)
 }

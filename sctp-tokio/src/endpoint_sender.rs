@@ -1,187 +1,55 @@
 //! Sending on a socket that many associations share.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    io::{self, IoSlice},
+    collections::VecDeque,
+    fmt, io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
 };
 
 use sctp_core::{AbortReason, AssocId, Socket};
-use tokio::sync::Notify;
 
-use crate::{
-    End, Message, SendError,
-    end::Marks,
-    io::Io,
-    send::{Room, charge_one, check, send_error, send_run},
-    shared::gone_is_fine,
-};
-
-/// How long to wait for the kernel to say that there is room before trying anyway. On a shared
-/// socket writability is the sum of all associations, and with `net.sctp.sndbuf_policy=1` it may
-/// never come although a send would succeed.
-const RETRY: Duration = Duration::from_millis(20);
-
-/// What is known about one association of the endpoint.
-#[derive(Debug, Default)]
-pub(crate) struct Peer {
-    pub(crate) outbound_streams: u16,
-    pub(crate) inbound_streams: u16,
-    pub(crate) marks: Marks,
-}
-
-impl Peer {
-    pub(crate) fn new(outbound_streams: u16, inbound_streams: u16) -> Self {
-        Self {
-            outbound_streams,
-            inbound_streams,
-            marks: Marks::default(),
-        }
-    }
-}
-
-/// What an endpoint and its senders share.
-#[derive(Debug)]
-pub(crate) struct Hub {
-    pub(crate) io: Io,
-    pub(crate) room: Notify,
-    account: Mutex<Room>,
-    peers: Mutex<HashMap<AssocId, Peer>>,
-}
-
-impl Hub {
-    pub(crate) fn new(io: Io) -> Self {
-        Self {
-            io,
-            room: Notify::new(),
-            account: Mutex::default(),
-            peers: Mutex::default(),
-        }
-    }
-
-    // Neither lock is held across a call that could panic half-way through a change.
-    fn peers(&self) -> MutexGuard<'_, HashMap<AssocId, Peer>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn account(&self) -> MutexGuard<'_, Room> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn insert(&self, assoc: AssocId, peer: Peer) {
-        self.peers().insert(assoc, peer);
-    }
-
-    pub(crate) fn remove(&self, assoc: AssocId) -> Peer {
-        self.peers().remove(&assoc).unwrap_or_default()
-    }
-
-    pub(crate) fn note_peer_shutdown(&self, assoc: AssocId) {
-        if let Some(peer) = self.peers().get(&assoc) {
-            peer.marks.note_peer_shutdown();
-        }
-    }
-
-    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
-    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
-    pub(crate) fn ask_streams(&self, assoc: AssocId) {
-        if let (Some(peer), Ok(status)) =
-            (self.peers().get_mut(&assoc), self.io.socket().status(assoc))
-        {
-            peer.outbound_streams = status.outbound_streams;
-            peer.inbound_streams = status.inbound_streams;
-        }
-    }
-
-    /// How many streams can be sent on; an association that has not been seen to come up, or
-    /// that has been seen to end, has none.
-    fn streams(&self, assoc: AssocId) -> Result<u16, SendError> {
-        self.peers()
-            .get(&assoc)
-            .map(|peer| peer.outbound_streams)
-            .ok_or(SendError::Ended(End::Unread))
-    }
-
-    pub(crate) fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
-        let streams = self.streams(assoc)?;
-        let len = message.payload.len();
-        check(&message.info, len, streams)?;
-        let mut account = self.account();
-        charge_one(&mut account, len);
-        let result =
-            self.io
-                .socket()
-                .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| send_error(error, &message.info, len, streams, None))
-    }
-
-    fn try_send_queue(
-        &self,
-        assoc: AssocId,
-        queue: &mut VecDeque<Message>,
-    ) -> Result<(), SendError> {
-        while let Some(front) = queue.front() {
-            let streams = self.streams(assoc);
-            if let Err(error) = streams
-                .as_ref()
-                .map_err(|_| SendError::Ended(End::Unread))
-                .and_then(|streams| check(&front.info, front.payload.len(), *streams))
-            {
-                queue.pop_front();
-                return Err(error);
-            }
-            let streams = streams?;
-            match send_run(assoc, streams, &mut self.account(), self.io.socket(), queue) {
-                Ok(sent) => drop(queue.drain(..sent)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(SendError::Io(error));
-                }
-                Err(error) => {
-                    let Some(message) = queue.pop_front() else {
-                        continue;
-                    };
-                    let len = message.payload.len();
-                    return Err(send_error(error, &message.info, len, streams, None));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
-        let len = message.payload.len();
-        check(&message.info, len, u16::MAX)?;
-        let mut account = self.account();
-        for _ in 0..self.peers().len() {
-            charge_one(&mut account, len);
-        }
-        let payload = [IoSlice::new(&message.payload)];
-        let result = self.io.socket().send_msg_to_all(&message.info, &payload);
-        result.map_err(|error| send_error(error, &message.info, len, u16::MAX, None))
-    }
-
-    pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
-        gone_is_fine(self.io.socket().send_eof(assoc))
-    }
-
-    pub(crate) fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
-        if let Some(peer) = self.peers().get(&assoc) {
-            peer.marks.note_abort();
-        }
-        gone_is_fine(self.io.socket().send_abort(assoc, reason))
-    }
-}
+use crate::{Message, SendError, hub::Hub};
 
 /// A handle for sending on the associations of an [`Endpoint`](crate::Endpoint), made by
 /// [`sender`](crate::Endpoint::sender). Cheap to clone.
+///
+/// The asynchronous functions can wait in any number of tasks at once; the `poll_` functions keep
+/// the waker of the last task to ask through this handle.
 #[derive(Clone, Debug)]
 pub struct EndpointSender {
-    pub(crate) hub: Arc<Hub>,
+    hub: Arc<Hub>,
+    waiting: Waiting,
+}
+
+/// A wait that a `poll_` function has begun. A clone of the handle has none.
+#[derive(Default)]
+struct Waiting(Mutex<Option<Wait>>);
+
+type Wait = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+impl Clone for Waiting {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waiting")
+    }
 }
 
 impl EndpointSender {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self {
+            hub,
+            waiting: Waiting::default(),
+        }
+    }
+
     /// Sends one message on an association; all of it or nothing. Waits for room in the socket's
     /// send buffer, which all associations share.
     ///
@@ -201,6 +69,28 @@ impl EndpointSender {
                     self.wait_for_room().await.map_err(SendError::Io)?;
                 }
                 result => return result,
+            }
+        }
+    }
+
+    /// Polls to send one message on an association; the waker of the last task to ask through this
+    /// handle is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::send`].
+    pub fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        assoc: AssocId,
+        message: &Message,
+    ) -> Poll<Result<(), SendError>> {
+        loop {
+            match self.hub.try_send(assoc, message) {
+                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_room(cx)).map_err(SendError::Io)?;
+                }
+                result => return Poll::Ready(result),
             }
         }
     }
@@ -232,6 +122,54 @@ impl EndpointSender {
         self.hub.try_send_to_all(message)
     }
 
+    /// Sends the messages of a queue in order, many with one system call, and lets short ones share
+    /// packets. Each one that was sent has left the queue.
+    ///
+    /// # Errors
+    ///
+    /// Why the front message was refused; it has left the queue, the ones behind it are still
+    /// there. Call again to go on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    pub async fn send_queue(
+        &self,
+        assoc: AssocId,
+        queue: &mut VecDeque<Message>,
+    ) -> Result<(), SendError> {
+        loop {
+            match self.hub.try_send_queue(assoc, queue) {
+                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait_for_room().await.map_err(SendError::Io)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Polls to send the messages of a queue; the waker of the last task to ask through this
+    /// handle is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`EndpointSender::send_queue`].
+    pub fn poll_send_queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        assoc: AssocId,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        loop {
+            match self.hub.try_send_queue(assoc, queue) {
+                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_room(cx)).map_err(SendError::Io)?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
     /// Sends messages from the front of a queue, many with one system call, as long as there is
     /// room now. Each one that was sent has left the queue.
     ///
@@ -259,11 +197,27 @@ impl EndpointSender {
     ///
     /// Cancel-safe.
     pub async fn wait_for_room(&self) -> io::Result<()> {
-        tokio::select! {
-            result = self.hub.io.forget_writable() => result,
-            () = self.hub.room.notified() => Ok(()),
-            () = tokio::time::sleep(RETRY) => Ok(()),
-        }
+        self.hub.wait_for_room().await
+    }
+
+    /// Polls until it is worth trying again; see [`wait_for_room`](Self::wait_for_room).
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for_room`](Self::wait_for_room).
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waiting = self
+            .waiting
+            .0
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let wait = waiting.get_or_insert_with(|| {
+            let hub = Arc::clone(&self.hub);
+            Box::pin(async move { hub.wait_for_room().await })
+        });
+        let result = ready!(wait.as_mut().poll(cx));
+        *waiting = None;
+        Poll::Ready(result)
     }
 
     /// Begins the orderly end of an association (`SCTP_EOF`): whatever was sent is delivered and

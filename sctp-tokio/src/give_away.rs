@@ -1,0 +1,79 @@
+//! Sockets that go elsewhere.
+
+use std::sync::Arc;
+
+use sctp_core::Socket;
+
+use crate::{Association, Endpoint, RecvHalf, SctpListener, shared::Shared};
+
+impl Association {
+    /// Takes the socket, with the association on it and all that is queued in the kernel;
+    /// `OwnedFd::from` makes a plain descriptor of it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the association back when other handles ([`SendHalf`](crate::SendHalf)) exist, when
+    /// something has been received and not told yet (receive with
+    /// [`try_next_event`](Self::try_next_event) until `WouldBlock`), or when it ended before it
+    /// could get a socket.
+    pub fn into_socket(self) -> Result<Socket, Self> {
+        let Self { receiver, sender } = self;
+        let idle = receiver.is_idle() && sender.is_idle() && receiver.shared.io().is_some();
+        if !idle {
+            return Err(Self { receiver, sender });
+        }
+        drop(sender);
+        let RecvHalf {
+            shared,
+            assembler,
+            parts,
+            ..
+        } = receiver;
+        // The halves were the only ones to hold it.
+        let left = match Arc::try_unwrap(shared).map(Shared::into_socket) {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(shared)) => Arc::new(shared),
+            Err(shared) => shared,
+        };
+        Err(Self::from_receiver(RecvHalf::new(left, assembler, parts)))
+    }
+}
+
+impl SctpListener {
+    /// Takes the socket, still listening. Associations that were not accepted are on it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the listener back while it holds what an association sent that ended before it was
+    /// accepted: accept until `WouldBlock` first.
+    pub fn into_socket(self) -> Result<Socket, Self> {
+        if self.orphans.is_empty() {
+            Ok(self.io.into_socket())
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl Endpoint {
+    /// Takes the socket, still listening, with all of its associations.
+    ///
+    /// # Errors
+    ///
+    /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
+    /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
+    /// `WouldBlock`).
+    pub fn into_socket(mut self) -> Result<Socket, Self> {
+        let idle = self.parts.is_empty() && self.assembler.is_empty() && self.pending_end.is_none();
+        if !idle {
+            return Err(self);
+        }
+        match Arc::try_unwrap(self.hub) {
+            Ok(hub) => Ok(hub.io.into_socket()),
+            Err(hub) => {
+                self.hub = hub;
+                Err(self)
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What an endpoint and its senders share.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io::{self, IoSlice},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use sctp_core::{AbortReason, AssocId};
+use tokio::sync::Notify;
+
+use crate::{
+    End, Message, SendError,
+    end::Marks,
+    io::Io,
+    send::{Room, charge_one, check, send_error, send_run},
+    shared::gone_is_fine,
+};
+
+/// How long to wait for the kernel to say that there is room before trying anyway. On a shared
+/// socket writability is the sum of all associations, and with `net.sctp.sndbuf_policy=1` it may
+/// never come although a send would succeed.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What is known about one association of the endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) outbound_streams: u16,
+    pub(crate) inbound_streams: u16,
+    pub(crate) marks: Marks,
+}
+
+impl Peer {
+    pub(crate) fn new(outbound_streams: u16, inbound_streams: u16) -> Self {
+        Self {
+            outbound_streams,
+            inbound_streams,
+            marks: Marks::default(),
+        }
+    }
+}
+
+/// What an endpoint and its senders share.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) io: Io,
+    pub(crate) room: Notify,
+    account: Mutex<Room>,
+    peers: Mutex<HashMap<AssocId, Peer>>,
+}
+
+impl Hub {
+    pub(crate) fn new(io: Io) -> Self {
+        Self {
+            io,
+            room: Notify::new(),
+            account: Mutex::default(),
+            peers: Mutex::default(),
+        }
+    }
+
+    // Neither lock is held across a call that could panic half-way through a change.
+    pub(crate) fn peers(&self) -> MutexGuard<'_, HashMap<AssocId, Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn account(&self) -> MutexGuard<'_, Room> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn insert(&self, assoc: AssocId, peer: Peer) {
+        self.peers().insert(assoc, peer);
+    }
+
+    pub(crate) fn remove(&self, assoc: AssocId) -> Peer {
+        self.peers().remove(&assoc).unwrap_or_default()
+    }
+
+    pub(crate) fn note_peer_shutdown(&self, assoc: AssocId) {
+        if let Some(peer) = self.peers().get(&assoc) {
+            peer.marks.note_peer_shutdown();
+        }
+    }
+
+    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
+    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
+    pub(crate) fn ask_streams(&self, assoc: AssocId) {
+        if let (Some(peer), Ok(status)) =
+            (self.peers().get_mut(&assoc), self.io.socket().status(assoc))
+        {
+            peer.outbound_streams = status.outbound_streams;
+            peer.inbound_streams = status.inbound_streams;
+        }
+    }
+
+    /// How many streams can be sent on; an association that has not been seen to come up, or
+    /// that has been seen to end, has none.
+    fn streams(&self, assoc: AssocId) -> Result<u16, SendError> {
+        self.peers()
+            .get(&assoc)
+            .map(|peer| peer.outbound_streams)
+            .ok_or(SendError::Ended(End::Unread))
+    }
+
+    pub(crate) fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
+        let streams = self.streams(assoc)?;
+        let len = message.payload.len();
+        check(&message.info, len, streams)?;
+        let mut account = self.account();
+        charge_one(&mut account, len);
+        let result =
+            self.io
+                .socket()
+                .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
+        result.map_err(|error| send_error(error, &message.info, len, streams, None))
+    }
+
+    pub(crate) fn try_send_queue(
+        &self,
+        assoc: AssocId,
+        queue: &mut VecDeque<Message>,
+    ) -> Result<(), SendError> {
+        while let Some(front) = queue.front() {
+            let streams = self.streams(assoc);
+            if let Err(error) = streams
+                .as_ref()
+                .map_err(|_| SendError::Ended(End::Unread))
+                .and_then(|streams| check(&front.info, front.payload.len(), *streams))
+            {
+                queue.pop_front();
+                return Err(error);
+            }
+            let streams = streams?;
+            match send_run(assoc, streams, &mut self.account(), self.io.socket(), queue) {
+                Ok(sent) => drop(queue.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(SendError::Io(error));
+                }
+                Err(error) => {
+                    let Some(message) = queue.pop_front() else {
+                        continue;
+                    };
+                    let len = message.payload.len();
+                    return Err(send_error(error, &message.info, len, streams, None));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
+        let len = message.payload.len();
+        check(&message.info, len, u16::MAX)?;
+        let mut account = self.account();
+        for _ in 0..self.peers().len() {
+            charge_one(&mut account, len);
+        }
+        let payload = [IoSlice::new(&message.payload)];
+        let result = self.io.socket().send_msg_to_all(&message.info, &payload);
+        result.map_err(|error| send_error(error, &message.info, len, u16::MAX, None))
+    }
+
+    /// See [`EndpointSender::wait_for_room`](crate::EndpointSender::wait_for_room).
+    pub(crate) async fn wait_for_room(&self) -> io::Result<()> {
+        tokio::select! {
+            result = self.io.forget_writable() => result,
+            () = self.room.notified() => Ok(()),
+            () = tokio::time::sleep(RETRY) => Ok(()),
+        }
+    }
+
+    pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
+        gone_is_fine(self.io.socket().send_eof(assoc))
+    }
+
+    pub(crate) fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
+        if let Some(peer) = self.peers().get(&assoc) {
+            peer.marks.note_abort();
+        }
+        gone_is_fine(self.io.socket().send_abort(assoc, reason))
+    }
+}
