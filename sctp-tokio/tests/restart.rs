@@ -1,0 +1,157 @@
+//! A peer that starts again under the same addresses while this end still knows its old
+//! association: its ABORT is lost on the way, and then it connects from the same port.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use sctp_tokio::{
+    AbortReason, AssocId, Association, End, Endpoint, Event, Message, Notification, Received, Side,
+    SocketBuilder, options::InitMsg, sctp_core::AssocState,
+};
+use support::{acknowledged, must, netns::two_cables};
+use tokio::sync::oneshot;
+
+const SERVER: &str = "10.1.0.2:0";
+
+/// A client that sends "old", vanishes without a word, starts again, and sends "new".
+async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr) {
+    let from: SocketAddr = "10.1.0.1:0".parse().unwrap();
+    let old = must(SocketBuilder::new().bind([from]).connect(&[server]))
+        .await
+        .unwrap();
+    old.send("old").await.unwrap();
+    acknowledged(&old).await;
+    link.tc("qdisc add dev one root netem loss 100%");
+    old.abort(&AbortReason::from_static("nobody hears this"))
+        .unwrap();
+    let from = old.local_addrs()[0];
+    drop(old);
+    link.tc("qdisc del dev one root");
+    let again = SocketBuilder::new()
+        .bind([from])
+        .with_init(InitMsg::new().with_outbound_streams(3));
+    let mut new = must(again.connect(&[server])).await.unwrap();
+    new.send(Message::new("new").on_stream(2)).await.unwrap();
+    acknowledged(&new).await;
+    assert!(must(new.shutdown()).await.unwrap().is_orderly());
+}
+
+/// What a server sees of it, in a line each.
+#[derive(Default)]
+struct Log(Vec<String>);
+
+impl Log {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Message(Received { payload, .. }) => {
+                self.0.push(payload.escape_ascii().to_string());
+            }
+            Event::Notification(Notification::AssocChange(change)) => {
+                assert!(matches!(
+                    change.state,
+                    AssocState::Restart | AssocState::CommUp
+                ));
+                let (outbound, inbound) = (change.outbound_streams, change.inbound_streams);
+                self.0
+                    .push(format!("{:?} {outbound} {inbound}", change.state));
+            }
+            Event::Ended(end) => {
+                assert_eq!(*end, End::Shutdown { by: Side::Peer });
+                self.0.push("end".into());
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn served(mut server: Association) -> Vec<String> {
+    let mut log = Log::default();
+    loop {
+        let event = must(server.next_event()).await.unwrap();
+        log.note(&event);
+        match event {
+            Event::Ended(_) => return log.0,
+            Event::Notification(Notification::AssocChange(_)) => {
+                assert_eq!(server.inbound_streams(), 3);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_association_is_told_and_goes_on() {
+    let (left, right) = two_cables();
+    let (tell, addr) = oneshot::channel();
+    let serving = right.start(async move || {
+        let server = SocketBuilder::new().bind([SERVER.parse().unwrap()]);
+        let mut listener = server.listen().unwrap();
+        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
+        let log = served(must(listener.accept()).await.unwrap()).await;
+        assert!(listener.try_accept().is_err(), "it was no new association");
+        log
+    });
+    let addr = must(addr).await.unwrap();
+    let left = Arc::new(left);
+    let link = Arc::clone(&left);
+    let client = left.start(move || restarting_client(link, addr));
+    let (log, ()) = tokio::join!(serving, client);
+    assert_eq!(log, ["old", "Restart 10 3", "new", "end"]);
+}
+
+#[tokio::test]
+async fn one_that_restarts_and_ends_before_it_is_accepted_is_handed_over_whole() {
+    let (left, right) = two_cables();
+    let (tell, addr) = oneshot::channel();
+    let (done, client_done) = oneshot::channel();
+    let serving = right.start(async move || {
+        let server = SocketBuilder::new().bind([SERVER.parse().unwrap()]);
+        let mut listener = server.listen().unwrap();
+        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
+        must(client_done).await.unwrap();
+        let mut log = Log::default();
+        let mut server = must(listener.accept()).await.unwrap();
+        loop {
+            let event = must(server.next_event()).await.unwrap();
+            log.note(&event);
+            if let Event::Ended(_) = event {
+                return log.0;
+            }
+        }
+    });
+    let addr = must(addr).await.unwrap();
+    let left = Arc::new(left);
+    let link = Arc::clone(&left);
+    left.start(move || restarting_client(link, addr)).await;
+    done.send(()).unwrap();
+    assert_eq!(serving.await, ["old", "Restart 10 3", "new", "end"]);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_told_under_the_same_association() {
+    let (left, right) = two_cables();
+    let (tell, addr) = oneshot::channel();
+    let serving = right.start(async move || {
+        let mut endpoint = Endpoint::bind(SERVER).await.unwrap();
+        tell.send(endpoint.local_addrs().unwrap()[0]).unwrap();
+        let (mut log, mut ids) = (Log::default(), Vec::<AssocId>::new());
+        loop {
+            let event = must(endpoint.next_event()).await.unwrap();
+            log.note(&event.event);
+            ids.push(event.assoc);
+            if let Event::Ended(_) = event.event {
+                ids.dedup();
+                assert_eq!(ids.len(), 1);
+                return log.0;
+            }
+        }
+    });
+    let addr = must(addr).await.unwrap();
+    let left = Arc::new(left);
+    let link = Arc::clone(&left);
+    let client = left.start(move || restarting_client(link, addr));
+    let (log, ()) = tokio::join!(serving, client);
+    assert_eq!(log, ["CommUp 10 10", "old", "Restart 10 3", "new", "end"]);
+}
