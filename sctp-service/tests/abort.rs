@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{AbortReason, Message, RecvError, Reply, Shutdown};
+use sctp_service::{AbortReason, Message, RecvError, Shutdown};
 use support::{Server, on, settle};
 use tokio::time::sleep;
 
@@ -45,8 +45,8 @@ async fn an_empty_reason_is_legal() {
 #[tokio::test(start_paused = true)]
 async fn what_is_unsent_is_discarded_and_counted() {
     let server = Server::new(async |payload: Bytes| match &payload[..] {
-        b"abort" => Shutdown::abort("bye").into(),
-        _ => ReplyOrShutdown::Reply(payload),
+        b"abort" => Err(Shutdown::abort("bye")),
+        _ => Ok(payload),
     });
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
@@ -64,26 +64,6 @@ async fn what_is_unsent_is_discarded_and_counted() {
         "{}",
         server.log.closed()
     );
-}
-
-enum ReplyOrShutdown {
-    Reply(Bytes),
-    Shutdown(Shutdown),
-}
-
-impl From<Shutdown> for ReplyOrShutdown {
-    fn from(shutdown: Shutdown) -> Self {
-        Self::Shutdown(shutdown)
-    }
-}
-
-impl sctp_service::IntoReply for ReplyOrShutdown {
-    fn into_reply(self) -> Reply {
-        match self {
-            Self::Reply(payload) => payload.into_reply(),
-            Self::Shutdown(shutdown) => shutdown.into_reply(),
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,4 +172,27 @@ async fn a_message_above_the_limit_ends_the_association_and_is_reported() {
         "{}",
         server.log.closed()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peers_abort_is_heard_though_a_call_never_rests() {
+    let config = sctp_service::Config::new().with_max_in_flight(1);
+    let server = Server::with_config(config, async |_: Bytes| -> () {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    let peer = server.connect().await;
+    peer.send("spin").await;
+    peer.send("wait").await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    peer.abort("enough");
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    server
+        .log
+        .assert_has("aborted by the peer, reason \"enough\"");
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{Config, Payload, Reply, Shutdown};
+use sctp_service::{Config, Payload, Shutdown};
 use support::{Server, on, settle};
 use tokio::time::{Instant, sleep};
 
@@ -15,16 +15,9 @@ async fn echo(payload: Bytes) -> (Bytes, Option<Shutdown>) {
     (payload, shutdown)
 }
 
-async fn echo_reply(payload: Bytes) -> Reply {
-    match echo(payload).await {
-        (payload, Some(shutdown)) => Reply::new(payload).with_shutdown(shutdown),
-        (payload, None) => Reply::new(payload),
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_reply_arrives_and_then_an_orderly_end() {
-    let server = Server::new(echo_reply);
+    let server = Server::new(echo);
     let peer = server.connect().await;
     peer.send(on(2, "hello")).await;
     peer.expect_message("hello").await;
@@ -42,7 +35,7 @@ async fn the_reply_arrives_and_then_an_orderly_end() {
 
 #[tokio::test(start_paused = true)]
 async fn replies_queued_before_it_are_sent_first_however_slowly_the_peer_reads() {
-    let server = Server::new(echo_reply);
+    let server = Server::new(echo);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
     for text in ["a", "b", "quit"] {
@@ -57,7 +50,7 @@ async fn replies_queued_before_it_are_sent_first_however_slowly_the_peer_reads()
 
 #[tokio::test(start_paused = true)]
 async fn requests_that_arrive_after_it_are_discarded_and_counted() {
-    let server = Server::new(echo_reply);
+    let server = Server::new(echo);
     let peer = server.connect().await;
     peer.hold_acks();
     peer.send("quit").await;
@@ -81,7 +74,7 @@ async fn requests_that_arrive_after_it_are_discarded_and_counted() {
 async fn a_peer_that_never_acknowledges_is_aborted() {
     let server = Server::with_config(
         Config::new().with_shutdown_timeout(Duration::from_secs(5)),
-        echo_reply,
+        echo,
     );
     let peer = server.connect().await;
     peer.hold_acks();
@@ -94,7 +87,7 @@ async fn a_peer_that_never_acknowledges_is_aborted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads_is_aborted_too() {
-    let server = Server::new(echo_reply);
+    let server = Server::new(echo);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
     for text in ["a", "b", "quit"] {
@@ -113,7 +106,7 @@ async fn calls_in_flight_on_other_streams_are_dropped() {
         if payload == "slow" {
             sleep(Duration::from_secs(60)).await;
         }
-        echo_reply(payload).await
+        echo(payload).await
     });
     let peer = server.connect().await;
     peer.send(on(1, "slow")).await;

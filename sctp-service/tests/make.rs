@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use sctp_service::{AbortReason, IncomingAssociation, Shutdown, State, handler::Handler};
 use support::{Server, settle};
 use tokio::time::sleep;
@@ -93,9 +92,7 @@ async fn a_peer_that_aborts_meanwhile_is_heard_and_one_that_shuts_down_is_still_
         }
     }));
     let (aborts, shuts_down) = (server.connect().await, server.connect().await);
-    for peer in [&aborts, &shuts_down] {
-        peer.send(Bytes::from("count")).await;
-    }
+    shuts_down.send("count").await;
     settle().await;
     aborts.abort("gone");
     shuts_down.shutdown();
@@ -119,4 +116,20 @@ async fn a_drain_does_not_wait_for_a_service_in_the_making() {
     server.stop();
     peer.expect_shutdown().await;
     server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_never_made_does_not_outlast_its_peer_for_long() {
+    let server = Server::new(service_fn(async |_: IncomingAssociation| {
+        std::future::pending::<()>().await;
+        Ok::<_, Infallible>(count.with_state(Count::default()))
+    }));
+    let peer = server.connect().await;
+    peer.send("count").await;
+    settle().await;
+    peer.abort("gone");
+    sleep(Duration::from_secs(11)).await;
+    server
+        .log
+        .assert_has("aborted by the peer, reason \"gone\"");
 }

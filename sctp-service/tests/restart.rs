@@ -39,6 +39,21 @@ async fn calls_of_the_earlier_life_are_dropped_and_their_replies_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn replies_that_were_queued_for_the_earlier_life_are_never_sent() {
+    let server = Server::new(async |payload: Bytes| payload);
+    let settings = sctp_service::testing::Duplex::new().with_capacity(1);
+    let peer = server.network.connect_with(settings).await.unwrap();
+    for text in ["a", "b", "c"] {
+        peer.send(text).await;
+    }
+    settle().await;
+    peer.restart();
+    settle().await;
+    peer.send("new").await;
+    peer.expect_message("new").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_are_numbered_anew() {
     let server = Server::new(async |request: Request| request.number().to_string());
     let peer = server.connect().await;

@@ -10,7 +10,7 @@ use std::{
 use sctp_core::{AssocState, Notification, SendInfo};
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 
-use super::{Exit, reasons, serving::may_have_left_requests};
+use super::{Exit, serving::may_have_left_requests};
 use crate::{
     Config, ConnectInfo, Counts, Transport,
     event::{EventHook, ServerEvent},
@@ -92,10 +92,7 @@ impl<T: Transport> Link<T> {
         self.discard_outbox();
         self.muted = false;
         self.info = self.transport.connect_info();
-        tracing::info!("the peer restarted");
-        self.events.emit(&ServerEvent::Restarted {
-            connect_info: &self.info,
-        });
+        self.report_restart();
     }
 
     /// Queues a message of a reply.
@@ -173,29 +170,9 @@ impl<T: Transport> Link<T> {
             // Reading will tell.
             SendError::Ended(_) | SendError::ShuttingDown => self.mute(),
             error => {
-                tracing::error!(%error, "the service's reply cannot be sent, aborting");
-                let connect_info = &self.info;
-                self.events.emit(&ServerEvent::ReplyRefused {
-                    connect_info,
-                    error: &error,
-                });
-                return ControlFlow::Break(Exit::abort(&reasons::INTERNAL_ERROR));
+                return ControlFlow::Break(self.reply_refused(&error));
             }
         }
         ControlFlow::Continue(())
-    }
-
-    /// Reports that reading failed, and decides with which reason to abort. The transport has
-    /// aborted already if the message was too large; doing it again is harmless.
-    pub(super) fn failed(&self, error: &RecvError) -> Exit {
-        tracing::warn!(%error, "receiving failed, aborting");
-        self.events.emit(&ServerEvent::ReceiveFailed {
-            connect_info: &self.info,
-            error,
-        });
-        Exit::abort(match error {
-            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
-            _ => &reasons::INTERNAL_ERROR,
-        })
     }
 }

@@ -4,12 +4,12 @@ mod calls;
 mod lanes;
 mod link;
 pub(crate) mod reasons;
+mod report;
 mod serving;
 pub(crate) mod timer;
 mod wake;
 
 use std::{
-    any::Any,
     convert::Infallible,
     future::{Future, poll_fn},
     mem,
@@ -30,10 +30,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-use crate::{
-    Config, IntoReply, Request, Shutdown, Transport,
-    event::{EventHook, ServerEvent},
-};
+use crate::{Config, IntoReply, Request, Shutdown, Transport, event::EventHook};
 
 /// How long to wait for the transport's word that our own abort has ended the association. It
 /// comes at once; without it the end is known all the same.
@@ -64,7 +61,7 @@ pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + S
 pub(crate) struct Driver<T, S: Service<Request>> {
     link: Link<T>,
     state: State<S>,
-    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`.
+    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Starting` once the peer has gone.
     deadline: Timer,
     /// Bounds everything once the server is shutting down.
     drain: Timer,
@@ -128,10 +125,7 @@ where
 
     /// Runs the association to its end, and reports both.
     pub(crate) async fn run(mut self, drain: CancellationToken) {
-        tracing::info!(peer = ?self.link.info.peer_addrs(), "association up");
-        self.link.events.emit(&ServerEvent::Up {
-            connect_info: &self.link.info,
-        });
+        self.link.report_up();
         let mut signal = pin!(drain.cancelled());
         let mut signalled = false;
         let end = poll_fn(|cx| {
@@ -142,7 +136,7 @@ where
             self.poll(cx)
         })
         .await;
-        self.report(&end);
+        self.link.report_closed(&end, self.reason.as_ref());
     }
 
     /// Shuts the association down in order, once what has been read is answered.
@@ -166,7 +160,7 @@ where
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
             let transition = match polled {
                 Ok(polled) => ready!(polled),
-                Err(panic) => Transition::Exit(self.panicked(&*panic)),
+                Err(panic) => Transition::Exit(self.link.panicked(&*panic)),
             };
             self.apply(transition);
         }
@@ -177,7 +171,10 @@ where
             return Poll::Ready(Transition::Exit(exit));
         }
         match &mut self.state {
-            State::Starting(making) => poll_starting(making, &mut self.link, cx),
+            State::Starting(making) => match making.as_mut().poll(cx) {
+                Poll::Ready(made) => Poll::Ready(made.into()),
+                Poll::Pending => self.poll_gone(cx).map(Transition::Exit),
+            },
             State::Serving(serving) => serving.poll(cx, &mut self.link).map(Transition::Exit),
             State::Flushing => {
                 if let ControlFlow::Break(exit) = self.link.flush(cx) {
@@ -190,6 +187,23 @@ where
             }
             State::AwaitingAck | State::Aborting => self.poll_discard(cx).map(Transition::Exit),
             State::Closed(_) => Poll::Pending,
+        }
+    }
+
+    /// Looks whether the peer is gone, and needs the service no more that is being made.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        if self.deadline.is_set() {
+            return Poll::Pending;
+        }
+        match ready!(self.link.transport.poll_ended(cx)) {
+            // What it sent before it went is still to be served, but not for ever.
+            end if may_have_left_requests(&end) => {
+                self.deadline
+                    .set(Instant::now() + self.link.config.shutdown_timeout);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            end => Poll::Ready(Exit::Ended(end)),
         }
     }
 
@@ -233,6 +247,7 @@ where
     fn apply(&mut self, transition: Transition<S>) {
         match transition {
             Transition::Made(service) => {
+                self.deadline.clear();
                 let serving = Serving::new(service, &self.link);
                 self.enter(State::Serving(Box::new(serving)));
             }
@@ -262,7 +277,7 @@ where
         let old = mem::replace(&mut self.state, state);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
             // It is on its way out already: there is nothing more to be done about it.
-            let _ = self.panicked(&*panic);
+            let _ = self.link.panicked(&*panic);
         }
     }
 
@@ -282,49 +297,13 @@ where
         self.deadline.set(Instant::now() + ABORT_GRACE);
         self.enter(State::Aborting);
     }
-
-    fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
-        let message = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("a panic without a message");
-        tracing::error!(message, "the service panicked, aborting");
-        self.link.events.emit(&ServerEvent::Panicked {
-            connect_info: &self.link.info,
-            message,
-        });
-        Exit::abort(&reasons::INTERNAL_ERROR)
-    }
-
-    fn report(&self, end: &End) {
-        let counts = &self.link.counts;
-        let reason = self.reason.as_ref();
-        tracing::info!(%end, reason = reason.map(tracing::field::display), ?counts, "association closed");
-        self.link.events.emit(&ServerEvent::Closed {
-            connect_info: &self.link.info,
-            end,
-            reason,
-            counts,
-        });
-    }
 }
 
-/// Waits for the service; a peer that is gone by then needs none.
-fn poll_starting<T: Transport, S>(
-    making: &mut Making<S>,
-    link: &mut Link<T>,
-    cx: &mut Context<'_>,
-) -> Poll<Transition<S>> {
-    if let Poll::Ready(made) = making.as_mut().poll(cx) {
-        return Poll::Ready(match made {
-            Ok(service) => Transition::Made(service),
-            Err(shutdown) => Transition::Exit(Exit::Shutdown(shutdown)),
-        });
-    }
-    match ready!(link.transport.poll_ended(cx)) {
-        // What it sent before it went is still to be served.
-        end if may_have_left_requests(&end) => Poll::Pending,
-        end => Poll::Ready(Transition::Exit(Exit::Ended(end))),
+impl<S> From<Result<S, Shutdown>> for Transition<S> {
+    fn from(made: Result<S, Shutdown>) -> Self {
+        match made {
+            Ok(service) => Self::Made(service),
+            Err(shutdown) => Self::Exit(Exit::Shutdown(shutdown)),
+        }
     }
 }

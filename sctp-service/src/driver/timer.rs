@@ -25,6 +25,10 @@ impl Timer {
         self.armed = true;
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.armed = false;
+    }
+
     pub(crate) fn is_set(&self) -> bool {
         self.armed
     }

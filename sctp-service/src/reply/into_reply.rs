@@ -18,7 +18,7 @@ use crate::Shutdown;
 /// | [`Message`] | one message, where it says itself |
 /// | `Vec<M>`, `[M; N]` of the above | several, in order |
 /// | [`Shutdown`], [`AbortReason`] | nothing; the association ends |
-/// | `(T, Shutdown)` | what `T` sends; then the association ends |
+/// | `(T, Shutdown)`, `(T, Option<Shutdown>)` | what `T` sends; then the association ends, or may |
 /// | `Option<T>` | what `T` sends, or nothing |
 /// | `Result<T, E>` | what `T` or `E` sends |
 /// | [`Reply`] | all of it |
@@ -117,10 +117,15 @@ impl<M: Into<ReplyMessage>, const N: usize> IntoReply for [M; N] {
     }
 }
 
-impl<T: IntoReply> IntoReply for (T, Shutdown) {
+/// `(reply, Shutdown)`, and `(reply, Option<Shutdown>)` for handlers that end the association
+/// only sometimes.
+impl<T: IntoReply, S: Into<Option<Shutdown>>> IntoReply for (T, S) {
     fn into_reply(self) -> Reply {
-        let (reply, shutdown) = self;
-        reply.into_reply().with_shutdown(shutdown)
+        let (reply, shutdown) = (self.0.into_reply(), self.1.into());
+        match shutdown {
+            Some(shutdown) => reply.with_shutdown(shutdown),
+            None => reply,
+        }
     }
 }
 

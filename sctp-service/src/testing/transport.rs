@@ -160,7 +160,12 @@ impl Transport for InMemory {
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut state = self.wire.look();
         state.register(cx.waker());
-        state.end.clone().map_or(Poll::Pending, Poll::Ready)
+        match &state.end {
+            None => Poll::Pending,
+            // As on the kernel, how it ended is known when all is read.
+            Some(_) if !state.inbound.is_empty() => Poll::Ready(End::Unread),
+            Some(end) => Poll::Ready(end.clone()),
+        }
     }
 
     fn poll_send(

@@ -1,5 +1,8 @@
 //! The state in which requests are served.
 
+mod reply;
+mod waiting;
+
 use std::{
     convert::Infallible,
     ops::ControlFlow,
@@ -12,13 +15,14 @@ use tower_service::Service;
 
 use super::{
     Exit,
-    calls::{Calls, Progress, Ticket},
+    calls::{Calls, Ticket},
     lanes::Lanes,
     link::{Inbound, Link},
-    reasons,
     timer::Timer,
 };
-use crate::{IntoReply, Reply, Request, Shutdown, Transport, reply::ReplyMessage};
+pub(super) use waiting::may_have_left_requests;
+
+use crate::{IntoReply, Request, Transport};
 
 /// How many rounds one poll does at most before other tasks have their turn. A round polls one
 /// call, starts one, and reads one message.
@@ -122,6 +126,8 @@ where
             }
         }
         link.flush(cx)?;
+        // A call that never rests must not keep the end and the deadlines from being seen.
+        self.wait(cx, link)?;
         cx.waker().wake_by_ref();
         ControlFlow::Continue(())
     }
@@ -194,7 +200,7 @@ where
                 self.end = Some(end);
             }
             Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
-            Inbound::Failed(error) => return ControlFlow::Break(link.failed(&error)),
+            Inbound::Failed(error) => return ControlFlow::Break(link.receive_failed(&error)),
             Inbound::Other => {}
         }
         ControlFlow::Continue(true)
@@ -246,153 +252,4 @@ where
             self.release(index);
         }
     }
-
-    fn poll_call<T: Transport>(&mut self, index: usize, link: &mut Link<T>) -> ControlFlow<Exit> {
-        // Futures are polled however full the queue is: one that is not polled keeps what it
-        // holds, a lock or a pooled connection, from everybody else. What that can add is one
-        // reply for each call in flight; streams of replies have no such claim.
-        if link.is_full() && self.calls.is_replying(index) {
-            self.calls.park(index);
-            return ControlFlow::Continue(());
-        }
-        match self.calls.poll(index) {
-            Poll::Pending => ControlFlow::Continue(()),
-            Poll::Ready(Progress::Answered(Ok(response))) => {
-                self.answer(index, response.into_reply(), link)
-            }
-            Poll::Ready(Progress::Answered(Err(never))) => match never {},
-            Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
-        }
-    }
-
-    fn answer<T: Transport>(
-        &mut self,
-        index: usize,
-        reply: Reply,
-        link: &mut Link<T>,
-    ) -> ControlFlow<Exit> {
-        let reply = reply.into_parts();
-        let Some(ticket) = self.calls.ticket(index) else {
-            return ControlFlow::Continue(());
-        };
-        for message in reply.first.into_iter().chain(reply.rest) {
-            link.push(message, &ticket.reply_to);
-        }
-        match reply.stream {
-            Some(stream) if !link.is_muted() => {
-                ticket.shutdown = reply.shutdown;
-                self.calls.reply(index, stream);
-                ControlFlow::Continue(())
-            }
-            _ => self.finish(index, reply.shutdown),
-        }
-    }
-
-    fn reply_next<T: Transport>(
-        &mut self,
-        index: usize,
-        next: Option<Result<ReplyMessage, Shutdown>>,
-        link: &mut Link<T>,
-    ) -> ControlFlow<Exit> {
-        let Some(ticket) = self.calls.ticket(index) else {
-            return ControlFlow::Continue(());
-        };
-        match next {
-            Some(Ok(message)) => {
-                link.push(message, &ticket.reply_to);
-                self.calls.wake(index);
-                ControlFlow::Continue(())
-            }
-            Some(Err(shutdown)) => self.finish(index, Some(shutdown)),
-            None => {
-                let shutdown = ticket.shutdown.take();
-                self.finish(index, shutdown)
-            }
-        }
-    }
-
-    fn finish(&mut self, index: usize, shutdown: Option<Shutdown>) -> ControlFlow<Exit> {
-        self.release(index);
-        match shutdown {
-            // The peer's own shutdown is complete: there is nothing left to end.
-            Some(_) if self.end.is_some() => ControlFlow::Continue(()),
-            Some(shutdown) => ControlFlow::Break(Exit::Shutdown(shutdown)),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
-    /// Empties a call's slot, and lets the next request of its lane have its turn.
-    fn release(&mut self, index: usize) {
-        if let Some(lane) = self.calls.finish(index).and_then(|ticket| ticket.lane) {
-            self.lanes.release(lane);
-        }
-    }
-
-    /// Leaves this state when there is nothing left to serve and nothing more to come.
-    fn check_done(&mut self) -> ControlFlow<Exit> {
-        if !self.calls.is_empty() || self.lanes.len() > 0 {
-            return ControlFlow::Continue(());
-        }
-        match self.end.take() {
-            Some(end) => ControlFlow::Break(Exit::Ended(end)),
-            None if self.draining => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
-    /// Looks at what can happen while there is nothing to do. Answers whether there is now.
-    fn wait<T: Transport>(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: &mut Link<T>,
-    ) -> ControlFlow<Exit, bool> {
-        if self.grace.poll_elapsed(cx) {
-            tracing::warn!("calls outlived their association for too long");
-            return ControlFlow::Break(match self.end.take() {
-                Some(end) => Exit::Ended(end),
-                None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),
-            });
-        }
-        self.check_idle(cx, link)?;
-        if self.heard_end || self.end.is_some() || self.may_read(link) {
-            return ControlFlow::Continue(false);
-        }
-        match link.transport.poll_ended(cx) {
-            Poll::Pending => ControlFlow::Continue(false),
-            Poll::Ready(end) if may_have_left_requests(&end) => {
-                self.heard_end = true;
-                self.peer_shut_down(link);
-                ControlFlow::Continue(true)
-            }
-            Poll::Ready(end) => ControlFlow::Break(Exit::Ended(end)),
-        }
-    }
-
-    /// The timer is not moved with every request: when it fires, it looks when the last one was.
-    fn check_idle<T: Transport>(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: &Link<T>,
-    ) -> ControlFlow<Exit> {
-        let Some(timeout) = link.config.idle_timeout else {
-            return ControlFlow::Continue(());
-        };
-        while self.idle.poll_elapsed(cx) {
-            let busy = !self.calls.is_empty() || !link.is_flushed();
-            let now = Instant::now();
-            let since = if busy { now } else { self.last_request };
-            if now >= since + timeout {
-                tracing::debug!("idle for too long");
-                return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
-            }
-            self.idle.set(since + timeout);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Whether what a peer sent before this end is still to be served. It is after an orderly end;
-/// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
-pub(super) fn may_have_left_requests(end: &End) -> bool {
-    end.is_orderly() || matches!(end, End::Unread)
 }

@@ -1,0 +1,75 @@
+//! What the log and the event hook hear of an association.
+
+use std::any::Any;
+
+use sctp_core::AbortReason;
+use sctp_tokio::{End, RecvError, SendError};
+
+use super::{Exit, link::Link, reasons};
+use crate::ServerEvent;
+
+impl<T> Link<T> {
+    pub(super) fn report_up(&self) {
+        tracing::info!(peers = ?self.info.peer_addrs(), "association up");
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::Up { connect_info });
+    }
+
+    pub(super) fn report_restart(&self) {
+        tracing::info!("the peer restarted");
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::Restarted { connect_info });
+    }
+
+    pub(super) fn report_closed(&self, end: &End, reason: Option<&AbortReason>) {
+        let (connect_info, counts) = (&self.info, &self.counts);
+        let shown = reason.map(tracing::field::display);
+        tracing::info!(%end, reason = shown, ?counts, "association closed");
+        self.events.emit(&ServerEvent::Closed {
+            connect_info,
+            end,
+            reason,
+            counts,
+        });
+    }
+
+    /// Reports a reply that the transport refused: an error in the service.
+    pub(super) fn reply_refused(&self, error: &SendError) -> Exit {
+        tracing::error!(%error, "the service's reply cannot be sent, aborting");
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::ReplyRefused {
+            connect_info,
+            error,
+        });
+        Exit::abort(&reasons::INTERNAL_ERROR)
+    }
+
+    /// Reports that reading failed. The transport has aborted already if the message was too
+    /// large; doing it again is harmless.
+    pub(super) fn receive_failed(&self, error: &RecvError) -> Exit {
+        tracing::warn!(%error, "receiving failed, aborting");
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::ReceiveFailed {
+            connect_info,
+            error,
+        });
+        Exit::abort(match error {
+            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
+            _ => &reasons::INTERNAL_ERROR,
+        })
+    }
+
+    /// Reports a panic in the service.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("a panic without a message");
+        tracing::error!(message, "the service panicked, aborting");
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::Panicked {
+            connect_info,
+            message,
+        });
+        Exit::abort(&reasons::INTERNAL_ERROR)
+    }
+}

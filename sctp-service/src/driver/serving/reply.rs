@@ -1,0 +1,101 @@
+//! What the calls answer, on its way to the send queue.
+
+use std::{convert::Infallible, ops::ControlFlow, task::Poll};
+
+use tower_service::Service;
+
+use super::{
+    super::{Exit, calls::Progress, link::Link},
+    Serving,
+};
+use crate::{IntoReply, Reply, Request, Shutdown, Transport, reply::ReplyMessage};
+
+impl<S> Serving<S>
+where
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    pub(super) fn poll_call<T: Transport>(
+        &mut self,
+        index: usize,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        // Futures are polled however full the queue is: one that is not polled keeps what it
+        // holds, a lock or a pooled connection, from everybody else. What that can add is one
+        // reply for each call in flight; streams of replies have no such claim.
+        if link.is_full() && self.calls.is_replying(index) {
+            self.calls.park(index);
+            return ControlFlow::Continue(());
+        }
+        match self.calls.poll(index) {
+            Poll::Pending => ControlFlow::Continue(()),
+            Poll::Ready(Progress::Answered(Ok(response))) => {
+                self.answer(index, response.into_reply(), link)
+            }
+            Poll::Ready(Progress::Answered(Err(never))) => match never {},
+            Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
+        }
+    }
+
+    fn answer<T: Transport>(
+        &mut self,
+        index: usize,
+        reply: Reply,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        let reply = reply.into_parts();
+        let Some(ticket) = self.calls.ticket(index) else {
+            return ControlFlow::Continue(());
+        };
+        for message in reply.first.into_iter().chain(reply.rest) {
+            link.push(message, &ticket.reply_to);
+        }
+        match reply.stream {
+            Some(stream) if !link.is_muted() => {
+                ticket.shutdown = reply.shutdown;
+                self.calls.reply(index, stream);
+                ControlFlow::Continue(())
+            }
+            _ => self.finish(index, reply.shutdown),
+        }
+    }
+
+    fn reply_next<T: Transport>(
+        &mut self,
+        index: usize,
+        next: Option<Result<ReplyMessage, Shutdown>>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        let Some(ticket) = self.calls.ticket(index) else {
+            return ControlFlow::Continue(());
+        };
+        match next {
+            Some(Ok(message)) => {
+                link.push(message, &ticket.reply_to);
+                self.calls.wake(index);
+                ControlFlow::Continue(())
+            }
+            Some(Err(shutdown)) => self.finish(index, Some(shutdown)),
+            None => {
+                let shutdown = ticket.shutdown.take();
+                self.finish(index, shutdown)
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, shutdown: Option<Shutdown>) -> ControlFlow<Exit> {
+        self.release(index);
+        match shutdown {
+            // The peer's own shutdown is complete: there is nothing left to end.
+            Some(_) if self.end.is_some() => ControlFlow::Continue(()),
+            Some(shutdown) => ControlFlow::Break(Exit::Shutdown(shutdown)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Empties a call's slot, and lets the next request of its lane have its turn.
+    pub(super) fn release(&mut self, index: usize) {
+        if let Some(lane) = self.calls.finish(index).and_then(|ticket| ticket.lane) {
+            self.lanes.release(lane);
+        }
+    }
+}

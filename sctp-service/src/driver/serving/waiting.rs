@@ -1,0 +1,90 @@
+//! What can happen while there is nothing to do.
+
+use std::{
+    convert::Infallible,
+    ops::ControlFlow,
+    task::{Context, Poll},
+};
+
+use sctp_tokio::End;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::{
+    super::{Exit, link::Link, reasons},
+    Serving,
+};
+use crate::{IntoReply, Request, Shutdown, Transport};
+
+impl<S> Serving<S>
+where
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    /// Leaves this state when there is nothing left to serve and nothing more to come.
+    pub(super) fn check_done(&mut self) -> ControlFlow<Exit> {
+        if !self.calls.is_empty() || self.lanes.len() > 0 {
+            return ControlFlow::Continue(());
+        }
+        match self.end.take() {
+            Some(end) => ControlFlow::Break(Exit::Ended(end)),
+            None if self.draining => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Looks at what can happen while there is nothing to do. Answers whether there is now.
+    pub(super) fn wait<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit, bool> {
+        if self.grace.poll_elapsed(cx) {
+            tracing::warn!("calls outlived their association for too long");
+            return ControlFlow::Break(match self.end.take() {
+                Some(end) => Exit::Ended(end),
+                None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),
+            });
+        }
+        self.check_idle(cx, link)?;
+        if self.heard_end || self.end.is_some() || self.may_read(link) {
+            return ControlFlow::Continue(false);
+        }
+        match link.transport.poll_ended(cx) {
+            Poll::Pending => ControlFlow::Continue(false),
+            Poll::Ready(end) if may_have_left_requests(&end) => {
+                self.heard_end = true;
+                self.peer_shut_down(link);
+                ControlFlow::Continue(true)
+            }
+            Poll::Ready(end) => ControlFlow::Break(Exit::Ended(end)),
+        }
+    }
+
+    /// The timer is not moved with every request: when it fires, it looks when the last one was.
+    fn check_idle<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link<T>,
+    ) -> ControlFlow<Exit> {
+        let Some(timeout) = link.config.idle_timeout else {
+            return ControlFlow::Continue(());
+        };
+        while self.idle.poll_elapsed(cx) {
+            let busy = !self.calls.is_empty() || !link.is_flushed();
+            let now = Instant::now();
+            let since = if busy { now } else { self.last_request };
+            if now >= since + timeout {
+                tracing::debug!("idle for too long");
+                return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
+            }
+            self.idle.set(since + timeout);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether what a peer sent before this end is still to be served. It is after an orderly end;
+/// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
+pub(in crate::driver) fn may_have_left_requests(end: &End) -> bool {
+    end.is_orderly() || matches!(end, End::Unread)
+}
