@@ -11,7 +11,10 @@ use support::{endpoint_message, must, netns::NetNs, next};
 /// An endpoint, and clients that do not read, all in the thread's namespace. The endpoint has
 /// filled what it can send to each but the last.
 async fn stalled() -> (Endpoint, Vec<(AssocId, Association, u32)>) {
-    let mut endpoint = Endpoint::bind(support::LOOPBACK).await.unwrap();
+    let mut endpoint = support::quick()
+        .bind([support::LOOPBACK.parse().unwrap()])
+        .endpoint()
+        .unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];
     let mut clients = Vec::new();
     for _ in 0..3 {

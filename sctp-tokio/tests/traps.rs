@@ -24,7 +24,7 @@ use sctp_tokio::{
 };
 use support::{
     acknowledged, endpoint, endpoint_end, endpoint_message, eventually, listener, must, next, pair,
-    pair_with, until_end,
+    pair_with, quick, until_end,
 };
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn what_is_half_read_at_a_peel_off_moves_along() {
         .endpoint()
         .unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];
-    let client = Association::connect(addr).await.unwrap();
+    let client = quick().connect(&[addr]).await.unwrap();
     client.send("first").await.unwrap();
     let payload: Vec<u8> = (0..150_000u32).map(|at| at.to_le_bytes()[1]).collect();
     client.send(payload.clone()).await.unwrap();

@@ -13,7 +13,8 @@ pub mod raw;
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use sctp_tokio::{
-    AssocId, Association, End, Endpoint, Event, Notification, Received, SctpListener, SocketBuilder,
+    AssocId, Association, End, Endpoint, Event, Notification, Received, SctpListener,
+    SocketBuilder, options::RtoInfo,
 };
 
 /// A bound against hanging: nothing here takes a tenth of it, and reaching it fails the test.
@@ -47,6 +48,16 @@ pub async fn endpoint() -> (Endpoint, SocketAddr) {
     let endpoint = Endpoint::bind(LOOPBACK).await.unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];
     (endpoint, addr)
+}
+
+/// Retransmits soon: for senders whose peer closes its window, and is asked for news in vain.
+pub fn quick() -> SocketBuilder {
+    let millis = Duration::from_millis;
+    let timeouts = RtoInfo::new()
+        .with_initial(millis(50))
+        .with_min(millis(10))
+        .with_max(millis(50));
+    SocketBuilder::new().configure(move |socket| socket.set_rto_info(AssocId::FUTURE, &timeouts))
 }
 
 /// A client's and a server's end of one association.

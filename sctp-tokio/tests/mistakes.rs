@@ -1,0 +1,330 @@
+//! Fifteen mistakes that are easily made with Linux's SCTP, and that this library does not make.
+//!
+//! | mistake | what is right | tested in |
+//! |---|---|---|
+//! | one reassembly buffer for a whole socket | one for each association | here, `endpoint.rs` |
+//! | `shutdown(2)` on a peeled-off socket | `SCTP_EOF` | here, `terminations.rs` |
+//! | `SCTP_EOF`, `SCTP_ABORT` on a one-to-one socket | no such socket under an association | here |
+//! | a full buffer answered by trying again at once | waiting | here |
+//! | messages and reports cut at the buffer's length | whole ones | `messages.rs`, `early_end.rs` |
+//! | trust in the order and kind of ancillary data | looking for what is meant | here |
+//! | descriptors leaked, inherited, closed twice | owned ones | `descriptor_count.rs` |
+//! | a connect that waits for writability | the notification | `traps.rs`, `setup.rs` |
+//! | causes and event numbers in the wrong order | decoded ones | here, `terminations.rs` |
+//! | packed structures laid out by eye | checked offsets | here |
+//! | addresses all taken to be of one length | each of its own | here |
+//! | a batch reports the end before the data | the data first | `traps.rs` |
+//! | the end told once, to whoever asks | told to all, again and again | `traps.rs`, `terminations.rs` |
+//! | a subscription whose structure grew | one event at a time | here |
+//! | memory without bound for a peer | a limit | here, `terminations.rs` |
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Wake, Waker},
+};
+
+use sctp_tokio::{
+    AbortReason, Association, End, EndpointEvent, ErrorCause, Event, EventSet, Message,
+    Notification, RecvError, Side, SocketBuilder,
+};
+use support::{
+    LOOPBACK, acknowledged, endpoint_end, endpoint_message, listener, must, next, pair, pair_with,
+    quick, until_end,
+};
+
+fn small_endpoint(limit: usize) -> sctp_tokio::Endpoint {
+    SocketBuilder::new()
+        .bind([LOOPBACK.parse().unwrap()])
+        .with_recv_buffer_size(15_000)
+        .with_max_message_size(limit)
+        .endpoint()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn long_messages_of_several_peers_are_not_mixed() {
+    let mut endpoint = small_endpoint(1 << 20);
+    let addr = endpoint.local_addrs().unwrap()[0];
+    let mut sending = Vec::new();
+    for at in 0..4u8 {
+        sending.push(tokio::spawn(async move {
+            let client = quick().connect(&[addr]).await.unwrap();
+            for round in 0..3 {
+                client.send(vec![at * 16 + round; 60_000]).await.unwrap();
+            }
+            client
+        }));
+    }
+    let mut rounds = std::collections::HashMap::new();
+    for _ in 0..12 {
+        let (id, message) = endpoint_message(&mut endpoint).await;
+        let first = message.payload[0];
+        let (peer, round) = rounds.entry(id).or_insert((first / 16, 0));
+        assert_eq!(first, *peer * 16 + *round);
+        *round += 1;
+        assert!(message.payload == vec![first; 60_000]);
+    }
+}
+
+#[tokio::test]
+async fn a_peeled_off_association_shuts_down() {
+    let (mut client, mut server) = pair().await;
+    server.send("last words").await.unwrap();
+    let (ended, (messages, heard)) =
+        must(async { tokio::join!(server.shutdown(), until_end(&mut client)) }).await;
+    assert_eq!(ended.unwrap(), End::Shutdown { by: Side::Local });
+    assert_eq!(messages, ["last words"]);
+    assert_eq!(heard, End::Shutdown { by: Side::Peer });
+}
+
+#[tokio::test]
+async fn either_side_of_an_association_can_abort_with_a_reason() {
+    for by_client in [true, false] {
+        let (client, server) = pair().await;
+        let (aborting, mut hearing) = match by_client {
+            true => (client, server),
+            false => (server, client),
+        };
+        assert!(aborting.socket().unwrap().is_seqpacket().unwrap());
+        aborting.abort(&AbortReason::from_static("reason")).unwrap();
+        let end = until_end(&mut hearing).await.1;
+        assert_eq!(end.reason().unwrap(), "reason");
+        assert_eq!(end.cause_code(), Some(ErrorCause::USER_INITIATED_ABORT));
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_waits_sleeps() {
+    struct Count(AtomicU32);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let small = SocketBuilder::new().with_recv_buffer_size(4000);
+    let (client, mut server) = pair_with(quick(), small).await;
+    let mut queued = 0;
+    while client.try_send(&Message::new(vec![0; 1000])).is_ok() {
+        queued += 1;
+    }
+    let count = Arc::new(Count(AtomicU32::new(0)));
+    let waker = Waker::from(Arc::clone(&count));
+    let mut cx = std::task::Context::from_waker(&waker);
+    let message = Message::new("more");
+    assert!(client.poll_send(&mut cx, &message).is_pending());
+    // Another association's traffic keeps the runtime turning meanwhile.
+    let (mut other, mut echo) = pair().await;
+    for _ in 0..100 {
+        other.send("tick").await.unwrap();
+        let tick = next(&mut echo).await;
+        echo.send(tick.reply("tock")).await.unwrap();
+        next(&mut other).await;
+    }
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert!(client.poll_send(&mut cx, &message).is_pending());
+    for _ in 0..queued {
+        next(&mut server).await;
+    }
+    support::eventually(|| count.0.load(Ordering::Relaxed) > 0).await;
+    assert!(client.poll_send(&mut cx, &message).is_ready());
+    assert_eq!(next(&mut server).await.payload, "more");
+}
+
+#[tokio::test]
+async fn what_comes_beside_a_message_is_found_among_other_things() {
+    let server = SocketBuilder::new().configure(|socket| {
+        socket.set_recv_nxtinfo(true)?;
+        let socket = socket2::SockRef::from(socket);
+        socket.set_recv_tos_v4(true)
+    });
+    let (client, mut server) = pair_with(SocketBuilder::new(), server).await;
+    for at in 0..10u16 {
+        let message = Message::new("x").on_stream(at).with_ppid(u32::from(at));
+        client.send(message).await.unwrap();
+    }
+    acknowledged(&client).await;
+    for at in 0..10u16 {
+        let info = next(&mut server).await.info;
+        assert_eq!((info.stream.get(), info.ppid.get()), (at, u32::from(at)));
+        assert_eq!(info.assoc, server.id());
+    }
+}
+
+#[tokio::test]
+async fn failed_sends_and_remote_ends_are_what_they_are() {
+    let small = SocketBuilder::new().with_recv_buffer_size(4000);
+    let (mut client, server) = pair_with(SocketBuilder::new(), small).await;
+    while client
+        .try_send(&Message::new(vec![3; 1000]).on_stream(3).with_ppid(46u32))
+        .is_ok()
+    {}
+    server.abort(&AbortReason::from_static("full")).unwrap();
+    let mut failed = 0;
+    let end = loop {
+        match must(client.next_event()).await.unwrap() {
+            Event::Notification(Notification::SendFailed(event)) => {
+                assert_eq!((event.stream.get(), event.ppid.get()), (3, 46));
+                assert_eq!(event.payload, vec![3; 1000]);
+                failed += 1;
+            }
+            Event::Notification(other) => panic!("{other:?}"),
+            Event::Ended(end) => break end,
+            _ => {}
+        }
+    };
+    assert!(failed > 0);
+    assert_eq!(end.cause_code(), Some(12));
+}
+
+#[tokio::test]
+async fn the_state_of_an_association_is_read_from_where_it_is() {
+    let (client, _server) = pair().await;
+    let status = client.socket().unwrap().status(client.id()).unwrap();
+    assert_eq!(status.primary.addr, Some(client.peer_addrs()[0]));
+    assert_eq!(
+        status.primary.mtu, 65_532,
+        "the loopback interface's, rounded down"
+    );
+    assert_eq!(status.outbound_streams, client.outbound_streams());
+    assert_eq!(status.inbound_streams, client.inbound_streams());
+    let path = client
+        .socket()
+        .unwrap()
+        .path_info(client.id(), client.peer_addrs()[0])
+        .unwrap();
+    assert_eq!(path.mtu, status.primary.mtu);
+}
+
+#[tokio::test]
+async fn addresses_of_both_families_go_together() {
+    let addrs: [SocketAddr; 3] = [
+        "[::1]:0".parse().unwrap(),
+        "127.0.0.1:0".parse().unwrap(),
+        "127.0.0.3:0".parse().unwrap(),
+    ];
+    let canonical = |addrs: &[SocketAddr]| {
+        let mut ips: Vec<_> = addrs.iter().map(|addr| addr.ip().to_canonical()).collect();
+        ips.sort();
+        ips
+    };
+    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let bound = listener.local_addrs().unwrap();
+    assert_eq!(canonical(&bound), canonical(&addrs));
+    let mut client = must(SocketBuilder::new().connect(&bound)).await.unwrap();
+    let server = must(listener.accept()).await.unwrap();
+    assert_eq!(canonical(client.peer_addrs()), canonical(&addrs));
+    assert_eq!(canonical(server.local_addrs()), canonical(&addrs));
+    server.send("hello").await.unwrap();
+    assert_eq!(next(&mut client).await.payload, "hello");
+}
+
+#[tokio::test]
+async fn every_event_can_be_subscribed_to() {
+    let all = SocketBuilder::new().with_events(EventSet::ALL);
+    let (mut client, server) = pair_with(all.clone(), all).await;
+    let events = client.socket().unwrap().events(client.id()).unwrap();
+    assert!(events.contains(EventSet::ALL));
+    // The last that the kernel has learnt, of those that need no further setting.
+    client.send("x").await.unwrap();
+    acknowledged(&client).await;
+    let dry = |event| matches!(event, Notification::SenderDry { .. }).then_some(());
+    support::notification(&mut client, dry).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_message_beyond_the_limit_is_no_message() {
+    const LIMIT: usize = 10_000;
+    let server = SocketBuilder::new()
+        .with_max_message_size(LIMIT)
+        .with_recv_buffer_size(15_000);
+    for len in [LIMIT + 1, 2 * LIMIT + 100, 40_000, 150_000] {
+        let (mut client, mut server) = pair_with(SocketBuilder::new(), server.clone()).await;
+        client.send("before").await.unwrap();
+        client.send(vec![0xaa; len]).await.unwrap();
+        assert_eq!(next(&mut server).await.payload, "before");
+        let error = must(server.recv()).await.unwrap_err();
+        assert!(
+            matches!(error, RecvError::TooLarge { limit: LIMIT }),
+            "{error}"
+        );
+        let (messages, end) = until_end(&mut server).await;
+        assert!(messages.is_empty(), "{len}: {messages:?}");
+        let by_us = matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        );
+        assert!(by_us, "{end:?}");
+        let heard = until_end(&mut client).await.1;
+        assert_eq!(heard.reason().unwrap(), "message too large");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_beyond_the_limit_leaves_the_others_of_an_endpoint_alone() {
+    let mut endpoint = small_endpoint(10_000);
+    let addr = endpoint.local_addrs().unwrap()[0];
+    let greedy = quick().connect(&[addr]).await.unwrap();
+    let modest = quick().connect(&[addr]).await.unwrap();
+    greedy.send(vec![0xaa; 100_000]).await.unwrap();
+    modest.send(vec![0xbb; 9000]).await.unwrap();
+    let (mut ended, mut received) = (None, None);
+    while ended.is_none() || received.is_none() {
+        let EndpointEvent { assoc, event, .. } = must(endpoint.next_event()).await.unwrap();
+        match event {
+            Event::Message(message) => {
+                assert!(message.payload == vec![0xbb; 9000]);
+                received = Some(assoc);
+            }
+            Event::Ended(end) => ended = Some((assoc, end)),
+            _ => {}
+        }
+    }
+    assert_ne!(ended.unwrap().0, received.unwrap());
+    endpoint.send(received.unwrap(), "go on").await.unwrap();
+    let mut modest = modest;
+    assert_eq!(next(&mut modest).await.payload, "go on");
+}
+
+#[tokio::test]
+async fn a_half_message_dies_with_its_sender() {
+    let mut endpoint = small_endpoint(1 << 20);
+    let addr = endpoint.local_addrs().unwrap()[0];
+    let half = Association::connect(addr).await.unwrap();
+    half.send(vec![0xaa; 150_000]).await.unwrap();
+    while endpoint.try_next_event().is_ok() {}
+    half.abort(&AbortReason::from_static("halfway")).unwrap();
+    let (_, end) = endpoint_end(&mut endpoint).await;
+    assert_eq!(end.reason().unwrap(), "halfway");
+    let whole = Association::connect(addr).await.unwrap();
+    whole.send("whole").await.unwrap();
+    assert_eq!(endpoint_message(&mut endpoint).await.1.payload, "whole");
+}
+
+#[tokio::test]
+async fn a_notification_does_not_make_a_close_abort() {
+    let (mut listener, addr) = listener().await;
+    let mut client = Association::connect(addr).await.unwrap();
+    let server = must(listener.accept()).await.unwrap();
+    let socket = server.socket().unwrap();
+    socket.subscribe(server.id(), EventSet::SENDER_DRY).unwrap();
+    server.send("x").await.unwrap();
+    acknowledged(&server).await;
+    drop(server);
+    let (messages, end) = until_end(&mut client).await;
+    assert_eq!(
+        (messages, end),
+        (vec!["x".into()], End::Shutdown { by: Side::Peer })
+    );
+}
