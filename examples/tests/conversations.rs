@@ -39,6 +39,20 @@ fn each_stream_has_its_own_order() {
     }
 }
 
+#[test]
+fn the_style_decides_how_many_sockets_the_server_has() {
+    for (style, sockets_for_two) in [("peel-off", 2), ("one-to-many", 0)] {
+        let server = Server::start(&["--style", style]);
+        let idle = server.program.sockets();
+        let mut clients = [server.client(&[]), server.client(&[])];
+        for client in &mut clients {
+            client.line("[0]hello");
+            expect_reply(client, 0, 0, "hello");
+        }
+        assert_eq!(server.program.sockets() - idle, sockets_for_two, "{style}");
+    }
+}
+
 /// The textbook's figure 10.11: the server sets MSG_EOF on every reply.
 #[test]
 fn after_ack_delivers_the_reply_and_then_an_orderly_end() {

@@ -7,6 +7,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -64,6 +65,15 @@ impl Program {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// How many sockets the program has open.
+    pub(crate) fn sockets(&self) -> usize {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        descriptors
+            .filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok())
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count()
     }
 
     /// Waits for the program's end. Its standard input is left as it is.
