@@ -89,12 +89,11 @@ impl<T, C> MessageFramed<T, C> {
     }
 }
 
+/// What a message decodes to.
+type Decoded<C> = Result<(<C as Decoder>::Item, RecvInfo), DecodeError<<C as Decoder>::Error>>;
+
 impl<T, C: Decoder> MessageFramed<T, C> {
-    fn decode(
-        &mut self,
-        mut payload: BytesMut,
-        info: RecvInfo,
-    ) -> Result<(C::Item, RecvInfo), DecodeError<C::Error>> {
+    fn decode(&mut self, mut payload: BytesMut, info: RecvInfo) -> Decoded<C> {
         let len = payload.len();
         match self.codec.decode(&mut payload) {
             Ok(Some(item)) if payload.is_empty() => Ok((item, info)),
@@ -117,7 +116,7 @@ impl<T, C: Decoder> MessageFramed<T, C> {
         &mut self,
         cx: &mut Context<'_>,
         receiver: impl FnOnce(&mut T) -> &mut RecvHalf,
-    ) -> Poll<Option<Result<(C::Item, RecvInfo), DecodeError<C::Error>>>> {
+    ) -> Poll<Option<Decoded<C>>> {
         if self.ended {
             return Poll::Ready(None);
         }

@@ -16,11 +16,11 @@ impl Association {
     /// something has been received and not told yet (receive with
     /// [`try_next_event`](Self::try_next_event) until `WouldBlock`), or when it ended before it
     /// could get a socket.
-    pub fn into_socket(self) -> Result<Socket, Self> {
+    pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         let Self { receiver, sender } = self;
         let idle = receiver.is_idle() && sender.is_idle() && receiver.shared.io().is_some();
         if !idle {
-            return Err(Self { receiver, sender });
+            return Err(Box::new(Self { receiver, sender }));
         }
         drop(sender);
         let RecvHalf {
@@ -32,10 +32,12 @@ impl Association {
         // The halves were the only ones to hold it.
         let left = match Arc::try_unwrap(shared).map(Shared::into_socket) {
             Ok(Ok(socket)) => return Ok(socket),
-            Ok(Err(shared)) => Arc::new(shared),
+            Ok(Err(shared)) => Arc::from(shared),
             Err(shared) => shared,
         };
-        Err(Self::from_receiver(RecvHalf::new(left, assembler, parts)))
+        Err(Box::new(Self::from_receiver(RecvHalf::new(
+            left, assembler, parts,
+        ))))
     }
 }
 
@@ -46,11 +48,11 @@ impl SctpListener {
     ///
     /// Gives the listener back while it holds what an association sent that ended before it was
     /// accepted: accept until `WouldBlock` first.
-    pub fn into_socket(self) -> Result<Socket, Self> {
+    pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if self.orphans.is_empty() {
             Ok(self.io.into_socket())
         } else {
-            Err(self)
+            Err(Box::new(self))
         }
     }
 }
@@ -60,19 +62,19 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
+    /// Gives the endpoint back when [`EndpointSender`](crate::EndpointSender)s exist, or when something has been received
     /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
     /// `WouldBlock`).
-    pub fn into_socket(mut self) -> Result<Socket, Self> {
+    pub fn into_socket(mut self) -> Result<Socket, Box<Self>> {
         let idle = self.parts.is_empty() && self.assembler.is_empty() && self.pending_end.is_none();
         if !idle {
-            return Err(self);
+            return Err(Box::new(self));
         }
         match Arc::try_unwrap(self.hub) {
             Ok(hub) => Ok(hub.io.into_socket()),
             Err(hub) => {
                 self.hub = hub;
-                Err(self)
+                Err(Box::new(self))
             }
         }
     }

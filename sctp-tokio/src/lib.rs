@@ -7,6 +7,9 @@
 //! | to talk to one peer | [`Association::connect`], or [`SocketBuilder`] for several addresses and options |
 //! | to serve peers, each with a socket of its own | [`SctpListener`] |
 //! | one descriptor for all peers, as in the textbook's servers | [`Endpoint`] |
+//! | sockets that TCP's code could own, for interoperation | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
+//! | a descriptor that systemd or a parent process passed | [`SocketBuilder::listen_from`] and its like |
+//! | items instead of bytes, with a codec of tokio-util | [`MessageFramed`] |
 //! | to handle messages with a tower service | the crate `sctp-service` |
 //! | the system calls themselves | the crate `sctp-core` |
 //!
@@ -16,7 +19,12 @@
 //! # Every operation in three forms
 //!
 //! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that answers
-//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting.
+//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. [`Association`], [`RecvHalf`],
+//! [`Endpoint`] and the listeners are also `Stream`s, [`Association`] and [`SendHalf`] also
+//! `Sink`s.
+//!
+//! Sending to an address, and not to an association, is only in [`sctp_core`]: it can open an
+//! association that nobody asked for, and block the thread.
 //!
 //! # How an association ends
 //!

@@ -84,10 +84,10 @@ impl Shared {
     }
 
     /// Takes the socket back from the reactor, if there is one.
-    pub(crate) fn into_socket(self) -> Result<Socket, Self> {
+    pub(crate) fn into_socket(self) -> Result<Socket, Box<Self>> {
         match self {
             Self { io: Some(io), .. } => Ok(io.into_socket()),
-            none => Err(none),
+            none => Err(Box::new(none)),
         }
     }
 

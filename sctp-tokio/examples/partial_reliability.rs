@@ -1,0 +1,66 @@
+//! Messages that are not worth sending late (PR-SCTP, RFC 3758 and 7496). The receiver does not
+//! read for a while, so the window closes; what has waited longer than its lifetime is given up
+//! and comes back, and the reliable messages all arrive.
+//!
+//! ```text
+//! cargo run -p sctp-tokio --example partial_reliability
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use sctp_tokio::{Event, Message, Notification, Reliability, SocketBuilder};
+
+const COUNT: u32 = 40;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // A receiver with little room.
+    let mut listener = SocketBuilder::new()
+        .bind(["127.0.0.1:0".parse()?])
+        .with_recv_buffer_size(20_000)
+        .listen()?;
+    let peer = listener.local_addrs()?;
+    let builder = SocketBuilder::new();
+    let (client, server) = tokio::join!(builder.connect(&peer), listener.accept());
+    let (mut client, mut server) = (client?, server?);
+
+    let fleeting = Reliability::Lifetime(Duration::from_millis(50));
+    for number in 0..COUNT {
+        let reliability = match number % 2 {
+            0 => Reliability::Reliable,
+            _ => fleeting,
+        };
+        let message = Message::new(vec![u8::try_from(number)?; 2000]).with_reliability(reliability);
+        client.send(message).await?;
+    }
+    println!("sent {COUNT} messages, every other one with a lifetime of 50 ms");
+
+    // Time passes, and nobody reads.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let reader = tokio::spawn(async move {
+        let (mut reliable, mut fleeting) = (0, 0);
+        while let Ok(Some(message)) = server.recv().await {
+            match message.payload[0] % 2 {
+                0 => reliable += 1,
+                _ => fleeting += 1,
+            }
+        }
+        (reliable, fleeting)
+    });
+
+    client.start_shutdown()?;
+    let mut given_up = 0;
+    loop {
+        match client.next_event().await? {
+            Event::Notification(Notification::SendFailed(failed)) if failed.ends => given_up += 1,
+            Event::Ended(end) => {
+                println!("client: {end}; {given_up} messages were given up and came back");
+                break;
+            }
+            _ => {}
+        }
+    }
+    let (reliable, fleeting) = reader.await?;
+    println!("server: {reliable} reliable messages, and {fleeting} of the others");
+    Ok(())
+}
