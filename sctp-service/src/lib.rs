@@ -1,6 +1,7 @@
-#![doc = include_str!("docs/overview.md")]
+//! Serve SCTP associations with tower services.
 #![forbid(unsafe_code)]
 
+pub mod client;
 mod config;
 mod connect_info;
 mod driver;

@@ -1,0 +1,181 @@
+//! How a client is set up.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, AtomicU64},
+};
+
+use sctp_tokio::ConnectError;
+use tokio::{
+    sync::{Notify, Semaphore, mpsc, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ByStream, Client, ClientConfig, Connect, Correlator,
+    call::Abandoned,
+    correlate::Factory,
+    driver::{Driver, Mode},
+    handle::{Handle, Phase, Status},
+    push::PushQueue,
+};
+use crate::Transport;
+
+/// Sets up a [`Client`].
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use sctp_service::client::{Client, ClientConfig, Remote};
+/// use std::{net::SocketAddr, time::Duration};
+///
+/// let server: SocketAddr = "192.0.2.1:9877".parse()?;
+/// let client = Client::builder()
+///     .with_config(ClientConfig::new().with_call_timeout(Duration::from_secs(5)))
+///     .connect(Remote::new(server))
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it connects"]
+pub struct ClientBuilder {
+    config: ClientConfig,
+    correlation: Factory,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ClientBuilder {
+    /// Begins with the defaults.
+    pub fn new() -> Self {
+        Self {
+            config: ClientConfig::default(),
+            correlation: Factory::by_stream(ByStream::default()),
+        }
+    }
+
+    /// Sets limits and times.
+    pub fn with_config(mut self, config: ClientConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Has replies come back on their calls' streams, with these settings. This is the default.
+    pub fn by_stream(mut self, settings: ByStream) -> Self {
+        self.correlation = Factory::by_stream(settings);
+        self
+    }
+
+    /// Has replies found by an identifier in the payload. Each association begins with a
+    /// correlator that the function makes.
+    pub fn with_correlator<C: Correlator>(
+        mut self,
+        make: impl Fn() -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.correlation = Factory::keyed(make);
+        self
+    }
+
+    /// Connects, and sets up another association whenever one has ended.
+    ///
+    /// # Errors
+    ///
+    /// That of the first attempt. Later ones fail calls, with
+    /// [`Cause::NotConnected`](super::Cause::NotConnected).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the call ends the attempt.
+    pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
+        let first = timeout(self.config.connect_timeout, connect.connect())
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut))?;
+        Ok(self.spawn(connect, Some(first), Mode::Eager))
+    }
+
+    /// Makes a client that begins to connect at once, without waiting for it.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn connect_in_background(self, connect: impl Connect) -> Client {
+        self.spawn(connect, None, Mode::Eager)
+    }
+
+    /// Makes a client that connects when there is a call, and again when there is one after the
+    /// association has ended.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn connect_lazily(self, connect: impl Connect) -> Client {
+        self.spawn(connect, None, Mode::Lazy)
+    }
+
+    /// Makes a client of one association, which ends with it.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn over<T: Transport>(self, transport: T) -> Client {
+        let never = || std::future::pending::<Result<T, ConnectError>>();
+        self.spawn(never, Some(transport), Mode::Once)
+    }
+
+    fn spawn<C: Connect>(self, connect: C, first: Option<C::Transport>, mode: Mode) -> Client {
+        let max_in_flight = self
+            .config
+            .max_in_flight
+            .clamp(1, Semaphore::MAX_PERMITS / 2);
+        let (commands, inbox) = mpsc::channel(max_in_flight);
+        let (pushes, pushed) = mpsc::channel(self.config.push_queue.max(1));
+        let phase = match &first {
+            Some(transport) => Phase::Open(transport.connect_info()),
+            None if mode == Mode::Lazy => Phase::Idle,
+            None => Phase::Between,
+        };
+        let (set_status, status) = watch::channel(Status {
+            phase,
+            last_end: None,
+        });
+        let handle = Handle {
+            commands,
+            permits: Arc::new(Semaphore::new(max_in_flight)),
+            max_in_flight,
+            status,
+            stop: CancellationToken::new(),
+            wanted: Arc::new(Notify::new()),
+            abandoned: Arc::new(Abandoned::default()),
+            pushes: Mutex::new(Some(pushed)),
+            lost_pushes: Arc::new(AtomicU64::new(0)),
+            next_call: AtomicU32::new(1),
+            wait_for_connection: self.config.wait_for_connection,
+        };
+        let driver = Driver {
+            connect,
+            mode,
+            inbox,
+            status: set_status,
+            stop: handle.stop.clone(),
+            wanted: Arc::clone(&handle.wanted),
+            abandoned: Arc::clone(&handle.abandoned),
+            pushes: PushQueue::new(pushes, Arc::clone(&handle.lost_pushes)),
+            correlation: self.correlation,
+            config: self.config,
+        };
+        tokio::spawn(driver.run(first));
+        Client::new(Arc::new(handle))
+    }
+}

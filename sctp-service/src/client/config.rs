@@ -1,0 +1,134 @@
+//! Limits and times of a client.
+
+use std::time::Duration;
+
+use super::Backoff;
+
+/// Limits and times of a client: each has a safe default.
+///
+/// What a client can hold in memory is at most: its calls in flight, each with its request until
+/// that is sent; and `push_queue` messages that nobody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// How many calls and one-way sends are under way at once, at least 1, with those that wait
+    /// for a stream. At the limit `poll_ready` waits.
+    ///
+    /// Default 256.
+    pub max_in_flight: usize,
+    /// How long a call may take, from when the client's task has it. `None` is for ever: a
+    /// server that never answers then holds the call until the association ends.
+    ///
+    /// Default 30 seconds.
+    pub call_timeout: Option<Duration>,
+    /// How long the reply to a call that was dropped or timed out is still waited for. After
+    /// that its stream counts as dead: it is never used again on that association. An
+    /// association without a stream that is alive is aborted, with the reason `no reply`.
+    ///
+    /// Default 30 seconds.
+    pub overdue_after: Duration,
+    /// How long one attempt to set up an association may take.
+    ///
+    /// Default 10 seconds.
+    pub connect_timeout: Duration,
+    /// How long an orderly end may take once the last call is finished: longer, and the peer is
+    /// aborted with the reason `shutdown timed out`.
+    ///
+    /// Default 10 seconds.
+    pub shutdown_timeout: Duration,
+    /// How many messages that nobody asked for wait to be received, at least 1. One that finds
+    /// the queue full is discarded, and [counted](super::Pushes::lost): to hold back reading
+    /// instead would hold back the replies, too.
+    ///
+    /// Default 64.
+    pub push_queue: usize,
+    /// What a call does while there is no association and the next attempt is not yet due:
+    /// `false`, it fails at once with [`Cause::NotConnected`](super::Cause::NotConnected) or the
+    /// last end; `true`, `poll_ready` waits.
+    ///
+    /// Default `false`; a pool sets it, so that other servers are chosen meanwhile.
+    pub wait_for_connection: bool,
+    /// The pauses between attempts to set up an association.
+    ///
+    /// Default from 100 milliseconds to 10 seconds.
+    pub backoff: Backoff,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 256,
+            call_timeout: Some(Duration::from_secs(30)),
+            overdue_after: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
+            push_queue: 64,
+            wait_for_connection: false,
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Begins with the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`max_in_flight`](Self::max_in_flight).
+    #[must_use]
+    pub fn with_max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Sets [`call_timeout`](Self::call_timeout).
+    #[must_use]
+    pub fn with_call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.call_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`overdue_after`](Self::overdue_after).
+    #[must_use]
+    pub fn with_overdue_after(mut self, overdue: Duration) -> Self {
+        self.overdue_after = overdue;
+        self
+    }
+
+    /// Sets [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`shutdown_timeout`](Self::shutdown_timeout).
+    #[must_use]
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets [`push_queue`](Self::push_queue).
+    #[must_use]
+    pub fn with_push_queue(mut self, messages: usize) -> Self {
+        self.push_queue = messages;
+        self
+    }
+
+    /// Sets [`wait_for_connection`](Self::wait_for_connection).
+    #[must_use]
+    pub fn with_wait_for_connection(mut self, wait: bool) -> Self {
+        self.wait_for_connection = wait;
+        self
+    }
+
+    /// Sets [`backoff`](Self::backoff).
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a client's associations come from.
+
+use std::{future::Future, net::SocketAddr};
+
+use sctp_tokio::{Association, ConnectError, SocketBuilder};
+
+use crate::Transport;
+
+/// Sets up associations with one server: the client's side of
+/// [`Listener`](crate::Listener), and the seam for tests and other transports.
+///
+/// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one.
+pub trait Connect: Send + 'static {
+    /// What it sets up.
+    type Transport: Transport;
+
+    /// Sets up an association.
+    ///
+    /// The client bounds it with
+    /// [`ClientConfig::connect_timeout`](super::ClientConfig::connect_timeout), and drops the
+    /// future when it is shut down meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// No error is final: the client tries again, with pauses.
+    fn connect(&mut self) -> impl Future<Output = Result<Self::Transport, ConnectError>> + Send;
+}
+
+impl<F, Fut, T> Connect for F
+where
+    F: FnMut() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, ConnectError>> + Send,
+    T: Transport,
+{
+    type Transport = T;
+
+    fn connect(&mut self) -> impl Future<Output = Result<T, ConnectError>> + Send {
+        self()
+    }
+}
+
+/// A server to connect to with the kernel's SCTP: one address, or all those of a multi-homed one.
+///
+/// ```
+/// use sctp_service::client::Remote;
+/// use std::net::SocketAddr;
+///
+/// let plain = Remote::new(SocketAddr::from(([192, 0, 2, 1], 9877)));
+/// let two_paths = Remote::multi_homed([
+///     SocketAddr::from(([192, 0, 2, 1], 3868)),
+///     SocketAddr::from(([198, 51, 100, 1], 3868)),
+/// ]);
+/// # let _ = (plain, two_paths);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Remote {
+    addrs: Vec<SocketAddr>,
+    socket: SocketBuilder,
+}
+
+impl Remote {
+    /// Names a server by its address.
+    #[must_use]
+    pub fn new(addr: SocketAddr) -> Self {
+        Self::multi_homed([addr])
+    }
+
+    /// Names one server by all its addresses, each a path to it (`sctp_connectx`). Addresses of
+    /// several servers belong into a [pool](super::pool), not here.
+    #[must_use]
+    pub fn multi_homed(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self {
+            addrs: addrs.into_iter().collect(),
+            socket: SocketBuilder::new(),
+        }
+    }
+
+    /// Sets up the socket: local addresses, streams to ask for, buffers, any option. How many
+    /// streams there are is how many calls can be under way side by side.
+    ///
+    /// Default: the kernel's, 10 streams.
+    #[must_use]
+    pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
+        self.socket = socket;
+        self
+    }
+
+    /// Returns the server's addresses.
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+}
+
+impl From<SocketAddr> for Remote {
+    fn from(addr: SocketAddr) -> Self {
+        Self::new(addr)
+    }
+}
+
+impl Connect for Remote {
+    type Transport = Association;
+
+    fn connect(&mut self) -> impl Future<Output = Result<Association, ConnectError>> + Send {
+        self.socket.connect(&self.addrs)
+    }
+}

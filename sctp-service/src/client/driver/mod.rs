@@ -1,0 +1,177 @@
+//! The task of a client: one association after the other.
+
+mod calls;
+mod outbox;
+mod session;
+
+use std::{future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc};
+
+use sctp_tokio::{ConnectError, End};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::session::Session;
+use super::{
+    ClientConfig, Connect,
+    call::Abandoned,
+    correlate::Factory,
+    error::{CallError, Cause},
+    handle::{Command, Phase, Status},
+    push::PushQueue,
+};
+use crate::Transport;
+
+/// When associations are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Whenever there is none.
+    Eager,
+    /// When a call needs one.
+    Lazy,
+    /// Only the one that is there.
+    Once,
+}
+
+/// The task of a client.
+///
+/// ```text
+///           wanted                up                  over
+///    Idle ----------> Connecting ------> a session ----------> BackingOff
+///     ^                   |  ^           (session.rs)               |
+///     |                   |  +--------------------------------------+
+///     |            failed +---------------> BackingOff              |
+///     +----------------------------- lazy --------------------------+
+/// ```
+///
+/// A stop, or the end of the only association, leads from anywhere to Closed.
+pub(super) struct Driver<C> {
+    pub(super) connect: C,
+    pub(super) mode: Mode,
+    pub(super) inbox: mpsc::Receiver<Command>,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) stop: CancellationToken,
+    pub(super) wanted: Arc<Notify>,
+    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) pushes: PushQueue,
+    pub(super) correlation: Factory,
+    pub(super) config: ClientConfig,
+}
+
+impl<C: Connect> Driver<C> {
+    pub(super) async fn run(mut self, mut first: Option<C::Transport>) {
+        let mut failures = 0;
+        let cause = loop {
+            let attempt = match first.take() {
+                Some(transport) => Ok(transport),
+                None => match self.next_association().await {
+                    ControlFlow::Continue(attempt) => attempt,
+                    ControlFlow::Break(()) => break Cause::Closed,
+                },
+            };
+            let cause = match attempt {
+                Ok(transport) => {
+                    let began = Instant::now();
+                    let cause = self.session(transport).await;
+                    if began.elapsed() >= self.config.backoff.max() {
+                        failures = 0;
+                    }
+                    cause
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot set up an association");
+                    Cause::NotConnected(Arc::new(error))
+                }
+            };
+            if self.mode == Mode::Once || self.stop.is_cancelled() {
+                break cause;
+            }
+            failures += 1;
+            if self.back_off(failures, cause).await.is_break() {
+                break Cause::Closed;
+            }
+        };
+        self.close(&cause);
+    }
+
+    /// Sets up the next association, once it is wanted.
+    async fn next_association(&mut self) -> ControlFlow<(), Result<C::Transport, ConnectError>> {
+        if self.mode == Mode::Lazy {
+            self.set_phase(Phase::Idle);
+            // A call that was let in before it became so is in the queue, and wants one.
+            while self.inbox.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return ControlFlow::Break(()),
+                    () = self.wanted.notified() => break,
+                }
+            }
+        }
+        self.set_phase(Phase::Between);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => ControlFlow::Break(()),
+            result = timeout(self.config.connect_timeout, self.connect.connect()) => {
+                ControlFlow::Continue(result.unwrap_or(Err(ConnectError::TimedOut)))
+            }
+        }
+    }
+
+    /// Pauses, and fails the calls that were let in before.
+    async fn back_off(&mut self, failures: u32, cause: Cause) -> ControlFlow<()> {
+        self.set_phase(Phase::BackingOff(cause.clone()));
+        let mut pause = pin!(sleep(self.config.backoff.pause(failures)));
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return ControlFlow::Break(()),
+                () = &mut pause => return ControlFlow::Continue(()),
+                Some(command) = self.inbox.recv() => {
+                    command.fail(CallError::not_sent(cause.clone()));
+                }
+            }
+        }
+    }
+
+    /// Drives one association to its end, and says what its calls failed with.
+    async fn session(&mut self, transport: C::Transport) -> Cause {
+        self.abandoned.clear();
+        let info = transport.connect_info();
+        tracing::info!(peer = ?info.peer_addrs(), "association up");
+        self.set_phase(Phase::Open(info));
+        let mut session = Session::new(
+            transport,
+            &self.config,
+            &self.correlation,
+            self.status.clone(),
+        );
+        let mut stop = pin!(self.stop.cancelled());
+        let mut stopped = false;
+        let (end, cause): (End, Cause) = poll_fn(|cx| {
+            if !stopped && stop.as_mut().poll(cx).is_ready() {
+                stopped = true;
+                self.inbox.close();
+                session.drain();
+            }
+            session.poll(cx, &mut self.inbox, &self.abandoned, &self.pushes)
+        })
+        .await;
+        tracing::info!(%end, "association over");
+        cause
+    }
+
+    /// Fails whatever is still to come.
+    fn close(mut self, cause: &Cause) {
+        self.set_phase(Phase::Closed(cause.clone()));
+        self.inbox.close();
+        while let Ok(command) = self.inbox.try_recv() {
+            command.fail(CallError::not_sent(cause.clone()));
+        }
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        self.status.send_modify(|status| status.phase = phase);
+    }
+}

@@ -1,0 +1,125 @@
+//! What the transport has to say.
+
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
+use sctp_core::{AbortReason, AssocState, Notification, SendFailed};
+use sctp_tokio::{End, Event, Received, RecvError};
+use tokio::time::Instant;
+
+use super::{ITEMS_PER_ROUND, Session, State, streams};
+use crate::{
+    Transport,
+    client::{
+        correlate::Found,
+        error::{CallError, Cause},
+        push::PushQueue,
+    },
+    driver::reasons,
+};
+
+static UNEXPECTED_REPLY: AbortReason = AbortReason::from_static("unexpected reply");
+
+impl<T: Transport> Session<T> {
+    /// Reads what there is. Answers whether there was anything.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, pushes: &PushQueue) -> Result<bool, End> {
+        for read in 0..ITEMS_PER_ROUND {
+            let Poll::Ready(event) = self.transport.poll_event(cx) else {
+                return Ok(read > 0);
+            };
+            match event {
+                Ok(Event::Message(received)) => self.received(received, pushes),
+                Ok(Event::Notification(notification)) => self.notified(&notification),
+                Ok(Event::Ended(end)) | Err(RecvError::Ended(end)) => return Err(end),
+                Ok(_) => {}
+                Err(error) => self.receive_failed(&error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn received(&mut self, received: Received, pushes: &PushQueue) {
+        if matches!(self.state, State::AwaitingAck | State::Aborting) {
+            return;
+        }
+        match self.correlation.find(&received) {
+            Found::Reply(call) => {
+                if !self.calls.complete(call, received) {
+                    tracing::debug!(call, "a late reply, discarding");
+                }
+            }
+            Found::Push => pushes.push(received),
+            Found::Late => tracing::debug!("a reply to no call, discarding"),
+            Found::Stray => {
+                tracing::warn!(stream = %received.info.stream, "a reply to no call, aborting");
+                self.abort(&UNEXPECTED_REPLY, Cause::Uncorrelated);
+            }
+        }
+    }
+
+    fn notified(&mut self, notification: &Notification) {
+        match notification {
+            Notification::SendFailed(failed) => self.send_failed(failed),
+            Notification::Shutdown { .. } => self.peer_closing(true),
+            Notification::AssocChange(change) if change.state == AssocState::Restart => {
+                self.restarted();
+            }
+            Notification::StreamChange(_) => {
+                let streams = streams(&self.transport);
+                self.correlation.set_streams(streams);
+            }
+            other => tracing::debug!(notification = ?other, "notification"),
+        }
+    }
+
+    /// The kernel gave a message up.
+    fn send_failed(&mut self, failed: &SendFailed) {
+        let call = failed.context;
+        if !self.calls.note_failed(call, failed.sent, failed.ends) {
+            return;
+        }
+        if !self.calls.is_unsent(call) {
+            let due = Instant::now() + self.config.overdue_after;
+            self.calls.give_up(call, Cause::Expired, due);
+        } else if let Some(left) = self.calls.fail(call, CallError::not_sent(Cause::Expired)) {
+            self.correlation.withdraw(left.call, left.stream);
+        }
+    }
+
+    /// The peer has forgotten everything that it was asked.
+    fn restarted(&mut self) {
+        tracing::info!("the peer restarted");
+        self.calls.fail_all(&Cause::Restarted, true);
+        self.fail_outbox(&Cause::Restarted);
+        self.correlation = self.factory.make(streams(&self.transport));
+        if self.state == State::AwaitingAck {
+            // Its new life does not know of the end that was begun.
+            self.start_shutdown();
+        }
+    }
+
+    /// Nothing more can be sent. If it was the peer's shutdown that told so, all of the peer's
+    /// replies have been read, too: SHUTDOWN comes behind them.
+    pub(super) fn peer_closing(&mut self, heard: bool) {
+        if matches!(self.state, State::Open | State::Draining) {
+            self.state = State::PeerClosing;
+            self.set_deadline();
+            self.close_door();
+        }
+        if heard {
+            self.calls.fail_unsent(&Cause::ShutDown);
+            self.fail_outbox(&Cause::ShutDown);
+        }
+    }
+
+    fn receive_failed(&mut self, error: &RecvError) {
+        tracing::warn!(%error, "receiving failed, aborting");
+        let reason = match error {
+            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
+            _ => &reasons::INTERNAL_ERROR,
+        };
+        self.abort(reason, Cause::Lost(io::ErrorKind::InvalidData));
+    }
+}

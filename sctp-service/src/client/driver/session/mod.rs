@@ -1,0 +1,232 @@
+//! One association, from its coming up to its end.
+
+mod inbound;
+mod outbound;
+
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use sctp_core::{AbortReason, ErrorCauses};
+use sctp_tokio::{End, Side};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use super::{
+    calls::Calls,
+    outbox::{Outbox, Owner},
+};
+use crate::{
+    Transport,
+    client::{
+        ClientConfig,
+        call::Abandoned,
+        correlate::{Correlation, Factory},
+        error::{CallError, Cause},
+        handle::{Command, Phase, Status},
+        push::PushQueue,
+    },
+    driver::{reasons, timer::Timer},
+};
+
+/// How long to wait for the transport's word that our own abort has ended the association.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
+/// How much one poll does at most before other tasks have their turn: rounds, and items of each
+/// kind in a round.
+const ROUNDS_PER_POLL: usize = 8;
+const ITEMS_PER_ROUND: usize = 32;
+
+/// Drives one association.
+///
+/// ```text
+///          stop               all finished
+///  Open --------> Draining -----------------> AwaitingAck
+///   |                |                             |
+///   |  the peer      |  shuts down                 |
+///   +--------------> PeerClosing                   | too long
+///   |                |  too long                   v
+///   |                +---------------------> Aborting
+///   +--------------------------------------> (a stray reply, no stream left, an error)
+/// ```
+///
+/// The end of the association is the end of each state, and fails whatever is left.
+pub(super) struct Session<T> {
+    transport: T,
+    state: State,
+    calls: Calls,
+    outbox: Outbox,
+    correlation: Box<dyn Correlation>,
+    factory: Factory,
+    config: ClientConfig,
+    status: watch::Sender<Status>,
+    /// Bounds every state but `Open` and `Draining`, which the calls' own timeouts bound.
+    deadline: Timer,
+    /// Why this end aborts.
+    cause: Option<Cause>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Calls are taken.
+    Open,
+    /// Those that are there are finished; the inbox takes no more.
+    Draining,
+    /// The peer takes nothing more, and all it had to say has been read.
+    PeerClosing,
+    /// SCTP is to end it when all is acknowledged.
+    AwaitingAck,
+    /// An ABORT is out.
+    Aborting,
+}
+
+impl<T: Transport> Session<T> {
+    pub(super) fn new(
+        transport: T,
+        config: &ClientConfig,
+        factory: &Factory,
+        status: watch::Sender<Status>,
+    ) -> Self {
+        let correlation = factory.make(streams(&transport));
+        Self {
+            transport,
+            state: State::Open,
+            calls: Calls::default(),
+            outbox: Outbox::default(),
+            correlation,
+            factory: factory.clone(),
+            config: config.clone(),
+            status,
+            deadline: Timer::default(),
+            cause: None,
+        }
+    }
+
+    /// Finishes what is there, and then shuts down. The inbox has been closed.
+    pub(super) fn drain(&mut self) {
+        self.status
+            .send_modify(|status| status.phase = Phase::Stopping);
+        if self.state == State::Open {
+            self.state = State::Draining;
+        }
+    }
+
+    /// Works until the association has ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut mpsc::Receiver<Command>,
+        abandoned: &Abandoned,
+        pushes: &PushQueue,
+    ) -> Poll<(End, Cause)> {
+        for _ in 0..ROUNDS_PER_POLL {
+            let mut worked = self.take_commands(cx, inbox);
+            worked |= self.take_abandoned(cx, abandoned);
+            self.start_calls();
+            self.flush(cx);
+            worked |= match self.read(cx, pushes) {
+                Ok(worked) => worked,
+                Err(end) => return Poll::Ready(self.finish(end)),
+            };
+            worked |= self.expire(cx);
+            if self.deadline.poll_elapsed(cx) {
+                worked = true;
+                if let Some(end) = self.overrun() {
+                    return Poll::Ready(self.finish(end));
+                }
+            }
+            if !worked && !self.finish_draining(inbox) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Shuts down when everything is finished. Answers whether it did.
+    fn finish_draining(&mut self, inbox: &mpsc::Receiver<Command>) -> bool {
+        let drained = self.calls.live() == 0 && self.outbox.is_empty() && inbox.is_empty();
+        if self.state != State::Draining || !drained {
+            return false;
+        }
+        self.state = State::AwaitingAck;
+        self.set_deadline();
+        self.start_shutdown();
+        true
+    }
+
+    fn start_shutdown(&mut self) {
+        if let Err(error) = self.transport.start_shutdown() {
+            // Gone already, and reading will tell; or stuck, and the deadline will.
+            tracing::debug!(%error, "cannot begin the shutdown");
+        }
+    }
+
+    /// A state took too long. Answers the end if there is nothing left to wait for.
+    fn overrun(&mut self) -> Option<End> {
+        if self.state == State::Aborting {
+            return Some(End::Aborted {
+                by: Side::Local,
+                causes: ErrorCauses::default(),
+            });
+        }
+        let cause = match self.state {
+            State::PeerClosing => Cause::ShutDown,
+            _ => Cause::Closed,
+        };
+        self.abort(&reasons::SHUTDOWN_TIMED_OUT, cause);
+        None
+    }
+
+    fn abort(&mut self, reason: &AbortReason, cause: Cause) {
+        if self.state == State::Aborting {
+            return;
+        }
+        self.state = State::Aborting;
+        self.close_door();
+        self.cause = Some(cause);
+        if let Err(error) = self.transport.abort(reason) {
+            tracing::debug!(%error, "cannot abort");
+        }
+        self.deadline.set(Instant::now() + ABORT_GRACE);
+    }
+
+    /// Lets no further call in.
+    fn close_door(&self) {
+        self.status.send_modify(Status::close_door);
+    }
+
+    fn set_deadline(&mut self) {
+        self.deadline
+            .set(Instant::now() + self.config.shutdown_timeout);
+    }
+
+    fn fail_outbox(&mut self, cause: &Cause) {
+        for owner in self.outbox.clear() {
+            if let Owner::OneWay(one_way) = owner {
+                one_way.finish(Err(CallError::not_sent(cause.clone())));
+            }
+        }
+    }
+
+    /// Fails whatever is left.
+    fn finish(&mut self, end: End) -> (End, Cause) {
+        let cause = self.cause.take().unwrap_or_else(|| Cause::from(&end));
+        self.status.send_modify(|status| {
+            status.close_door();
+            status.last_end = Some(end.clone());
+        });
+        self.calls.fail_all(&cause, false);
+        self.fail_outbox(&cause);
+        (end, cause)
+    }
+}
+
+/// How many streams there are in both directions.
+fn streams<T: Transport>(transport: &T) -> u16 {
+    let info = transport.connect_info();
+    info.inbound_streams().min(info.outbound_streams())
+}

@@ -1,0 +1,202 @@
+//! What became of a call that was not answered.
+
+use std::{fmt, io, sync::Arc};
+
+use bytes::Bytes;
+use sctp_tokio::{ConnectError, End, SendError, Side};
+
+/// Why a call, or a one-way send, failed: what happened, and what is known about its message.
+///
+/// | [`Cause`] | what happened |
+/// |---|---|
+/// | [`Aborted`](Cause::Aborted) | the peer ended the association at once; its reason is in the [`End`] |
+/// | [`Closed`](Cause::Closed) | this end shut the client down |
+/// | [`Expired`](Cause::Expired) | the kernel gave the message up, as its `Reliability` asked |
+/// | [`Lost`](Cause::Lost) | the peer stopped answering |
+/// | [`NotConnected`](Cause::NotConnected) | no association could be set up |
+/// | [`Refused`](Cause::Refused) | the message can never be sent |
+/// | [`Restarted`](Cause::Restarted) | the peer started again and has forgotten the call |
+/// | [`ShutDown`](Cause::ShutDown) | the peer ended the association in order |
+/// | [`TimedOut`](Cause::TimedOut) | no reply came in time |
+/// | [`Unavailable`](Cause::Unavailable) | no server of a pool was ready in time |
+/// | [`Uncorrelated`](Cause::Uncorrelated) | the peer sent a reply that belongs to no call |
+/// | [`Unresponsive`](Cause::Unresponsive) | no stream is left that the peer still answers on |
+///
+/// Whether it can be repeated depends on the [`Fate`] of its message alone:
+/// [`is_safe_to_retry`](Self::is_safe_to_retry).
+#[derive(Clone, Debug)]
+pub struct CallError {
+    cause: Cause,
+    fate: Fate,
+}
+
+/// What is known about the message of a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The peer has not seen it, and never will: it was not handed to the kernel, or the kernel
+    /// reports that it, or a part of it, never went out (`SCTP_SEND_FAILED_EVENT`).
+    NotSent,
+    /// It went out. The peer may have got it, and may have acted on it.
+    Unknown,
+}
+
+/// Why a call failed. See [`CallError`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The peer aborted the association; [`End::reason`] is what it said.
+    Aborted(End),
+    /// The client was shut down at this end, or all of its handles were dropped.
+    Closed,
+    /// The kernel gave the message up, as its `Reliability` asked for. The association is up.
+    Expired,
+    /// The association was lost: the peer does not answer, or the system failed.
+    Lost(io::ErrorKind),
+    /// There is no association, and the last attempt to set one up failed.
+    NotConnected(Arc<ConnectError>),
+    /// The message can never be sent as it is: it is empty, too large, or for a stream that does
+    /// not exist or is kept for calls.
+    Refused(Arc<Refusal>),
+    /// The peer started again (`SCTP_RESTART`); it has forgotten what it was asked.
+    Restarted,
+    /// The peer shut the association down in order.
+    ShutDown,
+    /// No reply came within [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout).
+    TimedOut,
+    /// No server of the pool was ready for a call in time.
+    Unavailable,
+    /// The peer sent a message that belongs to no call where only replies are expected: it
+    /// answers twice or on the wrong stream. No reply can be told from another any more, so the
+    /// association was aborted.
+    Uncorrelated,
+    /// The peer has left a call unanswered on every stream, and none can be used again. The
+    /// association was aborted, to begin anew.
+    Unresponsive,
+}
+
+/// Why a message can never be sent as it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// One-way messages go on the streams that are not used for calls; an answer to one would be
+    /// taken for the answer to a call otherwise. See [`ByStream`](super::ByStream).
+    CallStream {
+        /// The stream that was asked for.
+        stream: u16,
+        /// How many streams, from 0, are not used for calls.
+        reserved: u16,
+    },
+    /// The correlator could not put an identifier into the message, or the identifier is one
+    /// that an earlier call still has.
+    Correlator(Box<dyn std::error::Error + Send + Sync>),
+    /// The transport refused it.
+    Send(SendError),
+}
+
+impl CallError {
+    pub(super) const fn new(cause: Cause, fate: Fate) -> Self {
+        Self { cause, fate }
+    }
+
+    pub(super) const fn not_sent(cause: Cause) -> Self {
+        Self::new(cause, Fate::NotSent)
+    }
+
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::not_sent(Cause::Refused(Arc::new(refusal)))
+    }
+
+    /// Returns what happened.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Returns what is known about the message.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        self.fate
+    }
+
+    /// Whether the same message can be sent again, to this server or another, without the risk
+    /// that it is acted on twice. It says nothing about whether that would help: a message that
+    /// was [refused](Cause::Refused) is refused again.
+    #[must_use]
+    pub fn is_safe_to_retry(&self) -> bool {
+        self.fate == Fate::NotSent
+    }
+
+    /// Returns the reason that the peer gave in its ABORT, byte for byte.
+    #[must_use]
+    pub fn reason(&self) -> Option<Bytes> {
+        match &self.cause {
+            Cause::Aborted(end) => end.reason(),
+            _ => None,
+        }
+    }
+}
+
+impl From<&End> for Cause {
+    fn from(end: &End) -> Self {
+        match end {
+            End::Shutdown { by: Side::Peer } => Self::ShutDown,
+            End::Aborted { by: Side::Peer, .. } => Self::Aborted(end.clone()),
+            End::Shutdown { .. } | End::Aborted { .. } => Self::Closed,
+            End::Lost { error } => Self::Lost(*error),
+            _ => Self::Lost(io::ErrorKind::NotConnected),
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fate = match self.fate {
+            Fate::NotSent => "not sent",
+            Fate::Unknown => "sent, its fate is unknown",
+        };
+        write!(f, "{} ({fate})", self.cause)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted(end) => end.fmt(f),
+            Self::Closed => f.write_str("the client was closed"),
+            Self::Expired => f.write_str("the message expired"),
+            Self::Lost(error) => write!(f, "the association was lost: {error}"),
+            Self::NotConnected(_) => f.write_str("no association"),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Restarted => f.write_str("the peer started again"),
+            Self::ShutDown => f.write_str("shut down by the peer"),
+            Self::TimedOut => f.write_str("no reply in time"),
+            Self::Unavailable => f.write_str("no server was ready in time"),
+            Self::Uncorrelated => f.write_str("the peer sent a reply that belongs to no call"),
+            Self::Unresponsive => f.write_str("the peer answers on no stream any more"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallStream { stream, reserved } => write!(
+                f,
+                "stream {stream} is used for calls; one-way messages go on the first {reserved}"
+            ),
+            Self::Correlator(error) => write!(f, "no identifier for the call: {error}"),
+            Self::Send(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl std::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Cause::NotConnected(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Call SCTP servers: a client as a tower service, and pools of servers.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use sctp_service::client::Client;
+//! use std::net::SocketAddr;
+//!
+//! let server: SocketAddr = "192.0.2.1:9877".parse()?;
+//! let client = Client::connect(server).await?;
+//! let reply = client.request("hello").await?;
+//! println!("{:?}", reply.payload);
+//! client.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which reply belongs to which call
+//!
+//! SCTP has no request identifier. By default each call has a stream of its own, and its reply
+//! comes back on that stream: [`ByStream`]. Calls do not hold each other up, since streams do
+//! not. For protocols that have an identifier in the payload there is [`Correlator`].
+//!
+//! # The life of a call
+//!
+//! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
+//! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
+//! [`Call`]. Whatever happens instead, the call fails with what is known: [`CallError`]. None
+//! outlives its association, and none waits longer than
+//! [`call_timeout`](ClientConfig::call_timeout).
+//!
+//! A call can be dropped at any time. A message that has not gone out never does. For one that
+//! has, the client remembers that a reply will come: the stream is not used for another call
+//! before it has.
+//!
+//! # The life of an association
+//!
+//! It is set up [eagerly](ClientBuilder::connect), [in the
+//! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily),
+//! and again whenever it has ended, after a [pause](Backoff). [`Client::last_end`] is how the
+//! last one ended. What happens to calls when it ends:
+//!
+//! | the end | calls not sent | calls sent |
+//! |---|---|---|
+//! | the peer shuts down | fail at once, [`ShutDown`](Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
+//! | the peer aborts | [`Aborted`](Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
+//! | [`Client::shutdown`], or the last handle dropped | sent and finished | finished |
+//! | the network fails | [`Lost`](Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
+//! | the peer starts again | go to its new life | [`Restarted`](Cause::Restarted) |
+
+mod backoff;
+mod builder;
+mod call;
+mod config;
+mod connect;
+mod correlate;
+mod driver;
+mod error;
+mod handle;
+#[cfg(feature = "pool")]
+pub mod pool;
+mod push;
+mod service;
+
+pub use backoff::Backoff;
+pub use builder::ClientBuilder;
+pub use call::Call;
+pub use config::ClientConfig;
+pub use connect::{Connect, Remote};
+pub use correlate::{ByStream, Correlator};
+pub use error::{CallError, Cause, Fate, Refusal};
+pub use push::Pushes;
+pub use service::Client;

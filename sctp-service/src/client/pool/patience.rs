@@ -1,0 +1,77 @@
+//! An end to waiting.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use sctp_tokio::{Message, Received};
+use tokio::time::Instant;
+use tower::BoxError;
+use tower_service::Service;
+
+use crate::{
+    client::{CallError, Cause},
+    driver::timer::Timer,
+};
+
+/// Fails calls when the inner service has not been ready for too long: a balancer without a
+/// ready server waits, for ever if need be.
+pub(super) struct Patience<S> {
+    inner: S,
+    patience: Duration,
+    timer: Timer,
+    /// The inner service has been waited for to no avail.
+    exhausted: bool,
+    /// The next call is let in to fail.
+    failing: bool,
+}
+
+impl<S> Patience<S> {
+    pub(super) fn new(inner: S, patience: Duration) -> Self {
+        Self {
+            inner,
+            patience,
+            timer: Timer::default(),
+            exhausted: false,
+            failing: false,
+        }
+    }
+}
+
+impl<S> Service<Message> for Patience<S>
+where
+    S: Service<Message, Response = Received, Error = BoxError, Future: Send + 'static>,
+{
+    type Response = Received;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if let Poll::Ready(ready) = self.inner.poll_ready(cx) {
+            self.timer = Timer::default();
+            self.exhausted = false;
+            self.failing = false;
+            return Poll::Ready(ready);
+        }
+        if !self.timer.is_set() && !self.exhausted {
+            self.timer.set(Instant::now() + self.patience);
+        }
+        self.exhausted |= self.timer.poll_elapsed(cx);
+        if !self.exhausted {
+            return Poll::Pending;
+        }
+        self.failing = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        if std::mem::take(&mut self.failing) {
+            let error = CallError::not_sent(Cause::Unavailable);
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
+        Box::pin(self.inner.call(message))
+    }
+}

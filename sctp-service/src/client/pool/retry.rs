@@ -1,0 +1,88 @@
+//! What can be repeated.
+
+use std::future::{Ready, ready};
+
+use sctp_tokio::{Message, Received};
+use tower::retry::Policy;
+
+use crate::client::{CallError, Cause};
+
+/// Repeats calls whose message was certainly not sent, and those that an orderly shutdown left
+/// unanswered. A tower [`Policy`], for [`tower::retry`] on any client.
+///
+/// A server of this crate that drains answers every request that it has read, and only then
+/// shuts down; so what is unanswered then was not acted on, and can be repeated without risk. It
+/// is otherwise with a handler that answers with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck)
+/// while other calls are in flight, with a server that was killed while all that it had got was
+/// read, and with servers of others: if requests must not be acted on twice there, turn it
+/// [off](Self::with_after_shutdown).
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    left: usize,
+    after_shutdown: bool,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            left: 3,
+            after_shutdown: true,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Begins with the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how often one call is repeated at most. Default: 3.
+    #[must_use]
+    pub fn with_retries(mut self, retries: usize) -> Self {
+        self.left = retries;
+        self
+    }
+
+    /// Sets whether calls that an orderly shutdown of the server left unanswered are repeated.
+    /// Default: yes.
+    #[must_use]
+    pub fn with_after_shutdown(mut self, after_shutdown: bool) -> Self {
+        self.after_shutdown = after_shutdown;
+        self
+    }
+
+    fn allows(&self, error: &CallError) -> bool {
+        match error.cause() {
+            // These fail again, or there is no time left.
+            Cause::Refused(_) | Cause::Unavailable | Cause::TimedOut | Cause::Expired => false,
+            Cause::ShutDown => self.after_shutdown || error.is_safe_to_retry(),
+            _ => error.is_safe_to_retry(),
+        }
+    }
+}
+
+impl Policy<Message, Received, CallError> for RetryPolicy {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        _message: &mut Message,
+        result: &mut Result<Received, CallError>,
+    ) -> Option<Ready<()>> {
+        match result {
+            Err(error) if self.left > 0 && self.allows(error) => {
+                tracing::debug!(%error, "trying again");
+                self.left -= 1;
+                Some(ready(()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Shares the payload.
+    fn clone_request(&mut self, message: &Message) -> Option<Message> {
+        Some(message.clone())
+    }
+}

@@ -1,0 +1,136 @@
+//! Servers that break the rules.
+
+use std::time::Duration;
+
+use sctp_service::{
+    Message,
+    client::{ByStream, Cause, Client, ClientConfig, Fate},
+};
+use tokio::time::sleep;
+
+use crate::support::{assert_failed, call, client, client_with, failure, must, payload, settle};
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_on_the_wrong_stream_ends_the_association() {
+    let (client, peer) = client();
+    let one = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    peer.send(Message::new("X").on_stream(5)).await;
+    let error = failure(one).await;
+    assert_failed(
+        &error,
+        "the peer sent a reply that belongs to no call",
+        Fate::Unknown,
+    );
+    peer.expect_abort("unexpected reply").await;
+    assert!(matches!(
+        client.request("y").await.unwrap_err().cause(),
+        Cause::Uncorrelated
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_answer_is_nobodys_and_ends_the_association() {
+    let (client, peer) = client();
+    let one = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    peer.send(Message::new("X").on_stream(1)).await;
+    peer.send(Message::new("X again").on_stream(1)).await;
+    assert_eq!(payload(one).await, "X");
+    peer.expect_abort("unexpected reply").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
+    let builder = Client::builder().by_stream(ByStream::new().with_strict(false));
+    let (client, peer) = client_with(builder, 10);
+    let mut pushes = client.pushes().unwrap();
+    peer.send(Message::new("stray").on_stream(5)).await;
+    assert_eq!(must(pushes.recv()).await.unwrap().payload, "stray");
+    assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_beyond_those_for_calls_carries_pushes() {
+    let (client, peer) = client();
+    let mut pushes = client.pushes().unwrap();
+    peer.send(Message::new("far out").on_stream(10)).await;
+    assert_eq!(must(pushes.recv()).await.unwrap().payload, "far out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_answer_on_any_stream_the_association_is_given_up() {
+    let config = ClientConfig::new()
+        .with_call_timeout(Duration::from_secs(5))
+        .with_overdue_after(Duration::from_secs(20));
+    let (client, peer) = client_with(Client::builder().with_config(config), 3);
+    for _ in 0..2 {
+        let one = call(&client, "never answered");
+        assert_failed(&failure(one).await, "no reply in time", Fate::Unknown);
+    }
+    // Both streams are taken, and one is dead soon; a call waits, and fails in time.
+    let waiting = call(&client, "waiting");
+    assert_failed(&failure(waiting).await, "no reply in time", Fate::NotSent);
+    sleep(Duration::from_secs(11)).await;
+    let last = call(&client, "last");
+    let error = failure(last).await;
+    assert_failed(
+        &error,
+        "the peer answers on no stream any more",
+        Fate::NotSent,
+    );
+    for _ in 0..2 {
+        peer.expect_message("never answered").await;
+    }
+    peer.expect_abort("no reply").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_stream_lives_again_when_its_answer_comes_after_all() {
+    let config = ClientConfig::new()
+        .with_call_timeout(Duration::from_secs(5))
+        .with_overdue_after(Duration::from_secs(20));
+    let (client, peer) = client_with(Client::builder().with_config(config), 3);
+    let late = call(&client, "late");
+    must(peer.recv()).await.unwrap();
+    failure(late).await;
+    sleep(Duration::from_secs(60)).await;
+    for _ in 0..2 {
+        let one = call(&client, "x");
+        assert_eq!(must(peer.recv()).await.unwrap().info.stream.get(), 2);
+        peer.send(Message::new("X").on_stream(2)).await;
+        payload(one).await;
+    }
+    peer.send(Message::new("after all").on_stream(1)).await;
+    settle().await;
+    let (a, b) = (call(&client, "a"), call(&client, "b"));
+    let mut streams = [0; 2];
+    for stream in &mut streams {
+        let message = must(peer.recv()).await.unwrap();
+        *stream = message.info.stream.get();
+        let reply = Message::new(message.payload).on_stream(*stream);
+        peer.send(reply).await;
+    }
+    streams.sort_unstable();
+    assert_eq!(streams, [1, 2]);
+    assert_eq!(payload(a).await, "a");
+    assert_eq!(payload(b).await, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_stream_is_enough_for_one_call_at_a_time() {
+    let (client, peer) = client_with(Client::builder(), 1);
+    let calls: Vec<_> = (0..10).map(|n| call(&client, n.to_string())).collect();
+    for _ in 0..10 {
+        let message = must(peer.recv()).await.unwrap();
+        assert_eq!(message.info.stream.get(), 0);
+        settle().await;
+        assert_eq!(peer.try_recv(), None);
+        peer.send(Message::new(message.payload)).await;
+    }
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(payload(call).await, n.to_string());
+    }
+    client.send("one-way").await.unwrap();
+    peer.expect_message("one-way").await;
+}

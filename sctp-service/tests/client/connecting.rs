@@ -1,0 +1,241 @@
+//! How associations are set up, and set up again.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sctp_service::{
+    Message,
+    client::{Backoff, Cause, Client, ClientConfig, Connect, Fate},
+    testing::{InMemory, Peer, duplex},
+};
+use sctp_tokio::ConnectError;
+use tokio::{sync::mpsc, time::Instant};
+use tower::{Service, ServiceExt};
+
+use crate::support::{assert_failed, call, failure, must, payload, settle};
+
+/// What the next attempts come to; when there is nothing left, they succeed.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<VecDeque<Attempt>>>);
+
+#[derive(Clone, Copy)]
+enum Attempt {
+    Refused,
+    Hangs,
+}
+
+/// A server that is connected to as the script says, and its peers as they come up.
+struct Server {
+    script: Script,
+    peers: mpsc::UnboundedReceiver<(Peer, Instant)>,
+}
+
+fn server(
+    attempts: impl IntoIterator<Item = Attempt>,
+) -> (impl Connect<Transport = InMemory>, Server) {
+    let script = Script::default();
+    script.0.lock().unwrap().extend(attempts);
+    let (up, peers) = mpsc::unbounded_channel();
+    let attempts = script.clone();
+    let connect = move || {
+        let next = attempts.0.lock().unwrap().pop_front();
+        let up = up.clone();
+        async move {
+            match next {
+                None => {
+                    let (transport, peer) = duplex();
+                    up.send((peer, Instant::now())).unwrap();
+                    Ok(transport)
+                }
+                Some(Attempt::Refused) => Err(ConnectError::Refused),
+                Some(Attempt::Hangs) => std::future::pending().await,
+            }
+        }
+    };
+    (connect, Server { script, peers })
+}
+
+impl Server {
+    async fn peer(&mut self) -> Peer {
+        must(self.peers.recv()).await.unwrap().0
+    }
+
+    fn then(&self, attempts: impl IntoIterator<Item = Attempt>) {
+        self.script.0.lock().unwrap().extend(attempts);
+    }
+}
+
+async fn answer(peer: &Peer, payload: &'static str) {
+    let message = must(peer.recv()).await.unwrap();
+    peer.send(Message::new(payload).on_stream(message.info.stream))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn eager_fails_with_the_first_attempt() {
+    let (connect, _server) = server([Attempt::Refused]);
+    let error = Client::builder().connect(connect).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused));
+    let (connect, _server) = server([Attempt::Hangs]);
+    let began = Instant::now();
+    let error = Client::builder().connect(connect).await.unwrap_err();
+    assert!(matches!(error, ConnectError::TimedOut));
+    assert_eq!(began.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lazy_connects_when_there_is_a_call_and_not_before() {
+    let (connect, mut server) = server([]);
+    let client = Client::builder().connect_lazily(connect);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(server.peers.try_recv().is_err());
+    let one = call(&client, "x");
+    let peer = server.peer().await;
+    answer(&peer, "X").await;
+    assert_eq!(payload(one).await, "X");
+    peer.abort("enough");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(server.peers.try_recv().is_err());
+    assert_eq!(client.last_end().unwrap().reason().unwrap(), "enough");
+    let one = call(&client, "y");
+    let peer = server.peer().await;
+    answer(&peer, "Y").await;
+    assert_eq!(payload(one).await, "Y");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_that_ended_is_replaced_after_a_pause() {
+    let (connect, mut server) = server([]);
+    let client = Client::builder().connect(connect).await.unwrap();
+    let first = server.peer().await;
+    first.shutdown();
+    settle().await;
+    let error = client.request("too early").await.unwrap_err();
+    assert_failed(&error, "shut down by the peer", Fate::NotSent);
+    let second = server.peer().await;
+    let one = call(&client, "x");
+    answer(&second, "X").await;
+    assert_eq!(payload(one).await, "X");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_further_and_further_apart() {
+    let (connect, mut server) = server([]);
+    let config = ClientConfig::new()
+        .with_backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(8)));
+    let client = Client::builder()
+        .with_config(config)
+        .connect(connect)
+        .await
+        .unwrap();
+    server.then([Attempt::Refused; 5]);
+    let ended = Instant::now();
+    server.peer().await.shutdown();
+    let (peer, up) = must(server.peers.recv()).await.unwrap();
+    // 1 + 2 + 4 + 8 + 8 + 8 seconds, each shortened by up to a half.
+    let taken = (up - ended).as_secs_f64();
+    assert!((15.4..=31.1).contains(&taken), "{taken}");
+    // One that lived for long begins the row anew.
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let ended = Instant::now();
+    peer.shutdown();
+    let (_, up) = must(server.peers.recv()).await.unwrap();
+    assert!((up - ended).as_secs_f64() <= 1.01);
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
+    for wait in [false, true] {
+        let (connect, mut server) = server([Attempt::Refused]);
+        let config = ClientConfig::new().with_wait_for_connection(wait);
+        let client = Client::builder()
+            .with_config(config)
+            .connect_in_background(connect);
+        settle().await;
+        let one = call(&client, "x");
+        if wait {
+            let peer = server.peer().await;
+            answer(&peer, "X").await;
+            assert_eq!(payload(one).await, "X");
+        } else {
+            let error = failure(one).await;
+            assert_failed(&error, "no association", Fate::NotSent);
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(source, "the peer refused the association");
+            assert!(matches!(error.cause(), Cause::NotConnected(_)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_hangs_times_out_and_is_made_again() {
+    let (connect, mut server) = server([Attempt::Hangs]);
+    let client = Client::builder().connect_lazily(connect);
+    let began = Instant::now();
+    let error = failure(call(&client, "x")).await;
+    assert_eq!(began.elapsed().as_secs(), 10);
+    let Cause::NotConnected(source) = error.cause() else {
+        panic!("{error}");
+    };
+    assert!(matches!(**source, ConnectError::TimedOut));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let one = call(&client, "x");
+    let peer = server.peer().await;
+    answer(&peer, "X").await;
+    assert_eq!(payload(one).await, "X");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_outlived_by_its_association_fails_the_call_or_waits() {
+    let (connect, mut server) = server([]);
+    let mut client = Client::builder().connect(connect).await.unwrap();
+    client.ready().await.unwrap();
+    server.peer().await.abort("gone");
+    settle().await;
+    let error = client.call("x".into()).await.unwrap_err();
+    assert_failed(&error, "aborted by the peer", Fate::NotSent);
+    // Asked again, it waits for the next association or says so at once; it never hangs.
+    let peer = server.peer().await;
+    settle().await;
+    let one = must(client.ready()).await.unwrap().call("y".into());
+    answer(&peer, "Y").await;
+    assert_eq!(one.await.unwrap().payload, "Y");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_at_any_moment_ends_the_client() {
+    // Idle.
+    let (connect, _server) = server([]);
+    let client = Client::builder().connect_lazily(connect);
+    assert_eq!(must(client.shutdown()).await, None);
+    // While an attempt is under way, with a call that waits for it.
+    let (connect, _server) = server([Attempt::Hangs]);
+    let client = Client::builder().connect_in_background(connect);
+    let one = call(&client, "x");
+    settle().await;
+    assert_eq!(must(client.shutdown()).await, None);
+    assert_failed(&failure(one).await, "the client was closed", Fate::NotSent);
+    // Between attempts.
+    let (connect, _server) = server([Attempt::Refused]);
+    let client = Client::builder().connect_in_background(connect);
+    settle().await;
+    assert_eq!(must(client.shutdown()).await, None);
+    assert_failed(
+        &client.request("x").await.unwrap_err(),
+        "the client was closed",
+        Fate::NotSent,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_the_system_are_passed_on() {
+    let connect =
+        || async { Err::<InMemory, _>(ConnectError::Io(io::ErrorKind::OutOfMemory.into())) };
+    let error = Client::builder().connect(connect).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Io(error) if error.kind() == io::ErrorKind::OutOfMemory));
+}

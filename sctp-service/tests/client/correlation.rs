@@ -1,0 +1,324 @@
+//! Whatever a server that keeps the rules does, and whoever is dropped meanwhile: no reply is
+//! mismatched, and no call hangs.
+
+use std::{error::Error, io, time::Duration};
+
+use proptest::{prelude::*, test_runner::TestCaseError};
+use sctp_service::{
+    Message, Received,
+    client::{ByStream, CallError, Cause, Client, ClientBuilder, Correlator, Fate},
+    testing::Peer,
+};
+use tokio::runtime;
+
+use crate::support::{Reply, call, client_with, failure, must, payload, settle};
+
+/// The first four bytes are the identifier; the fifth is `Q` in requests.
+struct Header;
+
+impl Correlator for Header {
+    type Key = [u8; 4];
+
+    fn stamp(
+        &mut self,
+        number: u32,
+        message: &mut Message,
+    ) -> Result<[u8; 4], Box<dyn Error + Send + Sync>> {
+        if message.payload.starts_with(b"bad") {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        let key = if message.payload.starts_with(b"fixed") {
+            [0xff; 4]
+        } else {
+            number.to_be_bytes()
+        };
+        message.payload = [&key, &b"Q"[..], &message.payload].concat().into();
+        Ok(key)
+    }
+
+    fn identify(&mut self, received: &Received) -> Option<[u8; 4]> {
+        let is_request = received.payload.get(4) == Some(&b'Q');
+        let key = received.payload.get(..4)?.try_into().ok()?;
+        (!is_request).then_some(key)
+    }
+}
+
+fn keyed() -> ClientBuilder {
+    Client::builder().with_correlator(|| Header)
+}
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Call,
+    /// One of the requests that the server has is answered.
+    Answer(prop::sample::Index),
+    /// One of the calls is dropped.
+    Drop(prop::sample::Index),
+    Push,
+    /// Time passes, up to some calls' timeout.
+    Wait(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => Just(Step::Call),
+        4 => any::<prop::sample::Index>().prop_map(Step::Answer),
+        2 => any::<prop::sample::Index>().prop_map(Step::Drop),
+        1 => Just(Step::Push),
+        1 => any::<u8>().prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    AnswersAll,
+    Shutdown,
+    Abort,
+    Lost,
+    ClientShutdown,
+}
+
+fn ending() -> impl Strategy<Value = Ending> {
+    prop::sample::select(vec![
+        Ending::AnswersAll,
+        Ending::Shutdown,
+        Ending::Abort,
+        Ending::Lost,
+        Ending::ClientShutdown,
+    ])
+}
+
+/// The server's side of a run: the requests that it has, in order.
+struct Server {
+    peer: Peer,
+    pending: Vec<Message>,
+    /// Whether requests of one stream are to be answered in order.
+    in_order: bool,
+    pushed: usize,
+}
+
+impl Server {
+    fn receive(&mut self) {
+        while let Some(message) = self.peer.try_recv() {
+            self.pending.push(message);
+        }
+    }
+
+    /// Answers a request with its own payload; where order matters, the first of its stream.
+    async fn answer(&mut self, mut index: usize) {
+        if self.in_order {
+            let stream = self.pending[index].info.stream;
+            let first = |message: &Message| message.info.stream == stream;
+            index = self.pending.iter().position(first).unwrap();
+        }
+        let mut message = self.pending.remove(index);
+        if let Some(mark) = message.payload.get(4).filter(|_| !self.in_order) {
+            assert_eq!(*mark, b'Q');
+            let mut payload = Vec::from(message.payload);
+            payload[4] = b'A';
+            message.payload = payload.into();
+        }
+        self.peer.send(message).await;
+    }
+
+    async fn push(&mut self) {
+        self.pushed += 1;
+        self.peer
+            .send(if self.in_order { "push" } else { "1234Qpush" })
+            .await;
+    }
+}
+
+struct Run {
+    client: Client,
+    server: Server,
+    calls: Vec<(String, Reply)>,
+    made: usize,
+}
+
+impl Run {
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Call => {
+                self.made += 1;
+                let text = format!("call {}", self.made);
+                self.calls.push((text.clone(), call(&self.client, text)));
+            }
+            Step::Answer(which) => {
+                if !self.server.pending.is_empty() {
+                    let index = which.index(self.server.pending.len());
+                    self.server.answer(index).await;
+                }
+            }
+            Step::Drop(which) => {
+                if !self.calls.is_empty() {
+                    let index = which.index(self.calls.len());
+                    self.calls.remove(index).1.abort();
+                }
+            }
+            Step::Push => self.server.push().await,
+            Step::Wait(seconds) => {
+                tokio::time::sleep(Duration::from_secs(u64::from(seconds) / 10)).await;
+            }
+        }
+        settle().await;
+        self.server.receive();
+    }
+
+    async fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::AnswersAll => {
+                for _ in 0..=self.made {
+                    while !self.server.pending.is_empty() {
+                        self.server.answer(0).await;
+                    }
+                    settle().await;
+                    self.server.receive();
+                }
+            }
+            Ending::Shutdown => self.server.peer.shutdown(),
+            Ending::Abort => self.server.peer.abort("enough"),
+            Ending::Lost => self.server.peer.lose(),
+            Ending::ClientShutdown => {
+                // Nobody answers any more: the calls in flight time out first.
+                must(self.client.shutdown()).await;
+            }
+        }
+    }
+}
+
+fn check(text: &str, result: &Result<Received, CallError>) -> Result<(), TestCaseError> {
+    match result {
+        Ok(reply) => {
+            let reply = String::from_utf8_lossy(&reply.payload).into_owned();
+            prop_assert!(
+                reply.ends_with(text),
+                "{text:?} was answered with {reply:?}"
+            );
+        }
+        Err(error) => prop_assert!(!matches!(error.cause(), Cause::Uncorrelated), "{error}"),
+    }
+    Ok(())
+}
+
+fn run(
+    builder: ClientBuilder,
+    in_order: bool,
+    streams: u16,
+    steps: Vec<Step>,
+    ending: Ending,
+) -> Result<(), TestCaseError> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (client, peer) = client_with(builder, streams);
+        let mut pushes = client.pushes().unwrap();
+        let server = Server {
+            peer,
+            pending: Vec::new(),
+            in_order,
+            pushed: 0,
+        };
+        let mut run = Run {
+            client,
+            server,
+            calls: Vec::new(),
+            made: 0,
+        };
+        for step in steps {
+            run.step(step).await;
+        }
+        let lives = run.client.connect_info().is_some();
+        run.end(ending).await;
+        let answered = matches!(ending, Ending::AnswersAll);
+        for (text, reply) in run.calls {
+            let result = must(reply).await.unwrap();
+            check(&text, &result)?;
+            if answered && let Err(error) = &result {
+                let in_time = matches!(error.cause(), Cause::TimedOut | Cause::Unresponsive);
+                prop_assert!(in_time, "{error}");
+            }
+        }
+        run.client.shutdown().await;
+        let mut pushed = 0;
+        while let Some(push) = must(pushes.recv()).await {
+            prop_assert!(push.payload.ends_with(b"push"));
+            pushed += 1;
+        }
+        // An association that was given up for want of answers hears no more of them.
+        prop_assert!(pushed == run.server.pushed || !lives);
+        Ok(())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn by_stream(streams in 2u16..6, depth in 1usize..4, steps in steps(), ending in ending()) {
+        let builder = Client::builder().by_stream(ByStream::new().with_depth(depth));
+        run(builder, true, streams, steps, ending)?;
+    }
+
+    #[test]
+    fn by_identifier(streams in 1u16..4, steps in steps(), ending in ending()) {
+        run(keyed(), false, streams, steps, ending)?;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn identifiers_that_cannot_be_are_refused() {
+    let (client, peer) = client_with(keyed(), 2);
+    let error = failure(call(&client, "bad")).await;
+    assert_eq!(error.fate(), Fate::NotSent);
+    assert!(
+        error.to_string().starts_with("no identifier for the call"),
+        "{error}"
+    );
+    let first = call(&client, "fixed");
+    must(peer.recv()).await.unwrap();
+    let error = failure(call(&client, "fixed")).await;
+    assert!(
+        error.to_string().contains("an earlier call has the same"),
+        "{error}"
+    );
+    peer.send(&b"\xff\xff\xff\xffA"[..]).await;
+    assert_eq!(payload(first).await, &b"\xff\xff\xff\xffA"[..]);
+    // Free again; and while a dropped call has it, it is not.
+    let dropped = call(&client, "fixed");
+    must(peer.recv()).await.unwrap();
+    dropped.abort();
+    settle().await;
+    assert_eq!(failure(call(&client, "fixed")).await.fate(), Fate::NotSent);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let again = call(&client, "fixed");
+    must(peer.recv()).await.unwrap();
+    peer.send(&b"\xff\xff\xff\xffB"[..]).await;
+    assert_eq!(payload(again).await, &b"\xff\xff\xff\xffB"[..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_an_unknown_identifier_is_discarded() {
+    let (client, peer) = client_with(keyed(), 2);
+    let mut pushes = client.pushes().unwrap();
+    peer.send("0000A: to nobody").await;
+    peer.send("0000Q: a request").await;
+    assert_eq!(
+        must(pushes.recv()).await.unwrap().payload,
+        "0000Q: a request"
+    );
+    let one = call(&client, "x");
+    let request = must(peer.recv()).await.unwrap();
+    let id = request.payload.slice(..4);
+    let reply = [&id, &b"A"[..]].concat();
+    peer.send(reply.clone()).await;
+    peer.send(reply.clone()).await;
+    assert_eq!(payload(one).await, reply);
+    settle().await;
+    assert!(client.connect_info().is_some());
+}

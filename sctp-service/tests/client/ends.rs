@@ -1,0 +1,307 @@
+//! How an association ends, and what that does to calls.
+
+use std::{io, time::Duration};
+
+use sctp_service::{
+    End, Message, RecvError, Side,
+    client::{Cause, Client, ClientConfig, Fate},
+    testing::Peer,
+};
+use sctp_tokio::Reliability;
+use tokio::time::Instant;
+use tower::{Service, ServiceExt};
+
+use crate::support::{
+    Reply, Reporting, assert_failed, call, client, client_with, failure, must, payload,
+    send_failed, settle, streams_each_way,
+};
+
+/// A client with one call sent and one that waits for its stream.
+async fn sent_and_waiting() -> (Client, Peer, Reply, Reply) {
+    let (client, peer) = client_with(Client::builder(), 2);
+    let sent = call(&client, "sent");
+    must(peer.recv()).await.unwrap();
+    let waiting = call(&client, "waiting");
+    settle().await;
+    (client, peer, sent, waiting)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_peer_shuts_down() {
+    let (client, peer, sent, waiting) = sent_and_waiting().await;
+    peer.shutdown();
+    assert_failed(&failure(sent).await, "shut down by the peer", Fate::Unknown);
+    assert_failed(
+        &failure(waiting).await,
+        "shut down by the peer",
+        Fate::NotSent,
+    );
+    assert_eq!(client.last_end(), Some(End::Shutdown { by: Side::Peer }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_before_the_shutdown_counts() {
+    let (_client, peer, sent, waiting) = sent_and_waiting().await;
+    peer.hold_acks();
+    peer.send(Message::new("S").on_stream(1)).await;
+    peer.shutdown();
+    assert_eq!(payload(sent).await, "S");
+    // The freed stream is of no use any more: this one fails before the end has come.
+    assert_failed(
+        &failure(waiting).await,
+        "shut down by the peer",
+        Fate::NotSent,
+    );
+    peer.release_acks();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_of_the_peer_that_never_ends_is_aborted() {
+    let (client, peer, sent, _waiting) = sent_and_waiting().await;
+    peer.hold_acks();
+    peer.shutdown();
+    let began = Instant::now();
+    assert_failed(&failure(sent).await, "shut down by the peer", Fate::Unknown);
+    assert_eq!(began.elapsed().as_secs(), 10);
+    peer.expect_abort("shutdown timed out").await;
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_peer_aborts_with_a_reason() {
+    let (client, peer, sent, waiting) = sent_and_waiting().await;
+    peer.abort("no more");
+    let error = failure(sent).await;
+    assert_failed(
+        &error,
+        "aborted by the peer, reason \"no more\"",
+        Fate::Unknown,
+    );
+    assert_eq!(error.reason().unwrap(), "no more");
+    let error = failure(waiting).await;
+    assert_failed(&error, "aborted by the peer", Fate::NotSent);
+    assert_eq!(client.last_end().unwrap().reason().unwrap(), "no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_peer_is_lost() {
+    let (_client, peer, sent, waiting) = sent_and_waiting().await;
+    peer.lose();
+    assert_failed(
+        &failure(sent).await,
+        "the association was lost: timed out",
+        Fate::Unknown,
+    );
+    assert_failed(
+        &failure(waiting).await,
+        "the association was lost",
+        Fate::NotSent,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kernel_tells_what_it_never_sent() {
+    let (transport, peer) = streams_each_way(10).build();
+    let (transport, report) = Reporting::new(transport);
+    let client = Client::over(transport);
+    let (unsent, unknown) = (call(&client, "unsent"), call(&client, "unknown"));
+    let unsent_context = must(peer.recv()).await.unwrap().info.context;
+    let unknown_context = must(peer.recv()).await.unwrap().info.context;
+    let acknowledged = call(&client, "acknowledged");
+    must(peer.recv()).await.unwrap();
+    report.send(send_failed(unsent_context, false)).unwrap();
+    report.send(send_failed(unknown_context, true)).unwrap();
+    settle().await;
+    assert!(!unsent.is_finished(), "the end says why");
+    peer.abort("gone");
+    assert_failed(&failure(unsent).await, "aborted by the peer", Fate::NotSent);
+    assert_failed(
+        &failure(unknown).await,
+        "aborted by the peer",
+        Fate::Unknown,
+    );
+    assert_failed(
+        &failure(acknowledged).await,
+        "aborted by the peer",
+        Fate::Unknown,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_expires_fails_its_call_alone() {
+    let (transport, peer) = streams_each_way(3).build();
+    let (transport, report) = Reporting::new(transport);
+    let client = Client::over(transport);
+    let expiring =
+        || Message::new("x").with_reliability(Reliability::Lifetime(Duration::from_millis(50)));
+    for (sent, fate) in [(false, Fate::NotSent), (true, Fate::Unknown)] {
+        let one = tokio::spawn(client.clone().oneshot(expiring()));
+        let message = must(peer.recv()).await.unwrap();
+        assert_eq!(message.info.stream.get(), 1 + u16::from(sent));
+        report
+            .send(send_failed(message.info.context, sent))
+            .unwrap();
+        assert_failed(&failure(one).await, "the message expired", fate);
+    }
+    // Stream 1 is free again; the reply on stream 2 may still come, and is nobody's.
+    let (a, b) = (call(&client, "a"), call(&client, "b"));
+    assert_eq!(must(peer.recv()).await.unwrap().info.stream.get(), 1);
+    settle().await;
+    assert_eq!(peer.try_recv(), None);
+    peer.send(Message::new("late").on_stream(2)).await;
+    assert_eq!(must(peer.recv()).await.unwrap().info.stream.get(), 2);
+    peer.send(Message::new("B").on_stream(2)).await;
+    peer.send(Message::new("A").on_stream(1)).await;
+    assert_eq!(payload(a).await, "A");
+    assert_eq!(payload(b).await, "B");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
+    let (client, peer, sent, waiting) = sent_and_waiting().await;
+    peer.restart();
+    assert_failed(
+        &failure(sent).await,
+        "the peer started again",
+        Fate::Unknown,
+    );
+    assert_eq!(must(peer.recv()).await.unwrap().payload, "waiting");
+    peer.send(Message::new("W").on_stream(1)).await;
+    assert_eq!(payload(waiting).await, "W");
+    assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_fails_ends_the_association() {
+    let (client, peer) = client();
+    let one = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    peer.fail_receive(RecvError::TooLarge { limit: 1000 });
+    assert_failed(
+        &failure(one).await,
+        "the association was lost: invalid data",
+        Fate::Unknown,
+    );
+    let (client, peer) = client_with(Client::builder(), 10);
+    let one = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    peer.fail_receive(RecvError::Io(io::ErrorKind::InvalidData.into()));
+    assert_failed(
+        &failure(one).await,
+        "the association was lost",
+        Fate::Unknown,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_one_association_ends_with_it() {
+    let (mut client, peer) = client();
+    client.ready().await.unwrap();
+    peer.abort("no more");
+    peer.closed().await;
+    settle().await;
+    // The reservation is worth nothing any more.
+    assert_failed(
+        &client.call("x".into()).await.unwrap_err(),
+        "aborted by",
+        Fate::NotSent,
+    );
+    let error = client.ready().await.unwrap_err();
+    assert_failed(
+        &error,
+        "aborted by the peer, reason \"no more\"",
+        Fate::NotSent,
+    );
+    assert_failed(
+        &client.send("x").await.unwrap_err(),
+        "aborted by",
+        Fate::NotSent,
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_finishes_the_calls_in_flight_first() {
+    let (client, peer, sent, waiting) = sent_and_waiting().await;
+    let shutdown = tokio::spawn({
+        let client = client.clone();
+        async move { client.shutdown().await }
+    });
+    settle().await;
+    assert_failed(
+        &failure(call(&client, "late")).await,
+        "the client was closed",
+        Fate::NotSent,
+    );
+    peer.send(Message::new("S").on_stream(1)).await;
+    peer.expect_message("waiting").await;
+    peer.send(Message::new("W").on_stream(1)).await;
+    assert_eq!(payload(sent).await, "S");
+    assert_eq!(payload(waiting).await, "W");
+    peer.expect_shutdown().await;
+    assert_eq!(
+        must(shutdown).await.unwrap(),
+        Some(End::Shutdown { by: Side::Local })
+    );
+    assert_eq!(
+        client.shutdown().await,
+        Some(End::Shutdown { by: Side::Local })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_not_acknowledged_becomes_an_abort() {
+    let (client, peer) = client();
+    peer.hold_acks();
+    let began = Instant::now();
+    let end = must(client.shutdown()).await.unwrap();
+    assert!(
+        matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        ),
+        "{end}"
+    );
+    assert_eq!(began.elapsed().as_secs(), 10);
+    peer.expect_abort("shutdown timed out").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_finishes_calls_and_shuts_down() {
+    let (mut client, peer) = client();
+    let one = client.ready().await.unwrap().call("x".into());
+    drop(client.clone());
+    drop(client);
+    peer.expect_message("x").await;
+    settle().await;
+    peer.send(Message::new("X").on_stream(1)).await;
+    assert_eq!(one.await.unwrap().payload, "X");
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_does_not_hold_up_a_shutdown() {
+    let config = ClientConfig::new().with_call_timeout(None);
+    let (client, peer) = client_with(Client::builder().with_config(config), 10);
+    let dropped = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    dropped.abort();
+    must(client.shutdown()).await.unwrap();
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
+    let (client, peer, sent, waiting) = sent_and_waiting().await;
+    let shutdown = tokio::spawn(async move { client.shutdown().await });
+    settle().await;
+    peer.shutdown();
+    assert!(matches!(failure(sent).await.cause(), Cause::ShutDown));
+    assert_eq!(failure(waiting).await.fate(), Fate::NotSent);
+    assert_eq!(
+        must(shutdown).await.unwrap(),
+        Some(End::Shutdown { by: Side::Peer })
+    );
+}
