@@ -1,0 +1,229 @@
+//! What cannot be done is said, in a type or in words, and nothing is lost by asking for it.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr};
+
+use sctp_tokio::{
+    AbortReason, AssocId, Association, ConnectError, End, Message, SendError, Side, Socket,
+    SocketBuilder, sctp_core::Family,
+};
+use support::{
+    LOOPBACK, endpoint, endpoint_end, endpoint_message, listener, must, next, pair, until_end,
+};
+
+const EINVAL: i32 = 22;
+const EISCONN: i32 = 106;
+const EOPNOTSUPP: i32 = 95;
+
+#[tokio::test]
+async fn an_unknown_association_is_an_error_everywhere_and_ends_nothing() {
+    let (mut endpoint, addr) = endpoint().await;
+    let mut client = Association::connect(addr).await.unwrap();
+    client.send("hello").await.unwrap();
+    let (known, _) = endpoint_message(&mut endpoint).await;
+    // Among them the kernel's special numbers, which must not reach every association.
+    let unknown = [
+        AssocId::FUTURE,
+        AssocId::CURRENT,
+        AssocId::ALL,
+        AssocId::new(-1),
+        AssocId::new(known.get() + 1000),
+    ];
+    for id in unknown {
+        let error = endpoint.send(id, "x").await.unwrap_err();
+        assert!(matches!(error, SendError::Ended(_)), "{id:?}: {error}");
+        let mut queue = ["a".into(), "b".into()].into();
+        assert!(endpoint.sender().try_send_queue(id, &mut queue).is_err());
+        assert_eq!(queue, [Message::from("b")]);
+        endpoint.start_shutdown(id).unwrap();
+        endpoint.abort(id, &AbortReason::from_static("x")).unwrap();
+        let error = endpoint.peel_off(id).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(EINVAL), "{id:?}");
+    }
+    let socket = endpoint.socket();
+    assert_eq!(
+        socket.status(unknown[4]).unwrap_err().raw_os_error(),
+        Some(EINVAL)
+    );
+    assert!(socket.peer_addrs(unknown[4]).is_err());
+    assert_eq!(socket.assoc_ids().unwrap(), [known]);
+    endpoint.send(known, "still here").await.unwrap();
+    assert_eq!(next(&mut client).await.payload, "still here");
+}
+
+#[tokio::test]
+async fn an_association_that_shuts_down_takes_no_messages() {
+    let (mut endpoint, addr) = endpoint().await;
+    let client = SocketBuilder::new().with_recv_buffer_size(4000);
+    let mut client = client.connect(&[addr]).await.unwrap();
+    client.send("hello").await.unwrap();
+    let (id, _) = endpoint_message(&mut endpoint).await;
+    // The client does not read, so the shutdown stays pending.
+    for _ in 0..20 {
+        endpoint.send(id, vec![1; 1000]).await.unwrap();
+    }
+    endpoint.start_shutdown(id).unwrap();
+    endpoint.start_shutdown(id).unwrap();
+    let error = endpoint.send(id, "late").await.unwrap_err();
+    assert!(matches!(error, SendError::ShuttingDown), "{error}");
+    let (messages, end) = until_end(&mut client).await;
+    assert_eq!(
+        (messages.len(), end),
+        (20, End::Shutdown { by: Side::Peer })
+    );
+    let by_us = End::Shutdown { by: Side::Local };
+    assert_eq!(endpoint_end(&mut endpoint).await, (id, by_us));
+    let error = endpoint.send(id, "too late").await.unwrap_err();
+    assert!(matches!(error, SendError::Ended(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_given_twice_is_named() {
+    let addr: SocketAddr = LOOPBACK.parse().unwrap();
+    let error = SocketBuilder::new()
+        .bind([addr, addr])
+        .listen()
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot bind 127.0.0.1:"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn many_addresses_are_all_bound_and_listed() {
+    let addrs = (1..=200u8).map(|at| SocketAddr::from(([127, 0, 7, at], 0)));
+    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let bound = listener.local_addrs().unwrap();
+    assert_eq!(bound.len(), 200);
+    let client = must(SocketBuilder::new().connect(&bound[..3]))
+        .await
+        .unwrap();
+    let server = must(listener.accept()).await.unwrap();
+    assert_eq!(client.peer_addrs().len(), 200);
+    assert_eq!(server.local_addrs().len(), 200);
+}
+
+#[tokio::test]
+async fn more_addresses_than_an_init_can_name_are_an_error() {
+    // Each takes eight bytes of a chunk of 64 KiB.
+    let peers: Vec<SocketAddr> = (0..9000u16)
+        .map(|at| {
+            let [high, low] = at.to_be_bytes();
+            SocketAddr::from(([127, 1, high, low], 9))
+        })
+        .collect();
+    let error = must(SocketBuilder::new().connect(&peers))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ConnectError::Refused | ConnectError::Io(_)),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_of_the_wrong_family_is_refused() {
+    let (endpoint, _) = endpoint().await;
+    let six: SocketAddr = "[::1]:9".parse().unwrap();
+    let error = endpoint.connect(&[six]).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(EINVAL));
+    for socket in [
+        Socket::one_to_many(Family::V4).unwrap(),
+        Socket::one_to_one(Family::V4).unwrap(),
+    ] {
+        assert!(socket.bind(six).is_err());
+        assert_eq!(
+            socket.connectx(&[six]).unwrap_err().raw_os_error(),
+            Some(EINVAL)
+        );
+        assert_eq!(
+            socket.connectx(&[]).unwrap_err().raw_os_error(),
+            Some(EINVAL)
+        );
+        socket.bind(LOOPBACK.parse().unwrap()).unwrap();
+        assert_eq!(
+            socket.bindx_add(&[six]).unwrap_err().raw_os_error(),
+            Some(EINVAL)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_option_on_the_wrong_style_of_socket_is_refused() {
+    let one_to_one = Socket::one_to_one(Family::V4).unwrap();
+    let one_to_many = Socket::one_to_many(Family::V4).unwrap();
+    let (_client, server) = pair().await;
+    let peeled_off = server.socket().unwrap();
+    let second = std::time::Duration::from_secs(1);
+    let errors = [
+        (one_to_one.set_autoclose(second), EOPNOTSUPP),
+        (one_to_many.set_sctp_reuse_port(true), EOPNOTSUPP),
+        (peeled_off.set_sctp_reuse_port(true), EOPNOTSUPP),
+        (one_to_one.send_eof(AssocId::FUTURE), EINVAL),
+        (
+            one_to_one.send_abort(AssocId::FUTURE, &AbortReason::default()),
+            EINVAL,
+        ),
+        (one_to_one.peel_off(AssocId::new(3)).map(drop), EINVAL),
+        (peeled_off.peel_off(server.id()).map(drop), EINVAL),
+        (peeled_off.listen(1), EINVAL),
+        (one_to_many.accept().map(drop), EOPNOTSUPP),
+        (peeled_off.accept().map(drop), EOPNOTSUPP),
+    ];
+    for (at, (result, code)) in errors.into_iter().enumerate() {
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(code), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_association_with_the_same_peer_is_refused() {
+    let (mut server, addr) = endpoint().await;
+    let (mut client, _) = endpoint().await;
+    let id = client.connect(&[addr]).unwrap();
+    let error = client.connect(&[addr]).unwrap_err();
+    let known = [Some(EISCONN), Some(114)];
+    assert!(known.contains(&error.raw_os_error()), "{error}");
+    loop {
+        let event = must(client.next_event()).await.unwrap();
+        if event.assoc == id {
+            break;
+        }
+    }
+    assert_eq!(
+        client.connect(&[addr]).unwrap_err().raw_os_error(),
+        Some(EISCONN)
+    );
+    let own = client.peel_off(id).unwrap();
+    let error = client.connect(&[addr]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    own.send("hello").await.unwrap();
+    assert_eq!(endpoint_message(&mut server).await.1.payload, "hello");
+}
+
+#[tokio::test]
+async fn a_bad_message_is_refused_whatever_it_is_sent_through() {
+    let (mut listener, addr) = listener().await;
+    let client = Association::connect(addr).await.unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    let streams = client.outbound_streams();
+    let sender = client.sender();
+    for bad in [Message::default(), Message::new("x").on_stream(streams)] {
+        let errors = [
+            client.send(bad.clone()).await.unwrap_err(),
+            client.try_send(&bad).unwrap_err(),
+            sender
+                .send_queue(&mut [bad.clone()].into())
+                .await
+                .unwrap_err(),
+        ];
+        for error in errors {
+            let kind = io::Error::from(error).kind();
+            assert_eq!(kind, io::ErrorKind::InvalidInput);
+        }
+    }
+    client.send("good").await.unwrap();
+    assert_eq!(next(&mut server).await.payload, "good");
+}
