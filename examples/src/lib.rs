@@ -3,12 +3,14 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`address`] | from names to addresses |
 //! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
 //! | [`line`](mod@line) | the text that people type and read |
 //! | [`service`] | the server's service, and the layers around it |
 //! | [`signal`] | when to stop |
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod client;
 pub mod line;
 pub mod service;

@@ -4,17 +4,16 @@
 use std::{
     error::Error,
     io::{self, Write},
-    net::SocketAddr,
     process::ExitCode,
 };
 
 use clap::Parser;
 use sctp_examples::{
+    address,
     client::{self, Options, status},
     line,
 };
 use sctp_tokio::{AbortReason, Association, SocketBuilder};
-use tokio::net::lookup_host;
 
 /// Sends lines to an SCTP echo server and prints its replies.
 ///
@@ -84,20 +83,9 @@ async fn connect(server: &[String]) -> Result<Association, Box<dyn Error>> {
         let connected = Association::connect(only).await;
         return connected.map_err(|error| format!("cannot connect to {only}: {error}").into());
     }
-    let mut addrs = Vec::new();
-    for name in server {
-        addrs.push(resolve(name).await?);
-    }
+    let addrs = address::resolve(server).await?;
     let connected = SocketBuilder::new().connect(&addrs).await;
     connected.map_err(|error| format!("cannot connect to {}: {error}", server.join(" ")).into())
-}
-
-async fn resolve(name: &str) -> Result<SocketAddr, Box<dyn Error>> {
-    let found = lookup_host(name).await;
-    let mut addrs = found.map_err(|error| format!("cannot resolve {name}: {error}"))?;
-    addrs
-        .next()
-        .ok_or_else(|| format!("{name} has no address").into())
 }
 
 fn complain(message: &str) {

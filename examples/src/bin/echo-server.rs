@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    error::Error,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     process::ExitCode,
@@ -10,12 +9,12 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use sctp_examples::{
+    address,
     service::{Ending, Settings, service},
     signal,
 };
 use sctp_service::{Listener, MakeService, Serve, serve, serve_endpoint};
 use sctp_tokio::SocketBuilder;
-use tokio::net::lookup_host;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// Answers each SCTP message with itself.
@@ -85,13 +84,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    let mut addrs = Vec::new();
-    for name in &args.listen {
-        addrs.push(resolve(name).await?);
-    }
+async fn run(args: Args) -> io::Result<()> {
     let sockets = SocketBuilder::new()
-        .bind(addrs)
+        .bind(address::resolve(&args.listen).await?)
         .with_max_message_size(args.max_message_size);
     let service = service(Settings {
         stream_increment: args.stream_increment,
@@ -116,12 +111,4 @@ where
     writeln!(io::stdout(), "listening on {}", addrs.join(" "))?;
     server.with_graceful_shutdown(stop).await;
     Ok(())
-}
-
-async fn resolve(name: &str) -> Result<SocketAddr, Box<dyn Error>> {
-    let found = lookup_host(name).await;
-    let mut addrs = found.map_err(|error| format!("cannot resolve {name}: {error}"))?;
-    addrs
-        .next()
-        .ok_or_else(|| format!("{name} has no address").into())
 }
