@@ -1,4 +1,4 @@
-//! Serve SCTP associations with tower services.
+#![doc = include_str!("docs/overview.md")]
 #![forbid(unsafe_code)]
 
 pub mod client;
