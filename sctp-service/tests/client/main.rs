@@ -6,4 +6,5 @@ mod calls;
 mod connecting;
 mod correlation;
 mod ends;
+mod pool;
 mod support;

@@ -1,0 +1,302 @@
+//! Pools, with servers in memory.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sctp_service::{
+    Message, Received,
+    client::{
+        CallError, Cause, Client, ClientConfig, Fate,
+        pool::{Pool, PoolBuilder, RetryPolicy, Target},
+    },
+    testing::{InMemory, Peer, duplex},
+};
+use sctp_tokio::ConnectError;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use crate::support::{assert_failed, must, settle};
+
+fn addr(server: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, server], 9877))
+}
+
+fn targets(servers: impl IntoIterator<Item = u8>) -> Vec<Target> {
+    servers.into_iter().map(|n| addr(n).into()).collect()
+}
+
+/// The servers that listen, and the association that each has.
+#[derive(Clone, Default)]
+struct Fleet(Arc<Mutex<BTreeMap<SocketAddr, Option<Arc<Peer>>>>>);
+
+impl Fleet {
+    fn of(servers: impl IntoIterator<Item = u8>) -> Self {
+        let fleet = Self::default();
+        let listening = servers.into_iter().map(|n| (addr(n), None));
+        fleet.0.lock().unwrap().extend(listening);
+        fleet
+    }
+
+    fn connect(&self, target: &Target) -> Result<InMemory, ConnectError> {
+        let mut servers = self.0.lock().unwrap();
+        let listening = servers.get_mut(&target.addrs()[0]);
+        let (transport, peer) = duplex();
+        *listening.ok_or(ConnectError::Refused)? = Some(Arc::new(peer));
+        Ok(transport)
+    }
+
+    /// Has a server take no further association, and returns the one that it has.
+    fn stop(&self, server: u8) -> Arc<Peer> {
+        self.0
+            .lock()
+            .unwrap()
+            .remove(&addr(server))
+            .flatten()
+            .unwrap()
+    }
+
+    fn peer(&self, server: u8) -> Option<Arc<Peer>> {
+        self.0.lock().unwrap().get(&addr(server))?.clone()
+    }
+
+    fn pool(&self, builder: PoolBuilder, servers: watch::Receiver<Vec<Target>>) -> Pool {
+        let fleet = self.clone();
+        builder.watch_with(servers, move |target| {
+            let (fleet, target) = (fleet.clone(), target.clone());
+            let config = ClientConfig::new().with_wait_for_connection(true);
+            Client::builder()
+                .with_config(config)
+                .connect_in_background(move || std::future::ready(fleet.connect(&target)))
+        })
+    }
+
+    fn fixed(&self, builder: PoolBuilder, servers: impl IntoIterator<Item = u8>) -> Pool {
+        self.pool(builder, watch::channel(targets(servers)).1)
+    }
+}
+
+type Reply = JoinHandle<Result<Received, CallError>>;
+
+fn call(pool: &Pool) -> Reply {
+    let pool = pool.clone();
+    tokio::spawn(async move { pool.request("x").await })
+}
+
+async fn calls(pool: &Pool, number: usize) -> Vec<Reply> {
+    let calls = (0..number).map(|_| call(pool)).collect();
+    settle().await;
+    calls
+}
+
+/// Answers everything that a server has, with the server's number.
+async fn answer(peer: &Peer, server: u8) -> usize {
+    let mut answered = 0;
+    while let Some(request) = peer.try_recv() {
+        let reply = Message::new(vec![server]).on_stream(request.info.stream);
+        peer.send(reply).await;
+        answered += 1;
+    }
+    answered
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_in_flight_are_spread_evenly() {
+    let fleet = Fleet::of(1..=3);
+    let pool = fleet.fixed(Pool::builder(), 1..=3);
+    // Associations come up with the first calls.
+    let calls: Vec<Reply> = calls(&pool, 18).await;
+    let mut answered = Vec::new();
+    for server in 1..=3 {
+        answered.push(answer(&fleet.peer(server).unwrap(), server).await);
+    }
+    assert_eq!(answered.iter().sum::<usize>(), 18);
+    // Of two at random the less loaded one is chosen: no server is left out, none overrun.
+    assert!(
+        answered.iter().all(|n| (2..=10).contains(n)),
+        "{answered:?}"
+    );
+    for call in calls {
+        must(call).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_shuts_down_fails_no_call() {
+    let fleet = Fleet::of(1..=2);
+    let pool = fleet.fixed(Pool::builder(), 1..=2);
+    let calls = calls(&pool, 8).await;
+    let drained = fleet.stop(1);
+    drained.shutdown();
+    settle().await;
+    let left = fleet.peer(2).unwrap();
+    let mut answered = 0;
+    for _ in 0..20 {
+        answered += answer(&left, 2).await;
+        settle().await;
+    }
+    assert_eq!(answered, 8);
+    for call in calls {
+        assert_eq!(must(call).await.unwrap().unwrap().payload, &[2][..]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_orderly_end_left_unanswered_is_not_repeated_if_told_so() {
+    let fleet = Fleet::of([1]);
+    let retry = RetryPolicy::new().with_after_shutdown(false);
+    let pool = fleet.fixed(Pool::builder().with_retry(retry), [1]);
+    let calls = calls(&pool, 1).await;
+    fleet.stop(1).shutdown();
+    for call in calls {
+        let error = must(call).await.unwrap().unwrap_err();
+        assert_failed(&error, "shut down by the peer", Fate::Unknown);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_fails_only_what_was_in_flight_on_it() {
+    let fleet = Fleet::of(1..=2);
+    let pool = fleet.fixed(Pool::builder(), 1..=2);
+    let before = calls(&pool, 8).await;
+    let aborted = fleet.stop(1);
+    let mut on_it = 0;
+    while aborted.try_recv().is_some() {
+        on_it += 1;
+    }
+    aborted.abort("gone");
+    settle().await;
+    let after = calls(&pool, 8).await;
+    let left = fleet.peer(2).unwrap();
+    for _ in 0..20 {
+        answer(&left, 2).await;
+        settle().await;
+    }
+    let mut failed = 0;
+    for call in before.into_iter().chain(after) {
+        match must(call).await.unwrap() {
+            Ok(reply) => assert_eq!(reply.payload, &[2][..]),
+            Err(error) => {
+                assert_failed(
+                    &error,
+                    "aborted by the peer, reason \"gone\"",
+                    Fate::Unknown,
+                );
+                failed += 1;
+            }
+        }
+    }
+    assert!(failed > 0);
+    assert_eq!(failed, on_it);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_come_and_go_through_a_channel() {
+    let fleet = Fleet::of(1..=2);
+    let (servers, watched) = watch::channel(targets([1]));
+    let pool = fleet.pool(Pool::builder(), watched);
+    let first = calls(&pool, 1).await;
+    let peer = fleet.peer(1).unwrap();
+    let request = must(peer.recv()).await.unwrap();
+    servers.send(targets([2])).unwrap();
+    let second = calls(&pool, 3).await;
+    assert_eq!(answer(&fleet.peer(2).unwrap(), 2).await, 3);
+    for call in second {
+        assert_eq!(must(call).await.unwrap().unwrap().payload, &[2][..]);
+    }
+    // The one in flight on the server that was removed is finished, then it is shut down.
+    peer.send(Message::new(vec![1]).on_stream(request.info.stream))
+        .await;
+    for call in first {
+        assert_eq!(must(call).await.unwrap().unwrap().payload, &[1][..]);
+    }
+    peer.expect_shutdown().await;
+    // Without a sender the last list holds.
+    drop(servers);
+    let third = calls(&pool, 1).await;
+    answer(&fleet.peer(2).unwrap(), 2).await;
+    for call in third {
+        assert_eq!(must(call).await.unwrap().unwrap().payload, &[2][..]);
+    }
+    drop(pool);
+    fleet.peer(2).unwrap().expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_server_calls_fail_in_time_and_then_at_once() {
+    let fleet = Fleet::of([]);
+    let pool = fleet.fixed(Pool::builder().with_patience(Duration::from_secs(3)), [1]);
+    for seconds in [3, 0] {
+        let began = Instant::now();
+        let error = must(call(&pool)).await.unwrap().unwrap_err();
+        assert_failed(&error, "no server was ready in time", Fate::NotSent);
+        assert!(matches!(error.cause(), Cause::Unavailable));
+        assert_eq!(began.elapsed().as_secs(), seconds);
+    }
+    // It comes up, and all is well.
+    fleet.0.lock().unwrap().insert(addr(1), None);
+    sleep(Duration::from_secs(20)).await;
+    let calls = calls(&pool, 1).await;
+    answer(&fleet.peer(1).unwrap(), 1).await;
+    for call in calls {
+        must(call).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_fails_first_is_an_error_and_later_changes_nothing() {
+    let interval = Duration::from_secs(10);
+    let refused = || async { Err(io::ErrorKind::NotFound.into()) };
+    let error = Pool::builder()
+        .resolve(refused, interval)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    let hangs = || pending::<io::Result<Vec<SocketAddr>>>();
+    let error = must(Pool::builder().resolve(hangs, interval))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+
+    let lookups = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&lookups);
+    let once = move || {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        std::future::ready(match *count {
+            1 => Ok(vec![addr(1)]),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        })
+    };
+    // Nothing listens anywhere: what matters is that the list is kept and asked for again.
+    let pool = Pool::builder().resolve(once, interval).await.unwrap();
+    sleep(Duration::from_secs(35)).await;
+    assert_eq!(*lookups.lock().unwrap(), 4);
+    drop(pool);
+    sleep(Duration::from_secs(35)).await;
+    assert_eq!(*lookups.lock().unwrap(), 4, "nobody needs it any more");
+}
+
+#[tokio::test]
+async fn names_are_looked_up_through_the_system() {
+    let second = Duration::from_secs(1);
+    assert!(Pool::builder().dns("127.0.0.1:9877", second).await.is_ok());
+    let error = Pool::builder().dns("no port", second).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn handles_can_be_shared_and_sent() {
+    fn is<T: Send + Sync + Clone + 'static>() {}
+    is::<Client>();
+    is::<Pool>();
+    is::<CallError>();
+}
