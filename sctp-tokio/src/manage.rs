@@ -268,8 +268,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// [`SendError::Ended`] when the association ended other than in order: then it is not known
-    /// what has arrived.
+    /// [`SendError::Ended`] when the association ended other than in order, or when nobody has
+    /// received yet how it ended: then it is not known what has arrived.
     ///
     /// # Cancel safety
     ///
