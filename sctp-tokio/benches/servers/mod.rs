@@ -2,11 +2,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::poll_fn,
     io,
+    task::{Context, Poll},
 };
 
 use sctp_tokio::{
-    Association, Endpoint, Event, Message, Received, RecvError, SctpListener, SendError,
+    AssocId, Association, Endpoint, Event, Message, Received, RecvError, SctpListener, SendError,
     SocketBuilder,
 };
 
@@ -74,20 +76,27 @@ async fn tried(mut association: Association) -> io::Result<()> {
 /// All that is there in, the answers out together.
 async fn batched(mut association: Association) -> io::Result<()> {
     let mut answers = VecDeque::with_capacity(BATCH);
-    while let Some(received) = association.recv().await? {
-        answers.push_back(echo(received));
-        while answers.len() < BATCH {
-            match association.try_next_event() {
-                Ok(Event::Message(received)) => answers.push_back(echo(received)),
-                Ok(Event::Ended(_)) => return Ok(()),
-                Ok(_) => {}
-                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
+    while poll_fn(|cx| poll_batch(&mut association, &mut answers, cx)).await? {
         association.send_queue(&mut answers).await?;
     }
     Ok(())
+}
+
+/// Waits for a message, and takes those that came with it. Whether there was any.
+fn poll_batch(
+    association: &mut Association,
+    answers: &mut VecDeque<Message>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<bool>> {
+    while answers.len() < BATCH {
+        match association.poll_recv(cx)? {
+            Poll::Ready(Some(received)) => answers.push_back(echo(received)),
+            Poll::Ready(None) => return Poll::Ready(Ok(false)),
+            Poll::Pending if answers.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(Ok(true))
 }
 
 /// One socket for all, one message in, one message out.
@@ -104,37 +113,9 @@ async fn endpoint(mut endpoint: Endpoint) -> io::Result<()> {
 /// One socket for all: all that is there in, then the answers out, together for each peer.
 async fn endpoint_batched(mut endpoint: Endpoint) -> io::Result<()> {
     let sender = endpoint.sender();
-    let mut answers: HashMap<_, VecDeque<Message>> = HashMap::new();
+    let mut answers = HashMap::new();
     loop {
-        let mut event = endpoint.next_event().await?;
-        let mut count = 0;
-        loop {
-            match event.event {
-                Event::Message(received) => {
-                    answers
-                        .entry(event.assoc)
-                        .or_default()
-                        .push_back(echo(received));
-                    count += 1;
-                }
-                Event::Ended(_) => drop(answers.remove(&event.assoc)),
-                _ => {}
-            }
-            event = match endpoint.try_next_event() {
-                Ok(event) if count < BATCH => event,
-                Ok(last) => {
-                    if let Event::Message(received) = last.event {
-                        answers
-                            .entry(last.assoc)
-                            .or_default()
-                            .push_back(echo(received));
-                    }
-                    break;
-                }
-                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            };
-        }
+        poll_fn(|cx| poll_endpoint(&mut endpoint, &mut answers, cx)).await?;
         for (assoc, queue) in &mut answers {
             while let Err(error) = sender.try_send_queue(*assoc, queue) {
                 match error {
@@ -147,4 +128,30 @@ async fn endpoint_batched(mut endpoint: Endpoint) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Waits for a message, and takes those that came with it.
+fn poll_endpoint(
+    endpoint: &mut Endpoint,
+    answers: &mut HashMap<AssocId, VecDeque<Message>>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let mut count = 0;
+    while count < BATCH {
+        let event = match endpoint.poll_event(cx)? {
+            Poll::Ready(event) => event,
+            Poll::Pending if count == 0 => return Poll::Pending,
+            Poll::Pending => break,
+        };
+        match event.event {
+            Event::Message(received) => {
+                let queue = answers.entry(event.assoc).or_default();
+                queue.push_back(echo(received));
+                count += 1;
+            }
+            Event::Ended(_) => drop(answers.remove(&event.assoc)),
+            _ => {}
+        }
+    }
+    Poll::Ready(Ok(()))
 }

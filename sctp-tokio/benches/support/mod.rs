@@ -50,7 +50,11 @@ pub(crate) fn print_heading(command: &str, effort: Effort) {
     println!(
         "\n{command}, kernel {}{}, {}: medians of {} interleaved rounds of {} ms\n",
         kernel.trim(),
-        if is_uml() { " (User-Mode Linux)" } else { "" },
+        if is_uml() {
+            " (User-Mode Linux, its clock read as elsewhere: clock.c)"
+        } else {
+            ""
+        },
         String::from_utf8_lossy(&date).trim(),
         effort.rounds,
         effort.time.as_millis(),

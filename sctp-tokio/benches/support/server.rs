@@ -49,7 +49,7 @@ impl Server {
         name: &'static str,
         program: Program,
         port: u16,
-        preload: &Path,
+        preload: &str,
     ) -> io::Result<Self> {
         let mut command = match program {
             Program::C(source, mode) => {
@@ -67,7 +67,10 @@ impl Server {
         fs::write(&counters, [0; COUNTERS * size_of::<u64>()])?;
         let mut child = command
             .arg(port.to_string())
-            .env("LD_PRELOAD", preload)
+            .env(
+                "LD_PRELOAD",
+                format!("{} {}", compile::library("count")?.display(), preload),
+            )
             .env("SYSCALL_COUNTS", &counters)
             .stdout(Stdio::piped())
             .spawn()?;
@@ -83,7 +86,12 @@ impl Server {
     }
 
     /// Puts load on it for a while.
-    pub(crate) fn measure(&self, client: &Path, case: Case, time: Duration) -> io::Result<Sample> {
+    pub(crate) fn measure(
+        &self,
+        (client, preload): (&Path, &str),
+        case: Case,
+        time: Duration,
+    ) -> io::Result<Sample> {
         let arguments = [
             usize::from(self.port),
             case.associations,
@@ -92,6 +100,7 @@ impl Server {
             usize::try_from(time.as_millis()).unwrap_or(usize::MAX),
         ];
         let mut client = Command::new(client)
+            .env("LD_PRELOAD", preload)
             .args(arguments.map(|argument| argument.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
