@@ -6,6 +6,7 @@ mod link;
 pub(crate) mod reasons;
 mod report;
 mod serving;
+mod state;
 pub(crate) mod timer;
 mod wake;
 
@@ -15,7 +16,7 @@ use std::{
     mem,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -25,6 +26,7 @@ use link::{Inbound, Link};
 use sctp_core::{AbortReason, ErrorCauses};
 use sctp_tokio::{End, Side};
 use serving::{Serving, may_have_left_requests};
+use state::{Exit, Making, State, Transition};
 use timer::Timer;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,9 +40,6 @@ const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How many messages one poll discards at most before other tasks have their turn.
 const DISCARDS_PER_POLL: usize = 64;
-
-/// A service in the making, or the refusal of the peer.
-pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
 /// Drives one association.
 ///
@@ -67,40 +66,6 @@ pub(crate) struct Driver<T, S: Service<Request>> {
     drain: Timer,
     /// The reason that this end gave.
     reason: Option<AbortReason>,
-}
-
-enum State<S: Service<Request>> {
-    /// The service is being made; nothing is read.
-    Starting(Making<S>),
-    /// Requests are served.
-    Serving(Box<Serving<S>>),
-    /// Replies that were queued before an orderly end are sent.
-    Flushing,
-    /// SCTP is to end it when all is acknowledged.
-    AwaitingAck,
-    /// An ABORT is out.
-    Aborting,
-    /// It is over.
-    Closed(End),
-}
-
-/// Why a state is left.
-#[derive(Debug)]
-pub(crate) enum Exit {
-    Shutdown(Shutdown),
-    Ended(End),
-}
-
-impl Exit {
-    fn abort(reason: &AbortReason) -> Self {
-        Self::Shutdown(Shutdown::Abort(reason.clone()))
-    }
-}
-
-enum Transition<S> {
-    Made(S),
-    Flushed,
-    Exit(Exit),
 }
 
 impl<T, S> Driver<T, S>
@@ -296,14 +261,5 @@ where
         self.reason = Some(reason);
         self.deadline.set(Instant::now() + ABORT_GRACE);
         self.enter(State::Aborting);
-    }
-}
-
-impl<S> From<Result<S, Shutdown>> for Transition<S> {
-    fn from(made: Result<S, Shutdown>) -> Self {
-        match made {
-            Ok(service) => Self::Made(service),
-            Err(shutdown) => Self::Exit(Exit::Shutdown(shutdown)),
-        }
     }
 }

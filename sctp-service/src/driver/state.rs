@@ -1,0 +1,58 @@
+//! The states of the driver, and the ways out of them.
+
+use std::{future::Future, pin::Pin};
+
+use sctp_core::AbortReason;
+use sctp_tokio::End;
+use tower_service::Service;
+
+use super::serving::Serving;
+use crate::{Request, Shutdown};
+
+/// A service in the making, or the refusal of the peer.
+pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+
+/// Where an association is in its life; what belongs to a state lives in it.
+pub(super) enum State<S: Service<Request>> {
+    /// The service is being made; nothing is read.
+    Starting(Making<S>),
+    /// Requests are served.
+    Serving(Box<Serving<S>>),
+    /// Replies that were queued before an orderly end are sent.
+    Flushing,
+    /// SCTP is to end it when all is acknowledged.
+    AwaitingAck,
+    /// An ABORT is out.
+    Aborting,
+    /// It is over.
+    Closed(End),
+}
+
+/// Why a state is left.
+#[derive(Debug)]
+pub(super) enum Exit {
+    Shutdown(Shutdown),
+    Ended(End),
+}
+
+impl Exit {
+    pub(super) fn abort(reason: &AbortReason) -> Self {
+        Self::Shutdown(Shutdown::Abort(reason.clone()))
+    }
+}
+
+/// What a state came to.
+pub(super) enum Transition<S> {
+    Made(S),
+    Flushed,
+    Exit(Exit),
+}
+
+impl<S> From<Result<S, Shutdown>> for Transition<S> {
+    fn from(made: Result<S, Shutdown>) -> Self {
+        match made {
+            Ok(service) => Self::Made(service),
+            Err(shutdown) => Self::Exit(Exit::Shutdown(shutdown)),
+        }
+    }
+}
