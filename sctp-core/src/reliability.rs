@@ -6,8 +6,12 @@ use std::time::Duration;
 /// RFC 6458 section 5.3.7).
 ///
 /// Only a peer that supports PR-SCTP can be told to skip a message; toward any other, every
-/// message is reliable. A message that was given up is reported by
-/// [`SendFailed`](crate::SendFailed).
+/// message is reliable.
+///
+/// Linux reports a message that it gave up by [`SendFailed`](crate::SendFailed) only if its
+/// lifetime was over before it was sent at all. One given up later, after its retransmissions,
+/// or for a more important one is merely counted:
+/// [`Socket::pr_assoc_status`](crate::Socket::pr_assoc_status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reliability {

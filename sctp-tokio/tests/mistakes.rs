@@ -2,7 +2,7 @@
 //!
 //! | mistake | what is right | tested in |
 //! |---|---|---|
-//! | one reassembly buffer for a whole socket | one for each association | here, `endpoint.rs` |
+//! | one reassembly buffer for a whole socket | one for each association | `reassembly.rs`, `endpoint.rs` |
 //! | `shutdown(2)` on a peeled-off socket | `SCTP_EOF` | here, `terminations.rs` |
 //! | `SCTP_EOF`, `SCTP_ABORT` on a one-to-one socket | no such socket under an association | here |
 //! | a full buffer answered by trying again at once | waiting | here |
@@ -16,7 +16,7 @@
 //! | a batch reports the end before the data | the data first | `traps.rs` |
 //! | the end told once, to whoever asks | told to all, again and again | `traps.rs`, `terminations.rs` |
 //! | a subscription whose structure grew | one event at a time | here |
-//! | memory without bound for a peer | a limit | here, `terminations.rs` |
+//! | memory without bound for a peer | a limit | `reassembly.rs`, `terminations.rs` |
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
@@ -31,47 +31,9 @@ use std::{
 };
 
 use sctp_tokio::{
-    AbortReason, Association, End, EndpointEvent, ErrorCause, Event, EventSet, Message,
-    Notification, RecvError, Side, SocketBuilder,
+    AbortReason, End, ErrorCause, Event, EventSet, Message, Notification, Side, SocketBuilder,
 };
-use support::{
-    LOOPBACK, acknowledged, endpoint_end, endpoint_message, listener, must, next, pair, pair_with,
-    quick, until_end,
-};
-
-fn small_endpoint(limit: usize) -> sctp_tokio::Endpoint {
-    SocketBuilder::new()
-        .bind([LOOPBACK.parse().unwrap()])
-        .with_recv_buffer_size(15_000)
-        .with_max_message_size(limit)
-        .endpoint()
-        .unwrap()
-}
-
-#[tokio::test]
-async fn long_messages_of_several_peers_are_not_mixed() {
-    let mut endpoint = small_endpoint(1 << 20);
-    let addr = endpoint.local_addrs().unwrap()[0];
-    let mut sending = Vec::new();
-    for at in 0..4u8 {
-        sending.push(tokio::spawn(async move {
-            let client = quick().connect(&[addr]).await.unwrap();
-            for round in 0..3 {
-                client.send(vec![at * 16 + round; 60_000]).await.unwrap();
-            }
-            client
-        }));
-    }
-    let mut rounds = std::collections::HashMap::new();
-    for _ in 0..12 {
-        let (id, message) = endpoint_message(&mut endpoint).await;
-        let first = message.payload[0];
-        let (peer, round) = rounds.entry(id).or_insert((first / 16, 0));
-        assert_eq!(first, *peer * 16 + *round);
-        *round += 1;
-        assert!(message.payload == vec![first; 60_000]);
-    }
-}
+use support::{acknowledged, listener, must, next, pair, pair_with, quick, until_end};
 
 #[tokio::test]
 async fn a_peeled_off_association_shuts_down() {
@@ -241,81 +203,9 @@ async fn every_event_can_be_subscribed_to() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_message_beyond_the_limit_is_no_message() {
-    const LIMIT: usize = 10_000;
-    let server = SocketBuilder::new()
-        .with_max_message_size(LIMIT)
-        .with_recv_buffer_size(15_000);
-    for len in [LIMIT + 1, 2 * LIMIT + 100, 40_000, 150_000] {
-        let (mut client, mut server) = pair_with(SocketBuilder::new(), server.clone()).await;
-        client.send("before").await.unwrap();
-        client.send(vec![0xaa; len]).await.unwrap();
-        assert_eq!(next(&mut server).await.payload, "before");
-        let error = must(server.recv()).await.unwrap_err();
-        assert!(
-            matches!(error, RecvError::TooLarge { limit: LIMIT }),
-            "{error}"
-        );
-        let (messages, end) = until_end(&mut server).await;
-        assert!(messages.is_empty(), "{len}: {messages:?}");
-        let by_us = matches!(
-            end,
-            End::Aborted {
-                by: Side::Local,
-                ..
-            }
-        );
-        assert!(by_us, "{end:?}");
-        let heard = until_end(&mut client).await.1;
-        assert_eq!(heard.reason().unwrap(), "message too large");
-    }
-}
-
-#[tokio::test]
-async fn a_peer_beyond_the_limit_leaves_the_others_of_an_endpoint_alone() {
-    let mut endpoint = small_endpoint(10_000);
-    let addr = endpoint.local_addrs().unwrap()[0];
-    let greedy = quick().connect(&[addr]).await.unwrap();
-    let modest = quick().connect(&[addr]).await.unwrap();
-    greedy.send(vec![0xaa; 100_000]).await.unwrap();
-    modest.send(vec![0xbb; 9000]).await.unwrap();
-    let (mut ended, mut received) = (None, None);
-    while ended.is_none() || received.is_none() {
-        let EndpointEvent { assoc, event, .. } = must(endpoint.next_event()).await.unwrap();
-        match event {
-            Event::Message(message) => {
-                assert!(message.payload == vec![0xbb; 9000]);
-                received = Some(assoc);
-            }
-            Event::Ended(end) => ended = Some((assoc, end)),
-            _ => {}
-        }
-    }
-    assert_ne!(ended.unwrap().0, received.unwrap());
-    endpoint.send(received.unwrap(), "go on").await.unwrap();
-    let mut modest = modest;
-    assert_eq!(next(&mut modest).await.payload, "go on");
-}
-
-#[tokio::test]
-async fn a_half_message_dies_with_its_sender() {
-    let mut endpoint = small_endpoint(1 << 20);
-    let addr = endpoint.local_addrs().unwrap()[0];
-    let half = Association::connect(addr).await.unwrap();
-    half.send(vec![0xaa; 150_000]).await.unwrap();
-    while endpoint.try_next_event().is_ok() {}
-    half.abort(&AbortReason::from_static("halfway")).unwrap();
-    let (_, end) = endpoint_end(&mut endpoint).await;
-    assert_eq!(end.reason().unwrap(), "halfway");
-    let whole = Association::connect(addr).await.unwrap();
-    whole.send("whole").await.unwrap();
-    assert_eq!(endpoint_message(&mut endpoint).await.1.payload, "whole");
-}
-
-#[tokio::test]
 async fn a_notification_does_not_make_a_close_abort() {
     let (mut listener, addr) = listener().await;
-    let mut client = Association::connect(addr).await.unwrap();
+    let mut client = sctp_tokio::Association::connect(addr).await.unwrap();
     let server = must(listener.accept()).await.unwrap();
     let socket = server.socket().unwrap();
     socket.subscribe(server.id(), EventSet::SENDER_DRY).unwrap();

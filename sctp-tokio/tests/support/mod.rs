@@ -9,6 +9,7 @@
 
 pub mod netns;
 pub mod raw;
+pub mod sync;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 

@@ -1,0 +1,223 @@
+//! What the functional tests of lksctp-tools check of one-to-one sockets, in our words and through
+//! our types.
+//!
+//! | of lksctp-tools | here |
+//! |---|---|
+//! | `accept_close`, `connect`, `connectx`, `nonblock`, `tcp_style` | this file |
+//! | `recvfrom`, `recvmsg`, `send`, `sendmsg`, `sendto`, `shutdown` | this file |
+//! | `socket_bind_listen`, `addrs`, `events`, `initmsg_connect`, `threads` | this file |
+//! | `rtoinfo`, `sockopt` | the option tests of `sctp-core` |
+//!
+//! Not applicable in Rust, whose types rule them out: bad, closed and foreign descriptors (EBADF,
+//! ENOTSOCK), bad pointers and lengths (EFAULT, EINVAL), unknown levels and options (ENOPROTOOPT),
+//! and reading through a socket that was shut down for reading, which this library cannot do.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr};
+
+use rustix::event::PollFlags;
+use sctp_tokio::{
+    AssocId, EventSet, Notification, SendInfo, Socket,
+    options::InitMsg,
+    sctp_core::{AssocState, Family},
+};
+use support::{
+    raw::{SCTP_ABORT, SCTP_EOF, send_raw},
+    sync::*,
+};
+
+const ANY: AssocId = AssocId::FUTURE;
+const EINVAL: i32 = 22;
+const ENOTCONN: i32 = 107;
+const EPIPE: i32 = 32;
+const EISCONN: i32 = 106;
+const ECONNREFUSED: i32 = 111;
+
+#[track_caller]
+fn fails<T: std::fmt::Debug>(result: io::Result<T>, code: i32) {
+    assert_eq!(result.unwrap_err().raw_os_error(), Some(code));
+}
+
+#[test]
+fn binding_and_listening() {
+    let socket = one_to_one();
+    let foreign: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    assert_eq!(
+        socket.bind(foreign).unwrap_err().kind(),
+        io::ErrorKind::AddrNotAvailable
+    );
+    socket.bind(Family::V4.unspecified()).unwrap();
+    fails(socket.bind(Family::V4.unspecified()), EINVAL);
+    socket.listen(3).unwrap();
+    let port = socket.local_addrs(ANY).unwrap()[0].port();
+    assert_ne!(port, 0);
+    let same = SocketAddr::new("0.0.0.0".parse().unwrap(), port);
+    assert_eq!(
+        one_to_one().bind(same).unwrap_err().kind(),
+        io::ErrorKind::AddrInUse
+    );
+}
+
+#[test]
+fn accepting() {
+    let (client, server, listener) = pair();
+    fails(one_to_one().accept(), EINVAL);
+    fails(server.accept(), EINVAL);
+    assert_eq!(
+        listener.accept().unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+    // One that has ended is accepted all the same.
+    let early = one_to_one();
+    connect(&early, listener.local_addrs(ANY).unwrap()[0]).unwrap();
+    early.shutdown_write().unwrap();
+    let ended = accept(&listener);
+    assert!(recv(&ended).0.is_empty());
+    drop(client);
+}
+
+#[test]
+fn connecting() {
+    let listener = one_to_one();
+    let addr = listen(&listener, 1);
+    let (first, second, third) = (one_to_one(), one_to_one(), one_to_one());
+    first.subscribe(ANY, EventSet::ASSOC_CHANGE).unwrap();
+    connect(&first, addr).unwrap();
+    connect(&second, addr).unwrap();
+    fails(connect(&third, addr), ECONNREFUSED);
+    fails(first.connectx(&[addr]), EISCONN);
+    fails(listener.connectx(&[addr]), EISCONN);
+    // A socket has one association in its life; after it another one connects.
+    let server = accept(&listener);
+    server.shutdown_write().unwrap();
+    came_up(&first);
+    assert_eq!(change(&first).0, AssocState::ShutdownComplete);
+    fails(connect(&first, addr), EISCONN);
+    let _second = accept(&listener);
+    let again = one_to_one();
+    connect(&again, addr).unwrap();
+    send(&again, ANY, b"again").unwrap();
+    assert_eq!(recv(&accept(&listener)).0, b"again");
+}
+
+#[test]
+fn an_init_timeout_of_zero_means_the_default() {
+    let listener = one_to_one();
+    let addr = listen(&listener, 1);
+    let client = one_to_one();
+    client.set_init_msg(&InitMsg::new()).unwrap();
+    connect(&client, addr).unwrap();
+}
+
+#[test]
+fn receiving() {
+    let listener = one_to_one();
+    listen(&listener, 1);
+    fails(try_recv(&listener), ENOTCONN);
+    let (client, server, _listener) = pair();
+    assert_eq!(
+        try_recv(&server).unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+    send(&client, ANY, b"one").unwrap();
+    send(&client, ANY, b"two").unwrap();
+    wait(&server, PollFlags::IN);
+    // What is pending is received after this end's own shutdown, and then the end.
+    server.shutdown_write().unwrap();
+    assert_eq!(recv(&server).0, b"one");
+    assert_eq!(recv(&server).0, b"two");
+    assert!(recv(&client).0.is_empty());
+}
+
+#[test]
+fn sending() {
+    let (client, server, listener) = pair();
+    fails(send(&listener, ANY, b"x"), EPIPE);
+    send(&client, ANY, b"to the server").unwrap();
+    assert_eq!(recv(&server).0, b"to the server");
+    send(&server, ANY, b"to the client").unwrap();
+    assert_eq!(recv(&client).0, b"to the client");
+    fails(send_raw(&client, ANY, SCTP_EOF, b""), EINVAL);
+    fails(send_raw(&client, ANY, SCTP_ABORT, b"x"), EINVAL);
+    fails(send_raw(&client, ANY, 0x400, b"x"), EINVAL);
+    server.shutdown_write().unwrap();
+    assert!(recv(&client).0.is_empty());
+    fails(send(&client, ANY, b"late"), EPIPE);
+    fails(send(&server, ANY, b"late"), EPIPE);
+}
+
+#[test]
+fn a_send_by_address_connects() {
+    let listener = one_to_one();
+    let addr = listen(&listener, 1);
+    let client = one_to_one();
+    let payload = [io::IoSlice::new(b"first")];
+    client
+        .send_msg_to(addr, &SendInfo::default(), &payload)
+        .unwrap();
+    assert_eq!(recv(&accept(&listener)).0, b"first");
+}
+
+#[test]
+fn shutting_down() {
+    fails(one_to_one().shutdown_write(), ENOTCONN);
+    let (client, server, _listener) = pair();
+    client.shutdown_write().unwrap();
+    assert!(recv(&server).0.is_empty());
+    assert!(recv(&server).0.is_empty(), "and again");
+}
+
+#[test]
+fn names_and_events() {
+    let (client, listener) = (one_to_one(), one_to_one());
+    for socket in [&client, &listener] {
+        let events = EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN;
+        socket.subscribe(ANY, events).unwrap();
+    }
+    assert_eq!(client.local_addrs(ANY).unwrap().len(), 0);
+    fails(client.peer_addrs(ANY), EINVAL);
+    let addr = listen(&listener, 1);
+    connect(&client, addr).unwrap();
+    let server = accept(&listener);
+    came_up(&client);
+    came_up(&server);
+    assert_eq!(client.peer_addrs(ANY).unwrap(), [addr]);
+    assert_eq!(
+        server.peer_addrs(ANY).unwrap()[0].port(),
+        client.local_addrs(ANY).unwrap()[0].port()
+    );
+    client.shutdown_write().unwrap();
+    let closed = |event| matches!(event, Notification::Shutdown { .. }).then_some(());
+    notification(&server, closed);
+    assert_eq!(change(&server).0, AssocState::ShutdownComplete);
+}
+
+#[test]
+fn threads_share_a_socket() {
+    const EACH: usize = 50;
+    let (client, server, _listener) = pair();
+    let send_all = |socket: &Socket| {
+        for _ in 0..EACH {
+            wait(socket, PollFlags::OUT);
+            while let Err(error) = send(socket, ANY, &[7; 500]) {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                wait(socket, PollFlags::OUT);
+            }
+        }
+    };
+    let receive_all = |socket: &Socket| {
+        for _ in 0..4 * EACH {
+            assert_eq!(recv(socket).0, [7; 500]);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| send_all(&client));
+            scope.spawn(|| send_all(&server));
+        }
+        scope.spawn(|| receive_all(&client));
+        scope.spawn(|| receive_all(&server));
+    });
+}
