@@ -1,17 +1,23 @@
 //! Receiving many messages with one call, into one buffer, without a copy.
 
-use std::{collections::VecDeque, io, ops::Range, os::fd::AsFd};
+use std::{collections::VecDeque, io, mem, ops::Range, os::fd::AsFd};
 
 use bytes::BytesMut;
 
 use super::{RecvMeta, Socket};
 use crate::sys::{self, MAX_BATCH};
 
-/// How much a block holds. A message stays in its block without being copied, so whoever keeps a
-/// message of more than a kilobyte keeps up to this much memory with it.
-const BLOCK_LEN: usize = 64 * 1024;
 /// What a slot holds at first: a message of the usual path MTU.
-const SLOT_LEN: usize = BLOCK_LEN / MAX_BATCH;
+const SLOT_LEN: usize = 2048;
+/// What a slot holds at most; longer messages take several.
+const MAX_SLOT_LEN: usize = 64 * 1024;
+/// What a block holds at most. A message stays in its block without being copied, so whoever keeps
+/// a message of more than a kilobyte keeps its whole block: as much as 32 messages as long as the
+/// longest of late, and no more than this.
+const MAX_BLOCK_LEN: usize = 512 * 1024;
+/// How much memory is kept in blocks that are full, to be used again; twice that when long and
+/// short messages take turns.
+const MAX_KEPT: usize = 1024 * 1024;
 
 /// A received message or notification, or a part of one.
 #[derive(Debug)]
@@ -28,12 +34,17 @@ pub struct Part {
 /// One block of memory is cut into slots; each message of a batch lands in a slot, and is then
 /// split off without a copy. A message longer than its slot goes on in the next one, directly
 /// behind, so that its parts join to one slice again. When all messages of a block have been
-/// dropped it is used again: in the steady state nothing is allocated.
+/// dropped it is used again, and as long as they have not been, another: in the steady state
+/// nothing is allocated.
 ///
-/// Slots grow with the messages that arrive, up to the whole block.
+/// Slots grow and shrink with the messages that arrive.
 #[derive(Debug)]
 pub struct RecvBatch {
     block: BytesMut,
+    /// Blocks that were full when somebody still held a message of each.
+    full: VecDeque<BytesMut>,
+    /// How long the last block was that had to be allocated.
+    block_len: usize,
     slot_len: usize,
     parts: VecDeque<Part>,
     places: Vec<(Range<usize>, RecvMeta)>,
@@ -51,6 +62,8 @@ impl RecvBatch {
     pub fn new() -> Self {
         Self {
             block: BytesMut::new(),
+            full: VecDeque::new(),
+            block_len: 0,
             slot_len: SLOT_LEN,
             parts: VecDeque::new(),
             places: Vec::new(),
@@ -79,6 +92,39 @@ impl RecvBatch {
         queue.append(&mut self.parts);
     }
 
+    /// Makes room for a whole batch if that needs no allocation, and for one message in any case.
+    fn make_room(&mut self) {
+        let block_len = (self.slot_len * MAX_BATCH).min(MAX_BLOCK_LEN);
+        // Begins the same block again if nobody holds a part of it any more.
+        if self.block.capacity() >= block_len || self.block.try_reclaim(block_len) {
+            return;
+        }
+        let free = self
+            .full
+            .iter_mut()
+            .position(|block| block.try_reclaim(block_len));
+        let next = match free {
+            Some(at) => self.full.remove(at),
+            None if self.block.capacity() < self.slot_len => Some(self.allocate(block_len)),
+            None => None,
+        };
+        if let Some(next) = next {
+            self.full.push_back(mem::replace(&mut self.block, next));
+            if self.full.len() > MAX_KEPT / block_len {
+                self.full.pop_front();
+            }
+        }
+    }
+
+    fn allocate(&mut self, block_len: usize) -> BytesMut {
+        if block_len > self.block_len {
+            // Those that are kept have become too short.
+            self.full.clear();
+        }
+        self.block_len = block_len;
+        BytesMut::with_capacity(block_len)
+    }
+
     /// Splits the block into the parts whose places the receive has noted, and learns from them
     /// how long a slot should be.
     fn split(&mut self) {
@@ -97,7 +143,7 @@ impl RecvBatch {
             at = place.end;
             self.parts.push_back(Part { data, meta });
         }
-        self.slot_len = longest.next_power_of_two().clamp(SLOT_LEN, BLOCK_LEN);
+        self.slot_len = longest.next_power_of_two().clamp(SLOT_LEN, MAX_SLOT_LEN);
     }
 }
 
@@ -114,10 +160,7 @@ impl Socket {
     /// messages that are still queued, unlike by `recvmsg(2)`: receive again before believing
     /// that nothing more comes.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<(usize, bool)> {
-        if batch.block.capacity() < batch.slot_len {
-            // Begins the same block again if nobody holds a part of it any more, else a new one.
-            batch.block.reserve(BLOCK_LEN);
-        }
+        batch.make_room();
         let slots = (batch.block.capacity() / batch.slot_len).clamp(1, MAX_BATCH);
         let places = &mut batch.places;
         let count = sys::recvmmsg(
@@ -131,5 +174,48 @@ impl Socket {
         )?;
         batch.split();
         Ok((count, count == slots))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a receive does: makes room, fills some of it, and hands the bytes out.
+    fn receive(batch: &mut RecvBatch, len: usize) -> BytesMut {
+        batch.make_room();
+        batch.block.resize(len, 1);
+        batch.block.split()
+    }
+
+    #[test]
+    fn a_block_whose_messages_were_dropped_begins_again() {
+        let mut batch = RecvBatch::new();
+        let first = receive(&mut batch, 100).as_ptr();
+        assert_eq!(receive(&mut batch, 100).as_ptr(), first);
+    }
+
+    #[test]
+    fn while_a_message_is_held_its_block_goes_on_and_then_rests() {
+        let mut batch = RecvBatch::new();
+        let held = receive(&mut batch, 100);
+        let first = held.as_ptr();
+        assert_eq!(
+            receive(&mut batch, 64 * 1024 - 100).as_ptr(),
+            first.wrapping_add(100)
+        );
+        // It is full and held: another takes its place, until that is full and this is free.
+        let second = receive(&mut batch, 64 * 1024);
+        assert_ne!(second.as_ptr(), first);
+        drop(held);
+        assert_eq!(receive(&mut batch, 1).as_ptr(), first);
+    }
+
+    #[test]
+    fn memory_that_is_kept_is_bounded() {
+        let mut batch = RecvBatch::new();
+        let held: Vec<_> = (0..100).map(|_| receive(&mut batch, 64 * 1024)).collect();
+        drop(held);
+        assert_eq!(batch.full.len() * 64 * 1024, MAX_KEPT);
     }
 }
