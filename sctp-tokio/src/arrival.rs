@@ -7,14 +7,11 @@ use sctp_core::{AbortReason, AssocChange, AssocState, Notification, Part, RecvIn
 
 use crate::{
     End, Event, Received, RecvError, RecvHalf, Side, assembly::Assembled, end::ending,
-    hung_up::HungUp,
+    hung_up::HungUp, receive::give_back,
 };
 
 /// What the peer hears when it exceeds the message limit.
 const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
-
-/// How many parts an idle association keeps room for.
-const IDLE_PARTS: usize = 4;
 
 /// The next thing that happened, a message still in the buffer that it was received into.
 #[derive(Debug)]
@@ -41,10 +38,7 @@ impl RecvHalf {
                 return Some(event);
             }
         }
-        if self.parts.capacity() > IDLE_PARTS {
-            // An idle association keeps no more than this.
-            self.parts.shrink_to(IDLE_PARTS);
-        }
+        give_back(&mut self.parts);
         None
     }
 

@@ -115,11 +115,11 @@ impl Endpoint {
             let hub = Arc::clone(&self.hub);
             let parts = &mut self.parts;
             let result = if self.pending_end.is_some() {
-                receive(hub.io.socket(), parts)
+                receive(hub.io.socket(), parts).map(drop)
             } else {
-                ready!(hub.io.poll_read(cx, |socket| receive(socket, parts)))
+                ready!(hub.io.poll_receive(cx, parts))
             };
-            if let Some(event) = self.after_receive(result.map(drop)) {
+            if let Some(event) = self.after_receive(result) {
                 return Poll::Ready(event);
             }
         }

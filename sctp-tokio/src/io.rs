@@ -1,6 +1,7 @@
 //! Readiness: the one place that knows when to try again.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io,
     sync::Arc,
@@ -8,14 +9,17 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::Socket;
+use sctp_core::{Part, Socket};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::coop,
     time::timeout,
 };
 
-use crate::waiters::{Waiter, Waiters};
+use crate::{
+    receive::{More, receive},
+    waiters::{Waiter, Waiters},
+};
 
 /// How often a waiting send tries without having been told to.
 const RETRY: Duration = Duration::from_secs(1);
@@ -66,6 +70,29 @@ impl Io {
             match receive(self.socket()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
                 result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Receives a batch to the end of `parts`; keeps the waker of the last task to ask.
+    ///
+    /// A batch that was not full has emptied the queue, so readiness ends with it, and no call is
+    /// spent to hear `WouldBlock`. An edge that the reactor tells of in between is not lost: only
+    /// the readiness that led here is cleared.
+    pub(crate) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &mut VecDeque<Part>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match receive(self.socket(), parts) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Ok(More::No) => {
+                    guard.clear_ready();
+                    return Poll::Ready(Ok(()));
+                }
+                result => return Poll::Ready(result.map(drop)),
             }
         }
     }

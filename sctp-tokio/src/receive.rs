@@ -1,6 +1,6 @@
 //! Receiving in batches into a buffer that all sockets of a thread share.
 
-use std::{cell::RefCell, collections::VecDeque, io};
+use std::{cell::RefCell, collections::VecDeque, io, mem};
 
 use sctp_core::{Part, RecvBatch, Socket};
 
@@ -9,7 +9,15 @@ thread_local! {
     /// buffer at all. What a thread receives next goes behind what it received last, in the same
     /// block; a block is used again when every message in it has been dropped.
     static BATCH: RefCell<RecvBatch> = RefCell::new(RecvBatch::new());
+    /// The memory of queues that were emptied, for the next ones to fill: an idle association
+    /// keeps none, and a busy one need not allocate it for every batch.
+    static SPARE: RefCell<Vec<VecDeque<Part>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// How many emptied queues a thread keeps.
+const MAX_SPARE: usize = 8;
+/// How long a queue may have been to be kept: a batch, and what was left of the one before.
+const MAX_SPARE_LEN: usize = 2 * Socket::MAX_BATCH;
 
 /// What a receive can tell about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +33,9 @@ pub(crate) enum More {
 pub(crate) fn receive(socket: &Socket, parts: &mut VecDeque<Part>) -> io::Result<More> {
     BATCH.with_borrow_mut(|batch| {
         let (_, more) = socket.recv_batch(batch)?;
+        if parts.capacity() == 0 {
+            *parts = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
         while let Some(part) = batch.pop() {
             match parts.back_mut() {
                 Some(last) if is_unfinished_notification(last) => {
@@ -39,6 +50,18 @@ pub(crate) fn receive(socket: &Socket, parts: &mut VecDeque<Part>) -> io::Result
         }
         Ok(if more { More::Maybe } else { More::No })
     })
+}
+
+/// Takes the memory of an empty queue.
+pub(crate) fn give_back(parts: &mut VecDeque<Part>) {
+    let parts = mem::take(parts);
+    if (1..=MAX_SPARE_LEN).contains(&parts.capacity()) {
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < MAX_SPARE {
+                spare.push(parts);
+            }
+        });
+    }
 }
 
 /// A notification longer than this is not one: the largest carries one chunk.

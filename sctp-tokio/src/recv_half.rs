@@ -15,12 +15,8 @@ use sctp_core::{AssocId, Part, RecvInfo, Socket};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    End, Event, Received, RecvError,
-    arrival::Arrival,
-    assembly::Assembler,
-    hung_up::HungUp,
-    receive::{More, receive},
-    shared::Shared,
+    End, Event, Received, RecvError, arrival::Arrival, assembly::Assembler, hung_up::HungUp,
+    receive::receive, shared::Shared,
 };
 
 /// How often the association's state is looked at while nobody reads: the end is queued behind
@@ -166,9 +162,9 @@ impl RecvHalf {
             let over = self.is_over();
             let parts = &mut self.parts;
             let result = if over {
-                receive(io.socket(), parts)
+                receive(io.socket(), parts).map(drop)
             } else {
-                ready!(io.poll_read(cx, |socket| receive(socket, parts)))
+                ready!(io.poll_receive(cx, parts))
             };
             if let Some(event) = self.after_receive(result) {
                 return Poll::Ready(event.map(Arrival::Event));
@@ -198,7 +194,7 @@ impl RecvHalf {
                 return result;
             }
             let settled = !self.is_over();
-            match receive(socket, &mut self.parts) {
+            match receive(socket, &mut self.parts).map(drop) {
                 Err(error) if settled && error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(RecvError::Io(error));
                 }
@@ -212,7 +208,7 @@ impl RecvHalf {
     }
 
     /// What to say after a receive, if anything yet.
-    fn after_receive(&mut self, result: io::Result<More>) -> Option<Result<Event, RecvError>> {
+    fn after_receive(&mut self, result: io::Result<()>) -> Option<Result<Event, RecvError>> {
         match result {
             Ok(_) => None,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(self.reached_end())),
