@@ -170,6 +170,8 @@ impl<T: Transport> Link<T> {
             // Reading will tell.
             SendError::Ended(_) | SendError::ShuttingDown => self.mute(),
             error => {
+                // What is behind it may be refused as well, and once is enough.
+                self.discard_outbox();
                 return ControlFlow::Break(self.reply_refused(&error));
             }
         }

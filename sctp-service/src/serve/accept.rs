@@ -13,7 +13,7 @@ use tokio::{select, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::Executor;
+use super::{Executor, refusals::Refusals};
 use crate::{
     Config, Listener, Transport,
     driver::{Driver, reasons},
@@ -35,6 +35,7 @@ pub(super) struct Server<E> {
     /// One permit for each association. That it is a limit, and that all permits are back when
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
+    pub(super) refusals: Refusals,
 }
 
 impl<E: Executor> Server<E> {
@@ -91,7 +92,10 @@ impl<E: Executor> Server<E> {
     {
         let connect_info = transport.connect_info();
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            tracing::warn!(%connect_info, "too many associations, refusing one");
+            if let Some(refused) = self.refusals.count() {
+                let limit = self.config.max_associations;
+                tracing::warn!(limit, refused, "too many associations, refusing more");
+            }
             self.events.emit(&ServerEvent::Refused {
                 connect_info: &connect_info,
             });

@@ -2,6 +2,7 @@
 
 mod accept;
 mod executor;
+mod refusals;
 
 use std::{
     fmt,
@@ -16,6 +17,7 @@ use std::{
 };
 
 use accept::Server;
+use refusals::Refusals;
 use tokio::{select, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -174,6 +176,7 @@ where
             executor: self.executor,
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
+            refusals: Refusals::default(),
         });
         // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
         // associations hear that the server shuts down.

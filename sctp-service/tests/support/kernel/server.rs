@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::must;
+use super::must;
 
 /// Which socket carries the associations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Report {
 
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    reports: mpsc::Receiver<Report>,
+    pub(crate) reports: mpsc::UnboundedReceiver<Report>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -72,11 +72,11 @@ impl Server {
     {
         let addr = serve.local_addrs().unwrap()[0];
         let (stop, stopped) = oneshot::channel::<()>();
-        let (report, reports) = mpsc::channel(1000);
+        let (report, reports) = mpsc::unbounded_channel();
         let serve = serve
             .with_config(config)
             .on_event(move |event| {
-                let _ = report.try_send(match event {
+                let _ = report.send(match event {
                     ServerEvent::Up { .. } => Report::Up,
                     ServerEvent::Closed { end, reason, .. } => {
                         Report::Closed((*end).clone(), reason.cloned())

@@ -1,0 +1,77 @@
+//! What the tests on the kernel's SCTP share: a server of either style in the background, clients
+//! that keep echoing beside the trouble, and figures of what is held and logged.
+//!
+//! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
+//! or says how to get it.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test binary uses its own part of it"
+)]
+#![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+
+pub(crate) mod bystander;
+pub(crate) mod held;
+pub(crate) mod log;
+pub(crate) mod server;
+
+use std::{future::Future, panic::Location, time::Duration};
+
+use sctp_tokio::{Association, End, Event, Received};
+
+/// A bound against hanging: nothing takes a tenth of it, and reaching it fails the test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that must happen.
+#[track_caller]
+pub(crate) fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, what).await {
+            Ok(value) => value,
+            Err(_) => panic!("nothing happened within {PATIENCE:?}, at {caller}"),
+        }
+    }
+}
+
+pub(crate) async fn reply(client: &mut Association) -> Received {
+    must(client.recv())
+        .await
+        .unwrap()
+        .expect("the association ended without a reply")
+}
+
+/// Receives until the end, and returns the payloads that came before it, and how it ended.
+pub(crate) async fn until_end(client: &mut Association) -> (Vec<bytes::Bytes>, End) {
+    let mut messages = Vec::new();
+    loop {
+        match must(client.next_event()).await.unwrap() {
+            Event::Message(message) => messages.push(message.payload),
+            Event::Ended(end) => return (messages, end),
+            _ => {}
+        }
+    }
+}
+
+/// Writes each test twice: over peeled-off sockets, and over one shared by all.
+macro_rules! both_styles {
+    ($($(#[$doc:meta])* async fn $name:ident($style:ident: Style) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn scenario($style: crate::support::server::Style) $body
+
+            #[tokio::test]
+            async fn peel_off() {
+                scenario(crate::support::server::Style::PeelOff).await;
+            }
+
+            #[tokio::test]
+            async fn one_to_many() {
+                scenario(crate::support::server::Style::OneToMany).await;
+            }
+        })*
+    };
+}
+pub(crate) use both_styles;
