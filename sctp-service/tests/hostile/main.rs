@@ -1,0 +1,90 @@
+//! Peers that speak SCTP correctly and behave badly, and peers that do not even speak it
+//! correctly, against a running server: the good associations beside them notice nothing, memory,
+//! descriptors and the log stay bounded, and nothing is left behind.
+//!
+//! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
+//! or says how to get it. They print what they measure: `cargo test --test hostile -- --nocapture`.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+#[path = "../support/kernel/mod.rs"]
+mod support;
+
+mod aborting;
+mod churn;
+mod reading;
+mod sending;
+
+use std::time::Instant;
+
+use sctp_service::{Config, MakeService};
+use sctp_tokio::{Association, SocketBuilder};
+use support::{
+    both_styles,
+    bystander::Bystander,
+    held::Held,
+    log::Log,
+    must, reply,
+    server::{Server, Style},
+    until_end,
+};
+use tracing::subscriber::DefaultGuard;
+
+/// A server under attack, a good client beside the attack, and what was held before it.
+struct Scene {
+    server: Server,
+    bystander: Bystander,
+    log: Log,
+    held: Held,
+    begun: Instant,
+    _logging: DefaultGuard,
+}
+
+impl Scene {
+    async fn new<M, K>(style: Style, service: M) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        Self::with(style, Config::default(), SocketBuilder::new(), service).await
+    }
+
+    async fn with<M, K>(style: Style, config: Config, socket: SocketBuilder, service: M) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let (log, logging) = Log::start();
+        let held = Held::now();
+        let server = Server::start_with(style, config, socket, service);
+        let mut bystander = Bystander::connect(server.addr).await;
+        bystander.answered(10).await;
+        Self {
+            server,
+            bystander,
+            log,
+            held,
+            begun: Instant::now(),
+            _logging: logging,
+        }
+    }
+
+    async fn connect(&self) -> Association {
+        self.server.connect().await
+    }
+
+    /// Ends the attack: nobody noticed it, and nothing is left of it.
+    async fn over(self) {
+        let slowest = self.bystander.noticed_nothing().await;
+        let took = self.begun.elapsed();
+        println!("the good client's slowest round trip: {slowest:?}, within {took:?}");
+        let mut server = self.server;
+        server.stop();
+        server.stopped().await;
+        self.held.is_back().await;
+    }
+}
+
+/// For figures that are read by people.
+fn kib(bytes: usize) -> String {
+    format!("{} KiB", bytes / 1024)
+}
