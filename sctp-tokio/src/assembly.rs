@@ -186,3 +186,65 @@ impl Assembler {
             .sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSOC: AssocId = AssocId::new(7);
+
+    fn push(assembler: &mut Assembler, stream: u16, data: &[u8], ends: bool) -> Assembled {
+        let info = RecvInfo::default().with_assoc(ASSOC).with_stream(stream);
+        assembler.push_data(BytesMut::from(data), info, ends)
+    }
+
+    fn given_up(stream: u32) -> PartialDelivery {
+        let mut bytes = Vec::new();
+        bytes.extend(0x8006u16.to_ne_bytes());
+        bytes.extend(0u16.to_ne_bytes());
+        bytes.extend(24u32.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes());
+        bytes.extend(ASSOC.get().to_ne_bytes());
+        bytes.extend(stream.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes());
+        match Notification::decode(bytes.into()) {
+            Ok(Notification::PartialDelivery(event)) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn with_interleaving_the_messages_of_other_streams_go_on() {
+        let mut assembler = Assembler::new(100);
+        push(&mut assembler, 1, b"lost", false);
+        push(&mut assembler, 2, b"kept, ", false);
+        assembler.forget_partial(&given_up(1));
+        let whole = push(&mut assembler, 2, b"whole", true);
+        assert!(matches!(whole, Assembled::Message(data, _) if &data[..] == b"kept, whole"));
+        let next = push(&mut assembler, 1, b"next", true);
+        assert!(matches!(next, Assembled::Message(data, _) if &data[..] == b"next"));
+    }
+
+    #[test]
+    fn without_interleaving_the_stream_is_not_named_and_the_one_message_goes() {
+        let mut assembler = Assembler::new(100);
+        push(&mut assembler, 5, b"lost", false);
+        assembler.forget_partial(&given_up(0));
+        let next = push(&mut assembler, 5, b"next", true);
+        assert!(matches!(next, Assembled::Message(data, _) if &data[..] == b"next"));
+    }
+
+    #[test]
+    fn what_is_left_of_too_much_is_dropped_up_to_its_end_on_every_stream() {
+        let mut assembler = Assembler::new(10);
+        push(&mut assembler, 1, b"half", false);
+        let told = push(&mut assembler, 2, b"more than there is room", false);
+        assert!(matches!(told, Assembled::TooLarge(ASSOC)));
+        for stream in [1, 2] {
+            let tail = push(&mut assembler, stream, b"tail", true);
+            assert!(matches!(tail, Assembled::Incomplete));
+            let next = push(&mut assembler, stream, b"next", true);
+            assert!(matches!(next, Assembled::Message(..)));
+        }
+    }
+}
