@@ -1,0 +1,117 @@
+//! A load generator for SCTP services: `sctp-load --help`.
+//!
+//! | module | what |
+//! |---|---|
+//! | `args`, `parse` | the command line |
+//! | `sizes`, `schedule`, `payload` | what is sent, and when it is due |
+//! | `calls` | which reply answers which call |
+//! | `run`, `control` | the phases of a run |
+//! | `worker`, `pump` | one association: its life, and its load |
+//! | `stats`, `series` | what is measured meanwhile |
+//! | `live` | progress |
+//! | `result`, `summary`, `report`, `plot`, `axis`, `compare`, `format` | results |
+#![forbid(unsafe_code)]
+
+mod args;
+mod axis;
+mod calls;
+mod compare;
+mod control;
+mod format;
+mod live;
+mod parse;
+mod payload;
+mod plot;
+mod pump;
+mod report;
+mod result;
+mod run;
+mod schedule;
+mod series;
+mod sizes;
+mod stats;
+mod summary;
+mod worker;
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    args::{Command, CommandLine, Load},
+    compare::Comparison,
+    report::Report,
+    result::Outcome,
+};
+
+/// The exit status when a call failed, or an association was refused or lost.
+const FAILURES: u8 = 1;
+/// The exit status when there is no result.
+const NO_RESULT: u8 = 3;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let done = match line.command {
+        Some(Command::Compare { before, after }) => compare(&before, &after),
+        None => load(line.load),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            // Nobody can be told if standard error is gone.
+            let _ = writeln!(io::stderr(), "sctp-load: {error}");
+            ExitCode::from(NO_RESULT)
+        }
+    }
+}
+
+fn compare(before: &Path, after: &Path) -> Result<u8, Box<dyn Error>> {
+    let outcomes = [Outcome::read(before)?, Outcome::read(after)?];
+    let comparison = Comparison {
+        names: [before, after].map(|path| path.display().to_string()),
+        outcomes: [&outcomes[0], &outcomes[1]],
+    };
+    write!(io::stdout(), "{comparison}")?;
+    Ok(0)
+}
+
+fn load(load: Load) -> Result<u8, Box<dyn Error>> {
+    let (json, plot, tolerate) = (load.json.clone(), load.plot.clone(), load.tolerate);
+    // An hour's load should not be lost because a folder does not exist.
+    for path in [&json, &plot].into_iter().flatten() {
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    let outcome = runtime(load.threads)?.block_on(run::run(load))?;
+    if let Some(path) = json {
+        outcome.write(&path)?;
+    }
+    if let Some(path) = plot {
+        fs::write(&path, plot::svg(&outcome))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    write!(io::stdout(), "{}", Report(&outcome))?;
+    Ok(if tolerate || outcome.is_clean() {
+        0
+    } else {
+        FAILURES
+    })
+}
+
+fn runtime(threads: Option<u16>) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.into());
+    }
+    builder.enable_all().build()
+}
