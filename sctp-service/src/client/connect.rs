@@ -76,7 +76,8 @@ impl Remote {
     }
 
     /// Sets up the socket: local addresses, streams to ask for, buffers, any option. How many
-    /// streams there are is how many calls can be under way side by side.
+    /// calls can be under way side by side is the fewer of the streams of both directions: the
+    /// server must offer as many outbound ones, too.
     ///
     /// Default: the kernel's, 10 streams.
     #[must_use]

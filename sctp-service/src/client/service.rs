@@ -68,7 +68,6 @@ impl Client {
     }
 
     /// Begins with the default settings.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }

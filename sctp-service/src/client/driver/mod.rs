@@ -101,11 +101,11 @@ impl<C: Connect> Driver<C> {
         if self.mode == Mode::Lazy {
             self.set_phase(Phase::Idle);
             // A call that was let in before it became so is in the queue, and wants one.
-            while self.inbox.is_empty() {
+            if self.inbox.is_empty() {
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => return ControlFlow::Break(()),
-                    () = self.wanted.notified() => break,
+                    () = self.wanted.notified() => {}
                 }
             }
         }
@@ -138,6 +138,8 @@ impl<C: Connect> Driver<C> {
     /// Drives one association to its end, and says what its calls failed with.
     async fn session(&mut self, transport: C::Transport) -> Cause {
         self.abandoned.clear();
+        // Whoever wanted an association has one: the next end is no reason for another.
+        pin!(self.wanted.notified()).as_mut().enable();
         let info = transport.connect_info();
         tracing::info!(peer = ?info.peer_addrs(), "association up");
         self.set_phase(Phase::Open(info));

@@ -78,6 +78,7 @@ impl PoolBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
+    #[must_use]
     pub fn fixed(self, servers: impl IntoIterator<Item = impl Into<Target>>) -> Pool {
         let servers = servers.into_iter().map(Into::into).collect();
         self.watch(watch::channel(servers).1)
@@ -89,6 +90,7 @@ impl PoolBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
+    #[must_use]
     pub fn watch(self, servers: watch::Receiver<Vec<Target>>) -> Pool {
         let (client, socket) = (self.client.clone(), self.socket.clone());
         self.watch_with(servers, move |target| {
@@ -104,6 +106,7 @@ impl PoolBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
+    #[must_use]
     pub fn watch_with(
         self,
         servers: watch::Receiver<Vec<Target>>,

@@ -1,0 +1,24 @@
+//! The client and pools on the kernel's SCTP.
+//!
+//! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
+//! or says how to get it.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod calls;
+#[path = "../../../sctp-tokio/tests/support/netns.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
+mod netns;
+mod pool;
+mod server;
+
+use std::{future::Future, time::Duration};
+
+/// A bound against hanging: nothing here takes a tenth of it, and reaching it fails the test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that must happen.
+async fn must<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what)
+        .await
+        .expect("nothing happened for too long")
+}

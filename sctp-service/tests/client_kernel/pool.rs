@@ -1,0 +1,124 @@
+//! A pool of three servers under load, one of which is drained, and one aborted.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sctp_service::client::{CallError, Cause, Fate, pool::Pool};
+use tokio::task::JoinHandle;
+
+use crate::{must, netns::NetNs, server::Server};
+
+/// How many calls are in flight.
+const WORKERS: usize = 24;
+const LONG: Duration = Duration::from_secs(60);
+
+struct Load {
+    done: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<Vec<CallError>>>,
+}
+
+impl Load {
+    fn on(pool: &Pool) -> Self {
+        let done = Arc::new(AtomicUsize::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers = (0..WORKERS)
+            .map(|worker| {
+                tokio::spawn(work(
+                    pool.clone(),
+                    worker,
+                    Arc::clone(&done),
+                    Arc::clone(&stop),
+                ))
+            })
+            .collect();
+        Self {
+            done,
+            stop,
+            workers,
+        }
+    }
+
+    /// Waits until this many more calls have been answered.
+    async fn more(&self, calls: usize) {
+        let enough = self.done.load(Ordering::Relaxed) + calls;
+        must(async {
+            while self.done.load(Ordering::Relaxed) < enough {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    async fn finish(self) -> Vec<CallError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut errors = Vec::new();
+        for worker in self.workers {
+            errors.extend(must(worker).await.unwrap());
+        }
+        errors
+    }
+}
+
+/// Calls without a pause, checks the replies, and returns what failed.
+async fn work(
+    pool: Pool,
+    worker: usize,
+    done: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+) -> Vec<CallError> {
+    let mut errors = Vec::new();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let text = format!("{worker}: {number}");
+        match pool.request(text.clone()).await {
+            Ok(reply) => {
+                assert_eq!(reply.payload, text);
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
+}
+
+async fn scenario(calls: usize) {
+    let drained = Server::start(LONG);
+    let aborted = Server::start(Duration::ZERO);
+    let left = Server::start(LONG);
+    let pool = Pool::builder().fixed([drained.addr, aborted.addr, left.addr]);
+    let load = Load::on(&pool);
+    load.more(calls).await;
+    drained.stop().await;
+    load.more(calls).await;
+    aborted.stop().await;
+    load.more(calls).await;
+    let errors = load.finish().await;
+    assert!(errors.len() <= WORKERS, "{} failed", errors.len());
+    for error in &errors {
+        assert!(matches!(error.cause(), Cause::Aborted(_)), "{error}");
+        assert_eq!(error.reason().unwrap(), "server shutting down");
+        assert_eq!(error.fate(), Fate::Unknown);
+    }
+    drop(pool);
+    left.stop().await;
+}
+
+#[tokio::test]
+async fn only_what_was_in_flight_on_the_aborted_server_fails() {
+    scenario(1000).await;
+}
+
+#[tokio::test]
+async fn nor_does_anything_else_fail_when_packets_are_lost() {
+    let network = NetNs::new();
+    network.tc("qdisc add dev lo root netem loss 2% delay 1ms");
+    must(network.start(|| scenario(100))).await;
+}
