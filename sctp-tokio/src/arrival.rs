@@ -72,7 +72,7 @@ impl RecvHalf {
     fn observe(&mut self, notification: Notification) -> Option<Event> {
         match notification {
             Notification::AssocChange(change) => return self.observe_change(change),
-            Notification::Shutdown { .. } => self.shared.marks.note_peer_shutdown(),
+            Notification::Shutdown { .. } => self.shared.marks.note_shutdown(Side::Peer),
             Notification::PartialDelivery(ref event) => self.assembler.forget_partial(event),
             Notification::StreamChange(_) => self.shared.ask_streams(),
             _ => {}

@@ -6,10 +6,11 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use sctp_core::{AbortReason, AssocId, Socket};
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, time::timeout};
 
 use crate::{ConnectError, End, Event, RecvError, RecvHalf, SendHalf, SocketBuilder};
 
@@ -70,20 +71,7 @@ impl Association {
     ///
     /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
     pub async fn connect(addrs: impl ToSocketAddrs) -> Result<Self, ConnectError> {
-        let mut last = None;
-        for addr in tokio::net::lookup_host(addrs).await? {
-            match SocketBuilder::new().connect(&[addr]).await {
-                Ok(association) => return Ok(association),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            let error = io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the name resolved to no address",
-            );
-            ConnectError::Io(error)
-        }))
+        SocketBuilder::new().connect_any(addrs).await
     }
 
     /// Ends the association in order, and says how it ended: everything that was sent is
@@ -91,8 +79,8 @@ impl Association {
     /// meanwhile are discarded; to have them, use [`start_shutdown`](Self::start_shutdown) and
     /// receive until the end.
     ///
-    /// A peer that does not read can hold this up without limit: put a timeout around it, and
-    /// abort after it.
+    /// A peer that does not read can hold this up without limit;
+    /// [`shutdown_within`](Self::shutdown_within) has one.
     ///
     /// # Errors
     ///
@@ -104,6 +92,43 @@ impl Association {
     /// called again.
     pub async fn shutdown(&mut self) -> io::Result<End> {
         self.start_shutdown()?;
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), but aborts the association with the reason if it has not
+    /// ended after the time given.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown), and as [`abort`](Self::abort).
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, SHUTDOWN is under way, and dropping the call does not take it back; the abort
+    /// does not happen then.
+    pub async fn shutdown_within(
+        &mut self,
+        limit: Duration,
+        reason: &AbortReason,
+    ) -> io::Result<End> {
+        if let Ok(result) = timeout(limit, self.shutdown()).await {
+            return result;
+        }
+        self.abort(reason)?;
+        self.ended().await
+    }
+
+    /// Waits for the end and says how it came, discarding what the peer still sends. Unlike
+    /// [`closed`](Self::closed) it receives, so it always has the full answer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe, but for the messages that have been discarded.
+    pub async fn ended(&mut self) -> io::Result<End> {
         poll_fn(|cx| self.poll_end(cx)).await
     }
 
@@ -181,8 +206,8 @@ impl Association {
         self.sender.shared.id
     }
 
-    /// Returns the peer's addresses as they were when the association came up, the primary one
-    /// first.
+    /// Returns the peer's addresses as they were when the association came up, in the kernel's
+    /// order.
     #[must_use]
     pub fn peer_addrs(&self) -> &[SocketAddr] {
         &self.sender.shared.peer_addrs

@@ -4,6 +4,8 @@ use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{EventSet, Socket, options::InitMsg};
 
+use tokio::net::ToSocketAddrs;
+
 use crate::{
     Association, ConnectError, Endpoint, OneToOneListener, SctpListener, connect, shared::Style,
 };
@@ -210,6 +212,24 @@ impl SocketBuilder {
     /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
     pub async fn connect(&self, peer: &[SocketAddr]) -> Result<Association, ConnectError> {
         connect::connect(self, peer, Style::OneToMany).await
+    }
+
+    /// Connects to the first of several addresses, or of those that a name resolves to, that
+    /// answers. Each is tried by itself, in order: they may be different hosts, which
+    /// [`connect`](Self::connect) would take for paths to one. A connect timeout is for each.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address tried; see [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_any(
+        &self,
+        addrs: impl ToSocketAddrs,
+    ) -> Result<Association, ConnectError> {
+        connect::connect_any(self, addrs).await
     }
 
     /// Connects a *one-to-one* socket, for code that wants to hand the descriptor to something that

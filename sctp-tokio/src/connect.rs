@@ -11,7 +11,10 @@ use std::{
 };
 
 use sctp_core::{AssocChange, AssocId, AssocState, Notification, Part, Socket};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    net::ToSocketAddrs,
+    time::{Instant, timeout},
+};
 
 use crate::{
     Association, ConnectError, RecvHalf, SocketBuilder,
@@ -40,6 +43,21 @@ pub(crate) async fn connect(
             .unwrap_or(Err(ConnectError::TimedOut)),
         None => attempt.finish().await,
     }
+}
+
+/// Tries one address after the other.
+pub(crate) async fn connect_any(
+    builder: &SocketBuilder,
+    addrs: impl ToSocketAddrs,
+) -> Result<Association, ConnectError> {
+    let mut last = ConnectError::Io(invalid("the name resolved to no address"));
+    for addr in tokio::net::lookup_host(addrs).await? {
+        match builder.connect(&[addr]).await {
+            Ok(association) => return Ok(association),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn invalid(what: &'static str) -> io::Error {

@@ -2,7 +2,10 @@
 
 use std::{
     fmt, io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -24,7 +27,7 @@ pub enum End {
     /// Orderly: the SHUTDOWN handshake completed, so the peer's SCTP has acknowledged every
     /// message that was sent.
     Shutdown {
-        /// Who began it.
+        /// Who asked for it first, as far as this end has seen.
         by: Side,
     },
     /// An ABORT ended it at once; what was unsent or unacknowledged may be lost.
@@ -112,13 +115,14 @@ impl fmt::Display for End {
 /// kernel's last notification does not say.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    shut_down_by_peer: AtomicBool,
+    /// Who asked for an orderly end first, as far as this end has seen.
+    shut_down_by: OnceLock<Side>,
     aborted_here: AtomicBool,
 }
 
 impl Marks {
-    pub(crate) fn note_peer_shutdown(&self) {
-        self.shut_down_by_peer.store(true, Ordering::Relaxed);
+    pub(crate) fn note_shutdown(&self, by: Side) {
+        let _ = self.shut_down_by.set(by);
     }
 
     /// Notes an abort *before* it is made: another task may read its notification before the call
@@ -128,11 +132,7 @@ impl Marks {
     }
 
     pub(crate) fn shut_down_by(&self) -> Side {
-        if self.shut_down_by_peer.load(Ordering::Relaxed) {
-            Side::Peer
-        } else {
-            Side::Local
-        }
+        self.shut_down_by.get().copied().unwrap_or(Side::Local)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use sctp_core::{AbortReason, AssocChange, AssocId, AssocState, Notification, Part};
 
 use crate::{
-    Endpoint, EndpointEvent, Event, Received, RecvError, assembly::Assembled, end::ending,
+    Endpoint, EndpointEvent, Event, Received, RecvError, Side, assembly::Assembled, end::ending,
     hub::Peer,
 };
 
@@ -79,7 +79,7 @@ impl Endpoint {
         let assoc = notification.assoc().unwrap_or_default();
         match &notification {
             Notification::AssocChange(change) if self.observe_change(change) => return None,
-            Notification::Shutdown { assoc } => self.hub.note_peer_shutdown(*assoc),
+            Notification::Shutdown { assoc } => self.hub.note_shutdown(*assoc, Side::Peer),
             Notification::PartialDelivery(event) => self.assembler.forget_partial(event),
             Notification::StreamChange(event) => self.hub.ask_streams(event.assoc),
             Notification::SenderDry { .. } => self.hub.room.notify_waiters(),

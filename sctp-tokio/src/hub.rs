@@ -11,7 +11,7 @@ use sctp_core::{AbortReason, AssocId};
 use tokio::sync::Notify;
 
 use crate::{
-    End, Message, SendError,
+    End, Message, SendError, Side,
     end::Marks,
     io::Io,
     send::{Room, charge_one, check, send_error, send_run},
@@ -77,9 +77,9 @@ impl Hub {
         self.peers().remove(&assoc).unwrap_or_default()
     }
 
-    pub(crate) fn note_peer_shutdown(&self, assoc: AssocId) {
+    pub(crate) fn note_shutdown(&self, assoc: AssocId, by: Side) {
         if let Some(peer) = self.peers().get(&assoc) {
-            peer.marks.note_peer_shutdown();
+            peer.marks.note_shutdown(by);
         }
     }
 
@@ -171,6 +171,7 @@ impl Hub {
     }
 
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
+        self.note_shutdown(assoc, Side::Local);
         gone_is_fine(self.io.socket().send_eof(assoc))
     }
 

@@ -91,6 +91,18 @@ impl Received {
         }
     }
 
+    /// Returns the stream that it came on.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        self.info.stream
+    }
+
+    /// Returns its payload protocol identifier.
+    #[must_use]
+    pub fn ppid(&self) -> Ppid {
+        self.info.ppid
+    }
+
     /// Makes the answer to this message: same stream, same payload protocol identifier, ordered
     /// or not as it was.
     #[must_use]

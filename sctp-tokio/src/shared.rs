@@ -13,7 +13,7 @@ use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::sync::Notify;
 
 use crate::{
-    End, SendError,
+    End, SendError, Side,
     end::Marks,
     io::Io,
     recv_half::is_gone,
@@ -152,6 +152,7 @@ impl Shared {
         let Some(socket) = self.socket() else {
             return Ok(());
         };
+        self.marks.note_shutdown(Side::Local);
         let result = match self.style {
             Style::OneToMany => socket.send_eof(self.id),
             Style::OneToOne => socket.shutdown_write(),

@@ -264,3 +264,37 @@ async fn a_message_beyond_the_limit_aborts_the_peer_with_a_reason() {
         }
     ));
 }
+
+#[tokio::test]
+async fn a_shutdown_with_a_limit_aborts_a_peer_that_does_not_read() {
+    let small = SocketBuilder::new().with_recv_buffer_size(4000);
+    let (mut client, mut server) = pair_with(SocketBuilder::new(), small).await;
+    while client.try_send(&Message::new(vec![7; 1000])).is_ok() {}
+    let limit = std::time::Duration::from_millis(100);
+    let reason = AbortReason::from_static("shutdown timed out");
+    let end = must(client.shutdown_within(limit, &reason)).await.unwrap();
+    assert!(
+        matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+    assert_eq!(
+        until_end(&mut server).await.1.reason().unwrap(),
+        "shutdown timed out"
+    );
+}
+
+#[tokio::test]
+async fn when_both_shut_down_each_began_it_as_far_as_it_knows() {
+    let (mut client, mut server) = pair().await;
+    client.start_shutdown().unwrap();
+    server.start_shutdown().unwrap();
+    let (client, server) = tokio::join!(client.ended(), server.ended());
+    assert_eq!(client.unwrap(), End::Shutdown { by: Side::Local });
+    assert_eq!(server.unwrap(), End::Shutdown { by: Side::Local });
+}

@@ -88,6 +88,10 @@ impl AssocReset {
 }
 
 /// The association has more streams (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525 section 6.1.3).
+///
+/// Where the RFC has the new totals, Linux reports how many were *added*, and 0 for the other
+/// direction (`sctp_process_strreset_addstrm_out`); [`Socket::status`](crate::Socket::status)
+/// has the totals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamChange {
@@ -95,10 +99,10 @@ pub struct StreamChange {
     pub assoc: AssocId,
     /// How it went.
     pub outcome: ResetOutcome,
-    /// How many streams the peer can send on now.
-    pub inbound_streams: u16,
-    /// How many streams this end can send on now.
-    pub outbound_streams: u16,
+    /// How many streams the peer can send on in addition.
+    pub added_inbound_streams: u16,
+    /// How many streams this end can send on in addition.
+    pub added_outbound_streams: u16,
 }
 
 impl StreamChange {
@@ -106,8 +110,8 @@ impl StreamChange {
         Some(Self {
             assoc: fields.assoc(8)?,
             outcome: ResetOutcome::from_flags(flags),
-            inbound_streams: fields.u16(12)?,
-            outbound_streams: fields.u16(14)?,
+            added_inbound_streams: fields.u16(12)?,
+            added_outbound_streams: fields.u16(14)?,
         })
     }
 }
