@@ -21,7 +21,7 @@ use super::error::Refusal;
 ///
 /// ```
 /// use sctp_service::{Message, Received, client::Correlator};
-/// use std::{error::Error, io};
+/// use std::error::Error;
 ///
 /// /// Four bytes of identifier, the first bit of the next byte for requests, then the rest.
 /// struct Header;
@@ -33,7 +33,7 @@ use super::error::Refusal;
 ///     -> Result<[u8; 4], Box<dyn Error + Send + Sync>> {
 ///         let key = number.to_be_bytes();
 ///         let mut bytes = Vec::from(message.payload.clone());
-///         let id = bytes.get_mut(..4).ok_or(io::ErrorKind::InvalidInput)?;
+///         let id = bytes.get_mut(..4).ok_or("too short for a header")?;
 ///         id.copy_from_slice(&key);
 ///         message.payload = bytes.into();
 ///         Ok(key)

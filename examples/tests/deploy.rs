@@ -1,0 +1,100 @@
+//! The manifests in `deploy/` against the published schema of Kubernetes, and against each other.
+//!
+//! The schema is that of the oldest Kubernetes that is maintained, as types; a field that it does
+//! not know would be dropped in silence, so what was read is written again and must be the same.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+use std::{fs, path::Path};
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{PodSpec, Service},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// The objects in one of the files.
+fn objects(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    serde_norway::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+/// Reads an object by the schema.
+fn checked<T: DeserializeOwned + Serialize>(object: &Value) -> T {
+    let typed: T = serde_json::from_value(object.clone()).unwrap();
+    let again = serde_json::to_value(&typed).unwrap();
+    assert_eq!(&again, object, "the schema does not know all of it");
+    typed
+}
+
+fn deployment() -> Deployment {
+    checked(&objects("server.yaml")[0])
+}
+
+fn pod() -> PodSpec {
+    deployment().spec.unwrap().template.spec.unwrap()
+}
+
+#[test]
+fn every_manifest_is_of_the_schema() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        for object in objects(&name) {
+            match object["kind"].as_str().unwrap() {
+                "Deployment" => drop(checked::<Deployment>(&object)),
+                "NetworkPolicy" => drop(checked::<NetworkPolicy>(&object)),
+                "PodDisruptionBudget" => drop(checked::<PodDisruptionBudget>(&object)),
+                "Service" => drop(checked::<Service>(&object)),
+                other => panic!("{name} has a {other}, which is not checked"),
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the schema does not know all of it")]
+fn a_field_that_is_misspelt_is_found() {
+    let mut object = objects("service.yaml").remove(0);
+    object["spec"]["clusterIp"] = "None".into();
+    checked::<Service>(&object);
+}
+
+#[test]
+fn services_reach_the_servers_over_sctp() {
+    let pod = pod();
+    let port = &pod.containers[0].ports.as_ref().unwrap()[0];
+    assert_eq!(port.protocol.as_deref(), Some("SCTP"));
+    let labels = deployment().spec.unwrap().template.metadata.unwrap().labels;
+    let services = objects("service.yaml");
+    assert_eq!(services.len(), 2);
+    for service in services {
+        let spec = checked::<Service>(&service).spec.unwrap();
+        assert_eq!(spec.selector, labels);
+        let service_port = &spec.ports.unwrap()[0];
+        assert_eq!(service_port.protocol.as_deref(), Some("SCTP"));
+        assert_eq!(service_port.port, port.container_port);
+    }
+}
+
+#[test]
+fn the_grace_period_covers_the_pause_and_the_drain() {
+    let pod = pod();
+    let lifecycle = pod.containers[0].lifecycle.as_ref().unwrap();
+    let pause = lifecycle
+        .pre_stop
+        .as_ref()
+        .unwrap()
+        .sleep
+        .as_ref()
+        .unwrap()
+        .seconds;
+    let drain = i64::try_from(sctp_service::Config::default().drain_timeout.as_secs()).unwrap();
+    assert!(pod.termination_grace_period_seconds.unwrap() >= pause + drain);
+}
