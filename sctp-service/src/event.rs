@@ -1,6 +1,7 @@
 //! What a server reports about its associations.
 
 use std::{
+    any::Any,
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -47,9 +48,11 @@ pub enum ServerEvent<'a> {
         /// What changed.
         change: &'a PeerAddrChange,
     },
-    /// A reply could not be sent as the service wanted it (no such stream, empty, too large):
-    /// an error in the service. The association is aborted with the reason `internal error`,
-    /// since a peer that waits for an answer would otherwise wait for ever.
+    /// A reply could not be sent as the service wanted it: it is empty or too large, an error in
+    /// the service, or its stream does not exist, which a peer with more streams than this end
+    /// has can bring about. The association is aborted with the reason `internal error` or
+    /// `no stream to reply on`, since a peer that waits for an answer would otherwise wait for
+    /// ever.
     ReplyRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -116,6 +119,13 @@ pub struct Counts {
     pub discarded_replies: u64,
     /// Calls that were dropped unfinished.
     pub dropped_calls: u64,
+}
+
+/// Returns what a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message")
 }
 
 type Hook = dyn Fn(&ServerEvent<'_>) + Send + Sync;

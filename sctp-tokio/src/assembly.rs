@@ -49,20 +49,36 @@ impl Partial {
 ///
 /// Unfinished messages are told apart by association, since on a shared socket their parts come
 /// interleaved, and by stream and order, since with I-DATA they do within an association. What
-/// one association leaves unfinished is bounded, all its streams together.
+/// one association leaves unfinished is bounded, all its streams together, and so is what all
+/// associations of a shared socket do: whoever would exceed either is dropped.
 #[derive(Debug)]
 pub(crate) struct Assembler {
     limit: usize,
+    /// Bounds what all associations together leave unfinished.
+    total_limit: usize,
     /// Nearly always empty: only a message larger than the kernel's window, or one that a batch
     /// cut in two, waits here.
     partials: Vec<Partial>,
 }
 
+/// How many messages of the largest size all associations of a shared socket together can leave
+/// unfinished. Few do at all: a message is unfinished only while the kernel delivers it in parts.
+const SHARED_FACTOR: usize = 64;
+
 impl Assembler {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
+            total_limit: limit,
             partials: Vec::new(),
+        }
+    }
+
+    /// For a socket that carries any number of associations.
+    pub(crate) fn for_many(limit: usize) -> Self {
+        Self {
+            total_limit: limit.saturating_mul(SHARED_FACTOR),
+            ..Self::new(limit)
         }
     }
 
@@ -104,7 +120,8 @@ impl Assembler {
         let at = self.partials.iter().position(same);
         let dropped = at.is_some_and(|at| self.partials[at].dropped);
         let unfinished = data.len().saturating_add(self.unfinished(info.assoc));
-        if dropped || unfinished > self.limit {
+        let total = data.len().saturating_add(self.unfinished_by_all());
+        if dropped || unfinished > self.limit || (!ends && total > self.total_limit) {
             return self.drop_part(at, &info, ends);
         }
         let data = match at {
@@ -178,6 +195,10 @@ impl Assembler {
         }
     }
 
+    fn unfinished_by_all(&self) -> usize {
+        self.partials.iter().map(|partial| partial.data.len()).sum()
+    }
+
     fn unfinished(&self, assoc: AssocId) -> usize {
         self.partials
             .iter()
@@ -246,5 +267,29 @@ mod tests {
             let next = push(&mut assembler, stream, b"next", true);
             assert!(matches!(next, Assembled::Message(..)));
         }
+    }
+
+    #[test]
+    fn what_many_associations_leave_unfinished_together_is_bounded() {
+        let part = |assembler: &mut Assembler, assoc, ends| {
+            let info = RecvInfo::default().with_assoc(AssocId::new(assoc));
+            assembler.push_data(BytesMut::from(&[0; 10][..]), info, ends)
+        };
+        let mut assembler = Assembler::for_many(10);
+        for assoc in 0..64 {
+            assert!(matches!(
+                part(&mut assembler, assoc, false),
+                Assembled::Incomplete
+            ));
+        }
+        assert!(matches!(
+            part(&mut assembler, 64, false),
+            Assembled::TooLarge(_)
+        ));
+        // Whole messages are no burden, and go on.
+        assert!(matches!(
+            part(&mut assembler, 65, true),
+            Assembled::Message(..)
+        ));
     }
 }

@@ -83,7 +83,7 @@ impl Endpoint {
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {
         Ok(Self {
             hub: Arc::new(Hub::new(Io::new(socket)?)),
-            assembler: Assembler::new(max_message_size),
+            assembler: Assembler::for_many(max_message_size),
             parts: VecDeque::new(),
             pending_end: None,
         })

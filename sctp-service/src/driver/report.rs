@@ -6,7 +6,7 @@ use sctp_core::AbortReason;
 use sctp_tokio::{End, RecvError, SendError};
 
 use super::{Exit, link::Link, reasons};
-use crate::ServerEvent;
+use crate::{ServerEvent, event::panic_message};
 
 impl<T> Link<T> {
     pub(super) fn report_up(&self) {
@@ -41,7 +41,10 @@ impl<T> Link<T> {
             connect_info,
             error,
         });
-        Exit::abort(&reasons::INTERNAL_ERROR)
+        Exit::abort(match error {
+            SendError::InvalidStream { .. } => &reasons::NO_REPLY_STREAM,
+            _ => &reasons::INTERNAL_ERROR,
+        })
     }
 
     /// Reports that reading failed. The transport has aborted already if the message was too
@@ -61,9 +64,7 @@ impl<T> Link<T> {
 
     /// Reports a panic in the service.
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("a panic without a message");
+        let message = panic_message(panic);
         tracing::error!(message, "the service panicked, aborting");
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::Panicked {

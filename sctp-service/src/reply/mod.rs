@@ -41,7 +41,11 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 /// # Where messages go
 ///
 /// A payload (`Bytes`, `&'static str`, `String`, `Vec<u8>`) goes out on the stream that the
-/// request came on, with its payload protocol identifier, ordered or not as it was. A
+/// request came on, with its payload protocol identifier, ordered or not as it was. The two
+/// directions are negotiated apart: a peer can have more streams than there are to answer on
+/// (Linux asks for 10 unless
+/// [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise), and a reply on one that does not
+/// exist aborts the association with the reason `no stream to reply on`. A
 /// [`Message`](crate::Message) goes where its own `SendInfo` says. Payloads are resolved by the
 /// driver, which still has the request: had [`IntoReply`] to do it, every layer that makes up a
 /// reply (on a timeout, say) would have to keep a part of the request until then.
@@ -167,6 +171,12 @@ impl Reply {
 
     fn is_abort(&self) -> bool {
         self.shutdown.as_ref().is_some_and(Shutdown::is_abort)
+    }
+
+    /// Puts something around the stream, if there is one.
+    pub(crate) fn map_stream(mut self, map: impl FnOnce(ReplyStream) -> ReplyStream) -> Self {
+        self.stream = self.stream.map(map);
+        self
     }
 
     /// Takes it apart for the driver.
