@@ -1,6 +1,9 @@
 //! Which request may be served next.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use sctp_core::{RecvInfo, StreamId};
 
@@ -19,7 +22,7 @@ pub(super) struct Lanes {
     ready: VecDeque<Request>,
     /// What each busy lane holds back. Lanes come and go with their requests: a peer that uses
     /// 65,536 streams in turn leaves nothing behind.
-    busy: HashMap<StreamId, VecDeque<Request>>,
+    busy: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
     held: usize,
 }
 
@@ -28,7 +31,7 @@ impl Lanes {
         Self {
             ordering,
             ready: VecDeque::new(),
-            busy: HashMap::new(),
+            busy: HashMap::default(),
             held: 0,
         }
     }
@@ -48,12 +51,15 @@ impl Lanes {
             self.ready.push_back(request);
             return;
         };
-        if let Some(held) = self.busy.get_mut(&lane) {
-            held.push_back(request);
-            self.held += 1;
-        } else {
-            self.busy.insert(lane, VecDeque::new());
-            self.ready.push_back(request);
+        match self.busy.entry(lane) {
+            Entry::Occupied(mut held) => {
+                held.get_mut().push_back(request);
+                self.held += 1;
+            }
+            Entry::Vacant(free) => {
+                free.insert(VecDeque::new());
+                self.ready.push_back(request);
+            }
         }
     }
 
@@ -64,14 +70,15 @@ impl Lanes {
 
     /// Lets the next request of a lane have its turn.
     pub(super) fn release(&mut self, lane: StreamId) {
-        let Some(held) = self.busy.get_mut(&lane) else {
+        let Entry::Occupied(mut held) = self.busy.entry(lane) else {
             return;
         };
-        if let Some(next) = held.pop_front() {
-            self.held -= 1;
-            self.ready.push_back(next);
-        } else {
-            self.busy.remove(&lane);
+        match held.get_mut().pop_front() {
+            Some(next) => {
+                self.held -= 1;
+                self.ready.push_back(next);
+            }
+            None => drop(held.remove()),
         }
     }
 
@@ -93,6 +100,30 @@ impl Lanes {
     /// Forgets all requests, and that any lane is busy.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.ordering);
+    }
+}
+
+/// Spreads stream numbers by one multiplication. The peer chooses them, and so could have them
+/// collide; but there are never more lanes than calls in flight and requests read ahead.
+#[derive(Debug, Default)]
+struct StreamHasher(u64);
+
+impl Hasher for StreamHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u16(u16::from(*byte));
+        }
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        // 2^64 divided by the golden ratio; the table looks at both ends of the result.
+        self.0 = (self.0 ^ u64::from(number))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
     }
 }
 

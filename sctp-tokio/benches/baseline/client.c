@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	memset(payload, 'x', sizeof payload);
 	alarm(60);
 	connect_all(atoi(argv[1]));
-	run(now() + 2000000000LL, 4L * peer_count * (in_flight > 16 ? in_flight : 16));
+	run(now() + 100000000LL, 4096);
 	puts("ready");
 	fflush(stdout);
 	if (!fgets(line, sizeof line, stdin))

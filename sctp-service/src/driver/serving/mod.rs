@@ -132,7 +132,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Polls one call that was woken, starts one, and reads one message: each source of work
+    /// Polls one call that was woken, reads one message, and starts one call: each source of work
     /// has its turn, whatever the others have to do. Answers whether there was anything.
     fn round<T: Transport>(
         &mut self,
@@ -144,8 +144,9 @@ where
             worked = true;
             self.poll_call(index, link)?;
         }
-        worked |= self.dispatch(cx, link)?;
+        // In this order a message that was read is served in the same round.
         worked |= self.read(cx, link)?;
+        worked |= self.dispatch(cx, link)?;
         ControlFlow::Continue(worked)
     }
 
