@@ -6,11 +6,14 @@
 //! | layer | on the association |
 //! |---|---|
 //! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
+//! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, an abort at first |
 //! | [`MessageLimitLayer`] | after so many requests it is shut down in order |
+//! | [`MetricsLayer`] | nothing; requests and replies are counted and measured |
+//! | [`PeerRateLimitLayer`] | a peer that sends too fast is slowed down, or aborted |
 //! | [`TraceLayer`] | nothing; each request has a span |
 //!
-//! The order that a server usually wants, outermost first: trace, abort on error, then whatever
-//! can fail.
+//! The order that a server usually wants, outermost first: trace, metrics, abort on error, the
+//! rate limit of peers, then whatever can fail.
 //!
 //! ```
 //! use std::time::Duration;
@@ -35,9 +38,15 @@
 //! [`Config::idle_timeout`](crate::Config::idle_timeout).
 
 mod abort_on_error;
+mod catch_panic;
 mod message_limit;
+mod metrics;
+mod peer_rate_limit;
 mod trace;
 
 pub use abort_on_error::{AbortOnError, AbortOnErrorFuture, AbortOnErrorLayer};
+pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
 pub use message_limit::{MessageLimit, MessageLimitFuture, MessageLimitLayer};
+pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
+pub use peer_rate_limit::{PeerRateLimit, PeerRateLimitFuture, PeerRateLimitLayer};
 pub use trace::{Trace, TraceFuture, TraceLayer};

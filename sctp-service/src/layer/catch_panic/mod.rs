@@ -1,0 +1,102 @@
+//! Middleware that turns a panic of the service into a reply; an abort, unless told otherwise.
+
+mod future;
+mod layer;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+pub use future::CatchPanicFuture;
+pub use layer::CatchPanicLayer;
+use layer::Replies;
+
+use crate::{IntoReply, Reply, Request};
+
+/// Replies for an inner service that panics; see [`CatchPanicLayer`].
+pub struct CatchPanic<S> {
+    inner: S,
+    replies: Replies,
+    /// What a panic of `poll_ready` is answered with, by the next call.
+    panicked: Option<Reply>,
+}
+
+impl<S> CatchPanic<S> {
+    fn new(inner: S, replies: Replies) -> Self {
+        Self {
+            inner,
+            replies,
+            panicked: None,
+        }
+    }
+
+    /// Returns the inner service.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns the inner service.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the inner service out.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S> Service<Request> for CatchPanic<S>
+where
+    S: Service<Request, Response: IntoReply>,
+{
+    type Response = Reply;
+    type Error = S::Error;
+    type Future = CatchPanicFuture<S::Future>;
+
+    /// A service that panics here is ready to say so: the next call replies for it.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if self.panicked.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.inner.poll_ready(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                self.panicked = Some(self.replies.reply(&*panic));
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if let Some(reply) = self.panicked.take() {
+            return CatchPanicFuture::panicked(reply);
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
+            Ok(future) => CatchPanicFuture::new(future, self.replies.clone()),
+            Err(panic) => CatchPanicFuture::panicked(self.replies.reply(&*panic)),
+        }
+    }
+}
+
+/// A clone has not panicked yet.
+impl<S: Clone> Clone for CatchPanic<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.replies.clone())
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for CatchPanic<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatchPanic")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! What is recorded of associations.
+
+use std::fmt;
+
+use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
+use sctp_core::PathState;
+use sctp_tokio::{End, Side};
+
+use crate::{Counts, ServerEvent};
+
+/// Counts what happens to associations, from the events of a server. It does nothing to them.
+///
+/// What it records is in the second table of [`MetricsLayer`](super::MetricsLayer).
+pub struct AssociationMetrics {
+    associations: Gauge,
+    up: Counter,
+    refused: Counter,
+    restarted: Counter,
+}
+
+impl AssociationMetrics {
+    /// Registers what it records with the recorder that is installed now.
+    #[must_use]
+    pub fn new() -> Self {
+        describe();
+        Self {
+            associations: gauge!("sctp_associations"),
+            up: counter!("sctp_associations_up_total"),
+            refused: counter!("sctp_associations_refused_total"),
+            restarted: counter!("sctp_associations_restarted_total"),
+        }
+    }
+
+    /// Records an event; for [`Serve::on_event`](crate::Serve::on_event). Events come seldom, so
+    /// those with labels ask the recorder of the thread each time.
+    pub fn record(&self, event: &ServerEvent<'_>) {
+        match event {
+            ServerEvent::Up { .. } => {
+                self.up.increment(1);
+                self.associations.increment(1);
+            }
+            ServerEvent::Closed { end, counts, .. } => {
+                self.associations.decrement(1);
+                counter!("sctp_associations_closed_total", "cause" => cause(end)).increment(1);
+                discarded(counts);
+            }
+            ServerEvent::Refused { .. } => self.refused.increment(1),
+            ServerEvent::Restarted { .. } => self.restarted.increment(1),
+            ServerEvent::PathChanged { change, .. } => {
+                counter!("sctp_path_changes_total", "state" => state(change.state)).increment(1);
+            }
+            ServerEvent::Panicked { .. } => failure("panic"),
+            ServerEvent::ReplyRefused { .. } => failure("reply"),
+            ServerEvent::ReceiveFailed { .. } => failure("receive"),
+            ServerEvent::AcceptFailed { .. } => failure("accept"),
+        }
+    }
+}
+
+impl Default for AssociationMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for AssociationMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssociationMetrics").finish_non_exhaustive()
+    }
+}
+
+fn failure(what: &'static str) {
+    counter!("sctp_failures_total", "what" => what).increment(1);
+}
+
+fn discarded(counts: &Counts) {
+    for (what, count) in [
+        ("request", counts.discarded_requests),
+        ("reply", counts.discarded_replies),
+        ("call", counts.dropped_calls),
+    ] {
+        if count > 0 {
+            counter!("sctp_discarded_total", "what" => what).increment(count);
+        }
+    }
+}
+
+fn cause(end: &End) -> &'static str {
+    match end {
+        End::Shutdown { by: Side::Local } => "shutdown",
+        End::Shutdown { by: Side::Peer } => "peer_shutdown",
+        End::Aborted {
+            by: Side::Local, ..
+        } => "abort",
+        End::Aborted { by: Side::Peer, .. } => "peer_abort",
+        End::Lost { .. } => "lost",
+        _ => "other",
+    }
+}
+
+fn state(state: PathState) -> &'static str {
+    match state {
+        PathState::Available => "available",
+        PathState::Unreachable => "unreachable",
+        PathState::Removed => "removed",
+        PathState::Added => "added",
+        PathState::MadePrimary => "made_primary",
+        PathState::Confirmed => "confirmed",
+        PathState::PotentiallyFailed => "potentially_failed",
+        _ => "other",
+    }
+}
+
+fn describe() {
+    let counters = [
+        ("sctp_associations_up_total", "Associations that came up."),
+        (
+            "sctp_associations_closed_total",
+            "Associations that ended, by cause.",
+        ),
+        (
+            "sctp_associations_refused_total",
+            "Associations that were refused, since there were too many.",
+        ),
+        ("sctp_associations_restarted_total", "Restarts of peers."),
+        (
+            "sctp_path_changes_total",
+            "Changes of paths, by their new state.",
+        ),
+        (
+            "sctp_discarded_total",
+            "What the ends of associations cut off.",
+        ),
+        ("sctp_failures_total", "Failures, by where."),
+    ];
+    for (name, text) in counters {
+        describe_counter!(name, Unit::Count, text);
+    }
+    describe_gauge!(
+        "sctp_associations",
+        Unit::Count,
+        "Associations that are up."
+    );
+}

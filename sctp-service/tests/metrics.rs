@@ -1,0 +1,183 @@
+//! What is recorded of requests, replies and associations.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{collections::BTreeMap, convert::Infallible, future::IntoFuture, time::Duration};
+
+use bytes::Bytes;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use sctp_core::PathState;
+use sctp_service::{
+    Config, Reply, Request, Shutdown,
+    handler::handler_fn,
+    layer::{AbortOnErrorLayer, AssociationMetrics, MetricsLayer},
+    serve,
+    testing::{Network, ScriptedListener},
+};
+use support::{on, settle};
+use tokio::time::sleep;
+use tower::{Service, ServiceBuilder};
+
+/// Serves with both halves, as a user would put them together.
+fn server<S>(config: Config, service: S) -> Network
+where
+    S: Service<Request, Response = Reply, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    let (listener, network) = ScriptedListener::new();
+    let associations = AssociationMetrics::new();
+    let server = serve(listener, service)
+        .with_config(config)
+        .on_event(move |event| associations.record(event));
+    tokio::spawn(server.into_future());
+    network
+}
+
+/// Returns what changed since the last time; of a histogram the new values.
+fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, Vec<f64>> {
+    let mut all = BTreeMap::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let (_, key) = key.into_parts();
+        let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
+        let name = [key.name(), &labels.join(" ")].join(" ");
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let values = match value {
+            DebugValue::Counter(count) => vec![count as f64],
+            DebugValue::Gauge(value) => vec![value.0],
+            DebugValue::Histogram(values) => values.into_iter().map(|value| value.0).collect(),
+        };
+        if values != [0.0] {
+            all.insert(name.trim_end().to_owned(), values);
+        }
+    }
+    all
+}
+
+#[track_caller]
+fn assert_recorded(snapshotter: &Snapshotter, expected: &[(&str, &[f64])]) {
+    let recorded = recorded(snapshotter);
+    for (name, values) in expected {
+        assert_eq!(
+            recorded.get(*name).map(Vec::as_slice),
+            Some(*values),
+            "{name} in {recorded:#?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_and_replies() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let service = ServiceBuilder::new()
+        .layer(MetricsLayer::new())
+        .service(handler_fn(async |payload: Bytes| {
+            sleep(Duration::from_secs(2)).await;
+            match &payload[..] {
+                b"stream" => Reply::stream(futures::stream::iter(["one", "two", "three"])),
+                b"quit" => Reply::new("bye").with_shutdown(Shutdown::AfterAck),
+                _ => Reply::new(payload),
+            }
+        }));
+    let peer = server(Config::new(), service).connect().await.unwrap();
+    peer.send(on(1, "hello")).await;
+    peer.send(on(2, "stream")).await;
+    settle().await;
+    assert_recorded(&snapshotter, &[("sctp_requests_in_flight", &[2.0])]);
+    for reply in ["hello", "one", "two", "three"] {
+        peer.expect_message(reply).await;
+    }
+    peer.send("quit").await;
+    peer.expect_message("bye").await;
+    peer.expect_shutdown().await;
+    settle().await;
+    let recorded = recorded(&snapshotter);
+    assert_eq!(recorded["sctp_requests_in_flight"], [-2.0]);
+    assert_eq!(recorded["sctp_associations"], [-1.0]);
+    let total = |name: &str| recorded[name].clone();
+    assert_eq!(total("sctp_reply_messages_total"), [5.0]);
+    assert_eq!(total("sctp_reply_bytes_total"), [19.0]);
+    assert_eq!(total("sctp_request_duration_seconds").len(), 3);
+    assert!(
+        total("sctp_request_duration_seconds")
+            .iter()
+            .all(|&s| (2.0..2.1).contains(&s))
+    );
+    assert_eq!(total("sctp_terminations_total after_ack"), [1.0]);
+    assert_eq!(total("sctp_associations_closed_total shutdown"), [1.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_and_calls_that_were_dropped() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let service = ServiceBuilder::new()
+        .layer(MetricsLayer::new())
+        .layer(AbortOnErrorLayer::new())
+        .layer(MetricsLayer::new())
+        .timeout(Duration::from_secs(5))
+        .service(handler_fn(std::future::pending::<()>));
+    let peer = server(Config::new(), service).connect().await.unwrap();
+    for stream in 1..4 {
+        peer.send(on(stream, "hang")).await;
+    }
+    peer.expect_abort("internal error").await;
+    settle().await;
+    // There are two of the layer, and each counts: the inner one sees the error.
+    assert_recorded(
+        &snapshotter,
+        &[
+            ("sctp_requests_total", &[6.0]),
+            ("sctp_request_bytes_total", &[24.0]),
+            ("sctp_request_failures_total", &[1.0]),
+            ("sctp_terminations_total abort", &[1.0]),
+            ("sctp_discarded_total call", &[2.0]),
+            ("sctp_associations_closed_total abort", &[1.0]),
+        ],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_cause_and_failure_has_its_label() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let service = handler_fn(async |payload: Bytes| match &payload[..] {
+        b"panic" => panic!("as told"),
+        _ => Reply::new(on(77, payload)),
+    });
+    let network = server(Config::new().with_max_associations(4), service);
+    let mut peers = Vec::new();
+    for _ in 0..5 {
+        peers.push(network.connect().await.unwrap());
+    }
+    network.fail_accept(std::io::Error::other("as told")).await;
+    peers[0].send("panic").await;
+    peers[1].send("stream 77 does not exist").await;
+    peers[2].change_path("192.0.2.9:7".parse().unwrap(), PathState::Unreachable);
+    peers[2].restart();
+    settle().await;
+    peers[2].lose();
+    peers[3].abort("enough");
+    settle().await;
+    assert_recorded(
+        &snapshotter,
+        &[
+            ("sctp_associations_up_total", &[4.0]),
+            ("sctp_associations_refused_total", &[1.0]),
+            ("sctp_associations_restarted_total", &[1.0]),
+            ("sctp_path_changes_total unreachable", &[1.0]),
+            ("sctp_associations_closed_total abort", &[2.0]),
+            ("sctp_associations_closed_total lost", &[1.0]),
+            ("sctp_associations_closed_total peer_abort", &[1.0]),
+            ("sctp_failures_total panic", &[1.0]),
+            ("sctp_failures_total reply", &[1.0]),
+            ("sctp_failures_total accept", &[1.0]),
+        ],
+    );
+}

@@ -1,0 +1,129 @@
+//! The rate limit of peers.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use sctp_service::{
+    AssocId, ConnectInfo, handler::handler_fn, layer::PeerRateLimitLayer, testing::Duplex,
+};
+use support::{Server, on, settle};
+use tokio::time::Instant;
+use tower::ServiceBuilder;
+
+fn from(addr: &str) -> Duplex {
+    let addr: SocketAddr = addr.parse().unwrap();
+    let info = ConnectInfo::new(AssocId::new(9))
+        .with_peer_addrs([addr])
+        .with_streams(10, 10);
+    Duplex::new().with_connect_info(info)
+}
+
+async fn echo(payload: Bytes) -> Bytes {
+    payload
+}
+
+fn two_a_second() -> PeerRateLimitLayer {
+    PeerRateLimitLayer::new(2, Duration::from_secs(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_too_fast_is_slowed_down_and_no_longer_read() {
+    let server = Server::new(
+        ServiceBuilder::new()
+            .layer(two_a_second())
+            .service(handler_fn(echo)),
+    );
+    let begin = Instant::now();
+    let peer = server.connect().await;
+    for number in 0..10u16 {
+        peer.send(on(number, number.to_string())).await;
+    }
+    settle().await;
+    // Two were answered, one waits for its token, and one for the service.
+    assert_eq!(peer.unread_by_server(), 6);
+    for number in 0..10 {
+        peer.expect_message(number.to_string()).await;
+    }
+    assert_eq!(begin.elapsed().as_secs(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_associations_of_an_address_share_its_tokens_and_others_do_not() {
+    let server = Server::new(
+        ServiceBuilder::new()
+            .layer(two_a_second().with_burst(1))
+            .service(handler_fn(echo)),
+    );
+    let begin = Instant::now();
+    let mut peers = Vec::new();
+    for port in 1..=4 {
+        let settings = from(&format!("192.0.2.7:{port}"));
+        peers.push(server.network.connect_with(settings).await.unwrap());
+    }
+    for peer in &peers {
+        peer.send("a").await;
+    }
+    let other = server
+        .network
+        .connect_with(from("192.0.2.8:1"))
+        .await
+        .unwrap();
+    other.send("b").await;
+    other.expect_message("b").await;
+    assert_eq!(begin.elapsed().as_millis(), 0);
+    for peer in &peers {
+        peer.expect_message("a").await;
+    }
+    assert_eq!(begin.elapsed().as_millis() / 10, 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_would_be_too_long_is_an_abort() {
+    let server = Server::new(
+        ServiceBuilder::new()
+            .layer(two_a_second().with_max_delay(Duration::ZERO))
+            .service(handler_fn(echo)),
+    );
+    let peer = server.connect().await;
+    for _ in 0..2 {
+        peer.send("a").await;
+        peer.expect_message("a").await;
+    }
+    peer.send("a").await;
+    peer.expect_abort("rate limit exceeded").await;
+    // The next association of the same address is no way around it.
+    let again = server.connect().await;
+    again.send("a").await;
+    again.expect_abort("rate limit exceeded").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_holds_no_permit_of_a_limit_further_in() {
+    let server = Server::new(
+        ServiceBuilder::new()
+            .layer(two_a_second().with_burst(1))
+            .concurrency_limit(1)
+            .service(handler_fn(echo)),
+    );
+    let slow = server
+        .network
+        .connect_with(from("192.0.2.7:1"))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        slow.send("a").await;
+    }
+    settle().await;
+    let begin = Instant::now();
+    let other = server
+        .network
+        .connect_with(from("192.0.2.8:1"))
+        .await
+        .unwrap();
+    other.send("b").await;
+    other.expect_message("b").await;
+    assert_eq!(begin.elapsed().as_millis(), 0);
+}
