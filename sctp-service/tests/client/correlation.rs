@@ -322,3 +322,32 @@ async fn a_reply_with_an_unknown_identifier_is_discarded() {
     settle().await;
     assert!(client.connect_info().is_some());
 }
+
+/// Breaks when it sees a reply.
+struct Broken;
+
+impl Correlator for Broken {
+    type Key = u32;
+
+    fn stamp(&mut self, number: u32, _: &mut Message) -> Result<u32, Box<dyn Error + Send + Sync>> {
+        Ok(number)
+    }
+
+    fn identify(&mut self, _: &Received) -> Option<u32> {
+        panic!("this correlator is broken, as the test wants it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
+    let (client, peer) = client_with(Client::builder().with_correlator(|| Broken), 2);
+    let one = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    peer.send("X").await;
+    let error = failure(one).await;
+    assert!(matches!(error.cause(), Cause::Closed), "{error}");
+    assert_eq!(error.fate(), Fate::Unknown);
+    assert_eq!(failure(call(&client, "y")).await.fate(), Fate::NotSent);
+    assert_eq!(must(client.shutdown()).await, None);
+    assert!(!must(peer.closed()).await.is_orderly());
+}
