@@ -22,8 +22,10 @@ pub struct ClientConfig {
     /// Default 30 seconds.
     pub call_timeout: Option<Duration>,
     /// How long the reply to a call that was dropped or timed out is still waited for. After
-    /// that its stream counts as dead: it is never used again on that association. An
-    /// association without a stream that is alive is aborted, with the reason `no reply`.
+    /// that its stream counts as dead: it is not used before the reply has come after all. An
+    /// association without a stream that is alive is aborted, with the reason `no reply`. With a
+    /// [`Correlator`](super::Correlator) its identifier is free again; and only as many such
+    /// calls as `max_in_flight` are remembered, the last ones.
     ///
     /// Default 30 seconds.
     pub overdue_after: Duration,

@@ -6,7 +6,7 @@ use std::{error::Error, io, time::Duration};
 use proptest::{prelude::*, test_runner::TestCaseError};
 use sctp_service::{
     Message, Received,
-    client::{ByStream, CallError, Cause, Client, ClientBuilder, Correlator, Fate},
+    client::{ByStream, CallError, Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate},
     testing::Peer,
 };
 use tokio::runtime;
@@ -321,6 +321,28 @@ async fn a_reply_with_an_unknown_identifier_is_discarded() {
     assert_eq!(payload(one).await, reply);
     settle().await;
     assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_last_calls_given_up_are_remembered() {
+    let config = ClientConfig::new().with_max_in_flight(3);
+    let (client, peer) = client_with(keyed().with_config(config), 2);
+    for text in ["fixed", "a", "b"] {
+        let dropped = call(&client, text);
+        must(peer.recv()).await.unwrap();
+        dropped.abort();
+        settle().await;
+    }
+    assert_eq!(failure(call(&client, "fixed")).await.fate(), Fate::NotSent);
+    let dropped = call(&client, "c");
+    must(peer.recv()).await.unwrap();
+    dropped.abort();
+    settle().await;
+    // The first one is forgotten, and its identifier is free.
+    let again = call(&client, "fixed");
+    must(peer.recv()).await.unwrap();
+    peer.send(&b"\xff\xff\xff\xffA"[..]).await;
+    assert_eq!(payload(again).await, &b"\xff\xff\xff\xffA"[..]);
 }
 
 /// Breaks when it sees a reply.

@@ -73,6 +73,10 @@ impl<C: Correlator> Correlation for Keyed<C> {
         true
     }
 
+    fn is_bounded(&self) -> bool {
+        false
+    }
+
     fn check_one_way(&self, _message: &Message) -> Result<(), Refusal> {
         Ok(())
     }

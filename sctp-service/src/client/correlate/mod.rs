@@ -109,6 +109,9 @@ pub(super) trait Correlation: Send {
     /// make calls.
     fn give_up(&mut self, call: CallId, stream: StreamId) -> bool;
 
+    /// Whether it allows only so many calls to be under way, with those given up.
+    fn is_bounded(&self) -> bool;
+
     /// Whether a one-way message may go out as it is.
     fn check_one_way(&self, message: &Message) -> Result<(), Refusal>;
 

@@ -202,6 +202,10 @@ impl Correlation for Streams {
         self.dead < self.lanes.len()
     }
 
+    fn is_bounded(&self) -> bool {
+        true
+    }
+
     fn check_one_way(&self, message: &Message) -> Result<(), Refusal> {
         let stream = message.info.stream.get();
         // Without a reserved stream there is no better one: the server's silence is all there is

@@ -25,8 +25,8 @@ use crate::{
 /// whose reply may still come.
 ///
 /// The first are bounded by their permits. The others hold none, or a server that does not
-/// answer would stop the client; they are bounded by the streams, where those correlate, and in
-/// time by `overdue_after`.
+/// answer would stop the client; they are bounded by the streams, where those correlate, or
+/// only the last ones are kept, and in time by `overdue_after`.
 #[derive(Default)]
 pub(super) struct Calls {
     entries: HashMap<CallId, Entry>,

@@ -7,7 +7,6 @@ use std::{
 
 use sctp_core::{AbortReason, AssocState, Notification, SendFailed};
 use sctp_tokio::{End, Event, Received, RecvError};
-use tokio::time::Instant;
 
 use super::{ITEMS_PER_ROUND, Session, State, streams};
 use crate::{
@@ -81,8 +80,7 @@ impl<T: Transport> Session<T> {
             return;
         }
         if !self.calls.is_unsent(call) {
-            let due = Instant::now() + self.config.overdue_after;
-            self.calls.give_up(call, Cause::Expired, due);
+            self.leave(call, Cause::Expired);
         } else if let Some(left) = self.calls.fail(call, CallError::not_sent(Cause::Expired)) {
             self.correlation.withdraw(left.call, left.stream);
         }

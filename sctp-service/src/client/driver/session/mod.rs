@@ -4,6 +4,7 @@ mod inbound;
 mod outbound;
 
 use std::{
+    collections::VecDeque,
     task::{Context, Poll},
     time::Duration,
 };
@@ -24,7 +25,7 @@ use crate::{
     client::{
         ClientConfig,
         call::Abandoned,
-        correlate::{Correlation, Factory},
+        correlate::{CallId, Correlation, Factory},
         error::{CallError, Cause},
         handle::{Command, Phase, Status},
         push::PushQueue,
@@ -59,6 +60,8 @@ pub(super) struct Session<T> {
     state: State,
     calls: Calls,
     outbox: Outbox,
+    /// The last calls that were given up with a reply still to come, the oldest first.
+    left: VecDeque<CallId>,
     correlation: Box<dyn Correlation>,
     factory: Factory,
     config: ClientConfig,
@@ -96,6 +99,7 @@ impl<T: Transport> Session<T> {
             state: State::Open,
             calls: Calls::default(),
             outbox: Outbox::default(),
+            left: VecDeque::new(),
             correlation,
             factory: factory.clone(),
             config: config.clone(),

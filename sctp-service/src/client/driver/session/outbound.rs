@@ -90,8 +90,38 @@ impl<T: Transport> Session<T> {
         } else if self.calls.is_waiting(call) {
             self.calls.fail(call, CallError::not_sent(cause));
         } else {
-            let due = Instant::now() + self.config.overdue_after;
-            self.calls.give_up(call, cause, due);
+            self.leave(call, cause);
+        }
+    }
+
+    /// Fails a call whose reply may still come, and remembers it for that. Where nothing else
+    /// bounds how many there are, only the last ones are remembered.
+    pub(super) fn leave(&mut self, call: CallId, cause: Cause) {
+        let due = Instant::now() + self.config.overdue_after;
+        self.calls.give_up(call, cause, due);
+        if self.correlation.is_bounded() {
+            return;
+        }
+        self.left.push_back(call);
+        if self.left.len() <= self.config.max_in_flight.max(1) {
+            return;
+        }
+        if let Some(oldest) = self.left.pop_front()
+            && !self.calls.is_live(oldest)
+        {
+            self.forget(oldest);
+        }
+    }
+
+    /// Waits no longer for a reply that nobody wants.
+    fn forget(&mut self, call: CallId) {
+        let overdue = CallError::new(Cause::TimedOut, Fate::Unknown);
+        let Some(left) = self.calls.fail(call, overdue) else {
+            return;
+        };
+        if !self.correlation.give_up(left.call, left.stream) {
+            tracing::warn!("the peer answers on no stream any more, aborting");
+            self.abort(&NO_REPLY, Cause::Unresponsive);
         }
     }
 
@@ -158,15 +188,8 @@ impl<T: Transport> Session<T> {
             worked = true;
             if self.calls.is_live(call) {
                 self.give_up(call, Cause::TimedOut);
-                continue;
-            }
-            let overdue = CallError::new(Cause::TimedOut, Fate::Unknown);
-            let Some(left) = self.calls.fail(call, overdue) else {
-                continue;
-            };
-            if !self.correlation.give_up(left.call, left.stream) {
-                tracing::warn!("the peer answers on no stream any more, aborting");
-                self.abort(&NO_REPLY, Cause::Unresponsive);
+            } else {
+                self.forget(call);
             }
         }
         worked
