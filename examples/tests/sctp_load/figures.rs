@@ -32,7 +32,7 @@ fn every_counted_call_is_made_once() {
             "--size",
             "64k",
             "-c",
-            "8",
+            "1",
             "--unordered",
             "--ppid",
             "46",

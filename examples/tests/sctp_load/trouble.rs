@@ -77,7 +77,7 @@ fn a_server_that_never_answers_ends_the_run_in_time() {
     let result = result(&server.to_string(), &args, 1);
     assert!(began.elapsed() < Duration::from_secs(10));
     let lost = causes(&result["associations"]["lost"]);
-    let silence = "gave up: no reply for 500 ms".to_owned();
+    let silence = "given up: no reply for 500 ms".to_owned();
     assert_eq!(lost, BTreeMap::from([(silence.clone(), 2)]));
     let failures = causes(&result["calls"]["failures"]);
     assert!(failures["no reply within 200 ms"] >= 16, "{failures:?}");

@@ -89,7 +89,7 @@ pub(crate) struct Load {
     #[arg(long, short, value_name = "N", default_value_t = 1, help_heading = "Load",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) streams: u16,
-    /// How many calls each association has open at most [default: 1; with --rate 1024]
+    /// How many calls each association has open at most [default: 1; with --rate 256]
     #[arg(long, short = 'c', value_name = "N", help_heading = "Load",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) in_flight: Option<u32>,
@@ -159,7 +159,8 @@ pub(crate) struct Load {
     /// Size of each send buffer, which also bounds messages [default: the kernel's]
     #[arg(long, value_name = "BYTES", value_parser = parse::bytes, help_heading = "Sockets")]
     pub(crate) send_buffer: Option<u32>,
-    /// Size of each receive buffer [default: the kernel's]
+    /// Size of each receive buffer; several long messages in flight need a larger one than the
+    /// kernel's default, or the window closes and every few replies wait for a timer of 200 ms
     #[arg(long, value_name = "BYTES", value_parser = parse::bytes, help_heading = "Sockets")]
     pub(crate) recv_buffer: Option<u32>,
     /// Threads to work with [default: one for each processor]
@@ -196,7 +197,7 @@ impl Load {
 
     /// How many calls an association has open at most.
     pub(crate) fn window(&self) -> usize {
-        let default = if self.rate.is_some() { 1024 } else { 1 };
+        let default = if self.rate.is_some() { 256 } else { 1 };
         self.in_flight.unwrap_or(default) as usize
     }
 }
@@ -223,7 +224,7 @@ mod tests {
         assert_eq!(closed.window(), 1);
         assert_eq!(closed.measured_time(), Some(Duration::from_secs(10)));
         let open = load("h:1 --rate 10 -n 5").unwrap();
-        assert_eq!(open.window(), 1024);
+        assert_eq!(open.window(), 256);
         assert_eq!(open.measured_time(), None);
     }
 

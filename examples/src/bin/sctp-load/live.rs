@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many cells the progress bar has.
-const BAR: usize = 30;
+const BAR: usize = 20;
 /// How many causes are shown.
 const CAUSES: usize = 4;
 /// Terminals cut long lines instead of wrapping them, while the display is on.
@@ -160,29 +160,33 @@ impl Live {
 
     /// Replaces what is on the screen.
     fn show(&mut self, lines: &[String]) {
-        let mut text = self.clear();
+        // Written over, not cleared first, so that nothing flickers.
+        let mut text = self.first_line();
         text.push_str(NO_WRAP);
         for line in lines {
             text.push_str(line);
             text.push_str("\x1b[K\n");
         }
+        text.push_str("\x1b[J");
         text.push_str(WRAP);
         self.height = lines.len();
         let _ = io::stderr().write_all(text.as_bytes());
     }
 
-    /// Back to the first line, and everything below it away.
-    fn clear(&mut self) -> String {
+    /// Goes back to where the display begins.
+    fn first_line(&mut self) -> String {
         match std::mem::take(&mut self.height) {
             0 => String::new(),
-            height => format!("\x1b[{height}A\r\x1b[J"),
+            height => format!("\x1b[{height}A\r"),
         }
     }
 
     /// Leaves the screen to the results.
     pub(crate) fn finish(&mut self) {
-        let text = self.clear();
-        let _ = io::stderr().write_all(text.as_bytes());
+        if self.height > 0 {
+            let text = self.first_line() + "\x1b[J";
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
     }
 }
 
@@ -198,22 +202,25 @@ fn phase(phases: &Phases, now: u64) -> &'static str {
 }
 
 fn bar(done: f64) -> String {
-    let cells = (0..BAR).map(|cell| (cell as f64) < done * BAR as f64);
+    let cells = (0..BAR).map(|cell| (cell as f64 + 0.5) < done * BAR as f64);
     cells.map(|full| if full { '#' } else { '.' }).collect()
 }
 
 fn latencies(latest: Option<&Point>) -> String {
     match latest {
-        Some(point) if point.answered > 0 => format!(
-            "latency       p50 {}, p90 {}, p99 {}, p99.9 {}, max {} (last {})",
-            latency(point.p50),
-            latency(point.p90),
-            latency(point.p99),
-            latency(point.p999),
-            latency(point.max),
-            time(nanoseconds((point.seconds * 10.0).round() * 1e8)),
-        ),
-        _ => "latency       none yet".to_owned(),
+        Some(point) if point.answered > 0 => {
+            let last = time(nanoseconds((point.seconds * 10.0).round() * 1e8));
+            let name = format!("in last {last}");
+            format!(
+                "{name:<12}  p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
+                latency(point.p50),
+                latency(point.p90),
+                latency(point.p99),
+                latency(point.p999),
+                latency(point.max),
+            )
+        }
+        _ => "latency       not yet known".to_owned(),
     }
 }
 

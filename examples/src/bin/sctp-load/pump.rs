@@ -126,10 +126,9 @@ impl<'a> Pump<'a> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let outcome = self.advance(cx);
-        let now = self.shared.clock.now();
         match &outcome {
             Poll::Ready(Outcome::Done) => self.cut_off(),
-            Poll::Ready(Outcome::Lost(cause)) => self.fail_all(cause, now),
+            Poll::Ready(Outcome::Lost(cause)) => self.fail_all(cause),
             Poll::Pending => {}
         }
         self.hand_over();
@@ -154,7 +153,7 @@ impl<'a> Pump<'a> {
                 return Poll::Ready(Outcome::Done);
             }
             if self.gives_up(now) {
-                let cause = format!("gave up: no reply for {}", time(self.give_up()));
+                let cause = format!("given up: no reply for {}", time(self.give_up()));
                 return Poll::Ready(Outcome::Lost(cause));
             }
             if self.batch.samples.len() > MAX_SAMPLES {

@@ -80,6 +80,7 @@ impl Report<'_> {
     fn latencies(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(outcome) = self;
         match &outcome.response {
+            _ if outcome.latency.count == 0 => writeln!(f, "no call was answered"),
             None => {
                 columns(f, "", &["latency"])?;
                 summary(f, &[&outcome.latency])

@@ -65,11 +65,12 @@ impl Pump<'_> {
         self.count_missed(self.phases.end);
     }
 
-    pub(super) fn fail_all(&mut self, cause: &str, now: u64) {
+    pub(super) fn fail_all(&mut self, cause: &str) {
         let cause = format!("association {cause}");
         for call in self.calls.drain() {
             self.fail(call, &cause);
         }
+        let now = self.shared.clock.now();
         self.count_missed(self.phases.end.min(now));
     }
 
