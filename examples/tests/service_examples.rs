@@ -1,0 +1,115 @@
+//! Every example of a service runs to its end, and shows what it is there to show.
+
+mod support;
+
+use std::process::Command;
+
+use support::Program;
+
+/// Runs an example to its end, and checks that these lines are in its output, in this order.
+#[track_caller]
+fn shows(program: &str, lines: &[&str]) -> Program {
+    let mut command = Command::new(program);
+    command.env_remove("RUST_LOG");
+    let mut example = Program::spawn(command);
+    example.exits_with(0);
+    for line in lines {
+        example.stdout.find(line);
+    }
+    example
+}
+
+#[test]
+fn hello_service() {
+    shows(
+        env!("CARGO_BIN_EXE_hello_service"),
+        &[
+            "stream 1: b\"hello, Ada on 1\"",
+            "stream 2: b\"hello, Grace on 2\"",
+            "stream 1: b\"goodbye\"",
+            "the association is over: shut down by the peer",
+        ],
+    );
+}
+
+#[test]
+fn middleware() {
+    let mut example = shows(
+        env!("CARGO_BIN_EXE_middleware"),
+        &[
+            "polite: b\"HELLO\"",
+            "polite: shut down",
+            "slow: aborted by the peer, reason \"too slow\"",
+            "greedy: aborted by the peer, reason \"overloaded, try another server\"",
+        ],
+    );
+    example.stderr.find("request{stream=0");
+    example.stderr.find("answered");
+    example.stderr.find("the service failed, aborting");
+}
+
+#[test]
+fn router_by_ppid() {
+    shows(
+        env!("CARGO_BIN_EXE_router_by_ppid"),
+        &[
+            "Ppid(60 NGAP) on stream 0: b\"core-1: NGAP, common procedures\"",
+            "Ppid(60 NGAP) on stream 4: b\"core-1: NGAP, a terminal on stream 4\"",
+            "Ppid(46 DIAMETER) on stream 0: b\"core-1: 12 bytes of Diameter\"",
+            "Ppid(3 M3UA) on stream 0: b\"pong\"",
+            "aborted by the peer, reason \"no handler for PPID 4711 on stream 3\"",
+        ],
+    );
+}
+
+#[test]
+fn stateful_peers() {
+    shows(
+        env!("CARGO_BIN_EXE_stateful_peers"),
+        &[
+            "127.0.0.1: b\"north, message 3\"",
+            "127.0.0.2: b\"south, message 1\"",
+            "127.0.0.2: shut down",
+            "127.0.0.3: aborted by the peer, reason \"your address is not known here\"",
+        ],
+    );
+}
+
+#[test]
+fn server_push() {
+    shows(
+        env!("CARGO_BIN_EXE_server_push"),
+        &[
+            "watcher: stream 1: b\"subscribed\"",
+            "reporter: stream 0: b\"raised, 1 subscribers\"",
+            "watcher: stream 1: b\"alarm: link 3 is up\"",
+            "watcher: shut down",
+        ],
+    );
+}
+
+#[test]
+fn graceful_shutdown() {
+    let example = shows(
+        env!("CARGO_BIN_EXE_graceful_shutdown"),
+        &["server: stopped", "late: the peer refused the association"],
+    );
+    let printed = example.stdout.text();
+    for line in [
+        "idle: shut down by the peer",
+        "work: b\"done: work\"",
+        "work: shut down by the peer",
+        "hang: aborted by the peer, reason \"server shutting down\"",
+        "server: closed, 1 calls dropped",
+    ] {
+        assert!(printed.contains(line), "no {line:?} in\n{printed}");
+    }
+}
+
+#[test]
+fn test_without_kernel() {
+    shows(
+        env!("CARGO_BIN_EXE_test_without_kernel"),
+        &["b\"here is your tea\", and then the association was shut down"],
+    );
+}
