@@ -66,7 +66,7 @@ impl Remote {
     }
 
     /// Names one server by all its addresses, each a path to it (`sctp_connectx`). Addresses of
-    /// several servers belong into a [pool](super::pool), not here.
+    /// several servers belong into a pool (`client::pool`, feature `pool`), not here.
     #[must_use]
     pub fn multi_homed(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {

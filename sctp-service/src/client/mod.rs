@@ -46,6 +46,11 @@
 //! | [`Client::shutdown`], or the last handle dropped | sent and finished | finished |
 //! | the network fails | [`Lost`](Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
 //! | the peer starts again | go to its new life | [`Restarted`](Cause::Restarted) |
+//!
+//! # Several servers
+//!
+//! With the feature `pool`, the module `pool` balances calls over servers that are listed, looked
+//! up by name, or fed through a channel.
 
 mod backoff;
 mod builder;

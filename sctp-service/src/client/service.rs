@@ -174,7 +174,7 @@ impl Client {
     }
 
     /// Returns how many places are taken: calls and one-way sends under way, and reservations. It
-    /// is the load that a [pool](super::pool) goes by.
+    /// is the load that a pool goes by.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.handle.in_flight()
