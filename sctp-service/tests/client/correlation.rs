@@ -1,51 +1,20 @@
 //! Whatever a server that keeps the rules does, and whoever is dropped meanwhile: no reply is
 //! mismatched, and no call hangs.
 
-use std::{error::Error, io, time::Duration};
+use std::time::Duration;
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 use sctp_service::{
     Message, Received,
-    client::{ByStream, CallError, Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate},
+    client::{ByStream, CallError, Cause, Client, ClientBuilder},
     testing::Peer,
 };
 use tokio::runtime;
 
-use crate::support::{Reply, call, client_with, failure, must, payload, settle};
-
-/// The first four bytes are the identifier; the fifth is `Q` in requests.
-struct Header;
-
-impl Correlator for Header {
-    type Key = [u8; 4];
-
-    fn stamp(
-        &mut self,
-        number: u32,
-        message: &mut Message,
-    ) -> Result<[u8; 4], Box<dyn Error + Send + Sync>> {
-        if message.payload.starts_with(b"bad") {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
-        }
-        let key = if message.payload.starts_with(b"fixed") {
-            [0xff; 4]
-        } else {
-            number.to_be_bytes()
-        };
-        message.payload = [&key, &b"Q"[..], &message.payload].concat().into();
-        Ok(key)
-    }
-
-    fn identify(&mut self, received: &Received) -> Option<[u8; 4]> {
-        let is_request = received.payload.get(4) == Some(&b'Q');
-        let key = received.payload.get(..4)?.try_into().ok()?;
-        (!is_request).then_some(key)
-    }
-}
-
-fn keyed() -> ClientBuilder {
-    Client::builder().with_correlator(|| Header)
-}
+use crate::{
+    identifiers::keyed,
+    support::{Reply, call, client_with, must, settle},
+};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -269,107 +238,4 @@ proptest! {
     fn by_identifier(streams in 1u16..4, steps in steps(), ending in ending()) {
         run(keyed(), false, streams, steps, ending)?;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn identifiers_that_cannot_be_are_refused() {
-    let (client, peer) = client_with(keyed(), 2);
-    let error = failure(call(&client, "bad")).await;
-    assert_eq!(error.fate(), Fate::NotSent);
-    assert!(
-        error.to_string().starts_with("no identifier for the call"),
-        "{error}"
-    );
-    let first = call(&client, "fixed");
-    must(peer.recv()).await.unwrap();
-    let error = failure(call(&client, "fixed")).await;
-    assert!(
-        error.to_string().contains("an earlier call has the same"),
-        "{error}"
-    );
-    peer.send(&b"\xff\xff\xff\xffA"[..]).await;
-    assert_eq!(payload(first).await, &b"\xff\xff\xff\xffA"[..]);
-    // Free again; and while a dropped call has it, it is not.
-    let dropped = call(&client, "fixed");
-    must(peer.recv()).await.unwrap();
-    dropped.abort();
-    settle().await;
-    assert_eq!(failure(call(&client, "fixed")).await.fate(), Fate::NotSent);
-    tokio::time::sleep(Duration::from_secs(31)).await;
-    let again = call(&client, "fixed");
-    must(peer.recv()).await.unwrap();
-    peer.send(&b"\xff\xff\xff\xffB"[..]).await;
-    assert_eq!(payload(again).await, &b"\xff\xff\xff\xffB"[..]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_reply_with_an_unknown_identifier_is_discarded() {
-    let (client, peer) = client_with(keyed(), 2);
-    let mut pushes = client.pushes().unwrap();
-    peer.send("0000A: to nobody").await;
-    peer.send("0000Q: a request").await;
-    assert_eq!(
-        must(pushes.recv()).await.unwrap().payload,
-        "0000Q: a request"
-    );
-    let one = call(&client, "x");
-    let request = must(peer.recv()).await.unwrap();
-    let id = request.payload.slice(..4);
-    let reply = [&id, &b"A"[..]].concat();
-    peer.send(reply.clone()).await;
-    peer.send(reply.clone()).await;
-    assert_eq!(payload(one).await, reply);
-    settle().await;
-    assert!(client.connect_info().is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_the_last_calls_given_up_are_remembered() {
-    let config = ClientConfig::new().with_max_in_flight(3);
-    let (client, peer) = client_with(keyed().with_config(config), 2);
-    for text in ["fixed", "a", "b"] {
-        let dropped = call(&client, text);
-        must(peer.recv()).await.unwrap();
-        dropped.abort();
-        settle().await;
-    }
-    assert_eq!(failure(call(&client, "fixed")).await.fate(), Fate::NotSent);
-    let dropped = call(&client, "c");
-    must(peer.recv()).await.unwrap();
-    dropped.abort();
-    settle().await;
-    // The first one is forgotten, and its identifier is free.
-    let again = call(&client, "fixed");
-    must(peer.recv()).await.unwrap();
-    peer.send(&b"\xff\xff\xff\xffA"[..]).await;
-    assert_eq!(payload(again).await, &b"\xff\xff\xff\xffA"[..]);
-}
-
-/// Breaks when it sees a reply.
-struct Broken;
-
-impl Correlator for Broken {
-    type Key = u32;
-
-    fn stamp(&mut self, number: u32, _: &mut Message) -> Result<u32, Box<dyn Error + Send + Sync>> {
-        Ok(number)
-    }
-
-    fn identify(&mut self, _: &Received) -> Option<u32> {
-        panic!("this correlator is broken, as the test wants it");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
-    let (client, peer) = client_with(Client::builder().with_correlator(|| Broken), 2);
-    let one = call(&client, "x");
-    must(peer.recv()).await.unwrap();
-    peer.send("X").await;
-    let error = failure(one).await;
-    assert!(matches!(error.cause(), Cause::Closed), "{error}");
-    assert_eq!(error.fate(), Fate::Unknown);
-    assert_eq!(failure(call(&client, "y")).await.fate(), Fate::NotSent);
-    assert_eq!(must(client.shutdown()).await, None);
-    assert!(!must(peer.closed()).await.is_orderly());
 }

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use sctp_service::{
     End, Message, RecvError, Side,
-    client::{Cause, Client, ClientConfig, Fate},
+    client::{Client, Fate},
     testing::Peer,
 };
 use sctp_tokio::Reliability;
@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// A client with one call sent and one that waits for its stream.
-async fn sent_and_waiting() -> (Client, Peer, Reply, Reply) {
+pub(crate) async fn sent_and_waiting() -> (Client, Peer, Reply, Reply) {
     let (client, peer) = client_with(Client::builder(), 2);
     let sent = call(&client, "sent");
     must(peer.recv()).await.unwrap();
@@ -216,92 +216,5 @@ async fn a_client_of_one_association_ends_with_it() {
         &client.send("x").await.unwrap_err(),
         "aborted by",
         Fate::NotSent,
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn shutdown_finishes_the_calls_in_flight_first() {
-    let (client, peer, sent, waiting) = sent_and_waiting().await;
-    let shutdown = tokio::spawn({
-        let client = client.clone();
-        async move { client.shutdown().await }
-    });
-    settle().await;
-    assert_failed(
-        &failure(call(&client, "late")).await,
-        "the client was closed",
-        Fate::NotSent,
-    );
-    peer.send(Message::new("S").on_stream(1)).await;
-    peer.expect_message("waiting").await;
-    peer.send(Message::new("W").on_stream(1)).await;
-    assert_eq!(payload(sent).await, "S");
-    assert_eq!(payload(waiting).await, "W");
-    peer.expect_shutdown().await;
-    assert_eq!(
-        must(shutdown).await.unwrap(),
-        Some(End::Shutdown { by: Side::Local })
-    );
-    assert_eq!(
-        client.shutdown().await,
-        Some(End::Shutdown { by: Side::Local })
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shutdown_that_is_not_acknowledged_becomes_an_abort() {
-    let (client, peer) = client();
-    peer.hold_acks();
-    let began = Instant::now();
-    let end = must(client.shutdown()).await.unwrap();
-    assert!(
-        matches!(
-            end,
-            End::Aborted {
-                by: Side::Local,
-                ..
-            }
-        ),
-        "{end}"
-    );
-    assert_eq!(began.elapsed().as_secs(), 10);
-    peer.expect_abort("shutdown timed out").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn dropping_the_last_handle_finishes_calls_and_shuts_down() {
-    let (mut client, peer) = client();
-    let one = client.ready().await.unwrap().call("x".into());
-    drop(client.clone());
-    drop(client);
-    peer.expect_message("x").await;
-    settle().await;
-    peer.send(Message::new("X").on_stream(1)).await;
-    assert_eq!(one.await.unwrap().payload, "X");
-    peer.expect_shutdown().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dropped_call_does_not_hold_up_a_shutdown() {
-    let config = ClientConfig::new().with_call_timeout(None);
-    let (client, peer) = client_with(Client::builder().with_config(config), 10);
-    let dropped = call(&client, "x");
-    must(peer.recv()).await.unwrap();
-    dropped.abort();
-    must(client.shutdown()).await.unwrap();
-    peer.expect_shutdown().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
-    let (client, peer, sent, waiting) = sent_and_waiting().await;
-    let shutdown = tokio::spawn(async move { client.shutdown().await });
-    settle().await;
-    peer.shutdown();
-    assert!(matches!(failure(sent).await.cause(), Cause::ShutDown));
-    assert_eq!(failure(waiting).await.fate(), Fate::NotSent);
-    assert_eq!(
-        must(shutdown).await.unwrap(),
-        Some(End::Shutdown { by: Side::Peer })
     );
 }

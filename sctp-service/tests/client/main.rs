@@ -3,8 +3,10 @@
 
 mod bad_servers;
 mod calls;
+mod closing;
 mod connecting;
 mod correlation;
 mod ends;
+mod identifiers;
 mod pool;
 mod support;

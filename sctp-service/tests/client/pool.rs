@@ -292,11 +292,3 @@ async fn names_are_looked_up_through_the_system() {
     let error = Pool::builder().dns("no port", second).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
-
-#[test]
-fn handles_can_be_shared_and_sent() {
-    fn is<T: Send + Sync + Clone + 'static>() {}
-    is::<Client>();
-    is::<Pool>();
-    is::<CallError>();
-}

@@ -135,3 +135,11 @@ pub(crate) fn send_failed(context: u32, sent: bool) -> Event {
     bytes.extend(3i32.to_ne_bytes());
     Event::Notification(Notification::decode(bytes.into()).unwrap())
 }
+
+#[test]
+fn handles_can_be_shared_and_sent() {
+    fn is<T: Send + Sync + Clone + 'static>() {}
+    is::<Client>();
+    is::<sctp_service::client::pool::Pool>();
+    is::<CallError>();
+}
