@@ -20,7 +20,8 @@ use crate::{
 /// CLOSED OR OPEN LOOP. By default each association keeps --in-flight calls open and begins
 /// the next when one is answered: this finds the highest throughput. With --rate, calls are due
 /// at fixed times whether or not the server keeps up, and latency counts from those times: this
-/// finds what callers see, who do not wait for each other.
+/// finds what callers see, who do not wait for each other. It includes the delay of timers, a
+/// millisecond or so; the column "from sending" does not.
 ///
 /// A RUN is: the associations come up (spread over --ramp-up), --warm-up, the measured part
 /// (--duration or --count), and the wait for the last replies. Ctrl-C ends it early and reports;
@@ -168,7 +169,7 @@ pub(crate) struct Load {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 
-    /// Write the results to this file as JSON
+    /// Write the results to this file as JSON; times are in nanoseconds
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) json: Option<PathBuf>,
     /// Draw throughput and latency over time in this file, as SVG

@@ -115,14 +115,17 @@ impl Live {
             lines.extend(causes("lost", &associations.lost));
         }
         lines.extend(causes("failed", &counts.failures));
-        self.show(&lines);
+        let frame = self.frame(&lines);
+        let _ = io::stderr().write_all(frame.as_bytes());
     }
 
     fn headline(&self, now: u64, phases: &Phases, counts: &Counts) -> String {
         let done = match self.count {
             Some(calls) => counts.measured.answered as f64 / calls as f64,
             None if now < phases.measure => 0.0,
-            None => (now - phases.measure) as f64 / (phases.end - phases.measure) as f64,
+            None => {
+                (now - phases.measure) as f64 / phases.end.saturating_sub(phases.measure) as f64
+            }
         };
         let of = match self.count {
             Some(calls) => format!(
@@ -132,7 +135,7 @@ impl Live {
             ),
             None if now < phases.measure => String::new(),
             None => {
-                let seconds = |time: u64| (time - phases.measure) as f64 / 1e9;
+                let seconds = |time: u64| time.saturating_sub(phases.measure) as f64 / 1e9;
                 let end = phases.end;
                 format!("{:.0} s of {:.0} s", seconds(now.min(end)), seconds(end))
             }
@@ -158,9 +161,9 @@ impl Live {
         )
     }
 
-    /// Replaces what is on the screen.
-    fn show(&mut self, lines: &[String]) {
-        // Written over, not cleared first, so that nothing flickers.
+    /// What replaces the display by these lines: written over, not cleared first, so that nothing
+    /// flickers.
+    fn frame(&mut self, lines: &[String]) -> String {
         let mut text = self.first_line();
         text.push_str(NO_WRAP);
         for line in lines {
@@ -170,7 +173,7 @@ impl Live {
         text.push_str("\x1b[J");
         text.push_str(WRAP);
         self.height = lines.len();
-        let _ = io::stderr().write_all(text.as_bytes());
+        text
     }
 
     /// Goes back to where the display begins.
@@ -247,39 +250,4 @@ fn nanoseconds(time: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bar_fills_up() {
-        assert_eq!(bar(0.0), ".".repeat(BAR));
-        assert_eq!(bar(0.5), "#".repeat(BAR / 2) + &".".repeat(BAR / 2));
-        assert_eq!(bar(1.5), "#".repeat(BAR));
-        assert_eq!(bar(f64::NAN), ".".repeat(BAR));
-    }
-
-    #[test]
-    fn phases_have_names() {
-        let mut phases = Phases::UNKNOWN;
-        assert_eq!(phase(&phases, 0), "connecting");
-        phases.go = 0;
-        assert_eq!(phase(&phases, 1), "ramping up");
-        phases.measure = 10;
-        assert_eq!(phase(&phases, 1), "warming up");
-        phases.end = 20;
-        assert_eq!(phase(&phases, 10), "measuring");
-        assert_eq!(phase(&phases, 20), "finishing");
-    }
-
-    #[test]
-    fn the_commonest_causes_are_shown() {
-        let mut found = Causes::default();
-        for (cause, count) in [("a", 1), ("b", 5), ("c", 2), ("d", 3), ("e", 4)] {
-            found.add(cause, count);
-        }
-        let lines = causes("lost", &found);
-        assert_eq!(lines.len(), CAUSES + 1);
-        assert_eq!(lines[0], "lost          5 x b");
-        assert!(lines[CAUSES].contains("other causes"));
-    }
-}
+mod tests;

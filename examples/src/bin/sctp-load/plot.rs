@@ -164,17 +164,13 @@ impl Picture<'_> {
         name: &str,
         show: &dyn Fn(f64) -> String,
     ) {
-        for point in self.series.iter().filter(|point| !point.measured) {
-            let (from, to) = (
-                self.x.place(point.at - point.seconds),
-                self.x.place(point.at),
-            );
-            let _ = writeln!(
-                self.svg,
-                r#"<rect x="{from:.1}" y="{top}" width="{:.1}" height="{}" fill="{BACKGROUND}"/>"#,
-                to - from,
-                bottom - top
-            );
+        for point in self.series {
+            if !point.measured {
+                self.band(point, (top, bottom), BACKGROUND, 1.0);
+            }
+            if point.failed > 0 {
+                self.band(point, (top, bottom), RED, 0.12);
+            }
         }
         for tick in y.ticks() {
             let place = y.place(tick);
@@ -190,6 +186,18 @@ impl Picture<'_> {
         let _ = writeln!(
             self.svg,
             r##"<path d="M{LEFT} {top}V{bottom}H{RIGHT}" fill="none" stroke="#444"/><text transform="translate(20 {middle}) rotate(-90)" text-anchor="middle">{name}</text>"##
+        );
+    }
+
+    /// Colours a piece of the run.
+    fn band(&mut self, point: &Point, (top, bottom): (f64, f64), colour: &str, opacity: f64) {
+        let from = self.x.place(point.at - point.seconds);
+        let to = self.x.place(point.at);
+        let _ = writeln!(
+            self.svg,
+            r#"<rect x="{from:.1}" y="{top}" width="{:.1}" height="{}" fill="{colour}" fill-opacity="{opacity}"/>"#,
+            to - from,
+            bottom - top
         );
     }
 
