@@ -22,15 +22,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Makes sure that `cost` is free, asking the kernel if the account does not say so.
-    fn covers(&mut self, socket: &Socket, cost: usize) -> bool {
+    /// How much is free: at least `cost`, if the account or else the kernel says so.
+    fn free(&mut self, socket: &Socket, cost: usize) -> usize {
         if self.free < cost {
-            self.free = match (socket.send_buffer_size(), socket.send_queue_memory()) {
-                (Ok(size), Ok(used)) => size.saturating_sub(used),
-                _ => 0,
-            };
+            self.free = socket.send_room().unwrap_or(0);
         }
-        self.free >= cost
+        self.free
     }
 
     fn charge(&mut self, cost: usize) {
@@ -119,16 +116,23 @@ fn is_plain(message: &Message, streams: u16) -> bool {
         && message.info.reliability == Reliability::Reliable
 }
 
-/// How many messages from the front of the queue can go out as one run.
+/// How many messages from the front of the queue can go out as one run: as many as there is
+/// certainly room for.
 fn run_length(queue: &VecDeque<Message>, streams: u16, room: &mut Room, socket: &Socket) -> usize {
-    let plain = queue
+    let costs = queue
         .iter()
         .take(Socket::MAX_BATCH)
-        .take_while(|message| is_plain(message, streams));
-    let (len, total) = plain.fold((0, 0), |(len, total), message| {
-        (len + 1, total + cost(message.payload.len()))
-    });
-    if len < 2 || !room.covers(socket, total) {
+        .take_while(|message| is_plain(message, streams))
+        .map(|message| cost(message.payload.len()));
+    let free = room.free(socket, costs.clone().sum());
+    let (mut len, mut total) = (0, 0);
+    for cost in costs {
+        if total + cost > free {
+            break;
+        }
+        (len, total) = (len + 1, total + cost);
+    }
+    if len < 2 {
         return 1;
     }
     room.charge(total);

@@ -150,14 +150,35 @@ impl Socket {
     #[doc(alias = "SO_MEMINFO")]
     pub fn send_queue_memory(&self) -> io::Result<usize> {
         const SK_MEMINFO_WMEM_QUEUED: usize = 5;
+        let [queued] = self.memory([SK_MEMINFO_WMEM_QUEUED])?;
+        Ok(queued)
+    }
+
+    /// Returns how much of the send buffer is free, in the kernel's bytes: its size without what
+    /// [`Socket::send_queue_memory`] says, asked for with one call (`SO_MEMINFO`).
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_MEMINFO")]
+    pub fn send_room(&self) -> io::Result<usize> {
+        const SK_MEMINFO_SNDBUF: usize = 3;
+        const SK_MEMINFO_WMEM_QUEUED: usize = 5;
+        let [size, queued] = self.memory([SK_MEMINFO_SNDBUF, SK_MEMINFO_WMEM_QUEUED])?;
+        Ok(size.saturating_sub(queued))
+    }
+
+    /// Reads some of the kernel's account of the socket's memory.
+    fn memory<const N: usize>(&self, fields: [usize; N]) -> io::Result<[usize; N]> {
         const SO_MEMINFO: i32 = 55;
         let mut values = [0; 9 * 4];
         let len = sys::getsockopt(self.as_fd(), libc::SOL_SOCKET, SO_MEMINFO, &mut values)?;
-        let at = SK_MEMINFO_WMEM_QUEUED * 4;
-        let queued = values[..len]
-            .get(at..)
-            .and_then(|rest| rest.first_chunk())
-            .ok_or_else(short_answer)?;
-        Ok(usize::try_from(u32::from_ne_bytes(*queued)).unwrap_or(usize::MAX))
+        let (values, _) = values[..len].as_chunks();
+        let mut found = [0; N];
+        for (found, field) in found.iter_mut().zip(fields) {
+            let value = values.get(field).ok_or_else(short_answer)?;
+            *found = usize::try_from(u32::from_ne_bytes(*value)).unwrap_or(usize::MAX);
+        }
+        Ok(found)
     }
 }
