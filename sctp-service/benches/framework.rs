@@ -4,7 +4,7 @@
 //! `cargo bench -p sctp-service --bench framework`, with `-- --quick` to see only that it runs.
 //!
 //! Instructions are counted by callgrind, in a child process for each subject; without valgrind
-//! there are only the other figures. What the transport in memory and the peer cost, measured by
+//! there are only the allocations. What the transport in memory and the peer cost, measured by
 //! a loop without the framework, is subtracted.
 
 mod stacks;
@@ -20,7 +20,6 @@ use std::{
     io,
     process::Command,
     task::{Context, Poll},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -45,7 +44,6 @@ const WARM_UP: usize = 1_000;
 struct Cost {
     instructions: Option<f64>,
     allocations: f64,
-    nanoseconds: f64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -132,14 +130,12 @@ fn exchange(subject: &str, in_flight: usize, messages: usize) -> io::Result<Cost
     runtime.block_on(async {
         ping(&peer, in_flight, WARM_UP).await;
         let region = Region::new(ALLOCATOR);
-        let begin = Instant::now();
         ping(&peer, in_flight, messages).await;
         let change = region.change();
         let allocations = change.allocations + change.reallocations;
         Ok(Cost {
             instructions: None,
             allocations: allocations as f64 / messages as f64,
-            nanoseconds: begin.elapsed().as_secs_f64() * 1e9 / messages as f64,
         })
     })
 }
@@ -204,8 +200,8 @@ fn print_heading(messages: usize) -> io::Result<()> {
         fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(),
         String::from_utf8_lossy(&date.stdout).trim(),
     );
-    println!("| served by | in flight | instructions/message | allocations/message | ns/message |");
-    println!("|---|---:|---:|---:|---:|");
+    println!("| served by | in flight | instructions/message | allocations/message |");
+    println!("|---|---:|---:|---:|");
     Ok(())
 }
 
@@ -215,10 +211,8 @@ fn print_row(subject: &str, in_flight: usize, cost: Cost, bare: Cost) {
         _ => "no valgrind".to_owned(),
     };
     println!(
-        "| {subject} | {in_flight} | {instructions} | {:.3} ({:.3}) | {:.0} ({:.0}) |",
+        "| {subject} | {in_flight} | {instructions} | {:.3} ({:.3}) |",
         cost.allocations,
         cost.allocations - bare.allocations,
-        cost.nanoseconds,
-        cost.nanoseconds - bare.nanoseconds,
     );
 }
