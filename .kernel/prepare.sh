@@ -1,7 +1,7 @@
 # Part of run: finds a kernel for the command. Nothing here is executed where SCTP is loaded,
 # and once all is built and fetched it starts one short process, the probe.
 #
-# in:  here, root, choice      out: target, lane, kernel, modules
+# in:  here, root, choice      out: target, lane, kind, kernel, modules
 
 say() {
     echo ".kernel/run: $*" >&2
@@ -11,6 +11,7 @@ target=${CARGO_TARGET_DIR:-target}
 [[ $target == /* ]] || target=$root/$target
 target=$target/kernel
 lane=$target/lane
+kind=uml
 
 lane_is_current() {
     local source
@@ -58,7 +59,7 @@ use_kernel() {
         [[ -d $modules ]] && break
     done
     if [[ ! -x $kernel || -d $kernel ]]; then
-        say "SCTP_KERNEL=$choice: neither auto, host, uml nor an executable file"
+        say "SCTP_KERNEL=$choice: neither auto, host, uml, smp nor an executable file"
         return 1
     fi
 }
@@ -94,5 +95,6 @@ auto | host)
     fi
     ;;
 uml) find_uml ;;
+smp) source "$here/smp.sh" ;;
 *) use_kernel "$choice" ;;
 esac

@@ -61,7 +61,7 @@ static void take_surroundings(const struct config *config)
 static void set_environment(const struct config *config)
 {
 	environ = config->env;
-	setenv("SCTP_KERNEL_GUEST", "uml", 1);
+	setenv("SCTP_KERNEL_GUEST", config->kind, 1);
 	if (getenv("SCTP_KERNEL"))
 		setenv("SCTP_KERNEL", "host", 1);
 }

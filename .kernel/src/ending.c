@@ -12,14 +12,15 @@
 #include <unistd.h>
 
 enum {
-	BOOT_MS = 60 * 1000, /* a boot takes some 200 ms on an idle machine */
+	UML_BOOT_MS = 60 * 1000,  /* a boot takes some 200 ms on an idle machine */
+	SMP_BOOT_MS = 300 * 1000, /* and here some 5 s */
 	AGAIN_MS = 300,      /* one Ctrl-C may arrive twice: from the terminal and from timeout(1) */
 };
 
 static int signals;
 static uint64_t ignored;        /* signals ignored on entry: they end nothing */
 static uint64_t interrupted_at; /* the first SIGINT */
-static uint64_t boot_until, limit_at, grace_ms;
+static uint64_t boot_ms, boot_until, limit_at, grace_ms;
 static uint64_t kill_at;        /* 0, or when the command's time to end is over */
 static int kill_code;
 static int limit_hit;
@@ -124,7 +125,8 @@ static uint64_t seconds_ms(const char *variable, uint64_t otherwise)
 
 void time_set_up(void)
 {
-	boot_until = now_ms() + BOOT_MS;
+	boot_ms = lane.request->smp ? SMP_BOOT_MS : UML_BOOT_MS;
+	boot_until = now_ms() + boot_ms;
 	/* Whoever sits at a terminal can end a run by hand. */
 	limit_at = now_ms() + seconds_ms("SCTP_KERNEL_TIMEOUT", lane.in.raw ? 365 * 86400 : 3600);
 	grace_ms = seconds_ms("SCTP_KERNEL_GRACE", 10);
@@ -142,7 +144,7 @@ void time_check(void)
 {
 	uint64_t now = now_ms();
 	if (!lane.up && now >= boot_until) {
-		complain("the guest did not start within %d s", BOOT_MS / 1000);
+		complain("the guest did not start within %d s", (int)(boot_ms / 1000));
 		finish(LANE_FAILED);
 	} else if (kill_at && now >= kill_at) {
 		complain("the command did not end within %g s of a signal: killed", (double)grace_ms / 1000);

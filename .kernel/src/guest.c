@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,13 @@ static int line = -1;
 static void open_line(void)
 {
 	struct termios raw;
+	if (is_smp()) {
+		/* Not to wait in the kernel, where this driver spins until the host has read. */
+		line = open(smp_line(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (line < 0)
+			guest_exit(LANE_FAILED);
+		return;
+	}
 	line = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (line < 0 || tcgetattr(line, &raw))
 		guest_exit(LANE_FAILED);
@@ -34,11 +42,28 @@ static void open_line(void)
 	tcsetattr(line, TCSANOW, &raw);
 }
 
+static int write_line(const uint8_t *bytes, size_t length)
+{
+	while (length) {
+		ssize_t put = write(line, bytes, length);
+		struct pollfd ready = {.fd = line, .events = POLLOUT};
+		if (put < 0 && errno == EAGAIN)
+			poll(&ready, 1, -1);
+		else if (put < 0 && errno != EINTR)
+			return -1;
+		if (put > 0) {
+			bytes += put;
+			length -= (size_t)put;
+		}
+	}
+	return 0;
+}
+
 void guest_send(uint8_t type, const void *data, size_t length)
 {
 	uint8_t bytes[FRAME_MAX + 16];
 	size_t packed = frame_pack(bytes, type, data, length);
-	if (write_all(line, bytes, packed))
+	if (write_line(bytes, packed))
 		guest_exit(LANE_FAILED);
 }
 
@@ -50,6 +75,8 @@ void guest_exit(int code)
 	write_file("/proc/exitcode", text);
 	if (line >= 0)
 		tcdrain(line);
+	if (line >= 0 && is_smp())
+		sleep(5); /* nothing tells when QEMU has passed on the last frame */
 	reboot(RB_POWER_OFF);
 	for (;;)
 		pause();
@@ -96,6 +123,7 @@ static char **read_strings(int job, const char *name)
 static void read_job(struct config *config)
 {
 	config->line = line;
+	config->kind = is_smp() ? "smp" : "uml";
 	config->job = open(getenv("lane_job"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (config->job < 0)
 		guest_fail("cannot open the job folder %s: %s", getenv("lane_job"), strerror(errno));
@@ -168,9 +196,13 @@ static void load_modules(char **settings)
 int guest_main(void)
 {
 	static struct config config;
+	if (is_smp())
+		smp_find_devices();
 	open_line();
+	if (is_smp())
+		smp_enter_host();
 	read_job(&config);
-	mounts_set_up(config.settings);
+	mounts_set_up(&config);
 	modules_set_up(config.modules);
 	load_modules(config.settings);
 	loopback_up();

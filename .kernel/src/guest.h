@@ -7,7 +7,8 @@
 /* What the job folder says; job.c writes it. */
 struct config {
 	int job;           /* the folder */
-	int line;          /* the serial line to the host */
+	int line;          /* the line to the host */
+	const char *kind;  /* of guest: uml or smp */
 	char **argv, **env, **settings;
 	const char *cwd;
 	const char *modules;
@@ -23,8 +24,15 @@ void guest_send(uint8_t type, const void *data, size_t length);
 const char *setting(const char *entry, const char *key);
 
 /* mounts.c */
-void mounts_set_up(char **settings);
+void mounts_set_up(const struct config *config);
 int write_file(const char *path, const char *text);
+
+/* smp.c: what a guest in QEMU has to do to be like one in UML */
+int is_smp(void);
+void smp_find_devices(void);
+const char *smp_line(void);
+void smp_enter_host(void);
+int smp_mount(const char *tag, const char *path, unsigned long flags);
 
 /* modules.c */
 void modules_set_up(const char *parent);

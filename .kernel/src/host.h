@@ -8,7 +8,11 @@
 struct job {
 	char dir[4096];
 	int fd;
-	const char *memory; /* the folder behind the guest's memory */
+	const char *memory; /* the folder behind a UML guest's memory */
+	struct folders {    /* writable in the guest, at most one for each place */
+		char *path[64];
+		int count;
+	} writable;
 };
 void job_create(struct job *job, const struct request *request, int tty_mask);
 
@@ -28,8 +32,14 @@ const char *memory_size(void);
 const char *memory_folder(const char *last_resort);
 int claim_cpu(void);
 
-/* uml.c: the one kind of guest there is so far */
+/* start.c: what all kinds of guests need */
+enum { CHANNEL_FD = 3, CONSOLE_FD = 4 }; /* descriptors of the guest's process */
+void start_ready(const struct job *job, int channel);
+char *word(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* uml.c and qemu.c: become the guest; `channel` is its end of the line */
 _Noreturn void uml_exec(const struct request *request, const struct job *job, int channel, int cpu);
+_Noreturn void qemu_exec(const struct request *request, const struct job *job, int channel);
 
 /* keeper.c: the guest's parent, which outlives the supervisor */
 struct keeper {

@@ -62,12 +62,6 @@ static void put_words(FILE *file, const char *key, const char *variable, const c
 	free(copy);
 }
 
-/* Folders that are writable in the guest, at most one for each place. */
-struct folders {
-	char *path[64];
-	int count;
-};
-
 static void add_folder(struct folders *folders, const char *path)
 {
 	char *real = path && *path ? realpath(path, NULL) : NULL;
@@ -93,7 +87,7 @@ static int covered(const struct folders *folders, int index)
 	return 0;
 }
 
-static void put_writable(FILE *file, const struct request *request, const char *cwd)
+static void put_writable(FILE *file, struct job *job, const struct request *request, const char *cwd)
 {
 	struct folders folders = {0};
 	add_folder(&folders, request->root);
@@ -112,8 +106,10 @@ static void put_writable(FILE *file, const struct request *request, const char *
 	/* Outer folders first: they hide what is mounted inside them. */
 	qsort(folders.path, (size_t)folders.count, sizeof *folders.path, by_length);
 	for (int i = 0; i < folders.count; i++)
-		if (!covered(&folders, i))
+		if (!covered(&folders, i)) {
 			put(file, "writable", folders.path[i]);
+			job->writable.path[job->writable.count++] = folders.path[i];
+		}
 }
 
 /* Signals that are ignored on entry stay ignored in the command, as exec would have it. */
@@ -128,7 +124,7 @@ static unsigned long long ignored_signals(void)
 	return mask;
 }
 
-static void put_settings(const struct job *job, const struct request *request, int tty_mask)
+static void put_settings(struct job *job, const struct request *request, int tty_mask)
 {
 	FILE *file = job_file(job, "settings");
 	char number[32];
@@ -136,7 +132,7 @@ static void put_settings(const struct job *job, const struct request *request, i
 	if (!cwd)
 		fail("the current directory: %s", strerror(errno));
 	put(file, "cwd", cwd);
-	put_writable(file, request, cwd);
+	put_writable(file, job, request, cwd);
 	free(cwd);
 	put_words(file, "sysctl", "SCTP_KERNEL_SYSCTL", " \t\n");
 	put_words(file, "module", "SCTP_KERNEL_MODULES", " \t\n");
@@ -179,7 +175,7 @@ void job_create(struct job *job, const struct request *request, int tty_mask)
 		fail("cannot make %s: %s", dir, strerror(errno));
 	strcpy(job->dir, dir);
 	job->fd = open(job->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	job->memory = memory_folder(request->target);
+	job->memory = request->smp ? NULL : memory_folder(request->target);
 	put_strings(job, "argv", request->command);
 	put_strings(job, "env", environ);
 	put_settings(job, request, tty_mask);

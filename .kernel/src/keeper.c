@@ -20,15 +20,17 @@
 static pid_t start_guest(const struct request *request, const struct job *job, int channel)
 {
 	pid_t keeper = getpid();
-	int cpu = claim_cpu();
+	int cpu = request->smp ? -1 : claim_cpu();
 	pid_t guest = fork();
 	if (guest)
 		return guest;
-	/* UML makes a process group of its own anyway; here it is sure to exist in time. */
+	/* A process group of the guest's. UML makes one anyway; here it is sure to exist in time. */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != keeper)
 		_exit(LANE_FAILED);
+	if (request->smp)
+		qemu_exec(request, job, channel);
 	uml_exec(request, job, channel, cpu);
 }
 

@@ -3,8 +3,9 @@
  *   the supervisor on the host   (host.c and its helpers),
  *   pid 1 of the guest           (guest.c and its helpers),
  *   the guest's modprobe         (modules.c),
+ *   the packer of an initramfs   (pack.c),
  *   the probe for SCTP           (main.c).
- * Host and guest talk in frames over one serial line; see frame.c.
+ * Host and guest talk in frames over one line; see frame.c.
  */
 #ifndef LANE_H
 #define LANE_H
@@ -86,7 +87,8 @@ void remove_tree(const char *path);
 /* What `run` found out before it started the supervisor. */
 struct request {
 	const char *root;    /* the repository */
-	const char *kernel;  /* the UML executable */
+	int smp;             /* the kind of guest: QEMU, else UML */
+	const char *kernel;  /* the UML executable, or what QEMU boots */
 	const char *modules; /* folder with one folder per kernel release, or "" */
 	const char *target;  /* build products, writable in the guest */
 	pid_t parent;        /* who started `run` */
@@ -96,5 +98,6 @@ struct request {
 int host_main(const struct request *request);
 int guest_main(void);
 int modprobe_main(int argc, char **argv);
+int pack_main(char **entries);
 
 #endif

@@ -25,18 +25,22 @@ int main(int argc, char **argv)
 		return guest_main();
 	if (argc == 2 && !strcmp(argv[1], "probe"))
 		return probe_main();
-	if (argc < 8 || strcmp(argv[1], "run")) {
+	if (argc >= 2 && !strcmp(argv[1], "pack"))
+		return pack_main(argv + 2);
+	if (argc < 9 || strcmp(argv[1], "run")) {
 		fprintf(stderr, "usage: lane probe\n"
-		                "       lane run ROOT KERNEL MODULES TARGET PARENT COMMAND [ARG...]\n");
+		                "       lane pack NAME=FILE... >INITRAMFS\n"
+		                "       lane run ROOT uml|smp KERNEL MODULES TARGET PARENT COMMAND [ARG...]\n");
 		return LANE_FAILED;
 	}
 	struct request request = {
 		.root = argv[2],
-		.kernel = argv[3],
-		.modules = argv[4],
-		.target = argv[5],
-		.parent = (pid_t)atoi(argv[6]),
-		.command = argv + 7,
+		.smp = !strcmp(argv[3], "smp"),
+		.kernel = argv[4],
+		.modules = argv[5],
+		.target = argv[6],
+		.parent = (pid_t)atoi(argv[7]),
+		.command = argv + 8,
 	};
 	return host_main(&request);
 }

@@ -18,6 +18,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+/* linux/module.h has it since 5.17. */
+#define COMPRESSED_FILE 4
+
 #define MODPROBE "/run/sctp-kernel/modprobe"
 #define MODULES "/run/sctp-kernel/modules"
 
@@ -75,7 +78,8 @@ static int insert(const char *path, size_t length)
 	int fd = open(full, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	int failed = syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST;
+	int flags = length > 3 && !memcmp(path + length - 3, ".ko", 3) ? 0 : COMPRESSED_FILE;
+	int failed = syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST;
 	int reason = errno;
 	close(fd);
 	errno = reason;
@@ -113,17 +117,35 @@ static int load_by_name(const char *name)
 	return -1;
 }
 
-/* Lines of modules.alias: "alias PATTERN MODULE". */
+/* Most patterns differ before their first wildcard; fnmatch would take its time over them. */
+static int matches(const char *pattern, size_t length, const char *alias)
+{
+	char copy[256];
+	size_t literal = strcspn(pattern, "*?[\\ ");
+	if (length >= sizeof copy || strncmp(pattern, alias, literal))
+		return 0;
+	memcpy(copy, pattern, length);
+	copy[length] = 0;
+	return !fnmatch(copy, alias, 0);
+}
+
+/* Lines of modules.alias: "alias PATTERN MODULE". The table of a kernel for all hardware has
+ * a megabyte, so nothing here may look further than the end of the line. */
 static int load_by_alias(const char *alias)
 {
+	static const char key[] = "alias ";
 	int found = -1;
-	for (const char *line = table("modules.alias"); line && *line; line = strchr(line, '\n')) {
-		char pattern[256], name[128], plain[128];
-		line += *line == '\n';
-		if (sscanf(line, "alias %255s %127s", pattern, name) != 2 || fnmatch(pattern, alias, 0))
+	for (const char *line = table("modules.alias"), *end; (end = strchr(line, '\n')); line = end + 1) {
+		if (strncmp(line, key, strlen(key)))
 			continue;
-		normalise(plain, sizeof plain, name, strlen(name));
-		if (!load_by_name(plain))
+		const char *pattern = line + strlen(key);
+		size_t length = strcspn(pattern, " \n");
+		if (pattern[length] != ' ' || !matches(pattern, length, alias))
+			continue;
+		const char *module = pattern + length + 1;
+		char name[128];
+		normalise(name, sizeof name, module, (size_t)(end - module));
+		if (!load_by_name(name))
 			found = 0;
 	}
 	return found;

@@ -1,12 +1,13 @@
 /*
  * The guest's files: the host's, read only, except for the folders the job names. UML's hostfs
- * gives any folder of the host; another kind of guest would mount something else here.
+ * gives any folder of the host; QEMU has a device for each, tagged rw0, rw1 ... in their order.
  */
 #define _GNU_SOURCE
 #include "guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -46,15 +47,18 @@ static void mount_own(const char *type, const char *path, const char *options)
 		guest_fail("cannot mount %s: %s", path, strerror(errno));
 }
 
-static void mount_writable(const char *path)
+static void mount_writable(const char *path, int number)
 {
+	char tag[16];
 	make_folders(path);
-	if (mount("none", path, "hostfs", 0, path))
+	snprintf(tag, sizeof tag, "rw%d", number);
+	if (is_smp() ? smp_mount(tag, path, 0) : mount("none", path, "hostfs", 0, path))
 		guest_fail("cannot mount %s: %s", path, strerror(errno));
 }
 
-void mounts_set_up(char **settings)
+void mounts_set_up(const struct config *config)
 {
+	int number = 0;
 	mount_own("proc", "/proc", NULL);
 	mount_own("sysfs", "/sys", NULL);
 	mount_own("devtmpfs", "/dev", NULL);
@@ -66,7 +70,7 @@ void mounts_set_up(char **settings)
 	if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
 	    symlink("/proc/self/fd/1", "/dev/stdout") || symlink("/proc/self/fd/2", "/dev/stderr"))
 		guest_fail("cannot make /dev/fd: %s", strerror(errno));
-	for (; *settings; settings++)
-		if (setting(*settings, "writable"))
-			mount_writable(setting(*settings, "writable"));
+	for (char **entry = config->settings; *entry; entry++)
+		if (setting(*entry, "writable"))
+			mount_writable(setting(*entry, "writable"), number++);
 }

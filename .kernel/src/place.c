@@ -1,4 +1,4 @@
-/* Where a guest runs: the host folder behind its memory, and its one processor. */
+/* Where a guest runs: the host folder behind its memory, and a UML guest's one processor. */
 #define _GNU_SOURCE
 #include "host.h"
 

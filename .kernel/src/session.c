@@ -192,7 +192,7 @@ static void take_frames(void)
 {
 	struct frame frame;
 	int more;
-	if (inbox_fill(&session.inbox, session.config->line) < 0 && errno != EINTR)
+	if (inbox_fill(&session.inbox, session.config->line) < 0 && errno != EINTR && errno != EAGAIN)
 		guest_exit(LANE_FAILED);
 	while ((more = inbox_next(&session.inbox, &frame)) > 0)
 		take_frame(&frame);

@@ -1,38 +1,13 @@
-/*
- * User-Mode Linux: how this kind of guest is started. Another kind (QEMU, say) needs a
- * function like uml_exec, and in guest.c the mounts that give it the host's files.
- */
+/* User-Mode Linux: how this kind of guest is started. qemu.c has the other kind. */
 #define _GNU_SOURCE
 #include "host.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-enum { CHANNEL_FD = 3, CONSOLE_FD = 4 };
-
-/* Descriptors as the command line names them; all others close on exec. */
-static void place_descriptors(const struct job *job, int channel)
-{
-	int console = openat(job->fd, "console", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Above the numbers that are about to be overwritten. */
-	channel = fcntl(channel, F_DUPFD_CLOEXEC, 16);
-	console = fcntl(console, F_DUPFD_CLOEXEC, 16);
-	null = fcntl(null, F_DUPFD_CLOEXEC, 16);
-	dup2(null, STDIN_FILENO);
-	dup2(console, STDOUT_FILENO);
-	dup2(console, STDERR_FILENO);
-	dup2(channel, CHANNEL_FD);
-	dup2(console, CONSOLE_FD);
-	close_range(CONSOLE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-}
 
 /* Randomised, UML finds a gap between itself and its memory, and takes it off the memory. */
 static void settle(int cpu)
@@ -44,25 +19,6 @@ static void settle(int cpu)
 		CPU_SET(cpu, &one);
 		sched_setaffinity(0, sizeof one, &one);
 	}
-	/* The guest's open files on hostfs are this process's. */
-	struct rlimit files;
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int number = 1; number < 32; number++)
-		signal(number, SIG_DFL);
-}
-
-static char *word(const char *format, const char *value)
-{
-	char *text;
-	if (asprintf(&text, format, value) < 0)
-		fail("out of memory");
-	return text;
 }
 
 void uml_exec(const struct request *request, const struct job *job, int channel, int cpu)
@@ -91,8 +47,8 @@ void uml_exec(const struct request *request, const struct job *job, int channel,
 		"initcall_blacklist=raid6_select_algo,init_btrfs_fs,init_zswap,init_jfs_fs,init_xfs_fs",
 		NULL,
 	};
-	place_descriptors(job, channel);
 	settle(cpu);
+	start_ready(job, channel);
 	execve(request->kernel, argv, env);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", request->kernel, strerror(errno));
 	_exit(LANE_FAILED);

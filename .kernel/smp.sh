@@ -1,0 +1,40 @@
+# Part of run, for SCTP_KERNEL=smp: finds kernel and QEMU, and makes the initramfs.
+#
+# in:  here, target, lane      out: kind, kernel, modules
+
+smp=$target/smp
+
+# 9p is how the guest gets at the host's files, so these come before it.
+build_initramfs() {
+    local new=$target/initramfs.$$ release folder entries file
+    release=$(cd "$modules" && echo *)
+    folder=run/sctp-kernel/modules
+    entries=("init=$lane" "$folder/modules.dep=$modules/$release/modules.dep")
+    for file in fs/netfs/netfs net/9p/9pnet fs/9p/9p net/9p/9pnet_virtio; do
+        # A name that depends on how the package compresses modules. Missing: built in.
+        for file in "$modules/$release/kernel/$file".ko*; do
+            [[ -e $file ]] && entries+=("$folder/${file#"$modules/$release/"}=$file")
+        done
+    done
+    if "$lane" pack "${entries[@]}" >"$new"; then
+        mv -f "$new" "$smp/initramfs"
+    else
+        rm -f "$new"
+        return 1
+    fi
+}
+
+find_smp() {
+    kind=smp
+    [[ -d $smp/linux/lib/modules ]] || "$here/fetch" "$target" smp || return
+    kernel=$(echo "$smp"/linux/boot/vmlinuz-*)
+    modules=$smp/linux/lib/modules
+    if [[ ! -x $smp/qemu/usr/bin/qemu-system-x86_64 ]] && ! type -P qemu-system-x86_64 >/dev/null; then
+        say "qemu-system-x86_64 is no longer installed; rm -r $smp, then it is fetched"
+        return 1
+    fi
+    # The initramfs has the lane in it.
+    [[ $smp/initramfs -nt $lane ]] || build_initramfs
+}
+
+find_smp

@@ -1,0 +1,122 @@
+/*
+ * QEMU, emulating in software a machine with several processors: how this kind of guest is
+ * started. It boots Debian's ordinary kernel with an initramfs that `run` made; smp.c goes on
+ * from there.
+ */
+#define _GNU_SOURCE
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	MOST_WORDS = 96,
+	MOST_FOLDERS = 24, /* each is a device, and the bus has places for some 30 */
+};
+
+struct words {
+	char *word[MOST_WORDS + 1];
+	int count;
+};
+
+static void add(struct words *words, char *option, char *value)
+{
+	words->word[words->count++] = option;
+	words->word[words->count++] = value;
+}
+
+/* A path within an option: there, a comma is written twice. */
+static char *option_path(const char *path)
+{
+	char *text = malloc(2 * strlen(path) + 1), *to = text;
+	if (!text)
+		fail("out of memory");
+	for (; *path; path++) {
+		*to++ = *path;
+		if (*path == ',')
+			*to++ = ',';
+	}
+	*to = 0;
+	return text;
+}
+
+static void add_folder(struct words *words, const char *tag, const char *path, int writable)
+{
+	add(words, "-virtfs", word("local,path=%s,mount_tag=%s,security_model=none,multidevs=remap,readonly=%s",
+	                           option_path(path), tag, writable ? "off" : "on"));
+}
+
+static int processors(void)
+{
+	const char *value = getenv("SCTP_KERNEL_CPUS");
+	char *end;
+	long count = value && *value ? strtol(value, &end, 10) : 2;
+	if (value && *value && (*end || count < 1 || count > 64))
+		fail("SCTP_KERNEL_CPUS=%s: a number from 1 to 64 is expected", value);
+	return (int)count;
+}
+
+static char *kernel_line(const struct job *job)
+{
+	char self[4096] = "";
+	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+		fail("/proc/self/exe: %s", strerror(errno));
+	char *line = word("lane_kind=smp lane_init=\"%s\" lane_job=\"%s\" console=ttyS0 quiet loglevel=1 panic=-1 "
+	                  /* Left out of the boot: measuring time stamp counter and delay loop, which
+	                   * an emulator makes slow and wrong; a search for more buses; and defences
+	                   * against processors that are not there. */
+	                  "tsc=reliable lpj=4000000 no_timer_check pci=lastbus=0 mitigations=off nokaslr "
+	                  "rcupdate.rcu_expedited=1", self, job->dir);
+	if (strlen(line) >= 2048)
+		fail("the paths of the lane and the job folder are too long for a kernel's command line");
+	return line;
+}
+
+/* An installed QEMU, or the one that was fetched, with libraries and firmware of its own. */
+static void find_qemu(struct words *words, const struct request *request)
+{
+	char *folder = word("%s/smp/qemu/usr", request->target);
+	char *program = word("%s/bin/qemu-system-x86_64", folder);
+	int fetched = !access(program, X_OK);
+	words->word[words->count++] = fetched ? program : "qemu-system-x86_64";
+	if (!fetched)
+		return;
+	add(words, "-L", word("%s/share/seabios", folder));
+	add(words, "-L", word("%s/share/qemu", folder));
+	setenv("LD_LIBRARY_PATH", word("%s/lib/x86_64-linux-gnu:%s/../lib/x86_64-linux-gnu", folder, folder), 1);
+	setenv("QEMU_MODULE_DIR", word("%s/lib/x86_64-linux-gnu/qemu", folder), 1);
+}
+
+void qemu_exec(const struct request *request, const struct job *job, int channel)
+{
+	struct words words = {0};
+	find_qemu(&words, request);
+	if (job->writable.count > MOST_FOLDERS)
+		fail("%d writable folders: this kind of guest takes %d", job->writable.count, MOST_FOLDERS);
+	add(&words, "-accel", "tcg,thread=multi");
+	add(&words, "-cpu", "max");
+	add(&words, "-M", "pc");
+	add(&words, "-m", word("%s", memory_size()));
+	add(&words, "-smp", word("%d", processors()));
+	add(&words, "-nodefaults", "-no-user-config");
+	add(&words, "-display", "none");
+	add(&words, "-action", "reboot=shutdown");
+	add(&words, "-kernel", word("%s", request->kernel));
+	add(&words, "-initrd", word("%s/smp/initramfs", request->target));
+	add(&words, "-append", kernel_line(job));
+	add(&words, "-serial", "chardev:console");
+	add(&words, "-chardev", word("file,id=console,append=on,path=%s/console", option_path(job->dir)));
+	add(&words, "-chardev", word("socket,id=line,fd=%d", CHANNEL_FD));
+	add(&words, "-device", "virtio-serial-pci");
+	add(&words, "-device", "virtserialport,chardev=line,name=lane");
+	add_folder(&words, "root", "/", 0);
+	for (int i = 0; i < job->writable.count; i++)
+		add_folder(&words, word("rw%d", i), job->writable.path[i], 1);
+	start_ready(job, channel);
+	execvp(words.word[0], words.word);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", words.word[0], strerror(errno));
+	_exit(LANE_FAILED);
+}
