@@ -202,6 +202,32 @@ fn ctrl_c_while_connecting_reports() {
 }
 
 #[test]
+fn a_second_ctrl_c_waits_for_nothing() {
+    let server = serve(|association| async move {
+        association.closed().await;
+    });
+    let limits = [
+        "--call-timeout",
+        "1h",
+        "--give-up",
+        "1h",
+        "--connect-timeout",
+        "1h",
+    ];
+    let args = [&["-c", "3", "-d", "1h", "--interval", "50ms"], &limits[..]].concat();
+    let mut load = Signalled::spawn(&command(&server.to_string(), &args));
+    load.program.stderr.find("measuring");
+    load.signal("INT");
+    load.program.stderr.find("finishing");
+    load.signal("INT");
+    let mut load = load.program;
+    load.exits_with(0);
+    let text = load.stdout.text();
+    assert!(text.contains("unanswered    3 (still open"), "{text}");
+    assert!(text.contains("no call was answered"), "{text}");
+}
+
+#[test]
 fn messages_that_are_too_long_are_told() {
     let server = Server::start(&[]);
     let result = result(server.addr(), &["-n", "5", "--size", "1M"], 1);
