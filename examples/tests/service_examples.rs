@@ -1,8 +1,9 @@
 //! Every example of a service runs to its end, and shows what it is there to show.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 use support::Program;
 
@@ -112,4 +113,17 @@ fn test_without_kernel() {
         env!("CARGO_BIN_EXE_test_without_kernel"),
         &["b\"here is your tea\", and then the association was shut down"],
     );
+}
+
+#[test]
+fn the_index_names_every_example() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let index = fs::read_to_string(examples.join("README.md")).unwrap();
+    for folder in ["src/bin", "../sctp-tokio/examples"] {
+        for entry in fs::read_dir(examples.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let link = format!("]({folder}/{name})");
+            assert!(index.contains(&link), "no {link:?} in examples/README.md");
+        }
+    }
 }

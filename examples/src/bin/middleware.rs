@@ -1,9 +1,10 @@
 //! Layers around a service: tower's timeout, load shedding and concurrency limit as they are, and
-//! two of our own. What fails inside ends its association with a reason, and the order of the
-//! layers says what sees what:
+//! three that know SCTP. What fails inside ends its association with a reason, and the order of
+//! the layers says what sees what:
 //!
 //! ```text
 //! trace            a span and an event for each request
+//! metrics          counts and times, for whatever recorder is installed: see prometheus.rs
 //! abort on error   the errors of the layers below become ABORTs; here the reasons are chosen
 //! load shed        what the limit would keep waiting is refused instead
 //! limit            so many calls at once, of all associations together
@@ -21,7 +22,7 @@ use std::{error::Error, future, io, net::SocketAddr, time::Duration};
 use sctp_service::{
     AbortReason,
     handler::handler_fn,
-    layer::{AbortOnErrorLayer, TraceLayer},
+    layer::{AbortOnErrorLayer, MetricsLayer, TraceLayer},
     serve,
 };
 use sctp_tokio::{Association, Event, Message, SctpListener};
@@ -58,6 +59,7 @@ async fn main() -> Result {
         .init();
     let service = ServiceBuilder::new()
         .layer(TraceLayer::new())
+        .layer(MetricsLayer::new())
         .layer(AbortOnErrorLayer::map(reason))
         .load_shed()
         .concurrency_limit(1)
