@@ -22,7 +22,7 @@ pub enum Ordering {
 /// server's memory nor hold its resources for ever.
 ///
 /// What one association can hold in memory is at most: its calls in flight, each with its
-/// request; `read_ahead` requests; the send queue, and one reply for each call in flight beyond
+/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; the send queue, and one reply for each call in flight beyond
 /// it. The largest message is a setting of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,6 +43,10 @@ pub struct Config {
     ///
     /// Default 64.
     pub read_ahead: usize,
+    /// As `read_ahead`, in bytes of payload; the request that crosses the limit is still taken.
+    ///
+    /// Default 1 MiB.
+    pub read_ahead_bytes: usize,
     /// How many replies of one association wait for the peer to read, at least 1. At the limit
     /// no further request is read: a peer that does not read its replies stalls itself alone.
     ///
@@ -81,6 +85,7 @@ impl Default for Config {
             max_associations: 10_000,
             max_in_flight: 64,
             read_ahead: 64,
+            read_ahead_bytes: 1024 * 1024,
             send_queue: 256,
             send_queue_bytes: 1024 * 1024,
             ordering: Ordering::default(),
@@ -116,6 +121,13 @@ impl Config {
     #[must_use]
     pub fn with_read_ahead(mut self, requests: usize) -> Self {
         self.read_ahead = requests;
+        self
+    }
+
+    /// Sets [`read_ahead_bytes`](Self::read_ahead_bytes).
+    #[must_use]
+    pub fn with_read_ahead_bytes(mut self, bytes: usize) -> Self {
+        self.read_ahead_bytes = bytes;
         self
     }
 

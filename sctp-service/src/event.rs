@@ -35,8 +35,8 @@ pub enum ServerEvent<'a> {
         /// What was served, and what was not.
         counts: &'a Counts,
     },
-    /// The peer started again under the same addresses. Calls of its earlier life were dropped,
-    /// and their replies will not be sent.
+    /// The peer started again under the same addresses. Calls of its earlier life are dropped,
+    /// their replies will not be sent, and its service is made anew.
     Restarted {
         /// The association as it is now.
         connect_info: &'a ConnectInfo,

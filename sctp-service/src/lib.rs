@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod codec;
 mod config;
 mod connect_info;
+mod drain;
 mod driver;
 mod event;
 mod extensions;
@@ -22,8 +24,10 @@ mod shutdown;
 pub mod testing;
 mod transport;
 
+pub use codec::Typed;
 pub use config::{Config, Ordering};
 pub use connect_info::ConnectInfo;
+pub use drain::Drain;
 pub use event::{Counts, ServerEvent};
 pub use extensions::Extensions;
 pub use extract::{Extension, Payload, State};

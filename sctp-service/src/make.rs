@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::{ConnectInfo, IntoReply, Request, Shutdown};
 
-/// An association that came up and has no service yet: what a make-service is called with.
+/// An association that came up, or whose peer restarted, and has no service yet: what a make-service is called with.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IncomingAssociation {
@@ -37,6 +37,10 @@ impl IncomingAssociation {
 ///   `Into<Shutdown>`, such as an [`AbortReason`](crate::AbortReason). It runs in the
 ///   association's own task, so a slow one delays no other peer;
 /// - **a handler**: an async function, see [`Handler`](crate::handler::Handler).
+///
+/// When the peer restarts, the service is made anew: SCTP keeps the association, but the peer has
+/// forgotten everything, and what was agreed with it before (a login, a session) must not hold
+/// for whoever it is now. A make-service is called again, and may refuse.
 ///
 /// `Kind` tells these apart and is always inferred.
 #[diagnostic::on_unimplemented(

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sctp_core::{Ppid, RecvInfo, StreamId};
 use sctp_tokio::Received;
 
-use crate::{ConnectInfo, Extensions};
+use crate::{ConnectInfo, Drain, Extensions};
 
 /// One inbound message with all that is known about it: what a service is called with.
 ///
@@ -26,6 +26,8 @@ pub struct Parts {
     /// The how-manieth request of its association this is, from 1. A restart of the peer starts
     /// anew.
     pub number: u64,
+    /// Tells when the server shuts down.
+    pub drain: Drain,
     /// What middleware attached.
     pub extensions: Extensions,
 }
@@ -39,6 +41,7 @@ impl Request {
             info,
             connect_info,
             number: 1,
+            drain: Drain::default(),
             extensions: Extensions::new(),
         };
         Self { payload, parts }
@@ -48,6 +51,11 @@ impl Request {
     #[must_use]
     pub fn with_number(mut self, number: u64) -> Self {
         self.parts.number = number;
+        self
+    }
+
+    pub(crate) fn with_drain(mut self, drain: Drain) -> Self {
+        self.parts.drain = drain;
         self
     }
 
@@ -85,6 +93,12 @@ impl Request {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.parts.number
+    }
+
+    /// Returns what tells when the server shuts down.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.parts.drain
     }
 
     /// Returns what middleware attached.

@@ -222,3 +222,22 @@ async fn a_peer_that_floods_leaves_the_others_their_turn() {
     }
     assert!(before < 100, "{before} of the flood were served first");
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_are_limited_in_bytes_too() {
+    let config = Config::new().with_read_ahead_bytes(250);
+    let server = Server::with_config(config, async |payload: Bytes| {
+        sleep(Duration::from_secs(1)).await;
+        payload.len().to_string()
+    });
+    let peer = server.connect().await;
+    for _ in 0..10 {
+        peer.send(on(1, vec![0; 100])).await;
+    }
+    settle().await;
+    // One is served; three are held, the last of which crossed the limit.
+    assert_eq!(peer.unread_by_server(), 6);
+    for _ in 0..10 {
+        peer.expect_message("100").await;
+    }
+}

@@ -253,8 +253,14 @@ fn config() -> impl Strategy<Value = (Config, usize)> {
     )
 }
 
+/// 300, or as many as the environment asks for.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(300)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn order_holds_nothing_follows_an_end_and_nothing_leaks(

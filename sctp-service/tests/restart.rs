@@ -2,13 +2,20 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sctp_core::PathState;
-use sctp_service::{Request, Shutdown};
+use sctp_service::{AbortReason, IncomingAssociation, Request, Shutdown, State};
 use support::{Server, on, settle};
 use tokio::time::sleep;
+use tower::service_fn;
 
 #[tokio::test(start_paused = true)]
 async fn calls_of_the_earlier_life_are_dropped_and_their_replies_never_sent() {
@@ -89,4 +96,49 @@ async fn a_change_of_a_path_is_an_event_and_nothing_more() {
     peer.expect_message("hello").await;
     server.log.assert_has("path 192.0.2.9:40003 Unreachable");
     server.log.assert_has("path [2001:db8::1]:7 Confirmed");
+}
+
+/// Lets one peer in at a time, and remembers who logged in; after a restart nobody has.
+#[tokio::test(start_paused = true)]
+async fn the_service_is_made_anew_and_may_refuse() {
+    let lives = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&lives);
+    let make = service_fn(move |incoming: IncomingAssociation| {
+        let life = count.fetch_add(1, Relaxed) + 1;
+        assert_eq!(incoming.connect_info.peer_addrs().len(), 1);
+        std::future::ready(match life {
+            3 => Err(AbortReason::from_static("too often")),
+            _ => Ok(sctp_service::handler::Handler::with_state(
+                async |State(requests): State<Arc<AtomicU32>>| {
+                    (requests.fetch_add(1, Relaxed) + 1).to_string()
+                },
+                Arc::<AtomicU32>::default(),
+            )),
+        })
+    });
+    let server = Server::new(make);
+    let peer = server.connect().await;
+    for number in ["1", "2"] {
+        peer.send("count").await;
+        peer.expect_message(number).await;
+    }
+    peer.restart();
+    peer.send("count").await;
+    peer.expect_message("1").await;
+    peer.restart();
+    peer.expect_abort("too often").await;
+    assert_eq!(lives.load(Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_shuts_down_there_is_no_new_life() {
+    let mut server = Server::new(async || sleep(Duration::from_secs(5)).await);
+    let peer = server.connect().await;
+    peer.send("slow").await;
+    settle().await;
+    server.stop();
+    settle().await;
+    peer.restart();
+    peer.expect_shutdown().await;
+    server.stopped().await;
 }

@@ -207,16 +207,6 @@ impl<F: Future> Calls<F> {
         Some(ticket)
     }
 
-    /// Drops all calls.
-    pub(super) fn clear(&mut self) {
-        *self = Self {
-            queue: Arc::clone(&self.queue),
-            ..Self::new()
-        };
-        // Old wakers share the queue and may still name slots, old or new: both are harmless.
-        while self.queue.pop().is_some() {}
-    }
-
     fn add_slot(&mut self) -> usize {
         let index = self.slots.len();
         let wake = Arc::new(SlotWaker::new(index, Arc::clone(&self.queue)));

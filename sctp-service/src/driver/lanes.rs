@@ -24,6 +24,7 @@ pub(super) struct Lanes {
     /// 65,536 streams in turn leaves nothing behind.
     busy: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
     held: usize,
+    held_bytes: usize,
 }
 
 impl Lanes {
@@ -33,6 +34,7 @@ impl Lanes {
             ready: VecDeque::new(),
             busy: HashMap::default(),
             held: 0,
+            held_bytes: 0,
         }
     }
 
@@ -53,8 +55,9 @@ impl Lanes {
         };
         match self.busy.entry(lane) {
             Entry::Occupied(mut held) => {
-                held.get_mut().push_back(request);
                 self.held += 1;
+                self.held_bytes += request.payload().len();
+                held.get_mut().push_back(request);
             }
             Entry::Vacant(free) => {
                 free.insert(VecDeque::new());
@@ -76,6 +79,7 @@ impl Lanes {
         match held.get_mut().pop_front() {
             Some(next) => {
                 self.held -= 1;
+                self.held_bytes -= next.payload().len();
                 self.ready.push_back(next);
             }
             None => drop(held.remove()),
@@ -92,14 +96,14 @@ impl Lanes {
         self.held
     }
 
+    /// How many bytes of payload they have.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// How many requests have not been served.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.held
-    }
-
-    /// Forgets all requests, and that any lane is busy.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.ordering);
     }
 }
 

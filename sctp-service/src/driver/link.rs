@@ -12,7 +12,7 @@ use sctp_tokio::{End, Event, Message, RecvError, SendError};
 
 use super::{Exit, serving::may_have_left_requests};
 use crate::{
-    Config, ConnectInfo, Counts, Transport,
+    Config, ConnectInfo, Counts, Drain, Transport,
     event::{EventHook, ServerEvent},
     reply::ReplyMessage,
 };
@@ -24,6 +24,7 @@ pub(super) struct Link<T> {
     pub(super) config: Arc<Config>,
     pub(super) events: EventHook,
     pub(super) counts: Counts,
+    pub(super) drain: Drain,
     outbox: VecDeque<Message>,
     outbox_bytes: usize,
     /// The kernel takes no more: the peer has shut down.
@@ -52,6 +53,7 @@ impl<T: Transport> Link<T> {
             config,
             events,
             counts: Counts::default(),
+            drain: Drain::default(),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             muted: false,

@@ -26,13 +26,15 @@ use link::{Inbound, Link};
 use sctp_core::{AbortReason, ErrorCauses};
 use sctp_tokio::{End, Side};
 use serving::{Serving, may_have_left_requests};
-use state::{Exit, Making, State, Transition};
+use state::{Exit, Maker, State, Transition, maker};
 use timer::Timer;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-use crate::{Config, IntoReply, Request, Shutdown, Transport, event::EventHook};
+use crate::{
+    Config, Drain, IntoReply, MakeService, Request, Shutdown, Transport, event::EventHook,
+};
 
 /// How long to wait for the transport's word that our own abort has ended the association. It
 /// comes at once; without it the end is known all the same.
@@ -46,7 +48,8 @@ const DISCARDS_PER_POLL: usize = 64;
 /// ```text
 ///            made                 AfterAck, drained, idle         queue empty
 ///  Starting ------> Serving ---------------------------> Flushing ----------> AwaitingAck
-///     |               |                                     |                     |
+///     |    <--------  |                                     |                     |
+///     |    restarted  |                                     |                     |
 ///     |               | Abort(reason), panic,               | too long            | too long
 ///     | refused       | a reply that cannot be sent         v                     v
 ///     +-------------> +-----------------------------------> Aborting <------------+
@@ -60,6 +63,7 @@ const DISCARDS_PER_POLL: usize = 64;
 pub(crate) struct Driver<T, S: Service<Request>> {
     link: Link<T>,
     state: State<S>,
+    make: Maker<S>,
     /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Starting` once the peer has gone.
     deadline: Timer,
     /// Bounds everything once the server is shutting down.
@@ -73,15 +77,16 @@ where
     T: Transport,
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    pub(crate) fn new(
-        transport: T,
-        making: Making<S>,
-        config: Arc<Config>,
-        events: EventHook,
-    ) -> Self {
+    pub(crate) fn new<M, K>(transport: T, make: M, config: Arc<Config>, events: EventHook) -> Self
+    where
+        M: MakeService<K, Service = S>,
+    {
+        let link = Link::new(transport, config, events);
+        let mut make = maker(make);
         Self {
-            link: Link::new(transport, config, events),
-            state: State::Starting(making),
+            state: State::Starting(make(link.info.clone())),
+            link,
+            make,
             deadline: Timer::default(),
             drain: Timer::default(),
             reason: None,
@@ -89,7 +94,8 @@ where
     }
 
     /// Runs the association to its end, and reports both.
-    pub(crate) async fn run(mut self, drain: CancellationToken) {
+    pub(crate) async fn run(mut self, drain: CancellationToken) -> End {
+        self.link.drain = Drain::new(drain.clone());
         self.link.report_up();
         let mut signal = pin!(drain.cancelled());
         let mut signalled = false;
@@ -102,6 +108,7 @@ where
         })
         .await;
         self.link.report_closed(&end, self.reason.as_ref());
+        end
     }
 
     /// Shuts the association down in order, once what has been read is answered.
@@ -226,6 +233,7 @@ where
                 self.enter(State::Flushing);
             }
             Transition::Exit(Exit::Shutdown(Shutdown::Abort(reason))) => self.abort(reason),
+            Transition::Exit(Exit::Restarted) => self.restart(),
             Transition::Exit(Exit::Ended(end)) => {
                 self.link.discard_outbox();
                 self.enter(State::Closed(end));
@@ -244,6 +252,16 @@ where
             // It is on its way out already: there is nothing more to be done about it.
             let _ = self.link.panicked(&*panic);
         }
+    }
+
+    /// Leaves the peer's earlier life behind: its calls, whose replies it would not understand,
+    /// and the service with what it knew about it. Who was let in then is let in anew.
+    fn restart(&mut self) {
+        if self.drain.is_set() {
+            return self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)));
+        }
+        let making = (self.make)(self.link.info.clone());
+        self.enter(State::Starting(making));
     }
 
     fn start_shutdown(&mut self) {

@@ -7,10 +7,21 @@ use sctp_tokio::End;
 use tower_service::Service;
 
 use super::serving::Serving;
-use crate::{Request, Shutdown};
+use crate::{ConnectInfo, IncomingAssociation, MakeService, Request, Shutdown};
 
 /// A service in the making, or the refusal of the peer.
 pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+
+/// Makes the service of an association, and again each time that its peer restarts.
+pub(super) type Maker<S> = Box<dyn FnMut(ConnectInfo) -> Making<S> + Send>;
+
+/// Has a make-service make the service, in the driver and not before: it may panic.
+pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
+    Box::new(move |info| {
+        let make = make.clone();
+        Box::pin(async move { make.make_service(IncomingAssociation::new(info)).await })
+    })
+}
 
 /// Where an association is in its life; what belongs to a state lives in it.
 pub(super) enum State<S: Service<Request>> {
@@ -32,6 +43,8 @@ pub(super) enum State<S: Service<Request>> {
 #[derive(Debug)]
 pub(super) enum Exit {
     Shutdown(Shutdown),
+    /// The peer started again; the link is already the new one.
+    Restarted,
     Ended(End),
 }
 

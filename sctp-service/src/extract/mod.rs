@@ -16,13 +16,15 @@
 //! | [`Payload`], `Bytes` | the user data |
 //! | `String` | the user data as text; other than UTF-8 aborts with `payload is not UTF-8` |
 //! | [`Received`], [`Request`] | the whole message, the whole request |
+//! | [`Typed`] | what the user data says, by a [codec](crate::codec) |
 //! | [`StreamId`], [`Ppid`], [`RecvInfo`] | what came beside it |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
+//! | [`Drain`] | when the server shuts down |
 //! | [`State<T>`](State) | the state that the router or handler was given |
 //! | [`Extension<T>`](Extension) | what middleware attached |
 //!
-//! Those of the first three rows take the payload, and can only be the last argument. `Option`
-//! and `Result` of the others work too. Implement [`FromRequestParts`] or [`FromRequest`] for
+//! Those of the first four rows take the payload, and can only be the last argument. `Result` of
+//! all works too, to see a rejection, and `Option` of the others. Implement [`FromRequestParts`] or [`FromRequest`] for
 //! your own.
 
 mod extension;
@@ -30,7 +32,7 @@ mod message;
 mod parts;
 mod state;
 
-use std::future::Future;
+use std::{convert::Infallible, future::Future};
 
 pub use extension::{Extension, MissingExtension};
 pub use message::{NotUtf8, Payload};
@@ -41,7 +43,7 @@ use sctp_tokio::Received;
 pub use state::{FromRef, State};
 
 #[cfg(doc)]
-use crate::ConnectInfo;
+use crate::{ConnectInfo, Drain, Typed};
 use crate::{IntoReply, Parts, Request};
 
 /// What can be made without the payload: any argument of a handler.
@@ -111,5 +113,14 @@ impl<S: Sync, T: FromRequestParts<S>> FromRequest<S, ViaParts> for T {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let (mut parts, _) = request.into_parts();
         Self::from_request_parts(&mut parts, state).await
+    }
+}
+
+/// Leaves the rejection to the handler.
+impl<S: Sync, T: FromRequest<S>> FromRequest<S> for Result<T, T::Rejection> {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_request(request, state).await)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     Config, Listener, Transport,
     driver::{Driver, reasons},
     event::{EventHook, ServerEvent},
-    make::{IncomingAssociation, MakeService},
+    make::MakeService,
 };
 
 /// How long to wait when accepting fails. Descriptors and memory come back when associations
@@ -110,11 +110,7 @@ impl<E: Executor> Server<E> {
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
         let task = async move {
-            let making = Box::pin(async move {
-                make.make_service(IncomingAssociation::new(connect_info))
-                    .await
-            });
-            Driver::new(transport, making, config, events)
+            Driver::new(transport, make, config, events)
                 .run(drain)
                 .await;
             drop(permit);

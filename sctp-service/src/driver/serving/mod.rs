@@ -194,7 +194,7 @@ where
         };
         match inbound {
             Inbound::Message(received) => self.take(received, link),
-            Inbound::Restarted => self.restart(link),
+            Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
             Inbound::PeerShutdown => self.peer_shut_down(link),
             Inbound::Ended(end) if end.is_orderly() => {
                 self.peer_shut_down(link);
@@ -213,6 +213,7 @@ where
         }
         let room = !self.lanes.has_ready()
             && self.lanes.held() < link.config.read_ahead.max(1)
+            && self.lanes.held_bytes() < link.config.read_ahead_bytes.max(1)
             && !link.is_full();
         // Behind an end nothing more can arrive: what is left is no more than the receive buffer
         // holds, and reading it tells whether there is still somebody to serve it for.
@@ -229,16 +230,10 @@ where
         if self.idle.is_set() {
             self.last_request = Instant::now();
         }
-        let request = Request::new(received, link.info.clone()).with_number(self.number);
+        let request = Request::new(received, link.info.clone())
+            .with_number(self.number)
+            .with_drain(link.drain.clone());
         self.lanes.push(request);
-    }
-
-    /// Drops the calls of the peer's earlier life: it will not know what their replies are about.
-    fn restart<T>(&mut self, link: &mut Link<T>) {
-        self.leave(link);
-        self.calls.clear();
-        self.lanes.clear();
-        self.number = 0;
     }
 
     /// The peer takes no more replies. What it sent before that it wanted done all the same, as

@@ -1,0 +1,56 @@
+use std::{error::Error, fmt};
+
+use crate::{IntoReply, Reply, driver::reasons};
+
+/// A payload is not what the handler takes, and why: the codec's own error.
+///
+/// As a reply it is logged, and aborts the association with the reason `malformed payload`: a
+/// peer that speaks another protocol will go on doing so. What was wrong stays here, unless a
+/// handler takes a `Result` and tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadPayload<E>(pub E);
+
+impl<E: fmt::Display> IntoReply for BadPayload<E> {
+    fn into_reply(self) -> Reply {
+        // Escaped: it may quote the peer, who could forge lines of the log.
+        let error = self.0.to_string();
+        tracing::warn!(?error, "a payload cannot be decoded, aborting");
+        reasons::MALFORMED_PAYLOAD.clone().into_reply()
+    }
+}
+
+impl<E> fmt::Display for BadPayload<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed payload")
+    }
+}
+
+impl<E: Error + 'static> Error for BadPayload<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A payload is not exactly one frame of [`OneFrame`](super::OneFrame)'s codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadFrame<E> {
+    /// The codec refused it.
+    Codec(E),
+    /// It ends before the frame does.
+    Incomplete,
+    /// So many bytes follow the frame.
+    Leftover(usize),
+}
+
+impl<E: fmt::Display> fmt::Display for BadFrame<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Codec(error) => error.fmt(f),
+            Self::Incomplete => f.write_str("it ends before the frame does"),
+            Self::Leftover(len) => write!(f, "{len} bytes follow the frame"),
+        }
+    }
+}
+
+impl<E: Error> Error for BadFrame<E> {}

@@ -1,0 +1,68 @@
+//! How a handler hears that its server is shutting down.
+
+use std::{future::Future, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+/// Tells a service that its server is [shutting down](crate::Serve::with_graceful_shutdown): an
+/// argument of a handler, and part of every [`Request`](crate::Request).
+///
+/// Calls in flight may finish, for up to [`Config::drain_timeout`](crate::Config::drain_timeout).
+/// One that never would, since it pushes messages for as long as there are any, ends itself
+/// when it hears of the drain; its association is then shut down in order and not aborted when
+/// the time is up.
+///
+/// ```
+/// use futures::StreamExt;
+/// use sctp_service::{Drain, Reply};
+///
+/// async fn ticks(drain: Drain) -> Reply {
+///     let ticks = futures::stream::repeat("tick"); // an endless stream, of an interval say
+///     Reply::stream(ticks.take_until(drain.started_owned()))
+/// }
+/// # let _ = sctp_service::handler::handler_fn(ticks);
+/// ```
+///
+/// The default is of no server, and never starts.
+#[derive(Clone, Debug, Default)]
+pub struct Drain(Option<Arc<CancellationToken>>);
+
+impl Drain {
+    /// The token is shared behind a count of our own: to clone it takes a lock, and each request
+    /// has a `Drain`.
+    pub(crate) fn new(token: CancellationToken) -> Self {
+        Self(Some(Arc::new(token)))
+    }
+
+    /// Whether the server is shutting down.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.0.as_ref().is_some_and(|token| token.is_cancelled())
+    }
+
+    /// Resolves when the server begins to shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be cancelled and called again.
+    pub async fn started(&self) {
+        match &self.0 {
+            Some(token) => token.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// As [`started`](Self::started), for tasks and streams.
+    pub fn started_owned(self) -> impl Future<Output = ()> + Send + 'static {
+        async move { self.started().await }
+    }
+
+    /// Makes a token that is cancelled when the server begins to shut down, for code that takes
+    /// one. Cancelling it concerns nobody else.
+    #[must_use]
+    pub fn child_token(&self) -> CancellationToken {
+        self.0
+            .as_ref()
+            .map_or_else(CancellationToken::new, |token| token.child_token())
+    }
+}
