@@ -85,7 +85,7 @@ both_styles! {
             assert_ne!(payload, "panic", "as asked");
             Payload(payload)
         };
-        let server = Server::start(style, move |payload| service(payload));
+        let server = Server::start(style, service);
         let mut unlucky = server.connect().await;
         let mut lucky = server.connect().await;
         unlucky.send("panic").await.unwrap();
