@@ -13,20 +13,22 @@ mod aborting;
 mod churn;
 mod reading;
 mod sending;
+mod wire;
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use sctp_service::{Config, MakeService};
 use sctp_tokio::{Association, SocketBuilder};
 use support::{
     both_styles,
     bystander::Bystander,
-    held::Held,
+    held::{Held, alone},
     log::Log,
     must, reply,
     server::{Server, Style},
     until_end,
 };
+use tokio::sync::MutexGuard;
 use tracing::subscriber::DefaultGuard;
 
 /// A server under attack, a good client beside the attack, and what was held before it.
@@ -37,6 +39,7 @@ struct Scene {
     held: Held,
     begun: Instant,
     _logging: DefaultGuard,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
@@ -53,9 +56,25 @@ impl Scene {
         M: MakeService<K>,
         K: 'static,
     {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        Self::at(loopback, style, config, socket, service).await
+    }
+
+    async fn at<M, K>(
+        ip: IpAddr,
+        style: Style,
+        config: Config,
+        socket: SocketBuilder,
+        service: M,
+    ) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let alone = alone().await;
         let (log, logging) = Log::start();
         let held = Held::now();
-        let server = Server::start_with(style, config, socket, service);
+        let server = Server::start_at(ip, style, config, socket, service);
         let mut bystander = Bystander::connect(server.addr).await;
         bystander.answered(10).await;
         Self {
@@ -65,6 +84,7 @@ impl Scene {
             held,
             begun: Instant::now(),
             _logging: logging,
+            _alone: alone,
         }
     }
 

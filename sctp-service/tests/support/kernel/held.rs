@@ -2,7 +2,15 @@
 
 use std::{fs, future::Future, time::Duration};
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::must;
+
+/// Has the process for a test alone: descriptors and memory are counted for all of it.
+pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+    static TESTS: Mutex<()> = Mutex::const_new(());
+    TESTS.lock().await
+}
 
 /// What must be as it was when everything is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 pub(crate) mod bystander;
+pub(crate) mod dice;
 pub(crate) mod held;
 pub(crate) mod log;
+#[allow(unreachable_pub, reason = "it is shared with another crate's tests")]
+#[path = "../../../../sctp-tokio/tests/support/netns.rs"]
+pub(crate) mod netns;
 pub(crate) mod server;
 
 use std::{future::Future, panic::Location, time::Duration};

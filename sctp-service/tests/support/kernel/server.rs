@@ -1,6 +1,6 @@
 //! A server in the background, and what it reports.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sctp_service::{
     AbortReason, Config, End, IntoReply, MakeService, Payload, Reply, Request, Serve, ServerEvent,
@@ -55,7 +55,22 @@ impl Server {
         M: MakeService<K>,
         K: 'static,
     {
-        let socket = socket.bind(["127.0.0.1:0".parse().unwrap()]);
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        Self::start_at(loopback, style, config, socket, service)
+    }
+
+    pub(crate) fn start_at<M, K>(
+        ip: IpAddr,
+        style: Style,
+        config: Config,
+        socket: SocketBuilder,
+        service: M,
+    ) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let socket = socket.bind([SocketAddr::new(ip, 0)]);
         match style {
             Style::PeelOff => Self::spawn(serve(socket.listen().unwrap(), service), config),
             Style::OneToMany => {
@@ -108,6 +123,16 @@ impl Server {
     /// Waits until the server has ended.
     pub(crate) async fn stopped(self) {
         must(self.running).await.unwrap();
+    }
+
+    /// Waits until the server has ended, and returns what it reported and nobody has asked for.
+    pub(crate) async fn reports_to_the_end(mut self) -> Vec<Report> {
+        must(self.running).await.unwrap();
+        let mut reports = Vec::new();
+        while let Some(report) = self.reports.recv().await {
+            reports.push(report);
+        }
+        reports
     }
 
     /// Waits for the next association that closed.
