@@ -1,0 +1,99 @@
+//! Buffers that are too small, and processes that stand still.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sctp_service::Config;
+use sctp_tokio::{Association, Message, SocketBuilder};
+
+use super::*;
+use crate::{
+    server::{Server, echo},
+    support::bystander::Bystander,
+};
+
+both_styles! {
+    async fn buffers_at_their_minimum(style: Style) {
+        let _alone = alone().await;
+        let tiny = SocketBuilder::new().with_send_buffer_size(1).with_recv_buffer_size(1);
+        let mut server = Server::start_with(style, Config::default(), tiny.clone(), echo);
+        let peer = must(tiny.connect(&[server.addr])).await.unwrap();
+        let (sender, mut receiver) = peer.split();
+        let asking = tokio::spawn(async move {
+            for number in 0..12u8 {
+                must(sender.send(Message::new(vec![number; 300]))).await.unwrap();
+            }
+            sender
+        });
+        for number in 0..12u8 {
+            assert_eq!(must(receiver.recv()).await.unwrap().unwrap().payload, vec![number; 300]);
+        }
+        drop((must(asking).await.unwrap(), receiver));
+        server.closed().await;
+        server.stop();
+        server.stopped().await;
+    }
+
+    async fn a_client_that_is_stopped_goes_on_where_it_was(style: Style) {
+        let _alone = alone().await;
+        let mut server = Server::start(style, echo);
+        let mut good = Bystander::connect(server.addr).await;
+        let mut client = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "machine::stopped_client", "--ignored", "--nocapture"])
+            .env("SCTP_TEST_SERVER", server.addr.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let out = BufReader::new(client.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in out.lines() {
+                let _ = lines.send(line.unwrap());
+            }
+        });
+        while !must(said.recv()).await.unwrap().ends_with("half-way") {}
+        let pid = Pid::from_child(&client);
+        kill_process(pid, Signal::STOP).unwrap();
+        // The world goes on without it: its replies pile up, its kernel answers for it.
+        good.answered(300).await;
+        kill_process(pid, Signal::CONT).unwrap();
+        while !must(said.recv()).await.unwrap().ends_with("all answered") {}
+        let waiting = tokio::task::spawn_blocking(move || client.wait().unwrap());
+        assert!(must(waiting).await.unwrap().success());
+        good.noticed_nothing().await;
+        server.stop();
+        server.stopped().await;
+    }
+}
+
+/// Not a test: the client that is stopped, in a process of its own.
+#[tokio::test]
+#[ignore = "it is run by another test"]
+async fn stopped_client() {
+    let Ok(server) = std::env::var("SCTP_TEST_SERVER") else {
+        return;
+    };
+    let server: SocketAddr = server.parse().unwrap();
+    let (sender, mut receiver) = must(Association::connect(server)).await.unwrap().split();
+    let asking = tokio::spawn(async move {
+        for number in 0..2000u32 {
+            must(sender.send(number.to_be_bytes().to_vec()))
+                .await
+                .unwrap();
+            if number == 1000 {
+                println!("\nhalf-way");
+            }
+        }
+        sender
+    });
+    for number in 0..2000u32 {
+        let answer = must(receiver.recv()).await.unwrap().unwrap();
+        assert_eq!(answer.payload, number.to_be_bytes()[..]);
+    }
+    drop(must(asking).await.unwrap());
+    println!("\nall answered");
+}

@@ -1,0 +1,16 @@
+//! Faults of the network and of the machine, between a client and a running server: what was
+//! promised is delivered, whoever loses says why, and the server goes on.
+//!
+//! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
+//! or says how to get it.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+#[path = "../support/kernel/mod.rs"]
+mod support;
+
+mod descriptors;
+mod drain;
+mod machine;
+mod network;
+
+use support::{both_styles, held::alone, must, reply, server, until_end};
