@@ -2,14 +2,12 @@
 
 use std::{
     error::Error,
-    net::SocketAddr,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use sctp_examples::signal;
+use sctp_examples::{address, signal};
 use tokio::{
-    net::lookup_host,
     sync::{Notify, mpsc, watch},
     task::JoinSet,
     time::sleep_until,
@@ -46,10 +44,7 @@ struct Run {
 
 /// Puts the load on, and returns what came of it.
 pub(crate) async fn run(load: Load) -> Result<Outcome, Box<dyn Error>> {
-    let mut server = Vec::new();
-    for name in &load.server {
-        server.push(resolve(name).await?);
-    }
+    let server = address::resolve(&load.server).await?;
     let began_at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let live = Live::new(&load);
     let series = Series::new(nanoseconds(load.interval))?;
@@ -73,14 +68,6 @@ pub(crate) async fn run(load: Load) -> Result<Outcome, Box<dyn Error>> {
     let mut outcome = summary::outcome(&run.shared, &phases, ended, points)?;
     outcome.began_at = began_at;
     Ok(outcome)
-}
-
-async fn resolve(name: &str) -> Result<SocketAddr, Box<dyn Error>> {
-    let found = lookup_host(name).await;
-    let mut addrs = found.map_err(|error| format!("cannot resolve {name}: {error}"))?;
-    addrs
-        .next()
-        .ok_or_else(|| format!("{name} has no address").into())
 }
 
 impl Run {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sctp_tokio::{AbortReason, Association, ConnectError, SocketBuilder, options::InitMsg};
 use tokio::{
     sync::{Notify, mpsc, watch},
-    time::{sleep, sleep_until, timeout},
+    time::{sleep, sleep_until},
 };
 
 use crate::{
@@ -172,10 +172,8 @@ async fn connect(shared: &Shared, index: usize) -> Result<Association, ConnectEr
 
 /// Ends an association in order, if the server lets it.
 async fn close(mut association: Association) {
-    if timeout(CLOSE_TIMEOUT, association.shutdown())
-        .await
-        .is_err()
-    {
+    let closed = association.shutdown_within(CLOSE_TIMEOUT, &TOO_SLOW).await;
+    if closed.is_err() {
         abort(association, &TOO_SLOW);
     }
 }
