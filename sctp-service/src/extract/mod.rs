@@ -24,8 +24,8 @@
 //! | [`Extension<T>`](Extension) | what middleware attached |
 //!
 //! Those of the first four rows take the payload, and can only be the last argument. `Result` of
-//! all works too, to see a rejection, and `Option` of the others. Implement [`FromRequestParts`] or [`FromRequest`] for
-//! your own.
+//! all works too, to see a rejection, and `Option` of the others. Implement [`FromRequestParts`]
+//! or [`FromRequest`] for your own.
 
 mod extension;
 mod message;
