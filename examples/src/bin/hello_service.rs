@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = SctpListener::bind("127.0.0.1:0").await?;
     let server = listener.local_addrs()?[0];
     tokio::select! {
-        () = serve(listener, hello).into_future() => Ok(()), // never: nothing tells it to stop
+        () = serve(listener, hello) => Ok(()), // never: nothing tells it to stop
         done = client(server) => done,
     }
 }

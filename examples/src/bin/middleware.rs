@@ -68,7 +68,7 @@ async fn main() -> Result {
     let listener = SctpListener::bind("127.0.0.1:0").await?;
     let server = listener.local_addrs()?[0];
     tokio::select! {
-        () = serve(listener, service).into_future() => Ok(()),
+        () = serve(listener, service) => Ok(()),
         done = clients(server) => done,
     }
 }

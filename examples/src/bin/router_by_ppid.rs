@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = SctpListener::bind("127.0.0.1:0").await?;
     let server = listener.local_addrs()?[0];
     tokio::select! {
-        () = serve(listener, router()).into_future() => Ok(()),
+        () = serve(listener, router()) => Ok(()),
         done = client(server) => done,
     }
 }

@@ -12,19 +12,19 @@
 
 use std::{error::Error, net::SocketAddr};
 
-use sctp_service::{Handler, IntoReply, Reply, ReplySender, Request, State, serve};
+use sctp_service::{Drain, Handler, IntoReply, Reply, ReplySender, Request, State, serve};
 use sctp_tokio::{Association, Message, SctpListener};
 use tokio::sync::broadcast;
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 type Alarms = broadcast::Sender<String>;
 
-async fn alarms(State(alarms): State<Alarms>, request: Request) -> Reply {
+async fn alarms(State(alarms): State<Alarms>, drain: Drain, request: Request) -> Reply {
     match &request.payload()[..] {
         b"subscribe" => {
             // Waits for the client to read what it was sent: a slow client slows its task alone.
             let (sender, reply) = Reply::channel(16);
-            tokio::spawn(push(alarms.subscribe(), sender));
+            tokio::spawn(push(alarms.subscribe(), sender, drain));
             reply.with_message("subscribed") // goes out before what the channel brings
         }
         alarm => {
@@ -36,12 +36,13 @@ async fn alarms(State(alarms): State<Alarms>, request: Request) -> Reply {
     }
 }
 
-/// Pushes alarms to one client until its association ends.
-async fn push(mut alarms: broadcast::Receiver<String>, client: ReplySender) {
+/// Pushes alarms to one client until its association ends, or the server is to stop.
+async fn push(mut alarms: broadcast::Receiver<String>, client: ReplySender, drain: Drain) {
     loop {
         let alarm = tokio::select! {
             alarm = alarms.recv() => alarm,
             () = client.closed() => break,
+            () = drain.started() => break,
         };
         let message = match alarm {
             Ok(alarm) => format!("alarm: {alarm}"),
@@ -61,7 +62,7 @@ async fn main() -> Result {
     let server = listener.local_addrs()?[0];
     let (alarm, _) = broadcast::channel(64);
     tokio::select! {
-        () = serve(listener, alarms.with_state(alarm.clone())).into_future() => Ok(()),
+        () = serve(listener, alarms.with_state(alarm.clone())) => Ok(()),
         done = clients(server) => done,
     }?;
     // The associations are closed in the background: wait for the task that pushed.

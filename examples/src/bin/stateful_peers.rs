@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = SctpListener::bind("127.0.0.1:0").await?;
     let server = listener.local_addrs()?[0];
     tokio::select! {
-        () = serve(listener, make_service).into_future() => Ok(()),
+        () = serve(listener, make_service) => Ok(()),
         done = clients(server) => done,
     }
 }
