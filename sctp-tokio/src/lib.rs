@@ -72,6 +72,9 @@ mod shared;
 mod sink;
 mod waiters;
 
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
 pub use association::Association;
 pub use builder::SocketBuilder;
 pub use codec::{DecodeError, EncodeError, MessageFramed};
