@@ -21,6 +21,7 @@ use crate::{
     assembly::{Assembled, Assembler},
     end::{Marks, ending},
     io::Io,
+    opening::no_address,
     receive::receive,
     shared::{Facts, Shared, Style},
 };
@@ -50,7 +51,7 @@ pub(crate) async fn connect_any(
     builder: &SocketBuilder,
     addrs: impl ToSocketAddrs,
 ) -> Result<Association, ConnectError> {
-    let mut last = ConnectError::Io(invalid("the name resolved to no address"));
+    let mut last = ConnectError::Io(no_address());
     for addr in tokio::net::lookup_host(addrs).await? {
         match builder.connect(&[addr]).await {
             Ok(association) => return Ok(association),

@@ -19,6 +19,7 @@ use crate::{
     endpoint_arrival::part_assoc,
     hub::Hub,
     io::Io,
+    opening::first_to_bind,
     receive::receive,
     shared::{Facts, Shared, Style},
 };
@@ -65,19 +66,7 @@ impl Endpoint {
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
     pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last = None;
-        for addr in tokio::net::lookup_host(addrs).await? {
-            match SocketBuilder::new().bind([addr]).endpoint() {
-                Ok(endpoint) => return Ok(endpoint),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the name resolved to no address",
-            )
-        }))
+        first_to_bind(addrs, SocketBuilder::endpoint).await
     }
 
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {

@@ -16,6 +16,7 @@ use crate::{
     Association, SocketBuilder,
     io::Io,
     listener_arrival::{Orphan, Up, receive_part},
+    opening::first_to_bind,
 };
 
 /// Listens for associations and hands each one over with a socket of its own.
@@ -68,19 +69,7 @@ impl SctpListener {
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
     pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last = None;
-        for addr in tokio::net::lookup_host(addrs).await? {
-            match SocketBuilder::new().bind([addr]).listen() {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the name resolved to no address",
-            )
-        }))
+        first_to_bind(addrs, SocketBuilder::listen).await
     }
 
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {

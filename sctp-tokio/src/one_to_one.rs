@@ -20,6 +20,7 @@ use crate::{
     assembly::Assembler,
     end::Marks,
     io::Io,
+    opening::first_to_bind,
     shared::{Facts, Shared, Style},
 };
 
@@ -57,19 +58,7 @@ impl OneToOneListener {
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
     pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last = None;
-        for addr in tokio::net::lookup_host(addrs).await? {
-            match SocketBuilder::new().bind([addr]).listen_one_to_one() {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the name resolved to no address",
-            )
-        }))
+        first_to_bind(addrs, SocketBuilder::listen_one_to_one).await
     }
 
     pub(crate) fn new(

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use sctp_core::{AssocId, EventSet, Family, Socket};
+use tokio::net::ToSocketAddrs;
 
 use crate::{SocketBuilder, shared::Style};
 
@@ -104,6 +105,30 @@ impl SocketBuilder {
         }
         Ok(())
     }
+}
+
+/// Makes a socket of the first of several addresses, or of those that a name resolves to, that can
+/// be bound.
+pub(crate) async fn first_to_bind<T>(
+    addrs: impl ToSocketAddrs,
+    make: impl Fn(&SocketBuilder) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut last = no_address();
+    for addr in tokio::net::lookup_host(addrs).await? {
+        match make(&SocketBuilder::new().bind([addr])) {
+            Ok(made) => return Ok(made),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A name was resolved, and to nothing.
+pub(crate) fn no_address() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the name resolved to no address",
+    )
 }
 
 fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
