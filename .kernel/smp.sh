@@ -4,13 +4,16 @@
 
 smp=$target/smp
 
-# 9p is how the guest gets at the host's files, so these come before it.
+# 9p is how the guest gets at the host's files, so it has to be in the initramfs; what each run
+# needs as well is read faster from there.
 build_initramfs() {
     local new=$target/initramfs.$$ release folder entries file
     release=$(cd "$modules" && echo *)
     folder=run/sctp-kernel/modules
     entries=("init=$lane" "$folder/modules.dep=$modules/$release/modules.dep")
-    for file in fs/netfs/netfs net/9p/9pnet fs/9p/9p net/9p/9pnet_virtio; do
+    for file in fs/netfs/netfs net/9p/9pnet fs/9p/9p net/9p/9pnet_virtio \
+        arch/x86/crypto/crc32c-intel crypto/crc32c_generic lib/libcrc32c \
+        net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel net/sctp/sctp; do
         # A name that depends on how the package compresses modules. Missing: built in.
         for file in "$modules/$release/kernel/$file".ko*; do
             [[ -e $file ]] && entries+=("$folder/${file#"$modules/$release/"}=$file")

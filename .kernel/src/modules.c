@@ -54,21 +54,27 @@ static const char *table(const char *name)
 	return text ? text : "";
 }
 
-/* The line "path: dependencies" of a module in modules.dep. */
-static const char *dep_line(const char *name)
+/* The line of a module in one of the tables that begin with its path. */
+static const char *line_of(const char *table, const char *name)
 {
-	static const char *deps;
-	if (!deps)
-		deps = table("modules.dep");
-	for (const char *line = deps; *line; line = strchr(line, '\n') + 1) {
+	for (const char *line = table; *line; line = strchr(line, '\n') + 1) {
 		char found[128];
-		name_of(found, sizeof found, line, strcspn(line, ":"));
+		name_of(found, sizeof found, line, strcspn(line, ":\n"));
 		if (!strcmp(found, name))
 			return line;
 		if (!strchr(line, '\n'))
 			break;
 	}
 	return NULL;
+}
+
+/* "path: dependencies" */
+static const char *dep_line(const char *name)
+{
+	static const char *deps;
+	if (!deps)
+		deps = table("modules.dep");
+	return line_of(deps, name);
 }
 
 static int insert(const char *path, size_t length)
@@ -113,6 +119,8 @@ static int load_by_name(const char *name)
 	const char *line = dep_line(name);
 	if (line)
 		return load_line(line);
+	if (line_of(table("modules.builtin"), name))
+		return 0;
 	errno = ENOENT;
 	return -1;
 }

@@ -54,6 +54,9 @@ int smp_mount(const char *tag, const char *path, unsigned long flags)
 
 void smp_enter_host(void)
 {
+	/* From memory and in this order: then the kernel need not ask for it, one by one. */
+	if (module_load("crc32c_intel") || module_load("crc32c_generic") || module_load("sctp"))
+		complain("cannot load sctp: %s", strerror(errno));
 	if (module_load("9pnet_virtio") || module_load("9p"))
 		guest_fail("cannot load the modules of the 9p file system: %s", strerror(errno));
 	mkdir("/host", 0755);
