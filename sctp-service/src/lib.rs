@@ -39,6 +39,8 @@ pub use request::{Parts, Request};
 pub use router::{Match, Route, Router};
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, SendInfo, StreamId};
 pub use sctp_tokio::{End, Event, Message, Received, RecvError, SendError, Side};
-pub use serve::{Executor, Serve, ServeFuture, TokioExecutor, serve};
+pub use serve::{
+    Executor, Serve, ServeAssociation, ServeFuture, TokioExecutor, serve, serve_association,
+};
 pub use shutdown::Shutdown;
 pub use transport::{Listener, Transport};

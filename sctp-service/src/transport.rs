@@ -68,6 +68,8 @@ pub trait Transport: Send + 'static {
     /// # Errors
     ///
     /// What the system said; where the association is already gone, that is harmless.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) means that it can send no reason; the driver
+    /// then says so in the log and drops it at once, which is to abort it without one.
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()>;
 }
 

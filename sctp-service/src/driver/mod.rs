@@ -13,7 +13,7 @@ mod wake;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    mem,
+    io, mem,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -188,10 +188,7 @@ where
             return None;
         }
         Some(if aborting {
-            Exit::Ended(End::Aborted {
-                by: Side::Local,
-                causes: ErrorCauses::default(),
-            })
+            Exit::Ended(aborted())
         } else {
             Exit::abort(&reasons::SHUTDOWN_TIMED_OUT)
         })
@@ -273,11 +270,27 @@ where
 
     fn abort(&mut self, reason: AbortReason) {
         self.link.discard_outbox();
-        if let Err(error) = self.link.transport.abort(&reason) {
-            tracing::debug!(%error, "cannot abort");
-        }
+        let state = match self.link.transport.abort(&reason) {
+            Ok(()) => State::Aborting,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!(%reason, "this kind of socket cannot send a reason, aborting without");
+                State::Closed(aborted())
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot abort");
+                State::Aborting
+            }
+        };
         self.reason = Some(reason);
         self.deadline.set(Instant::now() + ABORT_GRACE);
-        self.enter(State::Aborting);
+        self.enter(state);
+    }
+}
+
+/// The end that an abort of our own is.
+fn aborted() -> End {
+    End::Aborted {
+        by: Side::Local,
+        causes: ErrorCauses::default(),
     }
 }

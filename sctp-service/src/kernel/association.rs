@@ -1,14 +1,18 @@
-//! An association with a socket of its own.
+//! Associations with a socket of their own.
 
 use std::{
     collections::VecDeque,
     io,
     net::SocketAddr,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use sctp_core::AbortReason;
-use sctp_tokio::{Association, End, Event, Message, RecvError, SctpListener, SendError};
+use sctp_tokio::{
+    Association, End, Event, Message, OneToOneListener, RecvError, SctpListener, SendError,
+};
+use socket2::SockRef;
 
 use crate::{ConnectInfo, Listener, Transport};
 
@@ -40,8 +44,16 @@ impl Transport for Association {
         Self::start_shutdown(self)
     }
 
+    /// On a one-to-one socket an abort cannot carry a reason. There this is `Unsupported`, and
+    /// has the kernel abort without one when the association is dropped, with every
+    /// [`SendHalf`](sctp_tokio::SendHalf) of it.
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
-        Self::abort(self, reason)
+        let aborted = Self::abort(self, reason);
+        let unsupported = matches!(&aborted, Err(e) if e.kind() == io::ErrorKind::Unsupported);
+        if let Some(socket) = self.socket().filter(|_| unsupported) {
+            SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
+        }
+        aborted
     }
 }
 
@@ -58,5 +70,27 @@ impl Listener for SctpListener {
 
     fn stop_listening(&mut self) -> io::Result<()> {
         self.stop()
+    }
+}
+
+/// Serves the associations of a one-to-one socket, with the restrictions of its kind: an abort
+/// cannot carry a reason. Each time the log has the reason that was not sent, and the peer hears
+/// an abort without one.
+impl Listener for OneToOneListener {
+    type Transport = Association;
+
+    fn accept(&mut self) -> impl Future<Output = io::Result<Association>> + Send {
+        Self::accept(self)
+    }
+
+    fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        Self::local_addrs(self)
+    }
+
+    /// Does nothing: a one-to-one socket that stopped listening would no longer hand over those
+    /// that came up before. It stops when it is dropped, as the server does when all of these are
+    /// accepted.
+    fn stop_listening(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

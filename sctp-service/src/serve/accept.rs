@@ -11,11 +11,11 @@ use std::{
 
 use tokio::{select, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{Executor, refusals::Refusals};
 use crate::{
-    Config, Listener, Transport,
+    Config, ConnectInfo, Listener, Transport,
     driver::{Driver, reasons},
     event::{EventHook, ServerEvent},
     make::MakeService,
@@ -104,7 +104,7 @@ impl<E: Executor> Server<E> {
             }
             return;
         };
-        let span = tracing::info_span!("association", id = %connect_info.assoc(), peer = ?connect_info.peer_addr());
+        let span = span(&connect_info);
         let config = Arc::clone(&self.config);
         let events = self.events.clone();
         // A child has its own waiters: the associations do not contend for one lock.
@@ -117,6 +117,12 @@ impl<E: Executor> Server<E> {
         };
         self.executor.spawn(task.instrument(span));
     }
+}
+
+/// Makes the span that all of an association's life is in.
+pub(super) fn span(connect_info: &ConnectInfo) -> Span {
+    let peer = connect_info.peer_addr();
+    tracing::info_span!("association", id = %connect_info.assoc(), ?peer)
 }
 
 /// Accepts an association only if one is there already.

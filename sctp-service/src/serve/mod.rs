@@ -1,6 +1,7 @@
 //! Serve associations with a service.
 
 mod accept;
+mod association;
 mod executor;
 mod refusals;
 
@@ -21,6 +22,7 @@ use refusals::Refusals;
 use tokio::{select, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use association::{ServeAssociation, serve_association};
 pub use executor::{Executor, TokioExecutor};
 
 use crate::{

@@ -1,0 +1,148 @@
+//! Serve one association.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture, pending, poll_fn},
+    marker::PhantomData,
+    pin::{Pin, pin},
+    sync::Arc,
+};
+
+use sctp_tokio::End;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::accept::span;
+use crate::{Config, ServerEvent, Transport, driver::Driver, event::EventHook, make::MakeService};
+
+/// Serves one association that is up: one that a client connected, or that something else than a
+/// [`Listener`](crate::Listener) accepted. It resolves when the association has ended, with how
+/// it did.
+///
+/// All is as with [`serve`](crate::serve()), of which this is what happens to each association:
+/// in SCTP, who connected is not who asks. A client that serves can ask all the same: what it
+/// sends through its own [`SendHalf`](sctp_tokio::SendHalf) goes out between the replies, and
+/// what is answered to it comes to the service, like any message.
+///
+/// ```no_run
+/// use sctp_service::{Payload, serve_association};
+/// use sctp_tokio::Association;
+///
+/// /// Answers what the other end asks, and hears what it answers.
+/// async fn answer(Payload(payload): Payload) -> Option<Payload> {
+///     payload.starts_with(b"?").then_some(Payload(payload))
+/// }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let association = Association::connect("127.0.0.1:9877").await?;
+/// let sender = association.sender();
+/// let serving = tokio::spawn(serve_association(association, answer).into_future());
+/// sender.send("?who are you").await?;
+/// println!("{}", serving.await?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// It runs where it is awaited, not in a task of its own. Dropping it drops the calls in flight
+/// and the transport, unlike dropping [`serve`](crate::serve()): on the kernel that shuts the
+/// association down, or aborts it if anything is unread.
+pub fn serve_association<T, M, K>(transport: T, make_service: M) -> ServeAssociation<T, M, K>
+where
+    T: Transport,
+    M: MakeService<K>,
+{
+    ServeAssociation {
+        transport,
+        make: make_service,
+        config: Config::default(),
+        events: EventHook::default(),
+        signal: Box::pin(pending()),
+        kind: PhantomData,
+    }
+}
+
+/// One association that is about to be served; made by [`serve_association`].
+#[must_use = "an association is not served until this is awaited"]
+pub struct ServeAssociation<T, M, K> {
+    transport: T,
+    make: M,
+    config: Config,
+    events: EventHook,
+    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<T, M, K> ServeAssociation<T, M, K>
+where
+    T: Transport,
+    M: MakeService<K>,
+{
+    /// Shuts the association down when the future resolves, as
+    /// [`Serve::with_graceful_shutdown`](crate::Serve::with_graceful_shutdown) does.
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.signal = Box::pin(signal);
+        self
+    }
+
+    /// Replaces all limits and times. Those of a server, such as
+    /// [`max_associations`](Config::max_associations), mean nothing here.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Has a hook hear of what happens; the last one set holds. It should be quick, and must not
+    /// block.
+    pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.events = EventHook::new(hook);
+        self
+    }
+
+    async fn run(self) -> End {
+        let span = span(&self.transport.connect_info());
+        let drain = CancellationToken::new();
+        let config = Arc::new(self.config);
+        let driver = Driver::new(self.transport, self.make, config, self.events);
+        let mut served = pin!(driver.run(drain.clone()).instrument(span));
+        let mut signal = Some(self.signal);
+        poll_fn(|cx| {
+            if let Some(waiting) = &mut signal
+                && waiting.as_mut().poll(cx).is_ready()
+            {
+                signal = None;
+                drain.cancel();
+            }
+            served.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+impl<T, M, K> IntoFuture for ServeAssociation<T, M, K>
+where
+    T: Transport,
+    M: MakeService<K>,
+    K: 'static,
+{
+    type Output = End;
+    type IntoFuture = Pin<Box<dyn Future<Output = End> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T: fmt::Debug, M, K> fmt::Debug for ServeAssociation<T, M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeAssociation")
+            .field("transport", &self.transport)
+            .field("config", &self.config)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}

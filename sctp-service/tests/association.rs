@@ -1,0 +1,130 @@
+//! One association served alone, and one that cannot abort with a reason.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{
+    collections::VecDeque,
+    future::IntoFuture,
+    io,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sctp_service::{
+    AbortReason, Config, ConnectInfo, End, Event, Message, RecvError, SendError, Shutdown, Side,
+    Transport, serve_association,
+    testing::{InMemory, duplex},
+};
+use support::settle;
+use tokio::{sync::oneshot, time::sleep};
+
+async fn echo(payload: Bytes) -> Result<Bytes, Shutdown> {
+    match &payload[..] {
+        b"quit" => Err(Shutdown::AfterAck),
+        b"abort" => Err(Shutdown::abort("as you wish")),
+        _ => Ok(payload),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_resolves_with_how_the_association_ended() {
+    for (last, end) in [
+        ("quit", End::Shutdown { by: Side::Local }),
+        ("abort", aborted()),
+    ] {
+        let (transport, peer) = duplex();
+        let serving = tokio::spawn(serve_association(transport, echo).into_future());
+        peer.send("hello").await;
+        peer.expect_message("hello").await;
+        peer.send(last).await;
+        assert_eq!(serving.await.unwrap(), end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_shutdown_is_graceful_and_has_a_limit() {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (transport, peer) = duplex();
+    let config = Config::new().with_drain_timeout(Duration::from_secs(3));
+    let served = serve_association(transport, async || sleep(Duration::from_secs(9)).await)
+        .with_config(config)
+        .with_graceful_shutdown(async { drop(stopped.await) });
+    let serving = tokio::spawn(served.into_future());
+    peer.send("slow").await;
+    settle().await;
+    stop.send(()).unwrap();
+    peer.expect_abort("server shutting down").await;
+    assert_eq!(serving.await.unwrap(), aborted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_drop_it_is_to_drop_the_transport() {
+    let (transport, peer) = duplex();
+    drop(serve_association(transport, echo).into_future());
+    assert!(matches!(
+        peer.closed().await,
+        End::Aborted { by: Side::Peer, .. }
+    ));
+}
+
+/// As a one-to-one socket: an abort has no reason, and is done by closing.
+struct OneToOne(InMemory);
+
+impl Transport for OneToOne {
+    fn connect_info(&self) -> ConnectInfo {
+        self.0.connect_info()
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.0.poll_event(cx)
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.0.poll_ended(cx)
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        self.0.poll_send(cx, queue)
+    }
+
+    fn start_shutdown(&mut self) -> io::Result<()> {
+        self.0.start_shutdown()
+    }
+
+    fn abort(&mut self, _: &AbortReason) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_reason_can_be_sent_the_peer_is_aborted_without() {
+    let (transport, peer) = duplex();
+    let begin = tokio::time::Instant::now();
+    let (note, noted) = std::sync::mpsc::channel();
+    let served = serve_association(OneToOne(transport), echo).on_event(move |event| {
+        if let sctp_service::ServerEvent::Closed { reason, .. } = event {
+            note.send(reason.map(ToString::to_string)).unwrap();
+        }
+    });
+    let serving = tokio::spawn(served.into_future());
+    peer.send("abort").await;
+    assert_eq!(serving.await.unwrap(), aborted());
+    assert_eq!(noted.recv().unwrap().as_deref(), Some("as you wish"));
+    let end = peer.closed().await;
+    assert!(matches!(end, End::Aborted { by: Side::Peer, .. }), "{end}");
+    assert_eq!(end.reason(), None);
+    assert!(begin.elapsed() < Duration::from_millis(100), "at once");
+}
+
+fn aborted() -> End {
+    End::Aborted {
+        by: Side::Local,
+        causes: sctp_core::ErrorCauses::default(),
+    }
+}
