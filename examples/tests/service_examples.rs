@@ -127,3 +127,11 @@ fn the_index_names_every_example() {
         }
     }
 }
+
+#[test]
+fn prometheus() {
+    shows(
+        env!("CARGO_BIN_EXE_prometheus"),
+        &["HTTP/1.1 200 OK", "sctp_requests_total 4"],
+    );
+}

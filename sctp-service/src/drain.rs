@@ -1,6 +1,6 @@
 //! How a handler hears that its server is shutting down.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -53,8 +53,8 @@ impl Drain {
     }
 
     /// As [`started`](Self::started), for tasks and streams.
-    pub fn started_owned(self) -> impl Future<Output = ()> + Send + 'static {
-        async move { self.started().await }
+    pub async fn started_owned(self) {
+        self.started().await;
     }
 
     /// Makes a token that is cancelled when the server begins to shut down, for code that takes
