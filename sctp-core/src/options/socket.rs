@@ -154,6 +154,21 @@ impl Socket {
         Ok(queued)
     }
 
+    /// Returns how much of the receive buffer is free, in the kernel's bytes: its size without the
+    /// messages that are queued, those that cannot be received yet since a part of them is missing
+    /// included (`SO_MEMINFO`).
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_MEMINFO")]
+    pub fn recv_room(&self) -> io::Result<usize> {
+        const SK_MEMINFO_RMEM_ALLOC: usize = 0;
+        const SK_MEMINFO_RCVBUF: usize = 1;
+        let [queued, size] = self.memory([SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF])?;
+        Ok(size.saturating_sub(queued))
+    }
+
     /// Returns how much of the send buffer is free, in the kernel's bytes: its size without what
     /// [`Socket::send_queue_memory`] says, asked for with one call (`SO_MEMINFO`).
     ///

@@ -11,7 +11,7 @@ use sctp_tokio::{Endpoint, EndpointEvent, Event};
 use tokio::{
     select,
     sync::{Notify, mpsc},
-    time::{Instant, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{inbox::Inbox, shared::EndpointTransport};
@@ -24,6 +24,9 @@ const QUEUE_FULL: AbortReason = AbortReason::from_static("receive queue full");
 /// How long the shared send buffer may be full before the association that fills it most is moved
 /// away.
 const STALL_TIME: Duration = Duration::from_millis(50);
+
+/// How often to look whether the shared receive buffer is full of what cannot be received.
+const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Reads an endpoint on behalf of all its associations.
 ///
@@ -53,6 +56,8 @@ impl Demux {
 
     /// Runs until nobody listens any more and the last association has left.
     pub(super) async fn run(mut self) {
+        let mut looks = interval(STUFFED_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.incoming.is_closed() && self.inboxes.is_empty() {
                 return;
@@ -69,6 +74,7 @@ impl Demux {
                     }
                 },
                 () = self.incoming.closed(), if !self.incoming.is_closed() => {}
+                _ = looks.tick(), if !self.inboxes.is_empty() => self.unstuff(),
                 () = stalled.notified(), if relieve_at.is_none() => {
                     self.relieve_at = Some(Instant::now() + STALL_TIME);
                 }
@@ -144,6 +150,28 @@ impl Demux {
                     tracing::debug!(%assoc, %error, "cannot abort");
                 }
             }
+        }
+    }
+
+    /// Finds the association that fills the shared receive buffer with fragments of messages whose
+    /// other fragments do not come, and moves it away: nothing of it can be received, and while the
+    /// buffer is full the kernel drops what the others send.
+    fn unstuff(&mut self) {
+        let socket = self.endpoint.socket();
+        let (Ok(room), Ok(size)) = (socket.recv_room(), socket.recv_buffer_size()) else {
+            return;
+        };
+        if room > size / 2 {
+            return;
+        }
+        let pending = |assoc: &AssocId| {
+            socket
+                .status(*assoc)
+                .map_or(0, |status| status.pending_chunks)
+        };
+        let loads = self.inboxes.keys().map(|assoc| (pending(assoc), *assoc));
+        if let Some((1.., assoc)) = loads.max() {
+            self.peel_off(assoc);
         }
     }
 

@@ -23,6 +23,14 @@ async fn heard(server: &mut Server, round: usize) {
     assert_eq!(given, None);
 }
 
+/// Answers one question with half a megabyte, and others with themselves.
+async fn much_or_echo(request: Request) -> Vec<Bytes> {
+    if request.payload() == "much" {
+        return vec![Bytes::from(vec![b'm'; 1000]); 500];
+    }
+    vec![request.into_payload()]
+}
+
 both_styles! {
     async fn before_the_request_is_read(style: Style) {
         let mut scene = Scene::new(style, echo).await;
@@ -66,13 +74,7 @@ both_styles! {
     }
 
     async fn while_replies_are_queued(style: Style) {
-        let service = async |request: Request| -> Vec<Bytes> {
-            if request.payload() == "much" {
-                return vec![Bytes::from(vec![b'm'; 1000]); 500];
-            }
-            vec![request.into_payload()]
-        };
-        let mut scene = Scene::new(style, move |request| service(request)).await;
+        let mut scene = Scene::new(style, much_or_echo).await;
         let small = SocketBuilder::new().with_recv_buffer_size(10_000);
         for round in 0..ROUNDS {
             let mut peer = must(small.connect(&[scene.server.addr])).await.unwrap();

@@ -1,5 +1,7 @@
 //! On an association that is up.
 
+use std::time::Instant;
+
 use super::{
     packet::{
         ABORT, BEGIN, DATA, END, ERROR, SACK, SHUTDOWN, chunk, chunk_of_length, data, packet,
@@ -119,11 +121,19 @@ both_styles! {
     }
 
     async fn the_middle_of_many_messages(style: Style) {
-        let outcome = attack(style, |wire| {
+        let shared = style == Style::OneToMany;
+        let outcome = attack(style, move |wire| {
             let peer = wire.connect(9000);
             // Fragments of messages whose first and last fragments never come.
             for at in 0..1500 {
                 peer.send(&[data(0, peer.tsn + 3 * at + 1, 0, 0, &[b'x'; 100])]);
+            }
+            // On a shared socket they fill everybody's receive buffer, for as long as they stay.
+            let stay = if shared { Duration::from_secs(4) } else { Duration::ZERO };
+            let begun = Instant::now();
+            while begun.elapsed() < stay {
+                let nudge = peer.packet(&[chunk(4, 0, b"\0\x01\0\x08here")]);
+                wire.ask(9000, &nudge, 5);
             }
             peer.abort();
         }).await;
