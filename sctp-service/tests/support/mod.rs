@@ -1,9 +1,6 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a failed set-up fails the test"
-)]
+#![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 use std::{
     future::IntoFuture,
