@@ -12,7 +12,7 @@ use sctp_tokio::{Association, Message, SocketBuilder};
 
 use super::*;
 use crate::{
-    server::{Server, echo},
+    server::{Server, Style, echo},
     support::bystander::Bystander,
 };
 
@@ -43,7 +43,7 @@ both_styles! {
         let mut server = Server::start(style, echo);
         let mut good = Bystander::connect(server.addr).await;
         let mut client = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "machine::stopped_client", "--ignored", "--nocapture"])
+            .args(["--exact", "machine::two_thousand_calls_are_answered", "--nocapture"])
             .env("SCTP_TEST_SERVER", server.addr.to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -70,14 +70,17 @@ both_styles! {
     }
 }
 
-/// Not a test: the client that is stopped, in a process of its own.
+/// Also the client that is stopped, in a process of its own that is given a server.
 #[tokio::test]
-#[ignore = "it is run by another test"]
-async fn stopped_client() {
-    let Ok(server) = std::env::var("SCTP_TEST_SERVER") else {
-        return;
+async fn two_thousand_calls_are_answered() {
+    let (own, server) = match std::env::var("SCTP_TEST_SERVER") {
+        Ok(server) => (None, server.parse().unwrap()),
+        Err(_) => {
+            let own = Server::start(Style::PeelOff, echo);
+            let server: SocketAddr = own.addr;
+            (Some(own), server)
+        }
     };
-    let server: SocketAddr = server.parse().unwrap();
     let (sender, mut receiver) = must(Association::connect(server)).await.unwrap().split();
     let asking = tokio::spawn(async move {
         for number in 0..2000u32 {
@@ -96,4 +99,8 @@ async fn stopped_client() {
     }
     drop(must(asking).await.unwrap());
     println!("\nall answered");
+    if let Some(mut own) = own {
+        own.stop();
+        own.stopped().await;
+    }
 }
