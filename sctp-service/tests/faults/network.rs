@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     server::{Server, Style, echo},
-    support::netns::{NetNs, two_cables},
+    support::{
+        held::eventually,
+        netns::{NetNs, two_cables},
+    },
 };
 
 /// Timers short enough for a test: a lost packet is sent again after 50 ms.
@@ -167,12 +170,14 @@ both_styles! {
             let mut peer = must(impatient(100).connect(&[addr])).await.unwrap();
             peer.send("before").await.unwrap();
             assert_eq!(reply(&mut peer).await.payload, "before");
-            let (restored, waiting) = oneshot::channel();
-            cut.send(restored).unwrap();
+            let ((dark, darkness), (noticed, notice)) = (oneshot::channel(), oneshot::channel());
+            cut.send((dark, notice)).unwrap();
+            must(darkness).await.unwrap();
             for number in 0..20 {
                 peer.send(format!("in the dark {number}")).await.unwrap();
             }
-            must(waiting).await.unwrap();
+            eventually(|| peer.stats().unwrap().retransmitted_chunks > 0).await;
+            noticed.send(()).unwrap();
             for number in 0..20 {
                 assert_eq!(reply(&mut peer).await.payload, format!("in the dark {number}"));
             }
@@ -181,11 +186,12 @@ both_styles! {
         let ends = async {
             let ends = across((&left, &right), style, 100, client);
             let cutting = async {
-                let restored = must(cutting).await.unwrap();
+                let (dark, notice): (oneshot::Sender<()>, oneshot::Receiver<()>) =
+                    must(cutting).await.unwrap();
                 left.tc("qdisc add dev one root netem loss 100%");
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                dark.send(()).unwrap();
+                must(notice).await.unwrap();
                 left.tc("qdisc del dev one root");
-                restored.send(()).unwrap();
             };
             tokio::join!(ends, cutting).0
         };
