@@ -140,7 +140,8 @@ impl Socket {
     ///
     /// Without a free descriptor Linux would close the association instead of leaving it where it
     /// was. So this looks for some before it asks for the peel-off, and fails when there are fewer
-    /// than four.
+    /// than four. Threads that take all four in between can still bring it about: the kernel has
+    /// no call that does both.
     ///
     /// # Errors
     ///

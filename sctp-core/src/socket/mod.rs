@@ -20,7 +20,8 @@ use crate::{abi, addr, sys};
 /// A non-blocking SCTP socket, closed when dropped.
 ///
 /// Each method is one system call, repeated if a signal interrupts it, and nothing else is
-/// hidden. A call that would have to wait answers
+/// hidden; the few that need more ([`peel_off`](Self::peel_off), [`set_events`](Self::set_events))
+/// say so. A call that would have to wait answers
 /// [`WouldBlock`](io::ErrorKind::WouldBlock). SIGPIPE is never raised.
 ///
 /// # Closing
