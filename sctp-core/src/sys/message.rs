@@ -128,27 +128,29 @@ pub(crate) fn recvmmsg(
     let start = block.len();
     let spare = block.spare_capacity_mut();
     let slots = slots.min(MAX_BATCH).min(spare.len() / slot_len.max(1));
-    let mut iovs = [libc::iovec {
-        iov_base: std::ptr::null_mut(),
-        iov_len: 0,
-    }; MAX_BATCH];
+    // Only what this call uses is filled in: for a single message, the usual case of a peer that
+    // waits for its answer, all of it would cost more than the rest of this function.
+    let mut iovs = [const { MaybeUninit::<libc::iovec>::uninit() }; MAX_BATCH];
     let mut side = [const { Beside::new() }; MAX_BATCH];
-    // SAFETY: mmsghdr is a C struct of integers and pointers, for which zero is a value.
-    let mut headers: [libc::mmsghdr; MAX_BATCH] = unsafe { mem::zeroed() };
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MAX_BATCH];
     for (index, room) in spare.chunks_exact_mut(slot_len).take(slots).enumerate() {
-        iovs[index] = libc::iovec {
+        let iov = iovs[index].write(libc::iovec {
             iov_base: room.as_mut_ptr().cast(),
             iov_len: slot_len,
-        };
-        headers[index].msg_hdr = side[index].header(&raw mut iovs[index]);
+        });
+        headers[index].write(libc::mmsghdr {
+            msg_hdr: side[index].header(iov),
+            msg_len: 0,
+        });
     }
     let count = retry(|| {
-        // SAFETY: the first `slots` headers point to iovecs and side buffers on this frame, and
-        // these to disjoint parts of the block's spare room; a null timeout means none.
+        // SAFETY: the first `slots` headers are written, and point to iovecs and side buffers on
+        // this frame, and these to disjoint parts of the block's spare room; a null timeout means
+        // none.
         check(unsafe {
             libc::recvmmsg(
                 fd.as_raw_fd(),
-                headers.as_mut_ptr(),
+                headers.as_mut_ptr().cast(),
                 slots as libc::c_uint,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
@@ -158,9 +160,11 @@ pub(crate) fn recvmmsg(
     let count = usize::try_from(count).unwrap_or(0).min(slots);
     let mut end = 0;
     for index in 0..count {
-        let len = (headers[index].msg_len as usize).min(slot_len);
+        // SAFETY: `index` is below `slots`, and the loop above has written as many headers.
+        let header = unsafe { headers[index].assume_init_ref() };
+        let len = (header.msg_len as usize).min(slot_len);
         // SAFETY: the header is that of `side[index]`, and the kernel counted it as received.
-        let meta = unsafe { side[index].read(&headers[index].msg_hdr) };
+        let meta = unsafe { side[index].read(&header.msg_hdr) };
         let place = settle(spare, end, index * slot_len, len);
         end = place.end;
         each(start + place.start..start + place.end, meta);
