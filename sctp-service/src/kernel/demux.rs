@@ -2,7 +2,9 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    future::poll_fn,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -11,11 +13,14 @@ use sctp_tokio::{Endpoint, EndpointEvent, Event};
 use tokio::{
     select,
     sync::{Notify, mpsc},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::{inbox::Inbox, shared::EndpointTransport};
-use crate::{ConnectInfo, driver::reasons};
+use crate::{
+    ConnectInfo,
+    driver::{reasons, timer::Timer},
+};
 
 /// What a peer hears that sends faster than it is served while there is no descriptor left to
 /// give it a socket of its own.
@@ -39,7 +44,7 @@ pub(super) struct Demux {
     incoming: mpsc::Sender<EndpointTransport>,
     stalled: Arc<Notify>,
     /// When the association that fills the send buffer is to be found.
-    relieve_at: Option<Instant>,
+    relieve: Timer,
 }
 
 impl Demux {
@@ -50,7 +55,7 @@ impl Demux {
             inboxes: HashMap::new(),
             incoming,
             stalled,
-            relieve_at: None,
+            relieve: Timer::default(),
         }
     }
 
@@ -63,7 +68,9 @@ impl Demux {
                 return;
             }
             let stalled = Arc::clone(&self.stalled);
-            let relieve_at = self.relieve_at;
+            let is_stalled = self.relieve.is_set();
+            let relieve = &mut self.relieve;
+            // Nothing in here may read the clock for each event.
             select! {
                 event = self.endpoint.next_event() => match event {
                     Ok(event) => self.sort(event).await,
@@ -75,13 +82,10 @@ impl Demux {
                 },
                 () = self.incoming.closed(), if !self.incoming.is_closed() => {}
                 _ = looks.tick(), if !self.inboxes.is_empty() => self.unstuff(),
-                () = stalled.notified(), if relieve_at.is_none() => {
-                    self.relieve_at = Some(Instant::now() + STALL_TIME);
+                () = stalled.notified(), if !is_stalled => {
+                    self.relieve.set(Instant::now() + STALL_TIME);
                 }
-                () = sleep_until(relieve_at.unwrap_or_else(Instant::now)), if relieve_at.is_some() => {
-                    self.relieve_at = None;
-                    self.relieve();
-                }
+                () = elapsed(relieve), if is_stalled => self.relieve(),
             }
         }
     }
@@ -188,6 +192,14 @@ impl Demux {
             self.peel_off(assoc);
         }
     }
+}
+
+async fn elapsed(timer: &mut Timer) {
+    poll_fn(|cx| match timer.poll_elapsed(cx) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 fn is_up(event: &Event) -> bool {

@@ -7,7 +7,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tracing::Span;
+use tracing::{Level, Span, field::debug};
 
 use crate::{IntoReply, Reply};
 
@@ -19,16 +19,18 @@ pin_project! {
         #[pin]
         future: F,
         span: Span,
-        begin: Instant,
+        // `None` if nobody is told of it: reading the clock costs more than all else here does.
+        begin: Option<Instant>,
     }
 }
 
 impl<F> TraceFuture<F> {
     pub(super) fn new(future: F, span: Span) -> Self {
+        let recorded = !span.is_disabled() || tracing::enabled!(Level::DEBUG);
         Self {
             future,
             span,
-            begin: Instant::now(),
+            begin: recorded.then(Instant::now),
         }
     }
 }
@@ -45,13 +47,13 @@ where
         let this = self.project();
         let _entered = this.span.enter();
         let answer = ready!(this.future.poll(cx)).map(R::into_reply);
-        let elapsed = this.begin.elapsed();
+        let elapsed = this.begin.map(|begin| debug(begin.elapsed()));
         match &answer {
             Ok(reply) => {
                 let messages = reply.messages().count();
-                tracing::debug!(messages, shutdown = ?reply.shutdown(), ?elapsed, "answered");
+                tracing::debug!(messages, shutdown = ?reply.shutdown(), elapsed, "answered");
             }
-            Err(error) => tracing::warn!(%error, ?elapsed, "failed"),
+            Err(error) => tracing::warn!(%error, elapsed, "failed"),
         }
         Poll::Ready(answer)
     }
