@@ -5,13 +5,17 @@
 //! |---|---|
 //! | [`address`] | from names to addresses |
 //! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
+//! | [`format`](mod@format) | figures for people |
 //! | [`line`](mod@line) | the text that people type and read |
+//! | [`plot`] | pictures of measurements |
 //! | [`service`] | the server's service, and the layers around it |
 //! | [`signal`] | when to stop |
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod client;
+pub mod format;
 pub mod line;
+pub mod plot;
 pub mod service;
 pub mod signal;

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use sctp_examples::format::{count, data_rate, latency, rate};
+
 use crate::{
-    format::{count, data_rate, latency, rate},
     report::title,
     result::{Outcome, Settings},
 };

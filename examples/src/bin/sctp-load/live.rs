@@ -5,10 +5,11 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
+use sctp_examples::format::{count, data_rate, latency, plural, rate, time};
+
 use crate::{
     args::Load,
     control::{NEVER, Phases},
-    format::{count, data_rate, latency, plural, rate, time},
     result::Point,
     stats::{Causes, Counts, Stats},
 };

@@ -9,15 +9,13 @@
 //! | `worker`, `pump` | one association: its life, and its load |
 //! | `stats`, `series` | what is measured meanwhile |
 //! | `live` | progress |
-//! | `result`, `summary`, `report`, `plot`, `axis`, `compare`, `format` | results |
+//! | `result`, `summary`, `report`, `plot`, `compare` | results |
 #![forbid(unsafe_code)]
 
 mod args;
-mod axis;
 mod calls;
 mod compare;
 mod control;
-mod format;
 mod live;
 mod parse;
 mod payload;

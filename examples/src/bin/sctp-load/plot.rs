@@ -1,14 +1,16 @@
 //! The run over time as a picture: throughput, and percentiles of the latency.
 
-mod text;
-
 use std::fmt::Write;
 
-use self::text::{calls, cut, escape, nanoseconds, plain};
+use sctp_examples::{
+    format::{count, rate, time},
+    plot::{
+        axis::Axis,
+        text::{calls, cut, escape, nanoseconds, plain},
+    },
+};
 
 use crate::{
-    axis::Axis,
-    format::{count, rate, time},
     report::load,
     result::{Outcome, Point},
 };

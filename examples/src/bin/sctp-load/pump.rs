@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use sctp_examples::format::time;
 use sctp_tokio::{Association, Event, Message, RecvError, SendError, SendInfo};
 use tokio::{
     sync::watch,
@@ -19,7 +20,6 @@ use tokio::{
 use crate::{
     calls::Calls,
     control::{NEVER, Phases, nanoseconds},
-    format::time,
     payload::Maker,
     schedule::Schedule,
     sizes::Random,

@@ -5,10 +5,9 @@ use std::{
     fmt::{self, Display, Formatter},
 };
 
-use crate::{
-    format::{count, data_rate, latency, plural, rate, time},
-    result::{Outcome, Settings, Summary},
-};
+use sctp_examples::format::{count, data_rate, latency, plural, rate, time};
+
+use crate::result::{Outcome, Settings, Summary};
 
 /// Shows a result.
 pub(crate) struct Report<'a>(pub(crate) &'a Outcome);

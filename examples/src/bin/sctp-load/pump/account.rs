@@ -1,12 +1,12 @@
 //! What becomes of calls: counted as it happens, and handed over from time to time.
 
+use sctp_examples::format::time;
 use sctp_tokio::Received;
 
 use super::Pump;
 use crate::{
     calls::{Call, Reply},
     control::nanoseconds,
-    format::time,
     stats::{Sample, Tally},
 };
 

@@ -1,7 +1,8 @@
 //! Figures for people.
 
 /// A time in nanoseconds with its unit, to three digits: `412 ns`, `41.2 µs`, `1.20 ms`.
-pub(crate) fn latency(nanoseconds: u64) -> String {
+#[must_use]
+pub fn latency(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
     let (value, unit) = match nanoseconds {
         0..1_000 => return format!("{nanoseconds} ns"),
@@ -13,7 +14,8 @@ pub(crate) fn latency(nanoseconds: u64) -> String {
 }
 
 /// The same without needless zeros, for times that somebody chose: `5 s`, `1.5 ms`.
-pub(crate) fn time(nanoseconds: u64) -> String {
+#[must_use]
+pub fn time(nanoseconds: u64) -> String {
     let text = latency(nanoseconds);
     match text.split_once(' ') {
         Some((number, unit)) if number.contains('.') => {
@@ -34,7 +36,8 @@ fn digits(value: f64) -> String {
 }
 
 /// A number with its thousands apart: `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
+#[must_use]
+pub fn count(number: u64) -> String {
     let text = number.to_string();
     let mut grouped = String::with_capacity(text.len() + text.len() / 3);
     for (index, digit) in text.char_indices() {
@@ -47,7 +50,8 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// A rate: `98,123`, or with decimals where it is small.
-pub(crate) fn rate(per_second: f64) -> String {
+#[must_use]
+pub fn rate(per_second: f64) -> String {
     if per_second < 99.95 {
         return digits(per_second);
     }
@@ -60,7 +64,8 @@ pub(crate) fn rate(per_second: f64) -> String {
 }
 
 /// An amount of data per second: `6.10 MiB/s`.
-pub(crate) fn data_rate(bytes_per_second: f64) -> String {
+#[must_use]
+pub fn data_rate(bytes_per_second: f64) -> String {
     const UNITS: [&str; 4] = ["B/s", "KiB/s", "MiB/s", "GiB/s"];
     let mut value = bytes_per_second;
     let mut unit = UNITS[0];
@@ -75,7 +80,8 @@ pub(crate) fn data_rate(bytes_per_second: f64) -> String {
 }
 
 /// "1 call", "2 calls".
-pub(crate) fn plural(number: u64, thing: &str) -> String {
+#[must_use]
+pub fn plural(number: u64, thing: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {thing}{s}", count(number))
 }

@@ -2,7 +2,7 @@
 
 /// One axis.
 #[derive(Clone, Debug)]
-pub(crate) struct Axis {
+pub struct Axis {
     is_log: bool,
     from: f64,
     to: f64,
@@ -12,7 +12,8 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// An even axis from 0 that reaches the value at least, and ends at a tick.
-    pub(crate) fn from_zero(value: f64, pixels: (f64, f64)) -> Self {
+    #[must_use]
+    pub fn from_zero(value: f64, pixels: (f64, f64)) -> Self {
         let value = if value > 0.0 { value } else { 1.0 };
         let step = step(value);
         Self {
@@ -24,7 +25,8 @@ impl Axis {
     }
 
     /// An even axis that ends where the values end.
-    pub(crate) fn exact(to: f64, pixels: (f64, f64)) -> Self {
+    #[must_use]
+    pub fn exact(to: f64, pixels: (f64, f64)) -> Self {
         Self {
             is_log: false,
             from: 0.0,
@@ -34,7 +36,8 @@ impl Axis {
     }
 
     /// A logarithmic axis around these values, which are above 0; it ends at ticks.
-    pub(crate) fn log(smallest: f64, largest: f64, pixels: (f64, f64)) -> Self {
+    #[must_use]
+    pub fn log(smallest: f64, largest: f64, pixels: (f64, f64)) -> Self {
         let smallest = smallest.max(f64::MIN_POSITIVE);
         let largest = largest.max(smallest);
         let below = |value: f64| one_two_five(value).rfind(|tick| *tick <= value * 1.000_001);
@@ -53,7 +56,8 @@ impl Axis {
     }
 
     /// Where a value lies; one beyond the axis at its end.
-    pub(crate) fn place(&self, value: f64) -> f64 {
+    #[must_use]
+    pub fn place(&self, value: f64) -> f64 {
         let share = match self.is_log {
             true => (value.max(self.from) / self.from).ln() / (self.to / self.from).ln(),
             false => (value - self.from) / (self.to - self.from),
@@ -62,7 +66,9 @@ impl Axis {
         begin + share.clamp(0.0, 1.0) * (end - begin)
     }
 
-    pub(crate) fn ticks(&self) -> Vec<f64> {
+    /// The values to label.
+    #[must_use]
+    pub fn ticks(&self) -> Vec<f64> {
         if !self.is_log {
             let step = step(self.to - self.from);
             let ticks = (0..=20).map(|index| self.from + f64::from(index) * step);

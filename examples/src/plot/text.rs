@@ -5,7 +5,9 @@ use crate::format::{rate, time};
 /// How many letters a line of the heading holds.
 const LINE: usize = 100;
 
-pub(super) fn nanoseconds(value: f64) -> String {
+/// The label of a tick on an axis of times in nanoseconds.
+#[must_use]
+pub fn nanoseconds(value: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -14,7 +16,9 @@ pub(super) fn nanoseconds(value: f64) -> String {
     time(value.round() as u64)
 }
 
-pub(super) fn calls(value: f64) -> String {
+/// The label of a tick on an axis of rates.
+#[must_use]
+pub fn calls(value: f64) -> String {
     if value < 100.0 {
         plain(value)
     } else {
@@ -23,7 +27,8 @@ pub(super) fn calls(value: f64) -> String {
 }
 
 /// As much of a line as there is room for.
-pub(super) fn cut(line: &str) -> String {
+#[must_use]
+pub fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
@@ -31,12 +36,15 @@ pub(super) fn cut(line: &str) -> String {
 }
 
 /// A tick without the noise of its last bits.
-pub(super) fn plain(value: f64) -> String {
+#[must_use]
+pub fn plain(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-pub(super) fn escape(text: &str) -> String {
+/// Text that cannot be taken for markup.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
