@@ -2,8 +2,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::poll_fn,
     io::{self, IoSlice},
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -163,11 +166,20 @@ impl Hub {
 
     /// See [`EndpointSender::wait_for_room`](crate::EndpointSender::wait_for_room).
     pub(crate) async fn wait_for_room(&self) -> io::Result<()> {
-        tokio::select! {
-            result = self.io.forget_writable() => result,
-            () = self.room.notified() => Ok(()),
-            () = tokio::time::sleep(RETRY) => Ok(()),
-        }
+        // By hand: `select!` would cost everyone who uses this crate five more to build.
+        let mut writable = pin!(self.io.forget_writable());
+        let mut room = pin!(self.room.notified());
+        let mut retry = pin!(tokio::time::sleep(RETRY));
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = writable.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            if room.as_mut().poll(cx).is_ready() || retry.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
