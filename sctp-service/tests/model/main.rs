@@ -3,10 +3,11 @@
 //! order, every abort's reason arrives, and no descriptor, task or permit is left over.
 //!
 //! What happens in a run follows from its seed, but for the scheduling. A failing run prints its
-//! seed. A few hundred runs by default; for an hour or so:
+//! seed. `SCTP_MODEL_RUNS` says how many runs, 200 by default and 1000 in `.ci/run`, and
+//! `SCTP_MODEL_MINUTES` how long instead. An hour's worth:
 //!
 //! ```text
-//! SCTP_MODEL_RUNS=200000 SCTP_KERNEL_TIMEOUT=7200 cargo test --release -p sctp-service --test model
+//! SCTP_MODEL_MINUTES=60 SCTP_KERNEL_TIMEOUT=7200 cargo test --release -p sctp-service --test model -- --nocapture
 //! ```
 //!
 //! and one run again: `SCTP_MODEL_SEED=1234 SCTP_MODEL_RUNS=1 cargo test ...`.
@@ -21,7 +22,10 @@ mod support;
 mod client;
 mod service;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use client::{Client, Ending};
 use futures::future::join_all;
@@ -45,6 +49,30 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
+/// How long to go on.
+#[derive(Debug)]
+enum Extent {
+    Runs(u64),
+    Time(Duration),
+}
+
+impl Extent {
+    fn asked_for() -> Self {
+        match (number("SCTP_MODEL_RUNS"), number("SCTP_MODEL_MINUTES")) {
+            (runs, None) => Self::Runs(runs.unwrap_or(200)),
+            (None, Some(minutes)) => Self::Time(Duration::from_secs(60 * minutes)),
+            _ => panic!("SCTP_MODEL_RUNS and SCTP_MODEL_MINUTES contradict each other"),
+        }
+    }
+
+    fn is_reached(&self, runs: u64, begun: Instant) -> bool {
+        match self {
+            Self::Runs(limit) => runs >= *limit,
+            Self::Time(limit) => begun.elapsed() >= *limit,
+        }
+    }
+}
+
 /// Prints the seed of a run that fails.
 struct Seed(u64);
 
@@ -61,16 +89,25 @@ async fn random_clients_of_a_random_server() {
     let _alone = alone().await;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let first = number("SCTP_MODEL_SEED").unwrap_or(now);
-    let runs = number("SCTP_MODEL_RUNS").unwrap_or(200);
-    println!("{runs} runs from SCTP_MODEL_SEED={first}");
+    let extent = Extent::asked_for();
+    println!("{extent:?} from SCTP_MODEL_SEED={first}");
     let held = Held::now();
-    let mut messages = 0;
-    for seed in first..first + runs {
+    let begun = Instant::now();
+    let (mut runs, mut messages) = (0, 0);
+    while !extent.is_reached(runs, begun) {
+        let seed = first + runs;
         let _seed = Seed(seed);
         messages += run(seed).await;
         held.is_back().await;
+        runs += 1;
     }
-    println!("{messages} messages were answered");
+    assert!(runs > 0, "nothing was run");
+    println!(
+        "{runs} runs in {} s, {messages} messages were answered; {:?} at the start, {:?} at the end",
+        begun.elapsed().as_secs(),
+        held,
+        Held::now()
+    );
 }
 
 /// One server, from its start to its end, and its clients. Answers how many messages they had
