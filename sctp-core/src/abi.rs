@@ -34,6 +34,7 @@ constants! {
         SCTP_ADAPTATION_LAYER = 7,
         SCTP_DISABLE_FRAGMENTS = 8,
         SCTP_PEER_ADDR_PARAMS = 9,
+        SCTP_EVENTS = 11,
         SCTP_I_WANT_MAPPED_V4_ADDR = 12,
         SCTP_MAXSEG = 13,
         SCTP_STATUS = 14,

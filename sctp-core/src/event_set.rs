@@ -54,6 +54,9 @@ events! {
 }
 
 impl EventSet {
+    /// How many types there are.
+    pub(crate) const TYPES: usize = Self::TABLE.len();
+
     /// No notification at all, as on a fresh socket.
     pub const NONE: Self = Self(0);
 

@@ -168,7 +168,7 @@ impl SocketBuilder {
             (Style::OneToMany, false) => return Err(invalid("this is a one-to-one socket")),
             (Style::OneToOne, true) => return Err(invalid("this is not a one-to-one socket")),
         }
-        self.set_up(&socket, assocs)?;
+        self.set_up(&socket, |socket, events| socket.subscribe(assocs, events))?;
         Ok(socket)
     }
 }

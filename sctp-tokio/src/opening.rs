@@ -34,18 +34,22 @@ impl SocketBuilder {
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        self.set_up(&socket, AssocId::FUTURE)?;
+        // A fresh socket has no other subscriptions to keep: one call instead of one for each type.
+        self.set_up(&socket, |socket, events| socket.set_all_events(events))?;
         Ok(socket)
     }
 
-    /// Sets what this crate relies on, and what the caller asked for, for the associations that
-    /// `assocs` names.
-    pub(crate) fn set_up(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
+    /// Sets what this crate relies on, and what the caller asked for.
+    pub(crate) fn set_up(
+        &self,
+        socket: &Socket,
+        subscribe: impl FnOnce(&Socket, EventSet) -> io::Result<()>,
+    ) -> io::Result<()> {
         socket.set_recv_rcvinfo(true)?;
         socket.set_nodelay(self.nodelay)?;
         // One long message must not hold up the others of the socket.
         socket.set_fragment_interleave(true)?;
-        self.subscribe(socket, assocs)?;
+        subscribe(socket, INTERNAL | self.events)?;
         if let Some(init) = &self.init {
             socket.set_init_msg(init)?;
         }

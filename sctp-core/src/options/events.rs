@@ -11,8 +11,8 @@ impl Socket {
     /// Subscribes to the notifications of a set, and unsubscribes from all others, for the
     /// associations that `assoc` names (`SCTP_EVENT`, RFC 6458 section 6.2.2).
     ///
-    /// One system call per type. The older `SCTP_EVENTS` takes all in one structure, whose size
-    /// differs between kernels that refuse each other's: it is not used.
+    /// One system call per type; for all associations at once,
+    /// [`set_all_events`](Self::set_all_events) needs one for all.
     ///
     /// A fresh socket has none. Subscribing to `SENDER_DRY` on an idle association delivers one
     /// at once. Peeled-off sockets inherit.
@@ -27,6 +27,28 @@ impl Socket {
             self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
         }
         Ok(())
+    }
+
+    /// Subscribes to the notifications of a set, and unsubscribes from all others, for all
+    /// associations, those to come included, with one system call (`SCTP_EVENTS`, RFC 6458
+    /// section 6.2.1).
+    ///
+    /// It also ends what `sctp_data_io_event` asked for, ancillary data of the deprecated
+    /// `SCTP_SNDRCV`: [`RecvInfo`](crate::RecvInfo) replaces it. Peeled-off sockets inherit.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` from kernels before Linux 5.5, which know fewer types.
+    #[doc(alias = "SCTP_EVENTS")]
+    pub fn set_all_events(&self, events: EventSet) -> io::Result<()> {
+        // `struct sctp_event_subscribe`: one byte for each type, in order. It has grown with time;
+        // a kernel refuses one that is longer than its own, and takes a shorter one.
+        let mut subscribe = [0; 1 + EventSet::TYPES];
+        for kind in events.kinds() {
+            // The first one is `sctp_data_io_event`.
+            subscribe[1 + usize::from(kind - abi::SCTP_ASSOC_CHANGE)] = 1;
+        }
+        self.set_option(abi::SCTP_EVENTS, &subscribe)
     }
 
     /// Subscribes to the notifications of a set, and leaves all others as they are.

@@ -54,6 +54,30 @@ fn events() {
 }
 
 #[test]
+fn events_of_all_associations_with_one_call() {
+    let each = EventSet::ALL - EventSet::SENDER_DRY;
+    let values = [
+        EventSet::NONE,
+        each,
+        EventSet::ASSOC_CHANGE,
+        EventSet::SEND_FAILED,
+        EventSet::SEND_FAILED_DEPRECATED,
+    ];
+    let set = |socket: &Socket, value: &EventSet| socket.set_all_events(*value);
+    of_socket(&values, set, |socket| socket.events(AssocId::FUTURE));
+    for style in STYLES {
+        let pair = pair_with(style, Family::V4, |socket| {
+            socket.set_all_events(each).unwrap();
+        });
+        for end in [&pair.client, &pair.server] {
+            assert_eq!(end.socket.events(end.assoc).unwrap(), each);
+            end.socket.set_all_events(EventSet::SHUTDOWN).unwrap();
+            assert_eq!(end.socket.events(end.assoc).unwrap(), EventSet::SHUTDOWN);
+        }
+    }
+}
+
+#[test]
 fn adaptation_layer() {
     on_each_fresh_socket(|socket, _| assert_eq!(socket.adaptation_layer().unwrap(), 0));
     of_socket(
