@@ -29,64 +29,67 @@ impl Drop for Bounded {
     }
 }
 
-#[tokio::test]
-async fn associations_wait_until_there_are_descriptors_again() {
-    let _alone = alone().await;
-    let (log, _logging) = Log::start();
-    let mut server = Server::start(Style::PeelOff, echo);
-    let good = Bystander::connect(server.addr).await;
-    // One for the client, none for the server.
-    let bounded = Bounded::to(1);
-    let mut waiting = server.connect().await;
-    waiting.send("is anyone there?").await.unwrap();
-    loop {
-        if let Report::Other(what) = must(server.reports.recv()).await.unwrap() {
-            assert!(what.starts_with("AcceptFailed"), "{what}");
-            break;
+#[test]
+fn associations_wait_until_there_are_descriptors_again() {
+    alone(async {
+        let (log, _logging) = Log::start();
+        let mut server = Server::start(Style::PeelOff, echo);
+        let good = Bystander::connect(server.addr).await;
+        // One for the client, none for the server.
+        let bounded = Bounded::to(1);
+        let mut waiting = server.connect().await;
+        waiting.send("is anyone there?").await.unwrap();
+        loop {
+            if let Report::Other(what) = must(server.reports.recv()).await.unwrap() {
+                assert!(what.starts_with("AcceptFailed"), "{what}");
+                break;
+            }
         }
-    }
-    // It is said when it happens, and not for each attempt of the scheduler.
-    assert_eq!(log.alarms(), 1, "{}", log.summary());
-    drop(bounded);
-    assert_eq!(reply(&mut waiting).await.payload, "is anyone there?");
-    good.noticed_nothing().await;
-    drop(waiting);
-    server.stop();
-    server.stopped().await;
+        // It is said when it happens, and not for each attempt of the scheduler.
+        assert_eq!(log.alarms(), 1, "{}", log.summary());
+        drop(bounded);
+        assert_eq!(reply(&mut waiting).await.payload, "is anyone there?");
+        good.noticed_nothing().await;
+        drop(waiting);
+        server.stop();
+        server.stopped().await;
+    });
 }
 
-#[tokio::test]
-async fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
-    let _alone = alone().await;
-    let (log, _logging) = Log::start();
-    let service = |Payload(payload): Payload| async move {
-        if payload == "stay" {
-            std::future::pending::<()>().await;
-        }
-        Payload(payload)
-    };
-    let config = Config::default().with_max_in_flight(1).with_read_ahead(1);
-    let mut server = Server::start_with(Style::OneToMany, config, SocketBuilder::new(), service);
-    let good = Bystander::connect(server.addr).await;
-    let mut flooding = server.connect().await;
-    let bounded = Bounded::to(0);
-    let flood = flooding.sender();
-    let sending = tokio::spawn(async move {
-        while flood.send(Message::new("stay")).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+#[test]
+fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
+    alone(async {
+        let (log, _logging) = Log::start();
+        let service = |Payload(payload): Payload| async move {
+            if payload == "stay" {
+                std::future::pending::<()>().await;
+            }
+            Payload(payload)
+        };
+        let config = Config::default().with_max_in_flight(1).with_read_ahead(1);
+        let mut server =
+            Server::start_with(Style::OneToMany, config, SocketBuilder::new(), service);
+        let good = Bystander::connect(server.addr).await;
+        let mut flooding = server.connect().await;
+        let bounded = Bounded::to(0);
+        let flood = flooding.sender();
+        let sending = tokio::spawn(async move {
+            while flood.send(Message::new("stay")).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        });
+        let end = until_end(&mut flooding).await.1;
+        assert_eq!(end.reason().unwrap(), "receive queue full");
+        must(sending).await.unwrap();
+        server.closed().await;
+        assert_eq!(log.alarms(), 1, "{}", log.summary());
+        drop(bounded);
+        let mut next: Association = server.connect().await;
+        next.send("and now?").await.unwrap();
+        assert_eq!(reply(&mut next).await.payload, "and now?");
+        drop((next, flooding));
+        good.noticed_nothing().await;
+        server.stop();
+        server.stopped().await;
     });
-    let end = until_end(&mut flooding).await.1;
-    assert_eq!(end.reason().unwrap(), "receive queue full");
-    must(sending).await.unwrap();
-    server.closed().await;
-    assert_eq!(log.alarms(), 1, "{}", log.summary());
-    drop(bounded);
-    let mut next: Association = server.connect().await;
-    next.send("and now?").await.unwrap();
-    assert_eq!(reply(&mut next).await.payload, "and now?");
-    drop((next, flooding));
-    good.noticed_nothing().await;
-    server.stop();
-    server.stopped().await;
 }

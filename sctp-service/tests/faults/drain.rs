@@ -52,7 +52,6 @@ async fn load(peer: Association) -> (usize, End) {
 
 both_styles! {
     async fn every_call_that_was_made_is_answered(style: Style) {
-        let _alone = alone().await;
         let called = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&called);
         let service = move |Payload(payload): Payload| {

@@ -18,7 +18,6 @@ use crate::{
 
 both_styles! {
     async fn buffers_at_their_minimum(style: Style) {
-        let _alone = alone().await;
         let tiny = SocketBuilder::new().with_send_buffer_size(1).with_recv_buffer_size(1);
         let mut server = Server::start_with(style, Config::default(), tiny.clone(), echo);
         let peer = must(tiny.connect(&[server.addr])).await.unwrap();
@@ -39,7 +38,6 @@ both_styles! {
     }
 
     async fn a_client_that_is_stopped_goes_on_where_it_was(style: Style) {
-        let _alone = alone().await;
         let mut server = Server::start(style, echo);
         let mut good = Bystander::connect(server.addr).await;
         let mut client = Command::new(std::env::current_exe().unwrap())
@@ -71,36 +69,38 @@ both_styles! {
 }
 
 /// Also the client that is stopped, in a process of its own that is given a server.
-#[tokio::test]
-async fn two_thousand_calls_are_answered() {
-    let (own, server) = match std::env::var("SCTP_TEST_SERVER") {
-        Ok(server) => (None, server.parse().unwrap()),
-        Err(_) => {
-            let own = Server::start(Style::PeelOff, echo);
-            let server: SocketAddr = own.addr;
-            (Some(own), server)
-        }
-    };
-    let (sender, mut receiver) = must(Association::connect(server)).await.unwrap().split();
-    let asking = tokio::spawn(async move {
-        for number in 0..2000u32 {
-            must(sender.send(number.to_be_bytes().to_vec()))
-                .await
-                .unwrap();
-            if number == 1000 {
-                println!("\nhalf-way");
+#[test]
+fn two_thousand_calls_are_answered() {
+    alone(async {
+        let (own, server) = match std::env::var("SCTP_TEST_SERVER") {
+            Ok(server) => (None, server.parse().unwrap()),
+            Err(_) => {
+                let own = Server::start(Style::PeelOff, echo);
+                let server: SocketAddr = own.addr;
+                (Some(own), server)
             }
+        };
+        let (sender, mut receiver) = must(Association::connect(server)).await.unwrap().split();
+        let asking = tokio::spawn(async move {
+            for number in 0..2000u32 {
+                must(sender.send(number.to_be_bytes().to_vec()))
+                    .await
+                    .unwrap();
+                if number == 1000 {
+                    println!("\nhalf-way");
+                }
+            }
+            sender
+        });
+        for number in 0..2000u32 {
+            let answer = must(receiver.recv()).await.unwrap().unwrap();
+            assert_eq!(answer.payload, number.to_be_bytes()[..]);
         }
-        sender
+        drop(must(asking).await.unwrap());
+        println!("\nall answered");
+        if let Some(mut own) = own {
+            own.stop();
+            own.stopped().await;
+        }
     });
-    for number in 0..2000u32 {
-        let answer = must(receiver.recv()).await.unwrap().unwrap();
-        assert_eq!(answer.payload, number.to_be_bytes()[..]);
-    }
-    drop(must(asking).await.unwrap());
-    println!("\nall answered");
-    if let Some(mut own) = own {
-        own.stop();
-        own.stopped().await;
-    }
 }

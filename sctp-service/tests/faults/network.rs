@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use sctp_service::{Config, End, Side};
 use sctp_tokio::{
-    AssocId, Association, Message, SocketBuilder,
+    AssocId, Association, Event, Message, SocketBuilder,
     options::{AssocInfo, Heartbeat, PeerAddrParams, RtoInfo},
 };
 use tokio::sync::oneshot;
@@ -65,7 +65,6 @@ where
 
 /// Everything that is asked is answered once and in order, whatever the network does.
 async fn through(style: Style, trouble: &'static str) {
-    let _alone = alone().await;
     let (left, right) = two_cables();
     for end in [&left, &right] {
         end.tc(&format!("qdisc add dev one root netem {trouble}"));
@@ -130,24 +129,21 @@ both_styles! {
     }
 
     async fn a_cut_link_ends_the_association_at_both_ends(style: Style) {
-        let _alone = alone().await;
         let (left, right) = two_cables();
         let (cut, cutting) = oneshot::channel();
         let client = |addr| async move {
             let mut peer = must(impatient(4).connect(&[addr])).await.unwrap();
             peer.send("before").await.unwrap();
             assert_eq!(reply(&mut peer).await.payload, "before");
-            // While the link is cut there is something to send, so that it is noticed.
-            let sender = peer.sender();
-            tokio::spawn(async move {
-                while sender.send("anyone there?").await.is_ok() {
-                    tokio::task::yield_now().await;
-                }
-            });
             cut.send(()).unwrap();
-            let end = until_end(&mut peer).await.1;
-            drop(peer);
-            end
+            // While the link is cut there is something to send, so that it is noticed; and little,
+            // since a server on a shared socket aborts who sends more than it can answer.
+            loop {
+                let _ = must(peer.send("anyone there?")).await;
+                if let Event::Ended(end) = must(peer.next_event()).await.unwrap() {
+                    return end;
+                }
+            }
         };
         let ends = async {
             let ends = across((&left, &right), style, 4, client);
@@ -163,7 +159,6 @@ both_styles! {
     }
 
     async fn a_link_that_is_restored_in_time_loses_nothing(style: Style) {
-        let _alone = alone().await;
         let (left, right) = two_cables();
         let (cut, cutting) = oneshot::channel();
         let client = |addr| async move {

@@ -94,7 +94,6 @@ both_styles! {
             start.notify_one();
             pending::<()>()
         };
-        let _alone = alone().await;
         let held = Held::now();
         let mut server = Server::start(style, service);
         let mut peers = Vec::new();

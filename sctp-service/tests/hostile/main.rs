@@ -22,13 +22,12 @@ use sctp_tokio::{Association, SocketBuilder};
 use support::{
     both_styles,
     bystander::Bystander,
-    held::{Held, alone},
+    held::Held,
     log::Log,
     must, reply,
     server::{Server, Style},
     until_end,
 };
-use tokio::sync::MutexGuard;
 use tracing::subscriber::DefaultGuard;
 
 /// A server under attack, a good client beside the attack, and what was held before it.
@@ -39,7 +38,6 @@ struct Scene {
     held: Held,
     begun: Instant,
     _logging: DefaultGuard,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
@@ -71,7 +69,6 @@ impl Scene {
         M: MakeService<K>,
         K: 'static,
     {
-        let alone = alone().await;
         let (log, logging) = Log::start();
         let held = Held::now();
         let server = Server::start_at(ip, style, config, socket, service);
@@ -84,7 +81,6 @@ impl Scene {
             held,
             begun: Instant::now(),
             _logging: logging,
-            _alone: alone,
         }
     }
 

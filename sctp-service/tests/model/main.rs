@@ -84,30 +84,31 @@ impl Drop for Seed {
     }
 }
 
-#[tokio::test]
-async fn random_clients_of_a_random_server() {
-    let _alone = alone().await;
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let first = number("SCTP_MODEL_SEED").unwrap_or(now);
-    let extent = Extent::asked_for();
-    println!("{extent:?} from SCTP_MODEL_SEED={first}");
-    let held = Held::now();
-    let begun = Instant::now();
-    let (mut runs, mut messages) = (0, 0);
-    while !extent.is_reached(runs, begun) {
-        let seed = first + runs;
-        let _seed = Seed(seed);
-        messages += run(seed).await;
-        held.is_back().await;
-        runs += 1;
-    }
-    assert!(runs > 0, "nothing was run");
-    println!(
-        "{runs} runs in {} s, {messages} messages were answered; {:?} at the start, {:?} at the end",
-        begun.elapsed().as_secs(),
-        held,
-        Held::now()
-    );
+#[test]
+fn random_clients_of_a_random_server() {
+    alone(async {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let first = number("SCTP_MODEL_SEED").unwrap_or(now);
+        let extent = Extent::asked_for();
+        println!("{extent:?} from SCTP_MODEL_SEED={first}");
+        let held = Held::now();
+        let begun = Instant::now();
+        let (mut runs, mut messages) = (0, 0);
+        while !extent.is_reached(runs, begun) {
+            let seed = first + runs;
+            let _seed = Seed(seed);
+            messages += run(seed).await;
+            held.is_back().await;
+            runs += 1;
+        }
+        assert!(runs > 0, "nothing was run");
+        println!(
+            "{runs} runs in {} s, {messages} messages were answered; {:?} at the start, {:?} at the end",
+            begun.elapsed().as_secs(),
+            held,
+            Held::now()
+        );
+    });
 }
 
 /// One server, from its start to its end, and its clients. Answers how many messages they had

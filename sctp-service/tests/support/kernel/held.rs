@@ -1,15 +1,24 @@
 //! What the process and the kernel hold.
 
-use std::{fs, future::Future, time::Duration};
-
-use tokio::sync::{Mutex, MutexGuard};
+use std::{
+    fs,
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::must;
 
-/// Has the process for a test alone: descriptors and memory are counted for all of it.
-pub(crate) async fn alone() -> MutexGuard<'static, ()> {
-    static TESTS: Mutex<()> = Mutex::const_new(());
-    TESTS.lock().await
+/// Runs a test alone in the process: descriptors and memory are counted for all of it. So a test
+/// that waits for its turn has no runtime yet, since that has descriptors as well.
+pub(crate) fn alone(test: impl Future<Output = ()>) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
 }
 
 /// What must be as it was when everything is over.

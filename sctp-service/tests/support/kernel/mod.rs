@@ -58,7 +58,7 @@ pub(crate) async fn until_end(client: &mut Association) -> (Vec<bytes::Bytes>, E
     }
 }
 
-/// Writes each test twice: over peeled-off sockets, and over one shared by all.
+/// Writes each test twice: over peeled-off sockets, and over one shared by all. Each runs alone.
 macro_rules! both_styles {
     ($($(#[$doc:meta])* async fn $name:ident($style:ident: Style) $body:block)*) => {
         $(mod $name {
@@ -66,14 +66,14 @@ macro_rules! both_styles {
 
             async fn scenario($style: crate::support::server::Style) $body
 
-            #[tokio::test]
-            async fn peel_off() {
-                scenario(crate::support::server::Style::PeelOff).await;
+            #[test]
+            fn peel_off() {
+                crate::support::held::alone(scenario(crate::support::server::Style::PeelOff));
             }
 
-            #[tokio::test]
-            async fn one_to_many() {
-                scenario(crate::support::server::Style::OneToMany).await;
+            #[test]
+            fn one_to_many() {
+                crate::support::held::alone(scenario(crate::support::server::Style::OneToMany));
             }
         })*
     };
