@@ -17,7 +17,8 @@ use crate::{
     End, Message, SendError, Side,
     end::Marks,
     io::Io,
-    send::{Room, charge_one, check, send_error, send_run},
+    run::{Room, charge_one, send_run},
+    send::{check, send_error},
     shared::gone_is_fine,
 };
 

@@ -66,6 +66,7 @@ mod one_to_one;
 mod opening;
 mod receive;
 mod recv_half;
+mod run;
 mod send;
 mod send_half;
 mod shared;

@@ -13,11 +13,7 @@ use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::sync::Notify;
 
 use crate::{
-    End, SendError, Side,
-    end::Marks,
-    io::Io,
-    recv_half::is_gone,
-    send::{Room, send_error},
+    End, SendError, Side, end::Marks, io::Io, recv_half::is_gone, run::Room, send::send_error,
 };
 
 /// What kind of socket carries the association. The kernel's rules differ, and `SO_TYPE` does not
