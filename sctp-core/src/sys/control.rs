@@ -12,13 +12,17 @@ pub(crate) fn socket(domain: libc::c_int, kind: libc::c_int) -> io::Result<Owned
     let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes no pointers.
     let fd = check(unsafe { libc::socket(domain, kind, crate::abi::IPPROTO_SCTP) })?;
-    Ok(own(fd))
+    // SAFETY: the kernel has just opened it for this call.
+    Ok(unsafe { own(fd) })
 }
 
-/// Takes charge of a descriptor that the kernel has just handed out.
-pub(super) fn own(fd: libc::c_int) -> OwnedFd {
-    // SAFETY: each caller passes a descriptor that a successful system call returned to it, and
-    // that nobody else has seen.
+/// Takes charge of a descriptor.
+///
+/// # Safety
+///
+/// A system call that succeeded has just returned it, and nobody else has seen it.
+pub(super) unsafe fn own(fd: libc::c_int) -> OwnedFd {
+    // SAFETY: the caller says that it is open and nobody's, so it is not -1 either.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
@@ -44,7 +48,8 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         // SAFETY: both pointers are null, which asks the kernel not to write an address.
         check(unsafe { libc::accept4(fd.as_raw_fd(), none, std::ptr::null_mut(), flags) })
     })?;
-    Ok(own(accepted))
+    // SAFETY: the kernel has just opened it for this call.
+    Ok(unsafe { own(accepted) })
 }
 
 /// `shutdown(2)`.

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::{BufMut, BytesMut};
 
-use super::{check, check_len, retry};
+use super::{check, check_len, retry, settle::settle};
 use crate::{addr, cmsg::RECV_SPACE};
 
 /// How many messages one batched call carries at the most. Larger batches gained nothing
@@ -31,12 +31,15 @@ pub(crate) struct RawMeta<'a> {
     pub(crate) name: &'a [u8],
 }
 
-/// Room for all that comes beside one received message. Filling it is the kernel's work, so it
-/// is not initialised first.
+/// Room for all that comes beside one received message. Of the slots of a batch only those that are
+/// used are initialised, by [`Beside::header`], and no address, since that is the kernel's work.
 struct Beside {
     control: MaybeUninit<[u64; RECV_SPACE / 8]>,
     name: MaybeUninit<[u64; addr::STORAGE_LEN / 8]>,
 }
+
+// The buffers are what the header says they are, to the byte.
+const _: () = assert!(RECV_SPACE.is_multiple_of(8) && addr::STORAGE_LEN.is_multiple_of(8));
 
 impl Beside {
     const fn new() -> Self {
@@ -48,6 +51,8 @@ impl Beside {
 
     /// A header that receives into `iov` and into this.
     fn header(&mut self, iov: *mut libc::iovec) -> libc::msghdr {
+        // The kernel counts the padding behind a control message as written, and does not write it.
+        self.control.write([0; RECV_SPACE / 8]);
         // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
         header.msg_name = self.name.as_mut_ptr().cast();
@@ -70,10 +75,10 @@ impl Beside {
         let name_len = (header.msg_namelen as usize).min(addr::STORAGE_LEN);
         RawMeta {
             flags: header.msg_flags,
-            // SAFETY: the kernel has initialised the first `msg_controllen` bytes, and the line
-            // above keeps that within the buffer.
+            // SAFETY: `header` initialised all of the buffer, and the line above stays within it.
             control: unsafe { slice::from_raw_parts(self.control.as_ptr().cast(), control_len) },
-            // SAFETY: likewise for `msg_namelen`.
+            // SAFETY: the kernel has initialised the first `msg_namelen` bytes, or all if there are
+            // fewer: it copies an address without gaps.
             name: unsafe { slice::from_raw_parts(self.name.as_ptr().cast(), name_len) },
         }
     }
@@ -174,23 +179,6 @@ pub(crate) fn recvmmsg(
     Ok(count)
 }
 
-/// Messages up to this long are moved together; a copy this short costs less than the room.
-const MOVE_MAX: usize = 1024;
-
-/// Closes the gap between `end`, where the initialised bytes stop, and the message of `len` bytes
-/// at `at`. Returns where the message is now.
-fn settle(room: &mut [MaybeUninit<u8>], end: usize, at: usize, len: usize) -> Range<usize> {
-    if end == at {
-        return at..at + len;
-    }
-    if len <= MOVE_MAX {
-        room.copy_within(at..at + len, end);
-        return end..end + len;
-    }
-    room[end..at].fill(MaybeUninit::new(0));
-    at..at + len
-}
-
 /// One message to send: its address (empty for none), ancillary data and payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
@@ -253,4 +241,37 @@ pub(crate) fn sendmmsg(
         })
     })?;
     Ok(usize::try_from(sent).unwrap_or(0).min(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_that_the_kernel_leaves_out_is_initialised() {
+        let mut beside = Beside::new();
+        // What was on the stack before.
+        beside.control = MaybeUninit::new([!0; RECV_SPACE / 8]);
+        let mut header = beside.header(std::ptr::null_mut());
+        // What SCTP_RCVINFO takes: 44 bytes that the kernel writes, and 4 that it does not.
+        header.msg_controllen = 48;
+        header.msg_namelen = 0;
+        // SAFETY: the header is that of `beside`; all that it counts, `header` has written.
+        let meta = unsafe { beside.read(&header) };
+        assert_eq!(meta.control, [0; 48]);
+        assert!(meta.name.is_empty());
+    }
+
+    #[test]
+    fn lengths_that_lie_stay_within_the_buffers() {
+        let mut beside = Beside::new();
+        beside.name = MaybeUninit::new([0; addr::STORAGE_LEN / 8]);
+        let mut header = beside.header(std::ptr::null_mut());
+        header.msg_controllen = usize::MAX as _;
+        header.msg_namelen = libc::socklen_t::MAX;
+        // SAFETY: the header is that of `beside`, and both buffers are initialised.
+        let meta = unsafe { beside.read(&header) };
+        assert_eq!(meta.control.len(), RECV_SPACE);
+        assert_eq!(meta.name.len(), addr::STORAGE_LEN);
+    }
 }

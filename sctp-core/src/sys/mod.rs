@@ -8,6 +8,7 @@
 mod control;
 mod message;
 mod options;
+mod settle;
 
 pub(crate) use control::*;
 pub(crate) use message::*;

@@ -54,7 +54,8 @@ fn spare_descriptors() -> io::Result<()> {
     for place in &mut spare {
         // SAFETY: the call takes no pointers.
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        *place = Some(own(fd));
+        // SAFETY: the kernel has just opened it for this call.
+        *place = Some(unsafe { own(fd) });
     }
     Ok(())
 }
@@ -79,7 +80,10 @@ pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd
         &mut value,
     )?;
     match abi::PeelOffFlags::decode(&value) {
-        Some(answer) if answer.descriptor >= 0 => Ok(own(answer.descriptor)),
+        Some(answer) if answer.descriptor >= 0 => {
+            // SAFETY: the call succeeded, and the request held -1, so this is what it opened.
+            Ok(unsafe { own(answer.descriptor) })
+        }
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "peel-off returned no descriptor",
