@@ -211,6 +211,10 @@ impl<F: Future> Calls<F> {
         let index = self.slots.len();
         let wake = Arc::new(SlotWaker::new(index, Arc::clone(&self.queue)));
         let waker = Waker::from(Arc::clone(&wake));
+        if index == 0 {
+            // Most associations have one call at a time, and a vector begins with four places.
+            self.slots.reserve_exact(1);
+        }
         self.slots.push(Slot {
             task: None,
             ticket: None,

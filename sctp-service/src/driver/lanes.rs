@@ -31,7 +31,8 @@ impl Lanes {
     pub(super) fn new(ordering: Ordering) -> Self {
         Self {
             ordering,
-            ready: VecDeque::new(),
+            // The driver reads when nothing is ready, so there is seldom more than one.
+            ready: VecDeque::with_capacity(1),
             busy: HashMap::default(),
             held: 0,
             held_bytes: 0,

@@ -10,7 +10,7 @@ use std::{
 use sctp_core::{AssocState, Notification, SendInfo};
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 
-use super::{Exit, serving::may_have_left_requests};
+use super::{Exit, serving::may_have_left_requests, spare};
 use crate::{
     Config, ConnectInfo, Counts, Drain, Transport,
     event::{EventHook, ServerEvent},
@@ -105,6 +105,9 @@ impl<T: Transport> Link<T> {
         }
         let message = message.resolve(reply_to);
         self.outbox_bytes += message.payload.len();
+        if self.outbox.capacity() == 0 {
+            self.outbox = spare::take();
+        }
         self.outbox.push_back(message);
     }
 
@@ -159,6 +162,9 @@ impl<T: Transport> Link<T> {
                     self.refused(error)?;
                 }
             }
+        }
+        if self.outbox.is_empty() {
+            spare::give_back(&mut self.outbox);
         }
         ControlFlow::Continue(())
     }

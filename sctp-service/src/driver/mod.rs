@@ -6,6 +6,7 @@ mod link;
 pub(crate) mod reasons;
 mod report;
 mod serving;
+mod spare;
 mod state;
 pub(crate) mod timer;
 mod wake;
