@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 pub mod netns;
+pub mod patience;
 pub mod raw;
 pub mod sync;
 
@@ -18,8 +19,7 @@ use sctp_tokio::{
     SocketBuilder, options::RtoInfo,
 };
 
-/// A bound against hanging: nothing here takes a tenth of it, and reaching it fails the test.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use patience::patience;
 
 pub const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -28,9 +28,9 @@ pub const LOOPBACK: &str = "127.0.0.1:0";
 pub fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
     async move {
-        match tokio::time::timeout(PATIENCE, what).await {
+        match tokio::time::timeout(patience(), what).await {
             Ok(value) => value,
-            Err(_) => panic!("nothing happened within {PATIENCE:?}, at {caller}"),
+            Err(_) => panic!("nothing happened within {:?}, at {caller}", patience()),
         }
     }
 }

@@ -82,7 +82,7 @@ pub fn send_raw(socket: &Socket, assoc: AssocId, flags: u16, payload: &[u8]) -> 
 
 /// Waits until a socket is readable.
 pub fn readable(socket: &Socket) {
-    let bound = super::PATIENCE.try_into().unwrap();
+    let bound = super::patience().try_into().unwrap();
     let ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&bound)).unwrap();
     assert_ne!(ready, 0, "nothing happened");
 }

@@ -11,7 +11,7 @@ use sctp_tokio::{
 use super::LOOPBACK;
 
 pub fn wait(socket: &Socket, what: PollFlags) {
-    let bound = super::PATIENCE.try_into().unwrap();
+    let bound = super::patience().try_into().unwrap();
     let ready = poll(&mut [PollFd::new(socket, what)], Some(&bound)).unwrap();
     assert_ne!(ready, 0, "nothing happened");
 }

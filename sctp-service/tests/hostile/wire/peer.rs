@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::packet::{
     ABORT, BEGIN, COOKIE_ACK, COOKIE_ECHO, END, INIT_ACK, chunk, data, init, packet,
 };
+use crate::support::patience;
 
 /// Where the server is, and where this peer pretends to be: no address of the machine, or its own
 /// SCTP would answer.
@@ -18,8 +19,6 @@ pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
 
 const SCTP: u8 = 132;
-/// A bound against hanging.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The wire to a server.
 pub(super) struct Wire {
@@ -67,7 +66,7 @@ impl Wire {
                 return answer;
             }
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < patience(),
                 "no chunk {kind} came to port {port}"
             );
         }

@@ -9,11 +9,13 @@ use sctp_tokio::{Association, Message};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{must, reply};
+use super::{must, patience::within, reply};
 
 /// What a bystander would call noticing something. A round takes a millisecond on an idle machine;
 /// the tests share theirs with compilers.
-const NOTICEABLE: Duration = Duration::from_secs(3);
+fn noticeable() -> Duration {
+    within(3)
+}
 
 /// A client that keeps asking an echo server, on one stream after the other.
 pub(crate) struct Bystander {
@@ -51,7 +53,7 @@ impl Bystander {
         self.answered(20).await;
         self.stop.cancel();
         let slowest = must(self.asking).await.unwrap();
-        assert!(slowest < NOTICEABLE, "a reply took {slowest:?}");
+        assert!(slowest < noticeable(), "a reply took {slowest:?}");
         slowest
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::must;
+use super::{must, patience};
 
 /// Runs a test alone in the process: descriptors and memory are counted for all of it. So a test
 /// that waits for its turn has no runtime yet, since that has descriptors as well.
@@ -48,7 +48,7 @@ impl Held {
                 && now.tasks <= self.tasks
                 && now.associations <= self.associations
         };
-        let waited = tokio::time::timeout(Duration::from_secs(20), until(back)).await;
+        let waited = tokio::time::timeout(patience(), until(back)).await;
         assert!(waited.is_ok(), "{:?} is held, it was {self:?}", Self::now());
     }
 }

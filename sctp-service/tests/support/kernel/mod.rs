@@ -18,23 +18,25 @@ pub(crate) mod log;
 #[allow(unreachable_pub, reason = "it is shared with another crate's tests")]
 #[path = "../../../../sctp-tokio/tests/support/netns.rs"]
 pub(crate) mod netns;
+#[allow(unreachable_pub, reason = "it is shared with another crate's tests")]
+#[path = "../../../../sctp-tokio/tests/support/patience.rs"]
+pub(crate) mod patience;
 pub(crate) mod server;
 
-use std::{future::Future, panic::Location, time::Duration};
+use std::{future::Future, panic::Location};
 
 use sctp_tokio::{Association, End, Event, Received};
 
-/// A bound against hanging: nothing takes a tenth of it, and reaching it fails the test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use patience::patience;
 
 /// Waits for something that must happen.
 #[track_caller]
 pub(crate) fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
     let caller = Location::caller();
     async move {
-        match tokio::time::timeout(PATIENCE, what).await {
+        match tokio::time::timeout(patience(), what).await {
             Ok(value) => value,
-            Err(_) => panic!("nothing happened within {PATIENCE:?}, at {caller}"),
+            Err(_) => panic!("nothing happened within {:?}, at {caller}", patience()),
         }
     }
 }
