@@ -1,17 +1,21 @@
 /*
  * The load: the same program for every server, so that only the server differs.
  *
- *   client PORT ASSOCIATIONS IN_FLIGHT SIZE MILLISECONDS
+ *   client PORT ASSOCIATIONS IN_FLIGHT SIZE MILLISECONDS [sctp|tcp [PATIENCE]]
  *
  * It keeps IN_FLIGHT messages under way on each association, and answers each echo with the next
  * message. It works in batches, so that as much as possible of what is measured is the server's.
  *
  *   connects, warms up, waits for every echo    prints "ready"
- *   reads a line, runs for the time given       prints messages, nanoseconds, all messages
+ *   reads a line, runs for the time given       prints messages, nanoseconds, all messages,
+ *                                               p50, p99, p99.9, nanoseconds of connecting
  *   reads a line, ends its associations
  *
- * "all messages" are also those that were still under way at the end of the time. It never waits
- * to send while it could receive: no server can be stuck on it. One that stalls ends in SIGALRM.
+ * "all messages" are also those that were still under way at the end of the time. The percentiles
+ * are nanoseconds from a send to its echo; the clock is read once for each batch. With none in
+ * flight the associations just stay idle. Over TCP, a message has its length, four bytes, before
+ * it. It never waits to send while it could receive: no server can be stuck on it. One that stalls
+ * for PATIENCE seconds (60) ends in SIGALRM.
  */
 #include "common.h"
 #include <limits.h>
@@ -20,6 +24,9 @@
 
 struct peer {
 	int fd;
+	long long *times; /* when each message under way was sent, a ring */
+	int newest, oldest;
+	size_t part; /* what TCP took of a message so far */
 	int owed;    /* messages to send */
 	int flying;  /* messages without their echo */
 	int waiting; /* for room */
@@ -28,7 +35,7 @@ struct peer {
 
 static char payload[MAX_MESSAGE], slots[BATCH][SLOT];
 static struct peer *peers;
-static int peer_count, in_flight, epoll;
+static int peer_count, in_flight, epoll, is_tcp;
 static size_t size;
 static long echoes;
 static long long stopped; /* when the last run's time was over */
@@ -40,11 +47,17 @@ static long long now(void)
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
+#include "latency.h"
+#include "tcp.h"
+
 /* Sends what is owed, as far as there is room: a batch with MSG_MORE, and the last one plainly. */
 static void send_owed(struct peer *peer)
 {
 	static struct mmsghdr headers[BATCH];
 	static struct iovec iov = { payload, 0 };
+	if (is_tcp)
+		return send_owed_over_tcp(peer);
+	long long time = now();
 	iov.iov_len = size;
 	for (int i = 0; i < BATCH; i++)
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
@@ -57,7 +70,7 @@ static void send_owed(struct peer *peer)
 		if (sent < 0)
 			die("client: send");
 		peer->owed -= sent;
-		peer->flying += sent;
+		note_sent(peer, sent, time);
 	}
 }
 
@@ -66,6 +79,8 @@ static void receive(struct peer *peer, int flags, int stopping)
 {
 	static struct mmsghdr headers[BATCH];
 	static struct iovec iovs[BATCH];
+	if (is_tcp)
+		return receive_over_tcp(peer, flags, stopping);
 	for (int i = 0; i < BATCH; i++) {
 		iovs[i] = (struct iovec){ slots[i], MAX_MESSAGE };
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &iovs[i], .msg_iovlen = 1 };
@@ -73,6 +88,7 @@ static void receive(struct peer *peer, int flags, int stopping)
 	int count = recvmmsg(peer->fd, headers, BATCH, flags, NULL);
 	if (count < 0 && errno != EAGAIN)
 		die("client: recvmmsg");
+	long long time = now();
 	for (int i = 0; i < count; i++) {
 		peer->have += headers[i].msg_len;
 		if (!headers[i].msg_len) {
@@ -86,9 +102,7 @@ static void receive(struct peer *peer, int flags, int stopping)
 			exit(1);
 		}
 		peer->have = 0;
-		peer->flying--;
-		peer->owed += !stopping;
-		echoes++;
+		note_echo(peer, time, stopping);
 	}
 }
 
@@ -163,7 +177,7 @@ static long run(long long deadline, long limit)
 	during = echoes - before;
 	for (int i = 0; i < peer_count; i++) {
 		/* What went out with MSG_MORE still needs its plain send. */
-		peers[i].owed = peers[i].owed > 0;
+		peers[i].owed = is_tcp ? peers[i].part > 0 : peers[i].owed > 0;
 		if (peer_count > 1)
 			watch(&peers[i]);
 	}
@@ -179,7 +193,10 @@ static void connect_all(int port)
 	epoll = epoll_create1(0);
 	for (int i = 0; i < peer_count; i++) {
 		struct epoll_event event = { EPOLLIN, { .ptr = &peers[i] } };
-		peers[i].fd = open_socket(SOCK_STREAM);
+		peers[i].times = calloc(in_flight + 1, sizeof *peers[i].times);
+		peers[i].fd = is_tcp ? open_tcp_socket() : open_socket(SOCK_STREAM);
+		if (!peers[i].times)
+			die("client: calloc");
 		if (connect(peers[i].fd, (struct sockaddr *)&address, sizeof address))
 			die("client: connect");
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, peers[i].fd, &event))
@@ -190,24 +207,33 @@ static void connect_all(int port)
 int main(int argc, char **argv)
 {
 	char line[16];
-	if (argc != 6)
+	if (argc < 6)
 		return 2;
 	peer_count = atoi(argv[2]);
 	in_flight = atoi(argv[3]);
 	size = atoi(argv[4]);
 	long milliseconds = atol(argv[5]);
 	memset(payload, 'x', sizeof payload);
-	alarm(60);
+	is_tcp = argc > 6 && !strcmp(argv[6], "tcp");
+	alarm(argc > 7 ? atoi(argv[7]) : 60);
+	long long connecting = now();
 	connect_all(atoi(argv[1]));
-	run(now() + 100000000LL, 4096);
+	connecting = now() - connecting;
+	if (in_flight)
+		run(now() + 100000000LL, 4096);
+	forget_latencies();
 	puts("ready");
 	fflush(stdout);
 	if (!fgets(line, sizeof line, stdin))
 		return 1;
 	long before = echoes;
 	long long begin = now();
-	long during = run(begin + milliseconds * 1000000LL, LONG_MAX);
-	printf("%ld %lld %ld\n", during, stopped - begin, echoes - before);
+	long during = 0;
+	stopped = begin;
+	if (in_flight)
+		during = run(begin + milliseconds * 1000000LL, LONG_MAX);
+	printf("%ld %lld %ld %lld %lld %lld %lld\n", during, stopped - begin, echoes - before,
+	       percentile(0.5), percentile(0.99), percentile(0.999), connecting);
 	fflush(stdout);
 	if (!fgets(line, sizeof line, stdin))
 		return 1;

@@ -1,7 +1,8 @@
 //! What the loopback benchmarks share: they start servers as child processes, put the same load
 //! on each in turn, and print medians and ratios.
 //!
-//! The benchmarks of `sctp-service` include this folder by its path.
+//! The benchmarks of `sctp-service` and the examples include this folder by its path.
+#![allow(dead_code, reason = "no benchmark needs all of it")]
 
 pub(crate) mod compile;
 pub(crate) mod contest;
@@ -74,7 +75,7 @@ pub(crate) fn make_room() -> io::Result<()> {
     Ok(())
 }
 
-fn is_uml() -> bool {
+pub(crate) fn is_uml() -> bool {
     fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("User Mode Linux"))
 }
 

@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -17,7 +18,14 @@ pub(crate) enum Program {
     C(&'static str, Option<&'static str>),
     /// This benchmark itself, called with `--serve NAME PORT`.
     Ours(&'static str),
+    /// The same, for a server of TCP.
+    OursOverTcp(&'static str),
+    /// A server on another library, called with `NAME PORT`.
+    Peer(&'static str),
 }
+
+/// After so many seconds without an end, the client gives up.
+const PATIENCE: &str = "30";
 
 /// The counters of `baseline/count.c`.
 const COUNTERS: usize = 8;
@@ -27,7 +35,8 @@ const COUNTERS: usize = 8;
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     port: u16,
-    ours: bool,
+    is_tcp: bool,
+    counts_allocations: bool,
     counters: PathBuf,
     child: Child,
 }
@@ -41,6 +50,14 @@ pub(crate) struct Sample {
     pub(crate) calls: f64,
     /// Allocations of the server for each message; not known of a server in C.
     pub(crate) allocations: Option<f64>,
+    /// From a message to its echo: half, 99 and 99.9 of a hundred took no longer.
+    pub(crate) latency: [Duration; 3],
+    /// What the server took of its processor, to a hundredth of a second.
+    pub(crate) cpu: Duration,
+    /// How many messages that was for.
+    pub(crate) messages: f64,
+    /// Connecting all associations.
+    pub(crate) connecting: Duration,
 }
 
 impl Server {
@@ -57,9 +74,14 @@ impl Server {
                 command.args(mode);
                 command
             }
-            Program::Ours(role) => {
+            Program::Ours(role) | Program::OursOverTcp(role) => {
                 let mut command = Command::new(env::current_exe()?);
                 command.args(["--serve", role]);
+                command
+            }
+            Program::Peer(role) => {
+                let mut command = Command::new(peers());
+                command.arg(role);
                 command
             }
         };
@@ -75,11 +97,11 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()?;
         expect_ready(&mut child)?;
-        let ours = matches!(program, Program::Ours(_));
         Ok(Self {
             name,
             port,
-            ours,
+            is_tcp: matches!(program, Program::OursOverTcp(_)),
+            counts_allocations: !matches!(program, Program::C(..)),
             counters,
             child,
         })
@@ -88,9 +110,20 @@ impl Server {
     /// Puts load on it for a while.
     pub(crate) fn measure(
         &self,
+        client: (&Path, &str),
+        case: Case,
+        time: Duration,
+    ) -> io::Result<Sample> {
+        self.measure_and(client, case, time, || Ok(()))
+    }
+
+    /// The same; what is to be done before the associations end is done then.
+    pub(crate) fn measure_and(
+        &self,
         (client, preload): (&Path, &str),
         case: Case,
         time: Duration,
+        before_the_end: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<Sample> {
         let arguments = [
             usize::from(self.port),
@@ -102,39 +135,52 @@ impl Server {
         let mut client = Command::new(client)
             .env("LD_PRELOAD", preload)
             .args(arguments.map(|argument| argument.to_string()))
+            .args([if self.is_tcp { "tcp" } else { "sctp" }, PATIENCE])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut output = expect_ready(&mut client)?;
         let mut input = client.stdin.take().ok_or_else(no_pipe)?;
-        let before = self.counts()?;
+        let before = (self.counts()?, self.cpu()?);
         input.write_all(b"\n")?;
         let mut line = String::new();
         output.read_line(&mut line)?;
-        let after = self.counts()?;
+        let after = (self.counts()?, self.cpu()?);
+        before_the_end()?;
         input.write_all(b"\n")?;
         client.wait()?;
+        self.sample(case, &line, before, after)
+    }
+
+    fn sample(&self, case: Case, line: &str, before: Usage, after: Usage) -> io::Result<Sample> {
         let numbers: Vec<f64> = line
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
             .collect();
-        let [messages, nanoseconds, all] = numbers[..] else {
+        let [messages, nanoseconds, all, p50, p99, p999, connecting] = numbers[..] else {
             return Err(io::Error::other(format!(
                 "{}: no result for {case:?}",
                 self.name
             )));
         };
         let per_message = |after: u64, before: u64| (after - before) as f64 / all.max(1.0);
+        let time = |nanoseconds: f64| Duration::from_secs_f64(nanoseconds.max(0.0) / 1e9);
         Ok(Sample {
-            rate: messages / nanoseconds * 1e9,
-            calls: per_message(after.0, before.0),
-            allocations: self.ours.then(|| per_message(after.1, before.1)),
+            rate: messages / nanoseconds.max(1.0) * 1e9,
+            calls: per_message(after.0.0, before.0.0),
+            allocations: self
+                .counts_allocations
+                .then(|| per_message(after.0.1, before.0.1)),
+            latency: [p50, p99, p999].map(time),
+            cpu: after.1.saturating_sub(before.1),
+            messages: all,
+            connecting: time(connecting),
         })
     }
 
     /// How many system calls and allocations there have been.
     fn counts(&self) -> io::Result<(u64, u64)> {
-        let allocations = if self.ours {
+        let allocations = if self.counts_allocations {
             control::allocations(self.port)?
         } else {
             0
@@ -146,6 +192,60 @@ impl Server {
             .map(u64::from_ne_bytes);
         Ok((calls.sum(), allocations))
     }
+}
+
+/// System calls and allocations, and time of the processor.
+type Usage = ((u64, u64), Duration);
+
+impl Server {
+    /// What it took of its processor so far, to a hundredth of a second.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        let stat = self.proc("stat")?;
+        // The name of the program is in brackets, and may hold anything.
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+        let ticks = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
+        let ticks = ticks.ok_or_else(|| io::Error::other(format!("unexpected: {stat}")))?;
+        Ok(Duration::from_millis(10 * ticks))
+    }
+
+    /// Its memory that is not of a file, in bytes.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let status = self.proc("status")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        kibibytes
+            .map(|kibibytes: u64| kibibytes * 1024)
+            .ok_or_else(|| io::Error::other("the kernel does not tell RssAnon"))
+    }
+
+    fn proc(&self, file: &str) -> io::Result<String> {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))
+    }
+
+    /// Tells it to end in good order, and waits until it has.
+    pub(crate) fn drain(&self) -> io::Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status()?;
+        loop {
+            // What has ended stays there until its parent, this process, waits for it.
+            let stat = self.proc("stat")?;
+            let rest = stat.rsplit(") ").next().unwrap_or_default();
+            match (rest.starts_with('Z'), rest.trim_end().ends_with(" 0")) {
+                (false, _) => thread::yield_now(),
+                (true, true) => return Ok(()),
+                (true, false) => return Err(io::Error::other(format!("{} failed", self.name))),
+            }
+        }
+    }
+}
+
+/// The program with the servers on other libraries; `examples/benches/peers/build` makes it.
+pub(crate) fn peers() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("../echo-peers/release/echo-peers")
 }
 
 impl Drop for Server {

@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::time::Duration;
+
+use crate::support::Case;
+
+pub(crate) const HELP: &str = "\
+cargo bench -p sctp-examples --bench echo -- [OPTION...]
+
+  --quick             only to see that everything runs
+  --scale             cost and memory from 1 to 10,000 associations
+  --smp               few servers and loads, for a guest with several processors
+  --server TEXT       only servers whose name contains this; may be repeated
+  --case A,F,B        only this load: associations, messages in flight on each, bytes;
+                      may be repeated
+  --rounds N          how often each server has its turn
+  --without-peers     without the servers on other libraries
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Scale,
+    Smp,
+    Table,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Args {
+    pub(crate) mode: Mode,
+    pub(crate) is_quick: bool,
+    pub(crate) servers: Vec<String>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) rounds: usize,
+    pub(crate) with_peers: bool,
+    /// How many idle associations memory is measured with.
+    pub(crate) idle: usize,
+}
+
+impl Args {
+    /// Reads what cargo passes on; nothing if help was asked for.
+    pub(crate) fn parse(words: &[String]) -> Result<Option<Self>, String> {
+        let mut mode = Mode::Table;
+        // `cargo bench` says `--bench`; `cargo test --benches` does not.
+        let mut is_quick = !words.iter().any(|word| word == "--bench");
+        let (mut servers, mut cases, mut rounds) = (Vec::new(), Vec::new(), None);
+        let mut with_peers = true;
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--bench" => {}
+                "--quick" | "--test" => is_quick = true,
+                "--scale" => mode = Mode::Scale,
+                "--smp" => mode = Mode::Smp,
+                "--server" => servers.push(value()?.clone()),
+                "--case" => cases.push(case(value()?)?),
+                "--rounds" => {
+                    let number = value()?.parse().ok().filter(|rounds| *rounds > 0);
+                    rounds = Some(number.ok_or("--rounds needs a number above 0")?);
+                }
+                "--without-peers" => with_peers = false,
+                "--help" => return Ok(None),
+                other => return Err(format!("there is no {other}; see --help")),
+            }
+        }
+        if cases.is_empty() {
+            cases = default_cases(mode, is_quick);
+        }
+        Ok(Some(Self {
+            mode,
+            is_quick,
+            servers,
+            cases,
+            rounds: rounds.unwrap_or(match mode {
+                _ if is_quick => 1,
+                Mode::Scale => 3,
+                Mode::Smp | Mode::Table => 5,
+            }),
+            with_peers: with_peers && mode == Mode::Table,
+            idle: if is_quick { 50 } else { 1_000 },
+        }))
+    }
+
+    /// How long a server is under load in one round. What takes long to fill needs more.
+    pub(crate) fn time(&self, case: Case) -> Duration {
+        let flying = case.associations * case.in_flight;
+        let is_much = flying >= 1_000 || flying * case.size >= 16 << 20;
+        Duration::from_millis(match (self.is_quick, is_much) {
+            (true, _) => 20,
+            (false, false) => 100,
+            (false, true) => 400,
+        })
+    }
+
+    /// How many rounds there are under this load.
+    pub(crate) fn rounds(&self, case: Case) -> usize {
+        let is_long = self.time(case) > Duration::from_millis(100);
+        if is_long && self.mode == Mode::Table {
+            self.rounds.min(3)
+        } else {
+            self.rounds
+        }
+    }
+}
+
+/// All combinations; but 256 x 64 x 64 KiB is a gigabyte under way, which is a test of the memory.
+fn default_cases(mode: Mode, is_quick: bool) -> Vec<Case> {
+    let new = |(associations, in_flight, size)| Case {
+        associations,
+        in_flight,
+        size,
+    };
+    match (mode, is_quick) {
+        (Mode::Scale, true) => [(1, 1, 64), (100, 1, 64)].map(new).to_vec(),
+        (Mode::Scale, false) => [1, 10, 100, 1_000, 3_000, 10_000]
+            .map(|associations| new((associations, 1, 64)))
+            .to_vec(),
+        (Mode::Smp, _) => [(1, 1, 64), (16, 64, 64), (16, 64, 1024)].map(new).to_vec(),
+        (Mode::Table, true) => [(1, 64, 1024), (16, 1, 64)].map(new).to_vec(),
+        (Mode::Table, false) => {
+            let mut cases = Vec::new();
+            for associations in [1, 16, 256] {
+                for in_flight in [1, 64] {
+                    for size in [64, 1024, 65_536] {
+                        cases.push(new((associations, in_flight, size)));
+                    }
+                }
+            }
+            cases.pop();
+            cases
+        }
+    }
+}
+
+fn case(text: &str) -> Result<Case, String> {
+    let numbers: Vec<usize> = text
+        .split(',')
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    match numbers[..] {
+        [
+            associations @ 1..=10_000,
+            in_flight @ 1..=1024,
+            size @ 1..=65_536,
+        ] => Ok(Case {
+            associations,
+            in_flight,
+            size,
+        }),
+        _ => Err(format!(
+            "{text}: wanted are 1 to 10,000 associations, 1 to 1024 in flight, 1 to 65536 bytes, \
+             as 16,64,1024"
+        )),
+    }
+}

@@ -1,0 +1,119 @@
+//! Who takes part.
+
+use crate::{
+    args::{Args, Mode},
+    support::{Case, server::Program},
+};
+
+/// One server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) program: Program,
+    pub(crate) kind: Kind,
+    /// Loads under which it cannot work, whoever writes the server, and why.
+    pub(crate) cannot: Option<Cannot>,
+}
+
+type Cannot = (fn(Case) -> bool, &'static str);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    C,
+    Ours,
+    Peer,
+    Tcp,
+}
+
+/// What ratios are of.
+pub(crate) const TEXTBOOK: &str = "C textbook";
+pub(crate) const BATCH: &str = "C epoll, batch";
+pub(crate) const SERVE: &str = "serve";
+
+const CUT: Cannot = (
+    |case| case.size > 4096,
+    "sctp-rs cuts messages at 4096 bytes and does not tell",
+);
+
+const ALL: &[Contestant] = &[
+    c(TEXTBOOK, "textbook", None),
+    c("C epoll", "epoll", Some("drain")),
+    c(BATCH, "epoll", Some("batch")),
+    ours("Endpoint", "endpoint-batch"),
+    ours("Association", "association-batch"),
+    ours("Association, single", "association"),
+    ours(SERVE, "handler"),
+    ours("serve, 5 layers", "layers"),
+    ours("serve_endpoint", "shared"),
+    peer("sctp-rs", "sctp-rs", Some(CUT)),
+    peer("async-sctp", "async-sctp", None),
+    peer("lksctp", "lksctp", None),
+    peer("oxirush, single", "oxirush", None),
+    peer("oxirush, batch", "oxirush-batch", None),
+    Contestant {
+        name: "TCP, tokio",
+        program: Program::OursOverTcp("tcp"),
+        kind: Kind::Tcp,
+        cannot: None,
+    },
+];
+
+const SCALE: &[Contestant] = &[
+    c(TEXTBOOK, "textbook", None),
+    c("C epoll", "epoll", Some("drain")),
+    ours(SERVE, "handler"),
+    ours("serve_endpoint", "shared"),
+];
+
+const SMP: &[Contestant] = &[
+    c(TEXTBOOK, "textbook", None),
+    c(BATCH, "epoll", Some("batch")),
+    ours("Association", "association-batch"),
+    ours(SERVE, "handler"),
+    ours("serve, a thread a processor", "threads"),
+];
+
+/// Those who are wanted.
+pub(crate) fn chosen(args: &Args) -> Vec<Contestant> {
+    let all = match args.mode {
+        Mode::Scale => SCALE,
+        Mode::Smp => SMP,
+        Mode::Table => ALL,
+    };
+    let is_wanted = |name: &str| {
+        let mut texts = args.servers.iter();
+        args.servers.is_empty() || texts.any(|text| name.contains(text))
+    };
+    all.iter()
+        .filter(|contestant| args.with_peers || contestant.kind != Kind::Peer)
+        .filter(|contestant| is_wanted(contestant.name))
+        .copied()
+        .collect()
+}
+
+const fn c(name: &'static str, source: &'static str, mode: Option<&'static str>) -> Contestant {
+    Contestant {
+        name,
+        program: Program::C(source, mode),
+        kind: Kind::C,
+        cannot: None,
+    }
+}
+
+const fn ours(name: &'static str, role: &'static str) -> Contestant {
+    Contestant {
+        name,
+        program: Program::Ours(role),
+        kind: Kind::Ours,
+        cannot: None,
+    }
+}
+
+const fn peer(name: &'static str, role: &'static str, cannot: Option<Cannot>) -> Contestant {
+    Contestant {
+        name,
+        program: Program::Peer(role),
+        kind: Kind::Peer,
+        cannot,
+    }
+}

@@ -1,0 +1,99 @@
+//! Echo over loopback: our servers against what a user would write or take instead, with one
+//! client, in one process tree, on one kernel. ../README.md says how to run it, and what each
+//! server is.
+#![forbid(unsafe_code)]
+
+mod arena;
+mod args;
+mod contestants;
+mod host;
+mod picture;
+mod report;
+mod scale;
+#[path = "../../../sctp-tokio/benches/servers/mod.rs"]
+mod servers;
+#[path = "../../../sctp-service/benches/stacks/mod.rs"]
+mod stacks;
+#[path = "../../../sctp-tokio/benches/support/mod.rs"]
+mod support;
+mod tcp;
+
+use std::{alloc::System, env, error::Error, fs, path::PathBuf};
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use crate::{
+    arena::Arena,
+    args::{Args, Mode},
+};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if let [flag, role, port] = &words[..]
+        && flag == "--serve"
+    {
+        return Ok(host::serve(role, port.parse()?)?);
+    }
+    let Some(args) = Args::parse(&words)? else {
+        print!("{}", args::HELP);
+        return Ok(());
+    };
+    support::make_room()?;
+    let heading = report::heading(&args);
+    println!("\n{heading}\n");
+    let mut arena = Arena::start(&args)?;
+    match args.mode {
+        Mode::Scale => scale::run(&args, &mut arena, &heading)?,
+        Mode::Smp | Mode::Table => table(&args, &mut arena, &heading)?,
+    }
+    let failures = arena.failures();
+    for failure in failures {
+        println!("FAILED {failure}");
+    }
+    match failures.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} measurements failed, see above").into()),
+    }
+}
+
+fn table(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
+    let mut figures = Vec::new();
+    for case in &args.cases {
+        figures.extend(arena.measure(*case));
+    }
+    let memory = arena.memory(args.idle)?;
+    let table = report::table(&figures, &memory);
+    print!("{table}");
+    let ratios = report::ratios(&figures);
+    print!("\n{ratios}");
+    let folder = folder()?;
+    let name = if args.mode == Mode::Smp {
+        format!("smp-{}", report::processors())
+    } else {
+        "echo".to_owned()
+    };
+    fs::write(
+        folder.join(format!("{name}.md")),
+        format!("{heading}\n\n{table}\n{ratios}"),
+    )?;
+    fs::write(
+        folder.join(format!("{name}.json")),
+        report::json(heading, &figures, &memory)?,
+    )?;
+    fs::write(
+        folder.join(format!("{name}.svg")),
+        picture::bars(heading, &figures),
+    )?;
+    println!("\nalso in {}/{name}.md, .json, .svg", folder.display());
+    Ok(())
+}
+
+/// Where results go.
+fn folder() -> std::io::Result<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("echo");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
