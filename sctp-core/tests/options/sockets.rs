@@ -14,7 +14,8 @@ use crate::{
         UNKNOWN, fails, invalid, of_assoc, of_offer, of_socket, on_each_end, on_each_fresh_socket,
     },
     support::{
-        STYLES, Style, listen, loopback, pair, pair_with, recv, wait_notification, wait_until_up,
+        STYLES, Style, listen, loopback, pair, pair_with, recv, wait_notification, wait_readable,
+        wait_until_up,
     },
 };
 
@@ -74,6 +75,30 @@ fn events_of_all_associations_with_one_call() {
             end.socket.set_all_events(EventSet::SHUTDOWN).unwrap();
             assert_eq!(end.socket.events(end.assoc).unwrap(), EventSet::SHUTDOWN);
         }
+    }
+}
+
+#[test]
+fn what_is_queued_takes_room_from_the_receive_buffer() {
+    on_each_fresh_socket(|socket, _| {
+        let size = socket.recv_buffer_size().unwrap();
+        assert_eq!(socket.recv_room().unwrap(), size);
+    });
+    for style in STYLES {
+        let pair = pair(style, Family::V4);
+        let (client, server) = (&pair.client, &pair.server);
+        let empty = server.socket.recv_room().unwrap();
+        let info = SendInfo::default();
+        let payload = [IoSlice::new(&[0; 1000])];
+        client
+            .socket
+            .send_msg(client.assoc, &info, &payload)
+            .unwrap();
+        wait_readable(&server.socket);
+        let room = server.socket.recv_room().unwrap();
+        assert!(room + 1000 <= empty, "{room} of {empty} bytes");
+        recv(&server.socket);
+        assert_eq!(server.socket.recv_room().unwrap(), empty);
     }
 }
 
