@@ -24,6 +24,8 @@ pub enum Ordering {
 /// What one association can hold in memory is at most: its calls in flight, each with its
 /// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; the send queue, and one reply for each call in flight beyond
 /// it. The largest message is a setting of the listener.
+///
+/// A time of `Duration::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {

@@ -251,3 +251,17 @@ async fn listeners_share_a_port_when_asked() {
     assert_eq!(accepted[0] + accepted[1], 32);
     assert!(accepted[0] > 0 && accepted[1] > 0, "{accepted:?}");
 }
+
+#[tokio::test]
+async fn a_limit_may_be_for_ever() {
+    let (mut listener, addr) = listener().await;
+    let connect = SocketBuilder::new().with_connect_timeout(Duration::MAX);
+    let mut client = must(connect.connect(&[addr])).await.unwrap();
+    let mut server = must(listener.accept()).await.unwrap();
+    let reason = AbortReason::from_static("never");
+    let (end, _) = tokio::join!(
+        must(client.shutdown_within(Duration::MAX, &reason)),
+        until_end(&mut server)
+    );
+    assert_eq!(end.unwrap(), End::Shutdown { by: Side::Local });
+}

@@ -43,7 +43,7 @@ impl Backoff {
     pub(super) fn pause(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let full = self.min.saturating_mul(1 << doublings).min(self.max);
-        full.mul_f64(1.0 - random() / 2.0)
+        full - full.mul_f64(random() / 2.0)
     }
 }
 
@@ -74,6 +74,10 @@ mod tests {
                 let pause = backoff.pause(failures);
                 assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
             }
+        }
+        for failures in [1, 9] {
+            let pause = Backoff::new(Duration::MAX, Duration::MAX).pause(failures);
+            assert!(pause >= Duration::MAX / 2);
         }
         let first = backoff.pause(5);
         assert!((0..100).any(|_| backoff.pause(5) != first));

@@ -8,6 +8,8 @@ use super::Backoff;
 ///
 /// What a client can hold in memory is at most: its calls in flight, each with its request until
 /// that is sent; and `push_queue` messages that nobody asked for.
+///
+/// A time of `Duration::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientConfig {

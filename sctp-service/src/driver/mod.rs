@@ -29,7 +29,6 @@ use sctp_tokio::{End, Side};
 use serving::{Serving, may_have_left_requests};
 use state::{Exit, Maker, State, Transition, maker};
 use timer::Timer;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
@@ -114,8 +113,7 @@ where
 
     /// Shuts the association down in order, once what has been read is answered.
     fn drain(&mut self) {
-        self.drain
-            .set(Instant::now() + self.link.config.drain_timeout);
+        self.drain.set_in(self.link.config.drain_timeout);
         match &mut self.state {
             State::Starting(_) => self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck))),
             State::Serving(serving) => serving.drain(),
@@ -171,8 +169,7 @@ where
         match ready!(self.link.transport.poll_ended(cx)) {
             // What it sent before it went is still to be served, but not for ever.
             end if may_have_left_requests(&end) => {
-                self.deadline
-                    .set(Instant::now() + self.link.config.shutdown_timeout);
+                self.deadline.set_in(self.link.config.shutdown_timeout);
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -226,8 +223,7 @@ where
                 self.enter(State::AwaitingAck);
             }
             Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
-                self.deadline
-                    .set(Instant::now() + self.link.config.shutdown_timeout);
+                self.deadline.set_in(self.link.config.shutdown_timeout);
                 self.enter(State::Flushing);
             }
             Transition::Exit(Exit::Shutdown(Shutdown::Abort(reason))) => self.abort(reason),
@@ -283,7 +279,7 @@ where
             }
         };
         self.reason = Some(reason);
-        self.deadline.set(Instant::now() + ABORT_GRACE);
+        self.deadline.set_in(ABORT_GRACE);
         self.enter(state);
     }
 }

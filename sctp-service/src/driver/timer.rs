@@ -4,9 +4,17 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Adds a time that the user has set. `Duration::MAX` is a way to say "for ever", and beyond what
+/// an `Instant` can hold; so whatever is beyond a lifetime is as far off as that.
+pub(crate) fn later(from: Instant, time: Duration) -> Instant {
+    const LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    from.checked_add(time.min(LIFETIME)).unwrap_or(from)
+}
 
 /// A deadline; unset, it never elapses. It is boxed when first set, since most associations
 /// never need one.
@@ -23,6 +31,11 @@ impl Timer {
             None => self.sleep = Some(Box::pin(sleep_until(deadline))),
         }
         self.armed = true;
+    }
+
+    /// Sets it to this time from now.
+    pub(crate) fn set_in(&mut self, time: Duration) {
+        self.set(later(Instant::now(), time));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -46,5 +59,43 @@ impl Timer {
             }
             Poll::Pending => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_too_long() {
+        let now = Instant::now();
+        assert_eq!(later(now, Duration::ZERO), now);
+        assert_eq!(
+            later(now, Duration::from_secs(9)) - now,
+            Duration::from_secs(9)
+        );
+        let year = Duration::from_secs(365 * 24 * 3600);
+        for time in [
+            Duration::MAX,
+            Duration::from_secs(i64::MAX as u64),
+            Duration::from_millis(u64::MAX),
+        ] {
+            assert!(later(now, time) >= now + year * 100, "{time:?}");
+        }
+        // Again and again, as a rate limit adds.
+        let mut from = now;
+        for _ in 0..1000 {
+            let next = later(from, Duration::MAX);
+            assert!(next > from);
+            from = next;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_is_set_for_ever_does_not_elapse() {
+        let mut timer = Timer::default();
+        timer.set_in(Duration::MAX);
+        let elapsed = std::future::poll_fn(|cx| Poll::Ready(timer.poll_elapsed(cx))).await;
+        assert!(!elapsed && timer.is_set());
     }
 }

@@ -13,7 +13,7 @@ use sctp_tokio::{Endpoint, EndpointEvent, Event};
 use tokio::{
     select,
     sync::{Notify, mpsc},
-    time::{Instant, MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{inbox::Inbox, shared::EndpointTransport};
@@ -83,7 +83,7 @@ impl Demux {
                 () = self.incoming.closed(), if !self.incoming.is_closed() => {}
                 _ = looks.tick(), if !self.inboxes.is_empty() => self.unstuff(),
                 () = stalled.notified(), if !is_stalled => {
-                    self.relieve.set(Instant::now() + STALL_TIME);
+                    self.relieve.set_in(STALL_TIME);
                 }
                 () = elapsed(relieve), if is_stalled => self.relieve(),
             }

@@ -7,6 +7,7 @@ mod closing;
 mod connecting;
 mod correlation;
 mod ends;
+mod for_ever;
 mod identifiers;
 mod pool;
 mod support;

@@ -19,9 +19,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .trim()
         .parse()
         .map_err(|_| format!("{number:?} is not a number"))?;
-    Duration::try_from_secs_f64(number * seconds)
-        .map_err(|_| "it is not a time that can be waited for".to_owned())
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(time) if time <= LONGEST => Ok(time),
+        Ok(_) => Err("a year, 8760h, is the longest".to_owned()),
+        Err(_) => Err("it is not a time that can be waited for".to_owned()),
+    }
 }
+
+/// So that the sums of several times, and of times and the clock, can be counted in nanoseconds.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads a duration that is not 0.
 pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
@@ -104,6 +110,10 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(some_duration("0").is_err());
+        assert_eq!(duration("8760h"), Ok(LONGEST));
+        for text in ["8761h", "9000000000000000000s"] {
+            assert!(duration(text).unwrap_err().contains("8760h"), "{text}");
+        }
     }
 
     #[test]

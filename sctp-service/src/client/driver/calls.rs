@@ -18,7 +18,7 @@ use crate::{
         correlate::CallId,
         error::{CallError, Cause, Fate},
     },
-    driver::timer::Timer,
+    driver::timer::{Timer, later},
 };
 
 /// The calls of one association: those that somebody waits for, and those that were given up and
@@ -102,7 +102,7 @@ impl Calls {
         self.entries.insert(call, entry);
         self.waiting.push_back(call);
         self.live += 1;
-        self.set_due(call, timeout.map(|timeout| Instant::now() + timeout));
+        self.set_due(call, timeout.map(|timeout| later(Instant::now(), timeout)));
     }
 
     /// How many calls somebody waits for.

@@ -8,7 +8,6 @@ use std::{
 };
 
 use sctp_tokio::{Message, Received};
-use tokio::time::Instant;
 use tower::BoxError;
 use tower_service::Service;
 
@@ -57,7 +56,7 @@ where
             return Poll::Ready(ready);
         }
         if !self.timer.is_set() && !self.exhausted {
-            self.timer.set(Instant::now() + self.patience);
+            self.timer.set_in(self.patience);
         }
         self.exhausted |= self.timer.poll_elapsed(cx);
         if !self.exhausted {

@@ -4,10 +4,11 @@ use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval_at, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
 use super::Target;
+use crate::driver::timer::later;
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
@@ -32,7 +33,7 @@ where
     let first = timed(lookup(), interval).await?;
     let (servers, watched) = watch::channel(first);
     tokio::spawn(async move {
-        let mut ticks = interval_at(tokio::time::Instant::now() + interval, interval);
+        let mut ticks = interval_at(later(Instant::now(), interval), interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

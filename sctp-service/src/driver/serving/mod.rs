@@ -62,7 +62,7 @@ where
         let now = Instant::now();
         let mut idle = Timer::default();
         if let Some(timeout) = link.config.idle_timeout {
-            idle.set(now + timeout);
+            idle.set_in(timeout);
         }
         Self {
             service,
@@ -241,8 +241,7 @@ where
     fn peer_shut_down<T: Transport>(&mut self, link: &mut Link<T>) {
         link.mute();
         if !self.grace.is_set() {
-            self.grace
-                .set(Instant::now() + link.config.shutdown_timeout);
+            self.grace.set_in(link.config.shutdown_timeout);
         }
         for index in self.calls.replying() {
             self.release(index);

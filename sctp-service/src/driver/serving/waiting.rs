@@ -14,7 +14,7 @@ use super::{
     super::{Exit, link::Link, reasons},
     Serving,
 };
-use crate::{IntoReply, Request, Shutdown, Transport};
+use crate::{IntoReply, Request, Shutdown, Transport, driver::timer::later};
 
 impl<S> Serving<S>
 where
@@ -73,11 +73,12 @@ where
             let busy = !self.calls.is_empty() || !link.is_flushed();
             let now = Instant::now();
             let since = if busy { now } else { self.last_request };
-            if now >= since + timeout {
+            let due = later(since, timeout);
+            if now >= due {
                 tracing::debug!("idle for too long");
                 return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
             }
-            self.idle.set(since + timeout);
+            self.idle.set(due);
         }
         ControlFlow::Continue(())
     }

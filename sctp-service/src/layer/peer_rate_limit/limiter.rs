@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::ConnectInfo;
+use crate::{ConnectInfo, driver::timer::later};
 
 /// How often the table of peers is searched for those that can be forgotten, at most.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -74,11 +74,11 @@ impl Limiter {
         if wait > self.settings.max_delay {
             return Verdict::Refused;
         }
-        *full_at = from + self.settings.interval;
+        *full_at = later(from, self.settings.interval);
         if wait.is_zero() {
             Verdict::Now
         } else {
-            Verdict::Later(now + wait)
+            Verdict::Later(later(now, wait))
         }
     }
 }

@@ -11,10 +11,7 @@ use std::{
 
 use sctp_core::{AbortReason, ErrorCauses};
 use sctp_tokio::{End, Side};
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     calls::Calls,
@@ -195,7 +192,7 @@ impl<T: Transport> Session<T> {
         if let Err(error) = self.transport.abort(reason) {
             tracing::debug!(%error, "cannot abort");
         }
-        self.deadline.set(Instant::now() + ABORT_GRACE);
+        self.deadline.set_in(ABORT_GRACE);
     }
 
     /// Lets no further call in.
@@ -204,8 +201,7 @@ impl<T: Transport> Session<T> {
     }
 
     fn set_deadline(&mut self) {
-        self.deadline
-            .set(Instant::now() + self.config.shutdown_timeout);
+        self.deadline.set_in(self.config.shutdown_timeout);
     }
 
     fn fail_outbox(&mut self, cause: &Cause) {

@@ -18,6 +18,7 @@ use crate::{
         error::{CallError, Cause, Fate, Refusal},
         handle::{Command, Kind},
     },
+    driver::timer::later,
 };
 
 static NO_REPLY: AbortReason = AbortReason::from_static("no reply");
@@ -97,7 +98,7 @@ impl<T: Transport> Session<T> {
     /// Fails a call whose reply may still come, and remembers it for that. Where nothing else
     /// bounds how many there are, only the last ones are remembered.
     pub(super) fn leave(&mut self, call: CallId, cause: Cause) {
-        let due = Instant::now() + self.config.overdue_after;
+        let due = later(Instant::now(), self.config.overdue_after);
         self.calls.give_up(call, cause, due);
         if self.correlation.is_bounded() {
             return;
