@@ -1,15 +1,5 @@
 //! What the functional tests of lksctp-tools check of one-to-many sockets, in our words and
-//! through our types.
-//!
-//! | of lksctp-tools | here |
-//! |---|---|
-//! | `basic`, `inaddr_any`, `recvmsg`, `fragments`, `interleave` | this file |
-//! | `assoc_abort`, `assoc_shutdown`, `autoclose`, `timetolive` | this file |
-//! | `connect`, `connectx`, `peeloff`, `sendrecvmsg`, `sendvrecvv` | this file |
-//! | `re_conf`, `sockopt`, authentication info in `sendvrecvv` | the option tests of `sctp-core` |
-//!
-//! Not applicable: peeking (`MSG_PEEK`) and buffers too small for ancillary data, which this
-//! library does not offer.
+//! through our types. `docs/lksctp.md` says which check is tested where.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
@@ -51,6 +41,8 @@ fn pair() -> (Socket, AssocId, Socket, AssocId, SocketAddr) {
 #[test]
 fn the_life_of_an_association() {
     let (client, server) = (one_to_many(), one_to_many());
+    let error = try_recv(&server).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     let addr = listen(&server, 1);
     let payload = [IoSlice::new(b"opens it")];
     let info = SendInfo::on_stream(1).with_ppid(7u32);
@@ -71,6 +63,7 @@ fn the_life_of_an_association() {
     client.send_eof(id).unwrap();
     assert_eq!(change(&client), (AssocState::ShutdownComplete, id));
     assert_eq!(change(&server), (AssocState::ShutdownComplete, server_id));
+    assert_eq!(server.assoc_count().unwrap(), 0);
     fails(client.send_eof(id), &[EPIPE]);
 }
 

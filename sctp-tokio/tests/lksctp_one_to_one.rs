@@ -1,27 +1,19 @@
 //! What the functional tests of lksctp-tools check of one-to-one sockets, in our words and through
-//! our types.
-//!
-//! | of lksctp-tools | here |
-//! |---|---|
-//! | `accept_close`, `connect`, `connectx`, `nonblock`, `tcp_style` | this file |
-//! | `recvfrom`, `recvmsg`, `send`, `sendmsg`, `sendto`, `shutdown` | this file |
-//! | `socket_bind_listen`, `addrs`, `events`, `initmsg_connect`, `threads` | this file |
-//! | `rtoinfo`, `sockopt` | the option tests of `sctp-core` |
-//!
-//! Not applicable in Rust, whose types rule them out: bad, closed and foreign descriptors (EBADF,
-//! ENOTSOCK), bad pointers and lengths (EFAULT, EINVAL), unknown levels and options (ENOPROTOOPT),
-//! and reading through a socket that was shut down for reading, which this library cannot do.
+//! our types. `docs/lksctp.md` says which check is tested where.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+};
 
 use rustix::event::PollFlags;
 use sctp_tokio::{
     AssocId, EventSet, Notification, SendInfo, Socket,
     options::InitMsg,
-    sctp_core::{AssocState, Family},
+    sctp_core::{AssocState, AuthIndication, Family},
 };
 use support::{
     raw::{SCTP_ABORT, SCTP_EOF, send_raw},
@@ -58,6 +50,15 @@ fn binding_and_listening() {
         one_to_one().bind(same).unwrap_err().kind(),
         io::ErrorKind::AddrInUse
     );
+    // A port of the caller's choice, on every address.
+    let [first, second] = [one_to_one(), one_to_one()];
+    for sharing in [&first, &second] {
+        sharing.set_sctp_reuse_port(true).unwrap();
+    }
+    first.bind(Family::V4.unspecified()).unwrap();
+    let chosen = first.local_addrs(ANY).unwrap()[0];
+    second.bind(chosen).unwrap();
+    assert_eq!(second.local_addrs(ANY).unwrap(), [chosen]);
 }
 
 #[test]
@@ -81,7 +82,10 @@ fn accepting() {
 #[test]
 fn connecting() {
     let listener = one_to_one();
-    let addr = listen(&listener, 1);
+    listener.bind(support::LOOPBACK.parse().unwrap()).unwrap();
+    let addr = listener.local_addrs(ANY).unwrap()[0];
+    fails(connect(&one_to_one(), addr), ECONNREFUSED);
+    listener.listen(1).unwrap();
     let (first, second, third) = (one_to_one(), one_to_one(), one_to_one());
     first.subscribe(ANY, EventSet::ASSOC_CHANGE).unwrap();
     connect(&first, addr).unwrap();
@@ -129,6 +133,11 @@ fn receiving() {
     assert_eq!(recv(&server).0, b"one");
     assert_eq!(recv(&server).0, b"two");
     assert!(recv(&client).0.is_empty());
+    // A blocking call says ENOTCONN here; only a notification tells who does not block.
+    assert_eq!(
+        try_recv(&server).unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
 }
 
 #[test]
@@ -169,11 +178,28 @@ fn shutting_down() {
     assert!(recv(&server).0.is_empty(), "and again");
 }
 
+/// This library never shuts a socket down for reading. A program that shares the socket can.
+#[test]
+fn a_socket_that_somebody_shut_down_for_reading_still_sends() {
+    let (client, server, _listener) = pair();
+    let shut = |socket: &Socket, how| socket2::SockRef::from(socket).shutdown(how).unwrap();
+    shut(&server, Shutdown::Read);
+    assert!(recv(&server).0.is_empty());
+    send(&client, ANY, b"is dropped").unwrap();
+    send(&server, ANY, b"still sends").unwrap();
+    assert_eq!(recv(&client).0, b"still sends");
+    assert!(recv(&server).0.is_empty());
+    shut(&server, Shutdown::Both);
+    assert!(recv(&client).0.is_empty());
+    assert!(recv(&server).0.is_empty());
+    fails(send(&server, ANY, b"x"), EPIPE);
+}
+
 #[test]
 fn names_and_events() {
     let (client, listener) = (one_to_one(), one_to_one());
     for socket in [&client, &listener] {
-        let events = EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN;
+        let events = EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN | EventSet::AUTHENTICATION;
         socket.subscribe(ANY, events).unwrap();
     }
     assert_eq!(client.local_addrs(ANY).unwrap().len(), 0);
@@ -181,17 +207,29 @@ fn names_and_events() {
     let addr = listen(&listener, 1);
     connect(&client, addr).unwrap();
     let server = accept(&listener);
-    came_up(&client);
-    came_up(&server);
+    for socket in [&client, &server] {
+        came_up(socket);
+        // Neither end authenticates, which the other hears next.
+        let heard = notification(socket, |event| match event {
+            Notification::Authentication(event) => Some(event.indication),
+            _ => None,
+        });
+        assert_eq!(heard, AuthIndication::NoAuth);
+    }
+    // What is one's own is the other's peer, and nothing else.
     assert_eq!(client.peer_addrs(ANY).unwrap(), [addr]);
-    assert_eq!(
-        server.peer_addrs(ANY).unwrap()[0].port(),
-        client.local_addrs(ANY).unwrap()[0].port()
-    );
+    assert_eq!(server.local_addrs(ANY).unwrap(), [addr]);
+    let mut own = client.local_addrs(ANY).unwrap();
+    let mut seen = server.peer_addrs(ANY).unwrap();
+    own.sort();
+    seen.sort();
+    assert_eq!(own, seen);
     client.shutdown_write().unwrap();
     let closed = |event| matches!(event, Notification::Shutdown { .. }).then_some(());
     notification(&server, closed);
-    assert_eq!(change(&server).0, AssocState::ShutdownComplete);
+    for socket in [&server, &client] {
+        assert_eq!(change(socket).0, AssocState::ShutdownComplete);
+    }
 }
 
 #[test]
