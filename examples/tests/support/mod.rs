@@ -76,6 +76,17 @@ impl Program {
             .count()
     }
 
+    /// Waits until a file of the program's folder in /proc has a text in it.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, file: &str, text: &str) {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_to_string(&path).unwrap().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {path}");
+            thread::yield_now();
+        }
+    }
+
     /// Waits for the program's end. Its standard input is left as it is.
     pub(crate) fn status(&mut self) -> ExitStatus {
         // Both streams end with the program. What is in them stays readable.
@@ -198,10 +209,12 @@ impl Server {
         for addr in listen {
             command.args(["--listen", addr]);
         }
-        let mut program = Program::spawn({
-            command.args(args);
-            command
-        });
+        command.args(args);
+        Self::of(Program::spawn(command))
+    }
+
+    /// A server that was started some other way.
+    pub(crate) fn of(mut program: Program) -> Self {
         let line = program.stdout.next();
         let addrs = line.strip_prefix("listening on ").unwrap();
         Self {
@@ -236,8 +249,14 @@ pub(crate) fn echo_server() -> Command {
     command
 }
 
-pub(crate) fn client<S: AsRef<OsStr>>(server: &[S], args: &[&str]) -> Program {
+pub(crate) fn echo_client() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_echo-client"));
-    command.args(server).args(args).env_remove("RUST_LOG");
+    command.env_remove("RUST_LOG");
+    command
+}
+
+pub(crate) fn client<S: AsRef<OsStr>>(server: &[S], args: &[&str]) -> Program {
+    let mut command = echo_client();
+    command.args(server).args(args);
     Program::spawn(command)
 }

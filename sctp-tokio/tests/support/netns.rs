@@ -52,6 +52,20 @@ impl NetNs {
         std::thread::spawn(set).join().unwrap();
     }
 
+    /// A command that runs inside the namespace.
+    pub fn command(&self, command: &Command) -> Command {
+        let mut inside = Command::new("ip");
+        inside.args(["netns", "exec", &self.name]);
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside
+    }
+
     /// Starts a task on a thread of its own inside the namespace. What comes back waits for it,
     /// and panics if it did.
     pub fn start<W, F>(&self, work: W) -> impl Future<Output = F::Output> + use<W, F>

@@ -1,0 +1,84 @@
+//! Peers that we did not write, in both directions: our server with their clients, our client with
+//! their servers, their scanner, and decoders of what goes over the wire.
+//!
+//! `.ci/foreign-peers` fetches them, and `.ci/test` runs it before these tests. Each test says what
+//! it proved, and `docs/foreign-peers.md` must say the same: see `table.rs`.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod iperf3;
+mod lksctp_tools;
+mod ncat_socat;
+#[path = "../../../sctp-tokio/tests/support/netns.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
+mod netns;
+mod nmap;
+mod pysctp;
+mod python;
+mod sipp;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+mod tshark;
+mod usrsctp;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use netns::NetNs;
+use support::{Program, Server, echo_client, echo_server};
+
+/// Each association on a socket of its own, or all on one.
+const STYLES: [&str; 2] = ["peel-off", "one-to-many"];
+
+/// A program that `.ci/foreign-peers` has fetched.
+fn foreign(name: &str) -> Command {
+    let program = fetched(&format!("bin/{name}"));
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", fetched("lib"));
+    command
+}
+
+/// A file or folder that `.ci/foreign-peers` has fetched.
+fn fetched(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .with_file_name("foreign")
+        .join(name);
+    assert!(
+        path.exists(),
+        "there is no {}: run .ci/foreign-peers",
+        path.display()
+    );
+    path
+}
+
+#[track_caller]
+fn spawn(name: &str, args: &[&str]) -> Program {
+    let mut command = foreign(name);
+    command.args(args);
+    Program::spawn(command)
+}
+
+/// Our server in a namespace, on a port of loopback that the kernel chooses.
+fn server_in(namespace: &NetNs, args: &[&str]) -> Server {
+    let mut command = echo_server();
+    command.args(["--listen", "127.0.0.1:0"]).args(args);
+    Server::of(Program::spawn(namespace.command(&command)))
+}
+
+/// Our client in a namespace.
+fn client_in(namespace: &NetNs, args: &[&str]) -> Program {
+    let mut command = echo_client();
+    command.args(args);
+    Program::spawn(namespace.command(&command))
+}
+
+/// A program of others in a namespace, with its lines as soon as it prints them.
+fn spawn_in(namespace: &NetNs, name: &str, args: &[&str]) -> Program {
+    let program = foreign(name);
+    let mut command = Command::new("stdbuf");
+    command.args(["-oL", "-eL"]).arg(program.get_program());
+    command.args(args).env("LD_LIBRARY_PATH", fetched("lib"));
+    Program::spawn(namespace.command(&command))
+}
