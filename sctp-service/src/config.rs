@@ -77,7 +77,8 @@ pub struct Config {
     /// How long a graceful shutdown of the server may take before the associations that are left
     /// are aborted, with the reason `server shutting down`.
     ///
-    /// Default 30 seconds.
+    /// Default 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the
+    /// signal comes.
     pub drain_timeout: Duration,
 }
 
@@ -93,7 +94,7 @@ impl Default for Config {
             ordering: Ordering::default(),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
         }
     }
 }
