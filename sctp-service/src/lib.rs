@@ -15,6 +15,7 @@ pub mod handler;
 mod kernel;
 pub mod layer;
 mod make;
+mod occasion;
 mod reply;
 mod request;
 mod router;

@@ -149,6 +149,7 @@ impl ClientBuilder {
         let (set_status, status) = watch::channel(Status {
             phase,
             last_end: None,
+            trouble: None,
         });
         let handle = Handle {
             commands,

@@ -10,7 +10,7 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 /// | [`Cause`] | what happened |
 /// |---|---|
 /// | [`Aborted`](Cause::Aborted) | the peer ended the association at once; its reason is in the [`End`] |
-/// | [`Closed`](Cause::Closed) | this end shut the client down |
+/// | [`Closed`](Cause::Closed) | this end shut the client, or the pool, down |
 /// | [`Expired`](Cause::Expired) | the kernel gave the message up, as its `Reliability` asked |
 /// | [`Lost`](Cause::Lost) | the peer stopped answering |
 /// | [`NotConnected`](Cause::NotConnected) | no association could be set up |
@@ -21,6 +21,9 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 /// | [`Unavailable`](Cause::Unavailable) | no server of a pool was ready in time |
 /// | [`Uncorrelated`](Cause::Uncorrelated) | the peer sent a reply that belongs to no call |
 /// | [`Unresponsive`](Cause::Unresponsive) | no stream is left that the peer still answers on |
+///
+/// Its text says all of this, with the reason that a peer gave or the error of the last attempt to
+/// connect; that error is its [`source`](std::error::Error::source), too.
 ///
 /// Whether it can be repeated depends on the [`Fate`] of its message alone:
 /// [`is_safe_to_retry`](Self::is_safe_to_retry).
@@ -46,13 +49,13 @@ pub enum Fate {
 pub enum Cause {
     /// The peer aborted the association; [`End::reason`] is what it said.
     Aborted(End),
-    /// The client was shut down at this end, or all of its handles were dropped.
+    /// The client, or the pool, was shut down at this end, or all of its handles were dropped.
     Closed,
     /// The kernel gave the message up, as its `Reliability` asked for. The association is up.
     Expired,
     /// The association was lost: the peer does not answer, or the system failed.
     Lost(io::ErrorKind),
-    /// There is no association, and the last attempt to set one up failed.
+    /// There is no association, and the last attempt to set one up failed, in this way.
     NotConnected(Arc<ConnectError>),
     /// The message can never be sent as it is: it is empty, too large, or for a stream that does
     /// not exist or is kept for calls.
@@ -63,8 +66,10 @@ pub enum Cause {
     ShutDown,
     /// No reply came within [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout).
     TimedOut,
-    /// No server of the pool was ready for a call in time.
-    Unavailable,
+    /// No server of the pool was ready for a call in time. With it, the trouble that one of
+    /// them has, if there is any: how its last attempt to connect failed, or how its association
+    /// ended. There is none where servers are just slow, or where there is no server.
+    Unavailable(Option<Box<Self>>),
     /// The peer sent a message that belongs to no call where only replies are expected: it
     /// answers twice or on the wrong stream. No reply can be told from another any more, so the
     /// association was aborted.
@@ -165,12 +170,15 @@ impl fmt::Display for Cause {
             Self::Closed => f.write_str("the client was closed"),
             Self::Expired => f.write_str("the message expired"),
             Self::Lost(error) => write!(f, "the association was lost: {error}"),
-            Self::NotConnected(_) => f.write_str("no association"),
+            Self::NotConnected(error) => write!(f, "no association: {error}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Restarted => f.write_str("the peer started again"),
             Self::ShutDown => f.write_str("shut down by the peer"),
             Self::TimedOut => f.write_str("no reply in time"),
-            Self::Unavailable => f.write_str("no server was ready in time"),
+            Self::Unavailable(None) => f.write_str("no server was ready in time"),
+            Self::Unavailable(Some(trouble)) => {
+                write!(f, "no server was ready in time: {trouble}")
+            }
             Self::Uncorrelated => f.write_str("the peer sent a reply that belongs to no call"),
             Self::Unresponsive => f.write_str("the peer answers on no stream any more"),
         }
@@ -190,13 +198,29 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
-
 impl std::error::Error for CallError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Cause::NotConnected(error) => Some(error.as_ref()),
+        std::error::Error::source(&self.cause)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotConnected(error) => Some(error.as_ref()),
+            Self::Refused(refusal) => Some(refusal.as_ref()),
+            Self::Unavailable(Some(trouble)) => Some(trouble.as_ref()),
             _ => None,
+        }
+    }
+}
+
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::CallStream { .. } => None,
+            Self::Correlator(error) => Some(error.as_ref()),
+            Self::Send(error) => Some(error),
         }
     }
 }

@@ -54,6 +54,8 @@ impl Command {
 pub(super) struct Status {
     pub(super) phase: Phase,
     pub(super) last_end: Option<End>,
+    /// Why there is no association, since the last one ended or could not be set up.
+    pub(super) trouble: Option<Cause>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +79,41 @@ impl Status {
         if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
             self.phase = Phase::Between;
         }
+    }
+}
+
+/// How to end a client, and to hear of its end, without a handle that would keep it.
+#[derive(Clone, Debug)]
+pub(super) struct Ending {
+    stop: CancellationToken,
+    status: watch::Receiver<Status>,
+}
+
+impl Ending {
+    /// Has the client take no further call, finish those that it has, and shut down.
+    pub(super) fn begin(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the end, and returns that of the last association.
+    pub(super) async fn ended(&mut self) -> Option<End> {
+        loop {
+            let now = self.status.borrow_and_update().clone();
+            if matches!(now.phase, Phase::Closed(_)) || self.status.changed().await.is_err() {
+                return self.status.borrow().last_end.clone();
+            }
+        }
+    }
+
+    #[cfg(feature = "pool")]
+    pub(super) fn is_over(&self) -> bool {
+        // Its task has dropped the other end of the channel, however it ended.
+        self.status.has_changed().is_err()
+    }
+
+    #[cfg(feature = "pool")]
+    pub(super) fn trouble(&self) -> Option<Cause> {
+        self.status.borrow().trouble.clone()
     }
 }
 
@@ -142,6 +179,13 @@ impl Handle {
         }
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(Ok(Admission::Permit(permit)))
+    }
+
+    pub(super) fn ending(&self) -> Ending {
+        Ending {
+            stop: self.stop.clone(),
+            status: self.status.clone(),
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     Call, CallError, ClientBuilder, Pushes, Remote,
     call::{Ticket, task_gone},
-    handle::{Admission, Command, Handle, Kind, Phase},
+    handle::{Admission, Command, Ending, Handle, Kind, Phase},
 };
 use crate::{ConnectInfo, Transport};
 
@@ -145,17 +145,14 @@ impl Client {
     /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
     /// be called again.
     pub async fn shutdown(&self) -> Option<End> {
-        self.handle.stop.cancel();
-        let mut status = self.handle.status.clone();
-        loop {
-            let now = status.borrow_and_update().clone();
-            if let Phase::Closed(_) = now.phase {
-                return now.last_end;
-            }
-            if status.changed().await.is_err() {
-                return now.last_end;
-            }
-        }
+        let mut ending = self.handle.ending();
+        ending.begin();
+        ending.ended().await
+    }
+
+    #[cfg(feature = "pool")]
+    pub(super) fn ending(&self) -> Ending {
+        self.handle.ending()
     }
 
     /// Returns how the last association that ended did so.

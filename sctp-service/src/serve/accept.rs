@@ -13,12 +13,13 @@ use tokio::{select, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use super::{Executor, refusals::Refusals};
+use super::Executor;
 use crate::{
     Config, ConnectInfo, Listener, Transport,
     driver::{Driver, reasons},
     event::{EventHook, ServerEvent},
     make::MakeService,
+    occasion::Occasions,
 };
 
 /// How long to wait when accepting fails. Descriptors and memory come back when associations
@@ -35,7 +36,7 @@ pub(super) struct Server<E> {
     /// One permit for each association. That it is a limit, and that all permits are back when
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
-    pub(super) refusals: Refusals,
+    pub(super) refusals: Occasions,
 }
 
 impl<E: Executor> Server<E> {

@@ -3,7 +3,6 @@
 mod accept;
 mod association;
 mod executor;
-mod refusals;
 
 use std::{
     fmt,
@@ -18,7 +17,6 @@ use std::{
 };
 
 use accept::Server;
-use refusals::Refusals;
 use tokio::{select, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +27,7 @@ use crate::{
     Config, Listener,
     event::{EventHook, ServerEvent},
     make::MakeService,
+    occasion::Occasions,
 };
 
 /// Serves the associations of a listener: each in a task of its own, with a service of its own.
@@ -103,7 +102,7 @@ where
         self
     }
 
-    /// Sets [`Config::drain_timeout`]: how long a graceful shutdown may take. Default 30 s.
+    /// Sets [`Config::drain_timeout`]: how long a graceful shutdown may take. Default 20 s.
     pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = timeout;
         self
@@ -178,7 +177,7 @@ where
             executor: self.executor,
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
-            refusals: Refusals::default(),
+            refusals: Occasions::default(),
         });
         // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
         // associations hear that the server shuts down.

@@ -164,7 +164,8 @@ async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
             assert_eq!(payload(one).await, "X");
         } else {
             let error = failure(one).await;
-            assert_failed(&error, "no association", Fate::NotSent);
+            let text = "no association: the peer refused the association";
+            assert_failed(&error, text, Fate::NotSent);
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert_eq!(source, "the peer refused the association");
             assert!(matches!(error.cause(), Cause::NotConnected(_)));

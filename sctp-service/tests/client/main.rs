@@ -9,5 +9,7 @@ mod correlation;
 mod ends;
 mod for_ever;
 mod identifiers;
+mod lookups;
 mod pool;
+mod pool_end;
 mod support;

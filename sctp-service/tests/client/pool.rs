@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    future::pending,
-    io,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -26,20 +24,20 @@ use tokio::{
 
 use crate::support::{assert_failed, must, settle};
 
-fn addr(server: u8) -> SocketAddr {
+pub(crate) fn addr(server: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, server], 9877))
 }
 
-fn targets(servers: impl IntoIterator<Item = u8>) -> Vec<Target> {
+pub(crate) fn targets(servers: impl IntoIterator<Item = u8>) -> Vec<Target> {
     servers.into_iter().map(|n| addr(n).into()).collect()
 }
 
 /// The servers that listen, and the association that each has.
 #[derive(Clone, Default)]
-struct Fleet(Arc<Mutex<BTreeMap<SocketAddr, Option<Arc<Peer>>>>>);
+pub(crate) struct Fleet(pub(crate) Arc<Mutex<BTreeMap<SocketAddr, Option<Arc<Peer>>>>>);
 
 impl Fleet {
-    fn of(servers: impl IntoIterator<Item = u8>) -> Self {
+    pub(crate) fn of(servers: impl IntoIterator<Item = u8>) -> Self {
         let fleet = Self::default();
         let listening = servers.into_iter().map(|n| (addr(n), None));
         fleet.0.lock().unwrap().extend(listening);
@@ -55,7 +53,7 @@ impl Fleet {
     }
 
     /// Has a server take no further association, and returns the one that it has.
-    fn stop(&self, server: u8) -> Arc<Peer> {
+    pub(crate) fn stop(&self, server: u8) -> Arc<Peer> {
         self.0
             .lock()
             .unwrap()
@@ -64,11 +62,11 @@ impl Fleet {
             .unwrap()
     }
 
-    fn peer(&self, server: u8) -> Option<Arc<Peer>> {
+    pub(crate) fn peer(&self, server: u8) -> Option<Arc<Peer>> {
         self.0.lock().unwrap().get(&addr(server))?.clone()
     }
 
-    fn pool(&self, builder: PoolBuilder, servers: watch::Receiver<Vec<Target>>) -> Pool {
+    pub(crate) fn pool(&self, builder: PoolBuilder, servers: watch::Receiver<Vec<Target>>) -> Pool {
         let fleet = self.clone();
         builder.watch_with(servers, move |target| {
             let (fleet, target) = (fleet.clone(), target.clone());
@@ -79,26 +77,30 @@ impl Fleet {
         })
     }
 
-    fn fixed(&self, builder: PoolBuilder, servers: impl IntoIterator<Item = u8>) -> Pool {
+    pub(crate) fn fixed(
+        &self,
+        builder: PoolBuilder,
+        servers: impl IntoIterator<Item = u8>,
+    ) -> Pool {
         self.pool(builder, watch::channel(targets(servers)).1)
     }
 }
 
-type Reply = JoinHandle<Result<Received, CallError>>;
+pub(crate) type Reply = JoinHandle<Result<Received, CallError>>;
 
-fn call(pool: &Pool) -> Reply {
+pub(crate) fn call(pool: &Pool) -> Reply {
     let pool = pool.clone();
     tokio::spawn(async move { pool.request("x").await })
 }
 
-async fn calls(pool: &Pool, number: usize) -> Vec<Reply> {
+pub(crate) async fn calls(pool: &Pool, number: usize) -> Vec<Reply> {
     let calls = (0..number).map(|_| call(pool)).collect();
     settle().await;
     calls
 }
 
 /// Answers everything that a server has, with the server's number.
-async fn answer(peer: &Peer, server: u8) -> usize {
+pub(crate) async fn answer(peer: &Peer, server: u8) -> usize {
     let mut answered = 0;
     while let Some(request) = peer.try_recv() {
         let reply = Message::new(vec![server]).on_stream(request.info.stream);
@@ -237,8 +239,12 @@ async fn without_a_server_calls_fail_in_time_and_then_at_once() {
     for seconds in [3, 0] {
         let began = Instant::now();
         let error = must(call(&pool)).await.unwrap().unwrap_err();
-        assert_failed(&error, "no server was ready in time", Fate::NotSent);
-        assert!(matches!(error.cause(), Cause::Unavailable));
+        assert_failed(
+            &error,
+            "no server was ready in time: no association: the peer refused the association",
+            Fate::NotSent,
+        );
+        assert!(matches!(error.cause(), Cause::Unavailable(Some(_))));
         assert_eq!(began.elapsed().as_secs(), seconds);
     }
     // It comes up, and all is well.
@@ -249,46 +255,4 @@ async fn without_a_server_calls_fail_in_time_and_then_at_once() {
     for call in calls {
         must(call).await.unwrap().unwrap();
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lookup_that_fails_first_is_an_error_and_later_changes_nothing() {
-    let interval = Duration::from_secs(10);
-    let refused = || async { Err(io::ErrorKind::NotFound.into()) };
-    let error = Pool::builder()
-        .resolve(refused, interval)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    let hangs = || pending::<io::Result<Vec<SocketAddr>>>();
-    let error = must(Pool::builder().resolve(hangs, interval))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-
-    let lookups = Arc::new(Mutex::new(0));
-    let count = Arc::clone(&lookups);
-    let once = move || {
-        let mut count = count.lock().unwrap();
-        *count += 1;
-        std::future::ready(match *count {
-            1 => Ok(vec![addr(1)]),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        })
-    };
-    // Nothing listens anywhere: what matters is that the list is kept and asked for again.
-    let pool = Pool::builder().resolve(once, interval).await.unwrap();
-    sleep(Duration::from_secs(35)).await;
-    assert_eq!(*lookups.lock().unwrap(), 4);
-    drop(pool);
-    sleep(Duration::from_secs(35)).await;
-    assert_eq!(*lookups.lock().unwrap(), 4, "nobody needs it any more");
-}
-
-#[tokio::test]
-async fn names_are_looked_up_through_the_system() {
-    let second = Duration::from_secs(1);
-    assert!(Pool::builder().dns("127.0.0.1:9877", second).await.is_ok());
-    let error = Pool::builder().dns("no port", second).await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use sctp_service::client::{CallError, Cause, Fate, pool::Pool};
+use sctp_service::{
+    End, Side,
+    client::{CallError, Cause, Fate, pool::Pool},
+};
 use tokio::task::JoinHandle;
 
 use crate::{must, netns::NetNs, server::Server};
@@ -83,6 +86,10 @@ async fn work(
                 assert_eq!(reply.payload, text);
                 done.fetch_add(1, Ordering::Relaxed);
             }
+            Err(error) if matches!(error.cause(), Cause::Closed) => {
+                errors.push(error);
+                break;
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -121,4 +128,29 @@ async fn nor_does_anything_else_fail_when_packets_are_lost() {
     let network = NetNs::new();
     network.tc("qdisc add dev lo root netem loss 2% delay 1ms");
     must(network.start(|| scenario(100))).await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
+    let servers = [
+        Server::start(LONG),
+        Server::start(LONG),
+        Server::start(LONG),
+    ];
+    let pool = Pool::builder().fixed(servers.each_ref().map(|server| server.addr));
+    let load = Load::on(&pool);
+    load.more(500).await;
+    let ends = must(pool.shutdown()).await;
+    assert_eq!(ends.len(), servers.len());
+    for (target, end) in ends {
+        let orderly = Some(End::Shutdown { by: Side::Local });
+        assert_eq!(end, orderly, "{target:?}");
+    }
+    for error in load.finish().await {
+        assert!(matches!(error.cause(), Cause::Closed), "{error}");
+        assert_eq!(error.fate(), Fate::NotSent);
+    }
+    for server in servers {
+        server.stop().await;
+    }
 }

@@ -121,7 +121,10 @@ impl<C: Connect> Driver<C> {
 
     /// Pauses, and fails the calls that were let in before.
     async fn back_off(&mut self, failures: u32, cause: Cause) -> ControlFlow<()> {
-        self.set_phase(Phase::BackingOff(cause.clone()));
+        self.status.send_modify(|status| {
+            status.phase = Phase::BackingOff(cause.clone());
+            status.trouble = Some(cause.clone());
+        });
         let mut pause = pin!(sleep(self.config.backoff.pause(failures)));
         loop {
             tokio::select! {
@@ -142,7 +145,10 @@ impl<C: Connect> Driver<C> {
         pin!(self.wanted.notified()).as_mut().enable();
         let info = transport.connect_info();
         tracing::info!(peer = ?info.peer_addrs(), "association up");
-        self.set_phase(Phase::Open(info));
+        self.status.send_modify(|status| {
+            status.phase = Phase::Open(info);
+            status.trouble = None;
+        });
         let mut session = Session::new(
             transport,
             &self.config,

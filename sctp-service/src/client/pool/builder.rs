@@ -6,7 +6,10 @@ use sctp_tokio::SocketBuilder;
 use tokio::sync::watch;
 use tower::{BoxError, ServiceExt as _, balance::p2c::Balance, buffer::Buffer, retry::Retry};
 
-use super::{Pool, RetryPolicy, Target, call_error, members::Members, patience::Patience, resolve};
+use super::{
+    Pool, RetryPolicy, Target, call_error, members::Members, patience::Patience, resolve,
+    retry::WhileOpen, roll::Roll,
+};
 use crate::client::{CallError, Client, ClientBuilder, ClientConfig, Remote};
 
 /// Sets up a [`Pool`].
@@ -85,7 +88,8 @@ impl PoolBuilder {
     }
 
     /// Makes a pool of the servers that a channel lists. When its sender is dropped, the last
-    /// list holds.
+    /// list holds. An empty list means what it says: calls wait for a server until they lose
+    /// [patience](Self::with_patience).
     ///
     /// # Panics
     ///
@@ -112,21 +116,32 @@ impl PoolBuilder {
         servers: watch::Receiver<Vec<Target>>,
         make: impl FnMut(&Target) -> Client + Send + 'static,
     ) -> Pool {
-        let balance = Balance::new(Members::new(servers, Box::new(make)));
-        let buffer = Buffer::new(Patience::new(balance, self.patience), self.queue.max(1));
+        let roll = Roll::default();
+        let balance = Balance::new(Members::new(servers, Box::new(make), roll.clone()));
+        let patience = Patience::new(balance, self.patience, roll.clone());
+        let buffer = Buffer::new(patience, self.queue.max(1));
         let typed = buffer.map_err(call_error as fn(BoxError) -> CallError);
-        Pool(Retry::new(self.retry, typed))
+        let policy = WhileOpen {
+            policy: self.retry,
+            roll: roll.clone(),
+        };
+        Pool {
+            calls: Retry::new(policy, typed),
+            roll,
+        }
     }
 
     /// Makes a pool of the servers that a name stands for, `host:port`, each of its addresses a
     /// server of its own. The name is looked up again at this interval, through the system
     /// (`getaddrinfo`), which knows `/etc/hosts` and the cluster's search domains as well as DNS,
-    /// and no time to live: hence the interval. When a lookup fails, the last list holds; the
-    /// associations tell by themselves which servers live.
+    /// and no time to live: hence the interval.
+    ///
+    /// When a lookup fails, or finds no address at all, the last list holds: the associations tell
+    /// by themselves which servers live. It is logged, once in 10 seconds at most.
     ///
     /// # Errors
     ///
-    /// That of the first lookup.
+    /// That of the first lookup; `NotFound` when it finds no address.
     ///
     /// # Panics
     ///
@@ -142,11 +157,12 @@ impl PoolBuilder {
     }
 
     /// As [`dns`](Self::dns), with a lookup of your own: another resolver, a registry's API.
-    /// Each lookup may take as long as the interval, or it has failed.
+    /// Each lookup may take as long as the interval, or it has failed. To say that there is no
+    /// server any more, use [`watch`](Self::watch).
     ///
     /// # Errors
     ///
-    /// That of the first lookup.
+    /// That of the first lookup; `NotFound` when it finds no address.
     ///
     /// # Panics
     ///

@@ -14,6 +14,7 @@ use futures_core::Stream;
 use tokio::sync::watch;
 use tower::discover::Change;
 
+use super::roll::Roll;
 use crate::client::Client;
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
@@ -51,18 +52,21 @@ pub(super) struct Members {
     known: HashSet<Target>,
     changes: VecDeque<Change<Target, Target>>,
     make: Box<dyn FnMut(&Target) -> Client + Send>,
+    roll: Roll,
 }
 
 impl Members {
     pub(super) fn new(
         mut servers: Servers,
         make: Box<dyn FnMut(&Target) -> Client + Send>,
+        roll: Roll,
     ) -> Self {
         let mut members = Self {
             changed: None,
             known: HashSet::new(),
             changes: VecDeque::new(),
             make,
+            roll,
         };
         members.update(&servers.borrow_and_update());
         members.changed = Some(Box::pin(change(servers)));
@@ -92,10 +96,11 @@ impl Stream for Members {
     type Item = Result<Change<Target, Client>, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
         loop {
-            match self.changes.pop_front() {
+            match this.changes.pop_front() {
                 Some(Change::Insert(target, _)) => {
-                    let client = (self.make)(&target);
+                    let client = this.roll.enter(&target, || (this.make)(&target));
                     return Poll::Ready(Some(Ok(Change::Insert(target, client))));
                 }
                 Some(Change::Remove(target)) => {
@@ -103,16 +108,16 @@ impl Stream for Members {
                 }
                 None => {}
             }
-            let Some(changed) = &mut self.changed else {
+            let Some(changed) = &mut this.changed else {
                 return Poll::Pending;
             };
             match changed.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => self.changed = None,
+                Poll::Ready(None) => this.changed = None,
                 Poll::Ready(Some(mut servers)) => {
                     let list = servers.borrow_and_update().clone();
-                    self.update(&list);
-                    self.changed = Some(Box::pin(change(servers)));
+                    this.update(&list);
+                    this.changed = Some(Box::pin(change(servers)));
                 }
             }
         }

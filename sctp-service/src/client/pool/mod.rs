@@ -28,6 +28,8 @@
 //! further call; its calls in flight are finished, and its association is shut down in order. The
 //! list is looked at when there is a call.
 //!
+//! A lookup that fails or finds nothing changes nothing; an empty list in a channel means empty.
+//!
 //! # What is repeated
 //!
 //! A call that failed is given to another server if that is [safe](RetryPolicy), up to three
@@ -39,6 +41,7 @@ mod members;
 mod patience;
 mod resolve;
 mod retry;
+mod roll;
 
 use std::{
     fmt,
@@ -48,27 +51,30 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use sctp_tokio::{Message, Received};
+use sctp_tokio::{End, Message, Received};
 use tower::{
     BoxError, ServiceExt as _, balance::p2c::Balance, buffer::Buffer, retry::Retry, util::MapErr,
 };
 use tower_service::Service;
 
 pub use self::{builder::PoolBuilder, members::Target, retry::RetryPolicy};
-use self::{members::Members, patience::Patience};
+use self::{members::Members, patience::Patience, retry::WhileOpen, roll::Roll};
 use super::{CallError, Cause, Fate};
 
 type Balanced = Patience<Balance<Members, Message>>;
 type Inner =
     MapErr<Buffer<Message, <Balanced as Service<Message>>::Future>, fn(BoxError) -> CallError>;
-type Retried = Retry<RetryPolicy, Inner>;
+type Retried = Retry<WhileOpen, Inner>;
 
 /// Several servers as one service. See the [module](self).
 ///
 /// It is a handle, cheap to clone. When the last one is dropped, the calls in flight are
 /// finished, and every association is shut down in order.
 #[derive(Clone)]
-pub struct Pool(Retried);
+pub struct Pool {
+    calls: Retried,
+    roll: Roll,
+}
 
 impl Pool {
     /// Begins with the default settings.
@@ -88,6 +94,28 @@ impl Pool {
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         self.clone().oneshot(message.into()).await
     }
+
+    /// Takes no further call, finishes those in flight, shuts every association down in order, and
+    /// waits for the ends, which it returns: `None` for a server with which there was no
+    /// association. For all handles alike, as [`Client::shutdown`](super::Client::shutdown).
+    ///
+    /// In flight are the calls that a server has been chosen for. Those that still wait for one
+    /// fail with [`Cause::Closed`], not sent, as do all that are made later; and a call that fails
+    /// now is not repeated. Servers that were taken off the list and finish their last calls are
+    /// waited for, too.
+    ///
+    /// It takes as long as the slowest of them: calls in flight are bounded by
+    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), and then the handshake by
+    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), after which the
+    /// peer is aborted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
+    /// be called again.
+    pub async fn shutdown(&self) -> Vec<(Target, Option<End>)> {
+        self.roll.shut_down().await
+    }
 }
 
 impl Service<Message> for Pool {
@@ -96,13 +124,20 @@ impl Service<Message> for Pool {
     type Future = PoolCall;
 
     /// Waits for a place in the pool's queue.
+    ///
+    /// # Errors
+    ///
+    /// The pool was shut down: every later call fails as well.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.0.poll_ready(cx)
+        if self.roll.is_stopped() {
+            return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
+        }
+        self.calls.poll_ready(cx)
     }
 
     fn call(&mut self, message: Message) -> PoolCall {
         PoolCall {
-            inner: self.0.call(message),
+            inner: self.calls.call(message),
         }
     }
 }
@@ -118,7 +153,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct PoolCall {
         #[pin]
-        inner: tower::retry::future::ResponseFuture<RetryPolicy, Inner, Message>,
+        inner: tower::retry::future::ResponseFuture<WhileOpen, Inner, Message>,
     }
 }
 

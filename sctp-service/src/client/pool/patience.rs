@@ -8,9 +8,11 @@ use std::{
 };
 
 use sctp_tokio::{Message, Received};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::BoxError;
 use tower_service::Service;
 
+use super::roll::Roll;
 use crate::{
     client::{CallError, Cause},
     driver::timer::Timer,
@@ -24,18 +26,23 @@ pub(super) struct Patience<S> {
     timer: Timer,
     /// The inner service has been waited for to no avail.
     exhausted: bool,
-    /// The next call is let in to fail.
-    failing: bool,
+    /// The next call is let in to fail so.
+    failing: Option<Cause>,
+    roll: Roll,
+    /// Resolves when the pool is shut down: then all calls that still wait fail.
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(inner: S, patience: Duration) -> Self {
+    pub(super) fn new(inner: S, patience: Duration, roll: Roll) -> Self {
         Self {
+            stopped: Box::pin(roll.stopped()),
+            roll,
             inner,
             patience,
             timer: Timer::default(),
             exhausted: false,
-            failing: false,
+            failing: None,
         }
     }
 }
@@ -49,10 +56,14 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.roll.is_stopped() || self.stopped.as_mut().poll(cx).is_ready() {
+            self.failing = Some(Cause::Closed);
+            return Poll::Ready(Ok(()));
+        }
         if let Poll::Ready(ready) = self.inner.poll_ready(cx) {
             self.timer = Timer::default();
             self.exhausted = false;
-            self.failing = false;
+            self.failing = None;
             return Poll::Ready(ready);
         }
         if !self.timer.is_set() && !self.exhausted {
@@ -62,13 +73,14 @@ where
         if !self.exhausted {
             return Poll::Pending;
         }
-        self.failing = true;
+        let trouble = self.roll.trouble().map(Box::new);
+        self.failing = Some(Cause::Unavailable(trouble));
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, message: Message) -> Self::Future {
-        if std::mem::take(&mut self.failing) {
-            let error = CallError::not_sent(Cause::Unavailable);
+        if let Some(cause) = self.failing.take() {
+            let error = CallError::not_sent(cause);
             return Box::pin(std::future::ready(Err(error.into())));
         }
         Box::pin(self.inner.call(message))

@@ -8,16 +8,11 @@ use tokio::{
 };
 
 use super::Target;
-use crate::driver::timer::later;
+use crate::{driver::timer::later, occasion::Occasions};
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
-    let addrs: Vec<SocketAddr> = tokio::net::lookup_host(&name).await?.collect();
-    if addrs.is_empty() {
-        let message = format!("{name} has no address");
-        return Err(io::Error::new(io::ErrorKind::NotFound, message));
-    }
-    Ok(addrs)
+    Ok(tokio::net::lookup_host(&name).await?.collect())
 }
 
 /// Looks up, and then again and again, until nobody watches any more.
@@ -34,6 +29,7 @@ where
     let (servers, watched) = watch::channel(first);
     tokio::spawn(async move {
         let mut ticks = interval_at(later(Instant::now(), interval), interval);
+        let failures = Occasions::default();
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -53,7 +49,13 @@ where
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot look the servers up, keeping those known")
+                    if let Some(failed) = failures.count() {
+                        tracing::warn!(
+                            %error,
+                            failed,
+                            "cannot look the servers up, keeping those known"
+                        );
+                    }
                 }
             }
         }
@@ -61,13 +63,54 @@ where
     Ok(watched)
 }
 
-/// The addresses in one order, so that a list is compared as a set.
+/// The addresses in one order, so that a list is compared as a set. None at all is a failure: it
+/// is what a name server answers that has lost its data, or has none yet, and to believe it
+/// would be to leave servers that work.
 async fn timed(
     lookup: impl Future<Output = io::Result<Vec<SocketAddr>>>,
     limit: Duration,
 ) -> io::Result<Vec<Target>> {
     let mut addrs = timeout(limit, lookup).await??;
+    if addrs.is_empty() {
+        let message = "the lookup has found no server";
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
     addrs.sort_unstable();
     addrs.dedup();
     Ok(addrs.into_iter().map(Target::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(10);
+
+    fn addr(server: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, server], 9877))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_fails_or_finds_nothing_leaves_the_list_as_it_is() {
+        let answers: [io::Result<Vec<SocketAddr>>; 5] = [
+            Ok(vec![addr(1), addr(2)]),
+            Ok(Vec::new()),
+            Err(io::ErrorKind::TimedOut.into()),
+            Ok(vec![addr(2), addr(1), addr(1)]),
+            Ok(vec![addr(3)]),
+        ];
+        let mut answers = answers.into_iter();
+        let lookup = move || ready(answers.next().unwrap_or_else(|| Ok(Vec::new())));
+        let mut servers = watch(lookup, INTERVAL).await.expect("the first list");
+        let both = [addr(1).into(), addr(2).into()];
+        assert_eq!(*servers.borrow_and_update(), both);
+        let began = Instant::now();
+        servers.changed().await.expect("a list that is watched");
+        assert_eq!(began.elapsed(), 4 * INTERVAL);
+        assert_eq!(*servers.borrow_and_update(), [addr(3).into()]);
+        tokio::time::sleep(10 * INTERVAL).await;
+        assert!(!servers.has_changed().expect("a list that is watched"));
+    }
 }

@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use sctp_tokio::{Message, Received};
 use tower::retry::Policy;
 
+use super::roll::Roll;
 use crate::client::{CallError, Cause};
 
 /// Repeats calls whose message was certainly not sent, and those that an orderly shutdown left
@@ -56,7 +57,7 @@ impl RetryPolicy {
     fn allows(&self, error: &CallError) -> bool {
         match error.cause() {
             // These fail again, or there is no time left.
-            Cause::Refused(_) | Cause::Unavailable | Cause::TimedOut | Cause::Expired => false,
+            Cause::Refused(_) | Cause::Unavailable(_) | Cause::TimedOut | Cause::Expired => false,
             Cause::ShutDown => self.after_shutdown || error.is_safe_to_retry(),
             _ => error.is_safe_to_retry(),
         }
@@ -84,5 +85,32 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
     /// Shares the payload.
     fn clone_request(&mut self, message: &Message) -> Option<Message> {
         Some(message.clone())
+    }
+}
+
+/// The policy of a pool, which repeats nothing once that is shut down: the repetition would be
+/// refused, and what the call failed with would be forgotten.
+#[derive(Clone, Debug)]
+pub(super) struct WhileOpen {
+    pub(super) policy: RetryPolicy,
+    pub(super) roll: Roll,
+}
+
+impl Policy<Message, Received, CallError> for WhileOpen {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        message: &mut Message,
+        result: &mut Result<Received, CallError>,
+    ) -> Option<Ready<()>> {
+        if self.roll.is_stopped() {
+            return None;
+        }
+        self.policy.retry(message, result)
+    }
+
+    fn clone_request(&mut self, message: &Message) -> Option<Message> {
+        self.policy.clone_request(message)
     }
 }

@@ -1,4 +1,4 @@
-//! How often it is logged that peers are refused.
+//! How often it is logged what can happen without end.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A peer that is refused can try again at once, and without end: it must not fill the log.
+/// What a peer can cause at will, or a failure that lasts, must not fill the log.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Counts refusals between one line of the log and the next.
+/// Counts what happens between one line of the log and the next.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Counted>);
+pub(crate) struct Occasions(Mutex<Counted>);
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -20,9 +20,9 @@ struct Counted {
     since: u64,
 }
 
-impl Refusals {
+impl Occasions {
     /// Counts one. Answers how many there were since the last line, if it is time for another.
-    pub(super) fn count(&self) -> Option<u64> {
+    pub(crate) fn count(&self) -> Option<u64> {
         // No change here can be left half-done by a panic.
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.since += 1;
@@ -40,14 +40,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_line_for_many_refusals() {
-        let refusals = Refusals::default();
-        assert_eq!(refusals.count(), Some(1));
+    async fn one_line_for_many_occasions() {
+        let occasions = Occasions::default();
+        assert_eq!(occasions.count(), Some(1));
         for _ in 0..100 {
-            assert_eq!(refusals.count(), None);
+            assert_eq!(occasions.count(), None);
         }
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(refusals.count(), Some(101));
-        assert_eq!(refusals.count(), None);
+        assert_eq!(occasions.count(), Some(101));
+        assert_eq!(occasions.count(), None);
     }
 }
