@@ -92,8 +92,12 @@ impl RecvHalf {
             AssocState::ShutdownComplete | AssocState::CommLost | AssocState::CantStart => {
                 let shared = &self.shared;
                 let pending = self.pending_error.take();
-                let socket_error =
-                    || pending.or_else(|| shared.socket()?.take_error().ok().flatten());
+                let socket_error = || {
+                    pending
+                        .or_else(|| shared.socket()?.take_error().ok().flatten())
+                        .map(|error| error.kind())
+                        .or_else(|| shared.marks.socket_error())
+                };
                 self.pending_end = Some(ending(&change, &shared.marks, socket_error));
             }
             _ => return Some(Event::Notification(Notification::AssocChange(change))),

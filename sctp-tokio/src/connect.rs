@@ -26,8 +26,8 @@ use crate::{
     shared::{Facts, Shared, Style},
 };
 
-/// Sets up a socket for this association alone. A one-to-many socket by default: on Linux that,
-/// and not a one-to-one socket, is what can abort with a reason.
+/// Sets up a socket for this association alone. By default one peeled off a one-to-many socket, as
+/// a listener's are: on Linux that, and not a one-to-one socket, is what can abort with a reason.
 pub(crate) async fn connect(
     builder: &SocketBuilder,
     peer: &[SocketAddr],
@@ -104,7 +104,7 @@ impl Attempt {
         // one-to-one socket the error comes before it, and says more.
         let change = poll_fn(|cx| self.poll_change(cx)).await?;
         match change.state {
-            AssocState::CommUp => Ok(self.into_association(&change)),
+            AssocState::CommUp => Ok(self.into_association(&change)?),
             AssocState::CantStart => Err(self.cant_start()),
             _ => Err(ConnectError::Ended(ending(
                 &change,
@@ -142,7 +142,10 @@ impl Attempt {
         }
     }
 
-    fn into_association(self, change: &AssocChange) -> Association {
+    fn into_association(mut self, change: &AssocChange) -> io::Result<Association> {
+        if self.style == Style::OneToMany {
+            self.io = peeled_off(self.io, self.id)?;
+        }
         let socket = self.io.socket();
         let facts = Facts {
             style: self.style,
@@ -153,7 +156,20 @@ impl Attempt {
             inbound_streams: change.inbound_streams,
         };
         let shared = Arc::new(Shared::new(Some(self.io), facts, Marks::default()));
-        Association::from_receiver(RecvHalf::new(shared, self.assembler, self.parts))
+        let receiver = RecvHalf::new(shared, self.assembler, self.parts);
+        Ok(Association::from_receiver(receiver))
+    }
+}
+
+/// Moves the association, and what is queued for it, to a socket of its own. It is alone on the
+/// other one too, but only a peeled-off socket has an error of its own (`sctp_cmd_set_sk_err`): it
+/// tells a peer that stopped answering from one that answered with an ABORT without a cause, as
+/// one does that was restarted and knows nothing of the association.
+fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
+    match io.socket().peel_off(assoc) {
+        Ok(socket) => Io::new(socket),
+        // Over already, no descriptor left, or another network namespace: all else works here too.
+        Err(_) => Ok(io),
     }
 }
 

@@ -31,6 +31,11 @@ pub enum End {
         by: Side,
     },
     /// An ABORT ended it at once; what was unsent or unacknowledged may be lost.
+    ///
+    /// One of the peer's without any cause mostly says that the peer's kernel does not know the
+    /// association (RFC 9260 section 8.4): it was restarted, or its own ABORT got lost. A network
+    /// that reorders packets can make such an end of an orderly one, too: a heartbeat that arrives
+    /// behind the SHUTDOWN ACK is answered by an ABORT, and that may overtake the SHUTDOWN COMPLETE.
     Aborted {
         /// Who sent the ABORT.
         by: Side,
@@ -39,7 +44,9 @@ pub enum End {
     },
     /// The peer stopped answering, or the kernel gave the association up.
     Lost {
-        /// What the kernel said, `TimedOut` when it did not say more.
+        /// What the kernel said: `TimedOut` when the peer stopped answering. `NotConnected` when
+        /// it did not say, as on an [`Endpoint`](crate::Endpoint): where associations share a
+        /// socket, an ABORT without a cause looks like silence.
         error: io::ErrorKind,
     },
     /// It is over; how is queued behind messages that nobody has received yet. Receiving them
@@ -105,6 +112,9 @@ impl fmt::Display for End {
                     },
                 }
             }
+            Self::Lost {
+                error: io::ErrorKind::NotConnected,
+            } => f.write_str("lost: no answer, or an ABORT without a cause"),
             Self::Lost { error } => write!(f, "lost: {error}"),
             Self::Unread => f.write_str("over, behind messages that have not been received"),
         }
@@ -118,6 +128,9 @@ pub(crate) struct Marks {
     /// Who asked for an orderly end first, as far as this end has seen.
     shut_down_by: OnceLock<Side>,
     aborted_here: AtomicBool,
+    /// The socket's own error, where a send or a termination was answered with it: the kernel
+    /// tells it once, to whichever call comes first.
+    socket_error: OnceLock<io::ErrorKind>,
 }
 
 impl Marks {
@@ -134,6 +147,27 @@ impl Marks {
     pub(crate) fn shut_down_by(&self) -> Side {
         self.shut_down_by.get().copied().unwrap_or(Side::Local)
     }
+
+    /// Notes what a call other than a receive was answered, if it tells how the association ended.
+    pub(crate) fn note_error(&self, error: &io::Error) {
+        if tells_the_end(error) {
+            let _ = self.socket_error.set(error.kind());
+        }
+    }
+
+    pub(crate) fn socket_error(&self) -> Option<io::ErrorKind> {
+        self.socket_error.get().copied()
+    }
+}
+
+/// Whether an error of the socket says how its association ended. `EPIPE` and `ENOTCONN` only say
+/// that it did.
+fn tells_the_end(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::TimedOut
+    )
 }
 
 /// Says what the last change of an association means. `socket_error` takes the pending error off
@@ -141,7 +175,7 @@ impl Marks {
 pub(crate) fn ending(
     change: &AssocChange,
     marks: &Marks,
-    socket_error: impl FnOnce() -> Option<io::Error>,
+    socket_error: impl FnOnce() -> Option<io::ErrorKind>,
 ) -> End {
     if change.state == AssocState::ShutdownComplete {
         return End::Shutdown {
@@ -168,14 +202,14 @@ pub(crate) fn ending(
         };
     }
     // An ABORT without any cause looks like a loss. A socket of its own knows better.
-    match socket_error().map(|error| error.kind()) {
+    match socket_error() {
         Some(io::ErrorKind::ConnectionReset) => End::Aborted {
             by: Side::Peer,
             causes,
         },
         Some(kind) => End::Lost { error: kind },
         None => End::Lost {
-            error: io::ErrorKind::TimedOut,
+            error: io::ErrorKind::NotConnected,
         },
     }
 }

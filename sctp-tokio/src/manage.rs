@@ -100,7 +100,10 @@ macro_rules! manage {
             ///
             /// As said above; `PermissionDenied` without ASCONF.
             pub fn set_peer_primary(&self, addr: SocketAddr) -> io::Result<()> {
-                self.option(|socket, id| socket.set_peer_primary_addr(id, addr))
+                self.option(|socket, id| {
+                    keep_asconf(socket, id);
+                    socket.set_peer_primary_addr(id, addr)
+                })
             }
 
             /// Probes the path to one of the peer's addresses now, or all of its paths; see
@@ -121,7 +124,10 @@ macro_rules! manage {
             ///
             /// As said above; `AddrNotAvailable` for an address of another machine.
             pub fn bind_also(&self, addrs: &[SocketAddr]) -> io::Result<()> {
-                self.option(|socket, _| socket.bindx_add(addrs))
+                self.option(|socket, id| {
+                    keep_asconf(socket, id);
+                    socket.bindx_add(addrs)
+                })
             }
 
             /// Gives addresses of this end up; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061)
@@ -131,7 +137,10 @@ macro_rules! manage {
             ///
             /// As said above; `ResourceBusy` for the last address.
             pub fn unbind(&self, addrs: &[SocketAddr]) -> io::Result<()> {
-                self.option(|socket, _| socket.bindx_remove(addrs))
+                self.option(|socket, id| {
+                    keep_asconf(socket, id);
+                    socket.bindx_remove(addrs)
+                })
             }
 
             /// Asks to begin streams again at sequence number 0, an empty list meaning all (RFC
@@ -204,6 +213,15 @@ macro_rules! manage {
             }
         }
     };
+}
+
+/// Turns ASCONF on for the socket, if the association has it: one that was peeled off or accepted
+/// has forgotten what it was made with (`sctp_endpoint_init`), and would tell the peer nothing.
+fn keep_asconf(socket: &Socket, assoc: AssocId) {
+    if matches!(socket.asconf_supported(assoc), Ok(true)) {
+        // If it is refused, what comes next says why.
+        let _ = socket.set_asconf_supported(true);
+    }
 }
 
 manage!(Association, shared);

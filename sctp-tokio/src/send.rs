@@ -51,8 +51,11 @@ pub(crate) fn send_error(
         },
         (
             io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+            // A peeled-off socket tells how it ended, once, to whoever asks first.
             | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::NotConnected,
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::TimedOut,
             _,
         ) => SendError::Ended(end.cloned().unwrap_or(End::Unread)),
         _ => SendError::Io(error),

@@ -140,6 +140,7 @@ impl Shared {
         {
             return SendError::ShuttingDown;
         }
+        self.marks.note_error(&error);
         send_error(error, info, len, self.outbound_streams(), self.end())
     }
 
@@ -153,7 +154,7 @@ impl Shared {
             Style::OneToMany => socket.send_eof(self.id),
             Style::OneToOne => socket.shutdown_write(),
         };
-        gone_is_fine(result)
+        self.gone_is_fine(result)
     }
 
     /// Ends the association at once.
@@ -168,7 +169,15 @@ impl Shared {
             ));
         }
         self.marks.note_abort();
-        gone_is_fine(socket.send_abort(self.id, reason))
+        self.gone_is_fine(socket.send_abort(self.id, reason))
+    }
+
+    /// As [`gone_is_fine`], on a socket that may answer with an error of its own instead.
+    fn gone_is_fine(&self, result: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &result {
+            self.marks.note_error(error);
+        }
+        gone_is_fine(result)
     }
 }
 
@@ -183,13 +192,16 @@ pub(crate) fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
         Err(error)
             if matches!(
                 error.kind(),
-                io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected
+                io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::NotConnected
+                    // What a peeled-off socket has not been asked about yet: how it ended.
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::TimedOut
             ) =>
         {
             Ok(())
         }
-        // A peeled-off socket may report the reset that it has not been asked about yet.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
         result => result,
     }
 }

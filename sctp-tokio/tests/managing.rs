@@ -26,6 +26,10 @@ fn authenticating() -> SocketBuilder {
     })
 }
 
+fn bound_and_authenticating() -> SocketBuilder {
+    authenticating().bind([support::LOOPBACK.parse().unwrap()])
+}
+
 #[tokio::test]
 async fn its_state_its_paths_and_what_it_has_done() {
     let (client, mut server) = pair().await;
@@ -188,29 +192,43 @@ async fn keys_are_rotated() {
     );
 }
 
-#[tokio::test]
-async fn addresses_come_and_go_while_it_is_up() {
-    let bind = |builder: SocketBuilder| builder.bind([support::LOOPBACK.parse().unwrap()]);
-    let (client, mut server) = pair_with(bind(authenticating()), authenticating()).await;
-    let port = client.local_addrs()[0].port();
+/// Adds an address to one end, takes it away again, and watches at the other.
+async fn addresses_come_and_go(changing: &mut Association, told: &mut Association) {
+    let port = changing.local_addrs()[0].port();
     let second: SocketAddr = ([127, 0, 0, 2], port).into();
-    client.bind_also(&[second]).unwrap();
-    let told = notification(&mut server, |event| match event {
+    changing.bind_also(&[second]).unwrap();
+    let heard = notification(told, |event| match event {
         Notification::PeerAddrChange(change) => change.addr,
         _ => None,
     })
     .await;
-    assert_eq!(told, second);
-    assert_eq!(server.current_peer_addrs().unwrap().len(), 2);
-    assert_eq!(server.peer_addrs().len(), 1, "as it was");
-    assert_eq!(client.current_local_addrs().unwrap().len(), 2);
-    client.unbind(&[second]).unwrap();
-    assert_eq!(client.current_local_addrs().unwrap().len(), 1);
-    client.send("still up").await.unwrap();
+    assert_eq!(heard, second);
+    assert_eq!(told.current_peer_addrs().unwrap().len(), 2);
+    assert_eq!(told.peer_addrs().len(), 1, "as it was");
+    assert_eq!(changing.current_local_addrs().unwrap().len(), 2);
+    changing.set_peer_primary(second).unwrap();
+    changing
+        .set_peer_primary(changing.local_addrs()[0])
+        .unwrap();
+    changing.unbind(&[second]).unwrap();
+    assert_eq!(changing.current_local_addrs().unwrap().len(), 1);
+    changing.send("still up").await.unwrap();
     assert_eq!(
-        must(server.recv()).await.unwrap().unwrap().payload,
+        must(told.recv()).await.unwrap().unwrap().payload,
         "still up"
     );
+}
+
+#[tokio::test]
+async fn addresses_of_a_client_come_and_go_while_it_is_up() {
+    let (mut client, mut server) = pair_with(bound_and_authenticating(), authenticating()).await;
+    addresses_come_and_go(&mut client, &mut server).await;
+}
+
+#[tokio::test]
+async fn addresses_of_a_server_come_and_go_while_it_is_up() {
+    let (mut client, mut server) = pair_with(bound_and_authenticating(), authenticating()).await;
+    addresses_come_and_go(&mut server, &mut client).await;
 }
 
 #[tokio::test]
