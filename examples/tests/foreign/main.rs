@@ -20,6 +20,7 @@ mod support;
 mod table;
 mod tshark;
 mod usrsctp;
+mod usrsctp_peer;
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! usrsctp, an SCTP stack of its own: nothing of Linux's is on its side. It speaks SCTP inside
+//! usrsctp's own programs. It is an SCTP stack of its own: nothing of Linux's is on its side. It speaks SCTP inside
 //! UDP, which Linux does as well, where a namespace's settings say so.
 
 use super::{
@@ -6,11 +6,11 @@ use super::{
 };
 
 /// Where Linux, and where usrsctp takes SCTP inside UDP.
-const LINUX: &str = "9899";
-const USRSCTP: &str = "9902";
+pub(crate) const LINUX: &str = "9899";
+pub(crate) const USRSCTP: &str = "9902";
 
 /// A namespace whose SCTP comes and goes inside UDP. Sockets that are made before would not.
-fn udp_namespace() -> NetNs {
+pub(crate) fn udp_namespace() -> NetNs {
     let namespace = NetNs::new();
     namespace.set_sctp("udp_port", LINUX.parse().unwrap());
     namespace.set_sctp("encap_port", USRSCTP.parse().unwrap());
