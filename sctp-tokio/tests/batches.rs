@@ -69,6 +69,20 @@ async fn what_is_before_a_refused_message_arrives() {
     }
 }
 
+/// Refused by the kernel, not by us: the run is cut short, and so is the plain send that would
+/// have ended it.
+#[tokio::test]
+async fn what_is_before_a_message_that_must_not_be_fragmented_arrives() {
+    let whole = silent().configure(|socket| socket.set_disable_fragments(true));
+    let (client, mut server) = pair_with(whole, silent()).await;
+    let mut queue = messages(0..10);
+    queue.insert(5, Message::new(vec![0; 70_000]));
+    client.send_queue(&mut queue).await.unwrap_err();
+    arrive(&mut server, 0..5).await;
+    client.send_queue(&mut queue).await.unwrap();
+    arrive(&mut server, 5..10).await;
+}
+
 #[tokio::test]
 async fn what_is_before_a_message_that_goes_alone_arrives() {
     let (client, mut server) = silent_pair().await;

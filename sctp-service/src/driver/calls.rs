@@ -89,15 +89,18 @@ impl<F: Future> Calls<F> {
         self.len() == 0
     }
 
-    /// Names the task that [`pop_woken`](Self::pop_woken) is called from.
+    /// Names the task that [`pop_woken`](Self::pop_woken) is called from, before it rests.
     pub(super) fn register(&self, driver: &Waker) {
-        self.queue.register(driver);
+        // Where every call answers at once, there is nothing to be woken for, and no lock to take.
+        if !self.is_empty() && self.queue.register(driver) {
+            driver.wake_by_ref();
+        }
     }
 
     /// Takes the next call that was woken.
     pub(super) fn pop_woken(&self) -> Option<usize> {
         if self.is_empty() {
-            // Where every call answers at once, this spares the lock.
+            // This spares the lock, as in `register`.
             return None;
         }
         let index = self.queue.pop()?;
@@ -222,5 +225,48 @@ impl<F: Future> Calls<F> {
             waker,
         });
         index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct WakeUps(AtomicUsize);
+
+    impl Wake for WakeUps {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_call_woken_before_the_driver_rests_has_it_polled_again() {
+        let ticket = Ticket {
+            lane: None,
+            reply_to: SendInfo::default(),
+            shutdown: None,
+        };
+        let wake_ups = Arc::new(WakeUps::default());
+        let driver = Waker::from(Arc::clone(&wake_ups));
+        let mut calls = Calls::new();
+        let index = calls.start(pending::<()>(), ticket);
+        assert!(calls.poll(index).is_pending());
+        // As another thread does it while the driver is busy.
+        calls.wake(index);
+        calls.register(&driver);
+        assert_eq!(wake_ups.0.load(Ordering::Relaxed), 1);
+        assert_eq!(calls.pop_woken(), Some(index));
+        calls.register(&driver);
+        assert_eq!(wake_ups.0.load(Ordering::Relaxed), 1);
+        calls.slots[index].waker.wake_by_ref();
+        assert_eq!(wake_ups.0.load(Ordering::Relaxed), 2);
     }
 }

@@ -1,7 +1,7 @@
 //! Which request may be served next.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
 };
 
@@ -20,9 +20,12 @@ pub(super) struct Lanes {
     ordering: Ordering,
     /// Requests whose turn it is.
     ready: VecDeque<Request>,
-    /// What each busy lane holds back. Lanes come and go with their requests: a peer that uses
-    /// 65,536 streams in turn leaves nothing behind.
-    busy: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
+    /// A busy lane and what it holds back: a place for the one that most associations have, so
+    /// that it costs no hashing.
+    first: Option<(StreamId, VecDeque<Request>)>,
+    /// What each other busy lane holds back. Lanes come and go with their requests: a peer that
+    /// uses 65,536 streams in turn leaves nothing behind.
+    others: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
     held: usize,
     held_bytes: usize,
 }
@@ -33,7 +36,8 @@ impl Lanes {
             ordering,
             // The driver reads when nothing is ready, so there is seldom more than one.
             ready: VecDeque::with_capacity(1),
-            busy: HashMap::default(),
+            first: None,
+            others: HashMap::default(),
             held: 0,
             held_bytes: 0,
         }
@@ -54,14 +58,15 @@ impl Lanes {
             self.ready.push_back(request);
             return;
         };
-        match self.busy.entry(lane) {
-            Entry::Occupied(mut held) => {
+        let len = request.payload().len();
+        match self.busy(lane) {
+            Some(held) => {
+                held.push_back(request);
                 self.held += 1;
-                self.held_bytes += request.payload().len();
-                held.get_mut().push_back(request);
+                self.held_bytes += len;
             }
-            Entry::Vacant(free) => {
-                free.insert(VecDeque::new());
+            None => {
+                self.occupy(lane);
                 self.ready.push_back(request);
             }
         }
@@ -74,16 +79,42 @@ impl Lanes {
 
     /// Lets the next request of a lane have its turn.
     pub(super) fn release(&mut self, lane: StreamId) {
-        let Entry::Occupied(mut held) = self.busy.entry(lane) else {
+        let Some(held) = self.busy(lane) else {
             return;
         };
-        match held.get_mut().pop_front() {
+        match held.pop_front() {
             Some(next) => {
                 self.held -= 1;
                 self.held_bytes -= next.payload().len();
                 self.ready.push_back(next);
             }
-            None => drop(held.remove()),
+            None => self.vacate(lane),
+        }
+    }
+
+    /// Returns what a lane holds back, if it is busy.
+    fn busy(&mut self, lane: StreamId) -> Option<&mut VecDeque<Request>> {
+        match &mut self.first {
+            Some((first, held)) if *first == lane => Some(held),
+            _ if self.others.is_empty() => None,
+            _ => self.others.get_mut(&lane),
+        }
+    }
+
+    /// Makes a free lane busy.
+    fn occupy(&mut self, lane: StreamId) {
+        if self.first.is_none() {
+            self.first = Some((lane, VecDeque::new()));
+        } else {
+            self.others.insert(lane, VecDeque::new());
+        }
+    }
+
+    /// Makes a busy lane free.
+    fn vacate(&mut self, lane: StreamId) {
+        match &self.first {
+            Some((first, _)) if *first == lane => self.first = None,
+            _ => drop(self.others.remove(&lane)),
         }
     }
 
@@ -175,7 +206,35 @@ mod tests {
             lanes.pop();
             lanes.release(StreamId::new(stream));
         }
-        assert!(lanes.busy.is_empty());
+        assert!(lanes.first.is_none() && lanes.others.is_empty());
+    }
+
+    #[test]
+    fn a_lane_keeps_its_place_when_the_one_before_it_is_free() {
+        let mut lanes = Lanes::new(Ordering::PerStream);
+        for (stream, payload) in [(1, "a"), (2, "b"), (3, "c")] {
+            lanes.push(request(stream, payload));
+        }
+        assert_eq!(payloads(&popped(&mut lanes)), [b"a", b"b", b"c"]);
+        lanes.release(StreamId::new(1));
+        // The place of lane 1 goes to lane 4; lane 2 is busy where it was.
+        for (stream, payload) in [(4, "d"), (2, "e"), (4, "f"), (2, "g")] {
+            lanes.push(request(stream, payload));
+        }
+        assert_eq!(payloads(&popped(&mut lanes)), [b"d"]);
+        assert_eq!((lanes.held(), lanes.held_bytes()), (3, 3));
+        lanes.release(StreamId::new(2));
+        lanes.release(StreamId::new(4));
+        assert_eq!(payloads(&popped(&mut lanes)), [b"e", b"f"]);
+        for _ in 0..2 {
+            lanes.release(StreamId::new(2));
+        }
+        assert_eq!(payloads(&popped(&mut lanes)), [b"g"]);
+        for stream in [2, 3, 4] {
+            lanes.release(StreamId::new(stream));
+        }
+        assert!(lanes.first.is_none() && lanes.others.is_empty());
+        assert_eq!((lanes.held(), lanes.held_bytes()), (0, 0));
     }
 
     #[test]

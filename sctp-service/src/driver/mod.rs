@@ -1,6 +1,7 @@
 //! The life of one association, from its coming up to its end.
 
 mod calls;
+mod ending;
 mod lanes;
 mod link;
 pub(crate) mod reasons;
@@ -14,18 +15,18 @@ mod wake;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io, mem,
+    mem,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
+    task::{Context, Poll, Waker, ready},
 };
 
-use link::{Inbound, Link};
-use sctp_core::{AbortReason, ErrorCauses};
-use sctp_tokio::{End, Side};
+use ending::aborted;
+use link::Link;
+use sctp_core::AbortReason;
+use sctp_tokio::End;
 use serving::{Serving, may_have_left_requests};
 use state::{Exit, Maker, State, Transition, maker};
 use timer::Timer;
@@ -35,13 +36,6 @@ use tower_service::Service;
 use crate::{
     Config, Drain, IntoReply, MakeService, Request, Shutdown, Transport, event::EventHook,
 };
-
-/// How long to wait for the transport's word that our own abort has ended the association. It
-/// comes at once; without it the end is known all the same.
-const ABORT_GRACE: Duration = Duration::from_secs(1);
-
-/// How many messages one poll discards at most before other tasks have their turn.
-const DISCARDS_PER_POLL: usize = 64;
 
 /// Drives one association.
 ///
@@ -99,10 +93,20 @@ where
         self.link.report_up();
         let mut signal = pin!(drain.cancelled());
         let mut signalled = false;
+        let mut registered: Option<Waker> = None;
         let end = poll_fn(|cx| {
-            if !signalled && signal.as_mut().poll(cx).is_ready() {
-                signalled = true;
-                self.drain();
+            if !signalled {
+                // To poll the signal costs more than to look, and it knows this waker already.
+                signalled = match &registered {
+                    Some(waker) if waker.will_wake(cx.waker()) => drain.is_cancelled(),
+                    _ => {
+                        registered = Some(cx.waker().clone());
+                        signal.as_mut().poll(cx).is_ready()
+                    }
+                };
+                if signalled {
+                    self.drain();
+                }
             }
             self.poll(cx)
         })
@@ -192,25 +196,6 @@ where
         })
     }
 
-    /// Reads until the end: not to read would be not to hear of it.
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
-        for _ in 0..DISCARDS_PER_POLL {
-            match ready!(self.link.poll_inbound(cx)) {
-                Inbound::Message(_) => self.link.counts.discarded_requests += 1,
-                Inbound::Ended(end) => return Poll::Ready(Exit::Ended(end)),
-                // What follows an error is the end.
-                Inbound::Failed(error) => tracing::debug!(%error, "receiving failed"),
-                // The peer's new life does not know of the end that was begun.
-                Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
-                    self.start_shutdown()
-                }
-                Inbound::Restarted | Inbound::PeerShutdown | Inbound::Other => {}
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
     fn apply(&mut self, transition: Transition<S>) {
         match transition {
             Transition::Made(service) => {
@@ -256,38 +241,5 @@ where
         }
         let making = (self.make)(self.link.info.clone());
         self.enter(State::Starting(making));
-    }
-
-    fn start_shutdown(&mut self) {
-        if let Err(error) = self.link.transport.start_shutdown() {
-            // Gone already, and reading will tell; or stuck, and the deadline will.
-            tracing::debug!(%error, "cannot begin the shutdown");
-        }
-    }
-
-    fn abort(&mut self, reason: AbortReason) {
-        self.link.discard_outbox();
-        let state = match self.link.transport.abort(&reason) {
-            Ok(()) => State::Aborting,
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!(%reason, "this kind of socket cannot send a reason, aborting without");
-                State::Closed(aborted())
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot abort");
-                State::Aborting
-            }
-        };
-        self.reason = Some(reason);
-        self.deadline.set_in(ABORT_GRACE);
-        self.enter(state);
-    }
-}
-
-/// The end that an abort of our own is.
-fn aborted() -> End {
-    End::Aborted {
-        by: Side::Local,
-        causes: ErrorCauses::default(),
     }
 }

@@ -23,13 +23,15 @@ struct State {
 }
 
 impl WakeQueue {
-    /// Names the task to wake; to be called whenever the driver is polled.
-    pub(super) fn register(&self, driver: &Waker) {
-        let registered = &mut self.lock().driver;
-        match registered {
+    /// Names the task to wake; to be called whenever the driver is about to rest. Answers whether
+    /// a call was woken already, which may have woken the task that was named before.
+    pub(super) fn register(&self, driver: &Waker) -> bool {
+        let mut state = self.lock();
+        match &mut state.driver {
             Some(waker) => waker.clone_from(driver),
-            None => *registered = Some(driver.clone()),
+            none => *none = Some(driver.clone()),
         }
+        !state.woken.is_empty()
     }
 
     /// Takes the call that has waited longest.

@@ -95,9 +95,11 @@ where
         cx: &mut Context<'_>,
         link: &mut Link<T>,
     ) -> Poll<Exit> {
-        self.calls.register(cx.waker());
         match self.run(cx, link) {
-            ControlFlow::Continue(()) => Poll::Pending,
+            ControlFlow::Continue(()) => {
+                self.calls.register(cx.waker());
+                Poll::Pending
+            }
             ControlFlow::Break(exit) => {
                 // Earlier requests of this batch were answered. Were the last one to abort, their
                 // replies would be discarded only because they were to be sent together; so what

@@ -1,0 +1,86 @@
+//! How the driver ends an association, and waits for the end.
+
+use std::{
+    convert::Infallible,
+    io,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use sctp_core::{AbortReason, ErrorCauses};
+use sctp_tokio::{End, Side};
+use tower_service::Service;
+
+use super::{
+    Driver,
+    link::Inbound,
+    state::{Exit, State},
+};
+use crate::{IntoReply, Request, Transport};
+
+/// How long to wait for the transport's word that our own abort has ended the association. It
+/// comes at once; without it the end is known all the same.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+
+/// How many messages one poll discards at most before other tasks have their turn.
+const DISCARDS_PER_POLL: usize = 64;
+
+impl<T, S> Driver<T, S>
+where
+    T: Transport,
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    /// Has SCTP end it when all is acknowledged.
+    pub(super) fn start_shutdown(&mut self) {
+        if let Err(error) = self.link.transport.start_shutdown() {
+            // Gone already, and reading will tell; or stuck, and the deadline will.
+            tracing::debug!(%error, "cannot begin the shutdown");
+        }
+    }
+
+    /// Ends it now.
+    pub(super) fn abort(&mut self, reason: AbortReason) {
+        self.link.discard_outbox();
+        let state = match self.link.transport.abort(&reason) {
+            Ok(()) => State::Aborting,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!(%reason, "this kind of socket cannot send a reason, aborting without");
+                State::Closed(aborted())
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot abort");
+                State::Aborting
+            }
+        };
+        self.reason = Some(reason);
+        self.deadline.set_in(ABORT_GRACE);
+        self.enter(state);
+    }
+
+    /// Reads until the end: not to read would be not to hear of it.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        for _ in 0..DISCARDS_PER_POLL {
+            match ready!(self.link.poll_inbound(cx)) {
+                Inbound::Message(_) => self.link.counts.discarded_requests += 1,
+                Inbound::Ended(end) => return Poll::Ready(Exit::Ended(end)),
+                // What follows an error is the end.
+                Inbound::Failed(error) => tracing::debug!(%error, "receiving failed"),
+                // The peer's new life does not know of the end that was begun.
+                Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
+                    self.start_shutdown()
+                }
+                Inbound::Restarted | Inbound::PeerShutdown | Inbound::Other => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The end that an abort of our own is.
+pub(super) fn aborted() -> End {
+    End::Aborted {
+        by: Side::Local,
+        causes: ErrorCauses::default(),
+    }
+}
