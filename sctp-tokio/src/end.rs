@@ -34,8 +34,9 @@ pub enum End {
     ///
     /// One of the peer's without any cause mostly says that the peer's kernel does not know the
     /// association (RFC 9260 section 8.4): it was restarted, or its own ABORT got lost. A network
-    /// that reorders packets can make such an end of an orderly one, too: a heartbeat that arrives
-    /// behind the SHUTDOWN ACK is answered by an ABORT, and that may overtake the SHUTDOWN COMPLETE.
+    /// that reorders packets can hide another end behind such an ABORT: a heartbeat or SACK that
+    /// reaches the peer after its association ended is answered by one, and that may overtake the
+    /// SHUTDOWN COMPLETE, or the ABORT that has the reason.
     Aborted {
         /// Who sent the ABORT.
         by: Side,
