@@ -174,8 +174,8 @@ fn lines_that_cannot_be_sent() {
         ("", r#"cannot read "": a line is [N]text"#),
         ("[70000]hello", "N being a stream from 0 to 65535"),
         (
-            "[10]hello",
-            "stream 10 does not exist, 10 outbound streams were negotiated",
+            "[128]hello",
+            "stream 128 does not exist, 128 outbound streams were negotiated",
         ),
         ("[0]", "SCTP cannot send an empty message"),
         (

@@ -50,9 +50,11 @@ impl SocketBuilder {
         // One long message must not hold up the others of the socket.
         socket.set_fragment_interleave(true)?;
         subscribe(socket, INTERNAL | self.events)?;
-        if let Some(init) = &self.init {
-            socket.set_init_msg(init)?;
+        let mut init = self.init.unwrap_or_default();
+        if init.outbound_streams == 0 {
+            init.outbound_streams = Self::OUTBOUND_STREAMS;
         }
+        socket.set_init_msg(&init)?;
         if let Some(bytes) = self.send_buffer_size {
             socket.set_send_buffer_size(bytes)?;
         }

@@ -69,7 +69,7 @@ async fn streams_that_were_added_can_be_sent_on() {
     let (mut client, mut server) = pair_with(reconfigurable(), reconfigurable()).await;
     assert_eq!(
         (client.outbound_streams(), client.inbound_streams()),
-        (10, 10)
+        (128, 128)
     );
     client.add_streams(0, 5).unwrap();
     notification(&mut client, |event| {
@@ -78,21 +78,24 @@ async fn streams_that_were_added_can_be_sent_on() {
     .await;
     assert_eq!(
         (client.outbound_streams(), client.inbound_streams()),
-        (15, 10)
+        (133, 128)
     );
     client
-        .send(Message::new("on a new one").on_stream(14))
+        .send(Message::new("on a new one").on_stream(132))
         .await
         .unwrap();
     let received = must(server.recv()).await.unwrap().unwrap();
-    assert_eq!(received.info.stream.get(), 14);
+    assert_eq!(received.info.stream.get(), 132);
     assert_eq!(
         (server.outbound_streams(), server.inbound_streams()),
-        (10, 15)
+        (128, 133)
     );
     assert!(matches!(
-        client.send(Message::new("x").on_stream(15)).await,
-        Err(SendError::InvalidStream { negotiated: 15, .. })
+        client.send(Message::new("x").on_stream(133)).await,
+        Err(SendError::InvalidStream {
+            negotiated: 133,
+            ..
+        })
     ));
 }
 
@@ -113,7 +116,7 @@ async fn streams_that_were_added_to_an_endpoint_can_be_sent_on() {
         }
     }
     server
-        .send(assoc, Message::new("x").on_stream(14))
+        .send(assoc, Message::new("x").on_stream(132))
         .await
         .unwrap();
     assert_eq!(
@@ -124,7 +127,7 @@ async fn streams_that_were_added_to_an_endpoint_can_be_sent_on() {
             .info
             .stream
             .get(),
-        14
+        132
     );
 }
 

@@ -42,7 +42,7 @@ async fn messages_go_both_ways_with_what_travels_beside_them() {
     );
     server.send(request.reply("pong")).await.unwrap();
     assert_eq!(must(client.recv()).await.unwrap().unwrap().payload, "pong");
-    assert_eq!(client.outbound_streams(), 10);
+    assert_eq!(client.outbound_streams(), 128);
     assert_eq!(server.status().unwrap().assoc, server.id());
     assert_eq!(server.peer_addrs().len(), 1);
 }

@@ -79,7 +79,7 @@ impl Remote {
     /// calls can be under way side by side is the fewer of the streams of both directions: the
     /// server must offer as many outbound ones, too.
     ///
-    /// Default: the kernel's, 10 streams.
+    /// Default: [`SocketBuilder::OUTBOUND_STREAMS`], 128.
     #[must_use]
     pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
         self.socket = socket;

@@ -18,7 +18,8 @@
 //!
 //! SCTP has no request identifier. By default each call has a stream of its own, and its reply
 //! comes back on that stream: [`ByStream`]. Calls do not hold each other up, since streams do
-//! not. For protocols that have an identifier in the payload there is [`Correlator`].
+//! not. Both ends of an association ask for 128 streams by default, so 127 calls are under way side
+//! by side, and more wait their turn. For protocols that have an identifier in the payload there is [`Correlator`].
 //!
 //! # The life of a call
 //!

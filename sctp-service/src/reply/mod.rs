@@ -43,7 +43,7 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 /// A payload (`Bytes`, `&'static str`, `String`, `Vec<u8>`) goes out on the stream that the
 /// request came on, with its payload protocol identifier, ordered or not as it was. The two
 /// directions are negotiated apart: a peer can have more streams than there are to answer on
-/// (Linux asks for 10 unless
+/// (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128, unless
 /// [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise), and a reply on one that does not
 /// exist aborts the association with the reason `no stream to reply on`. A
 /// [`Message`](crate::Message) goes where its own `SendInfo` says. Payloads are resolved by the
