@@ -4,6 +4,7 @@
 pub mod axis;
 pub mod bars;
 pub mod lines;
+pub mod spans;
 pub mod text;
 
 /// Colours that can be told apart, in the order to use them; they repeat if there are more curves.

@@ -4,23 +4,22 @@ use std::{
     error::Error,
     io,
     path::PathBuf,
-    thread,
     time::{Duration, Instant},
 };
 
 use crate::{
     args::Args,
     contestants::{Contestant, Kind, chosen},
+    memory::{self, Memory, rest},
+    report::load,
     support::{
         Case, compile, contest, median,
         server::{Sample, Server, peers},
     },
 };
 
-/// Ports from here on are taken by the servers.
-const FIRST_PORT: u16 = 42_200;
-/// Between two looks at whether a server has come to rest.
-const STEP: Duration = Duration::from_millis(50);
+/// Ports from here on are taken by the servers: below those that the kernel gives to clients.
+const FIRST_PORT: u16 = 21_200;
 
 /// The medians of one server under one load.
 #[derive(Clone, Debug)]
@@ -28,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) server: &'static str,
     pub(crate) kind: Kind,
     pub(crate) case: Case,
+    /// How often it had its turn, and how long each was.
+    pub(crate) rounds: (usize, Duration),
     /// Or why there are none.
     pub(crate) medians: Result<Medians, String>,
 }
@@ -50,21 +51,29 @@ pub(crate) struct Arena {
     preload: String,
     args: Args,
     failures: Vec<String>,
+    next_port: u16,
+    begin: Instant,
+    /// How many loads are done.
+    done: usize,
 }
 
 impl Arena {
     /// Starts the servers.
     pub(crate) fn start(args: &Args) -> Result<Self, Box<dyn Error>> {
         let preload = contest::clock()?;
-        let chosen = chosen(args);
-        if chosen.is_empty() {
-            return Err("no server has such a name".into());
-        }
+        let mut chosen = chosen(args);
         let wants_peers = chosen.iter().any(|one| one.kind == Kind::Peer);
         if wants_peers && !peers().exists() {
-            return Err("the servers on other libraries are not built: run \
-                        examples/benches/peers/build first, or say --without-peers"
-                .into());
+            let what = "the servers on other libraries are not built: run \
+                        examples/benches/peers/build first, or say --without-peers";
+            if !args.is_quick {
+                return Err(what.into());
+            }
+            println!("Left out: {what}.\n");
+            chosen.retain(|one| one.kind != Kind::Peer);
+        }
+        if chosen.is_empty() {
+            return Err("no server has such a name".into());
         }
         let mut arena = Self {
             servers: Vec::new(),
@@ -72,14 +81,23 @@ impl Arena {
             preload,
             args: args.clone(),
             failures: Vec::new(),
+            next_port: FIRST_PORT,
+            begin: Instant::now(),
+            done: 0,
         };
-        for (port, contestant) in (FIRST_PORT..).zip(chosen) {
-            match Server::start(contestant.name, contestant.program, port, &arena.preload) {
+        for contestant in chosen {
+            match arena.start_one(contestant) {
                 Ok(server) => arena.servers.push((contestant, server)),
                 Err(error) => arena.fail(format!("{}: {error}", contestant.name)),
             }
         }
         Ok(arena)
+    }
+
+    fn start_one(&mut self, contestant: Contestant) -> io::Result<Server> {
+        self.next_port += 1;
+        let Contestant { name, program, .. } = contestant;
+        Server::start(name, program, self.next_port, &self.preload)
     }
 
     /// Measures all servers under one load. One that fails is not tried again.
@@ -92,28 +110,49 @@ impl Arena {
                 _ => Ok(Vec::new()),
             })
             .collect();
-        for _ in 0..self.args.rounds(case) {
+        for round in 0..self.args.rounds {
+            if round >= self.args.fewest() && self.is_late() {
+                break;
+            }
             for (index, samples) in samples.iter_mut().enumerate() {
                 let Ok(all) = samples else { continue };
                 match self.sample(index, case) {
                     Ok(sample) => all.push(sample),
                     Err(error) => {
-                        let failure = format!("{case:?}: {error}");
                         *samples = Err(error.to_string());
-                        self.fail(failure);
+                        self.recover(index, case, &error);
                     }
                 }
             }
         }
+        self.done += 1;
+        let time = self.args.time(case);
         let servers = self.servers.iter().zip(samples);
         servers
             .map(|((contestant, _), samples)| Figures {
                 server: contestant.name,
                 kind: contestant.kind,
                 case,
+                rounds: (samples.as_ref().map_or(0, Vec::len), time),
                 medians: samples.map(|samples| medians(&samples)),
             })
             .collect()
+    }
+
+    /// A server that failed, or did not answer in time, may be in any state: it is started anew.
+    /// That another's server stalls is a result; all else is a failure of the benchmark.
+    fn recover(&mut self, index: usize, case: Case, error: &io::Error) {
+        let contestant = self.servers[index].0;
+        let is_others = contestant.kind != Kind::Ours && error.kind() == io::ErrorKind::TimedOut;
+        if is_others {
+            println!("{} under {}: {error}", contestant.name, load(case));
+        } else {
+            self.fail(format!("{} under {}: {error}", contestant.name, load(case)));
+        }
+        match self.start_one(contestant) {
+            Ok(server) => self.servers[index].1 = server,
+            Err(error) => self.fail(format!("{}, anew: {error}", contestant.name)),
+        }
     }
 
     fn sample(&self, index: usize, case: Case) -> io::Result<Sample> {
@@ -126,43 +165,35 @@ impl Arena {
         Ok(sample)
     }
 
-    /// Memory of each server for an idle association, in bytes; nothing for TCP's.
-    pub(crate) fn memory(&mut self, associations: usize) -> io::Result<Vec<(&'static str, f64)>> {
-        let case = Case {
-            associations,
-            in_flight: 0,
-            size: 64,
-        };
+    /// Whether the loads so far took more than their share of the time for all.
+    fn is_late(&self) -> bool {
+        let all = self.args.cases.len().max(1);
+        let share = |limit: Duration| limit.mul_f64((self.done + 1) as f64 / all as f64);
+        let limit = self.args.limit.map(share);
+        limit.is_some_and(|limit| self.begin.elapsed() > limit)
+    }
+
+    /// Memory of each server for an idle association.
+    pub(crate) fn memory(&mut self) -> Vec<(&'static str, Memory)> {
         let mut all = Vec::new();
-        let mut failures = Vec::new();
-        for (contestant, server) in &self.servers {
-            // Once before, so that what a server keeps is not counted.
-            let before = server.memory()?;
-            let mut with = before;
-            let client = (&*self.client, &*self.preload);
-            let done = server.measure_and(client, case, Duration::ZERO, || {
-                rest(server)?;
-                with = server.memory()?;
-                Ok(())
-            });
-            match done.and_then(|_| rest(server)) {
-                Ok(()) => {
-                    let bytes = with.saturating_sub(before) as f64 / associations as f64;
-                    all.push((contestant.name, bytes));
-                }
-                Err(error) => failures.push(format!("{}: memory: {error}", contestant.name)),
+        let contestants: Vec<Contestant> = self.servers.iter().map(|(one, _)| *one).collect();
+        let (program, preload) = (self.client.clone(), self.preload.clone());
+        for contestant in contestants {
+            let client = (&*program, &*preload);
+            let idle = self.args.idle;
+            match memory::measure(|| self.start_one(contestant), client, idle) {
+                Ok(memory) => all.push((contestant.name, memory)),
+                Err(error) => self.fail(format!("{}: memory: {error}", contestant.name)),
             }
         }
-        failures.into_iter().for_each(|failure| self.fail(failure));
-        Ok(all)
+        all
     }
 
     /// Loads the server of this name, then tells it to drain while all associations are up.
-    /// How long connecting took, and draining.
-    pub(crate) fn drain(&mut self, name: &str, case: Case) -> io::Result<Option<[Duration; 2]>> {
-        let found = self.servers.iter().position(|(one, _)| one.name == name);
-        let Some(index) = found else { return Ok(None) };
-        let (_, server) = self.servers.remove(index);
+    /// How long connecting took, and draining; nothing if it is not here, or failed.
+    pub(crate) fn drain(&mut self, name: &str, case: Case) -> Option<[Duration; 2]> {
+        let found = self.servers.iter().position(|(one, _)| one.name == name)?;
+        let (_, server) = self.servers.remove(found);
         let client = (&*self.client, &*self.preload);
         let mut took = Duration::ZERO;
         let sample = server.measure_and(client, case, self.args.time(case), || {
@@ -170,8 +201,19 @@ impl Arena {
             server.drain()?;
             took = begin.elapsed();
             Ok(())
-        })?;
-        Ok(Some([sample.connecting, took]))
+        });
+        match sample {
+            Ok(sample) => Some([sample.connecting, took]),
+            Err(error) => {
+                self.fail(format!("{name}, draining {}: {error}", load(case)));
+                None
+            }
+        }
+    }
+
+    /// How long everything took so far.
+    pub(crate) fn took(&self) -> Duration {
+        self.begin.elapsed()
     }
 
     pub(crate) fn failures(&self) -> &[String] {
@@ -183,24 +225,6 @@ impl Arena {
         eprintln!("FAILED {failure}");
         self.failures.push(failure);
     }
-}
-
-/// Waits until a server has nothing more to do with associations that came or went.
-fn rest(server: &Server) -> io::Result<()> {
-    let mut before = server.cpu()?;
-    for _ in 0..200 {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the rest of another process is no event"
-        )]
-        thread::sleep(STEP);
-        let now = server.cpu()?;
-        if now == before {
-            return Ok(());
-        }
-        before = now;
-    }
-    Err(io::Error::other(format!("{} does not rest", server.name)))
 }
 
 fn medians(samples: &[Sample]) -> Medians {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::support::Case;
 
 pub(crate) const HELP: &str = "\
-cargo bench -p sctp-examples --bench echo -- [OPTION...]
+cargo bench --bench echo -- [OPTION...]
 
   --quick             only to see that everything runs
+  --thorough          15 rounds, however long that takes
   --scale             cost and memory from 1 to 10,000 associations
   --smp               few servers and loads, for a guest with several processors
   --server TEXT       only servers whose name contains this; may be repeated
@@ -16,6 +17,10 @@ cargo bench -p sctp-examples --bench echo -- [OPTION...]
   --rounds N          how often each server has its turn
   --without-peers     without the servers on other libraries
 ";
+
+/// When the loads should be done with. One that is late gets no more rounds than `fewest`.
+const LIMIT: Duration = Duration::from_secs(9 * 60);
+const SCALE_LIMIT: Duration = Duration::from_secs(4 * 60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -34,22 +39,33 @@ pub(crate) struct Args {
     pub(crate) with_peers: bool,
     /// How many idle associations memory is measured with.
     pub(crate) idle: usize,
+    /// How long all loads may take together, if that is limited.
+    pub(crate) limit: Option<Duration>,
+    /// The options, as they were given.
+    pub(crate) given: String,
 }
 
 impl Args {
     /// Reads what cargo passes on; nothing if help was asked for.
     pub(crate) fn parse(words: &[String]) -> Result<Option<Self>, String> {
+        let given: Vec<&str> = words.iter().map(String::as_str).collect();
+        let given: Vec<&str> = given
+            .into_iter()
+            .filter(|word| *word != "--bench")
+            .collect();
+        let given = given.join(" ");
         let mut mode = Mode::Table;
         // `cargo bench` says `--bench`; `cargo test --benches` does not.
         let mut is_quick = !words.iter().any(|word| word == "--bench");
         let (mut servers, mut cases, mut rounds) = (Vec::new(), Vec::new(), None);
-        let mut with_peers = true;
+        let (mut with_peers, mut is_thorough) = (true, false);
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
                 "--bench" => {}
                 "--quick" | "--test" => is_quick = true,
+                "--thorough" => is_thorough = true,
                 "--scale" => mode = Mode::Scale,
                 "--smp" => mode = Mode::Smp,
                 "--server" => servers.push(value()?.clone()),
@@ -66,6 +82,7 @@ impl Args {
         if cases.is_empty() {
             cases = default_cases(mode, is_quick);
         }
+        let is_limited = !is_thorough && rounds.is_none();
         Ok(Some(Self {
             mode,
             is_quick,
@@ -73,33 +90,38 @@ impl Args {
             cases,
             rounds: rounds.unwrap_or(match mode {
                 _ if is_quick => 1,
+                _ if is_thorough => 15,
                 Mode::Scale => 3,
                 Mode::Smp | Mode::Table => 5,
             }),
             with_peers: with_peers && mode == Mode::Table,
             idle: if is_quick { 50 } else { 1_000 },
+            limit: is_limited.then_some(match mode {
+                Mode::Scale => SCALE_LIMIT,
+                Mode::Smp | Mode::Table => LIMIT,
+            }),
+            given,
         }))
     }
 
-    /// How long a server is under load in one round. What takes long to fill needs more.
+    /// So many rounds every load gets. Fewer than three have no median worth the name; but ten
+    /// thousand associations take their time.
+    pub(crate) fn fewest(&self) -> usize {
+        if self.mode == Mode::Scale { 1 } else { 3 }
+    }
+
+    /// How long a server is under load in one round. What takes long to fill needs more, and so
+    /// does an emulated processor.
     pub(crate) fn time(&self, case: Case) -> Duration {
         let flying = case.associations * case.in_flight;
         let is_much = flying >= 1_000 || flying * case.size >= 16 << 20;
-        Duration::from_millis(match (self.is_quick, is_much) {
-            (true, _) => 20,
-            (false, false) => 100,
-            (false, true) => 400,
+        Duration::from_millis(match self.mode {
+            _ if self.is_quick => 20,
+            Mode::Scale if flying >= 3_000 => 1_000,
+            Mode::Smp => 400,
+            _ if is_much => 400,
+            _ => 100,
         })
-    }
-
-    /// How many rounds there are under this load.
-    pub(crate) fn rounds(&self, case: Case) -> usize {
-        let is_long = self.time(case) > Duration::from_millis(100);
-        if is_long && self.mode == Mode::Table {
-            self.rounds.min(3)
-        } else {
-            self.rounds
-        }
     }
 }
 
@@ -112,10 +134,17 @@ fn default_cases(mode: Mode, is_quick: bool) -> Vec<Case> {
     };
     match (mode, is_quick) {
         (Mode::Scale, true) => [(1, 1, 64), (100, 1, 64)].map(new).to_vec(),
-        (Mode::Scale, false) => [1, 10, 100, 1_000, 3_000, 10_000]
-            .map(|associations| new((associations, 1, 64)))
+        (Mode::Scale, false) => {
+            let few = [1, 10, 100, 1_000];
+            let alone = few.map(|count| (count, 1, 64));
+            let together = few.map(|count| (count, 16, 64));
+            let many = [(3_000, 1, 64), (10_000, 1, 64)];
+            let all = alone.into_iter().chain(together).chain(many);
+            all.map(new).collect()
+        }
+        (Mode::Smp, _) => [(1, 1, 64), (16, 1, 64), (16, 64, 64), (16, 64, 1024)]
+            .map(new)
             .to_vec(),
-        (Mode::Smp, _) => [(1, 1, 64), (16, 64, 64), (16, 64, 1024)].map(new).to_vec(),
         (Mode::Table, true) => [(1, 64, 1024), (16, 1, 64)].map(new).to_vec(),
         (Mode::Table, false) => {
             let mut cases = Vec::new();

@@ -28,7 +28,15 @@ pub(crate) enum Kind {
 /// What ratios are of.
 pub(crate) const TEXTBOOK: &str = "C textbook";
 pub(crate) const BATCH: &str = "C epoll, batch";
+pub(crate) const EPOLL: &str = "C epoll";
+pub(crate) const ENDPOINT: &str = "Endpoint";
+pub(crate) const ASSOCIATION: &str = "Association";
+pub(crate) const SINGLE: &str = "Association, single";
 pub(crate) const SERVE: &str = "serve";
+pub(crate) const SERVE_ENDPOINT: &str = "serve_endpoint";
+/// Other libraries, one message a call; and the one that has batches.
+pub(crate) const OTHERS: &[&str] = &["sctp-rs", "async-sctp", "lksctp", "oxirush, single"];
+pub(crate) const OTHER_BATCH: &str = "oxirush, batch";
 
 const CUT: Cannot = (
     |case| case.size > 4096,
@@ -37,19 +45,19 @@ const CUT: Cannot = (
 
 const ALL: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
-    c("C epoll", "epoll", Some("drain")),
+    c(EPOLL, "epoll", Some("drain")),
     c(BATCH, "epoll", Some("batch")),
-    ours("Endpoint", "endpoint-batch"),
-    ours("Association", "association-batch"),
-    ours("Association, single", "association"),
+    ours(ENDPOINT, "endpoint-batch"),
+    ours(ASSOCIATION, "association-batch"),
+    ours(SINGLE, "association"),
     ours(SERVE, "handler"),
     ours("serve, 5 layers", "layers"),
-    ours("serve_endpoint", "shared"),
-    peer("sctp-rs", "sctp-rs", Some(CUT)),
-    peer("async-sctp", "async-sctp", None),
-    peer("lksctp", "lksctp", None),
-    peer("oxirush, single", "oxirush", None),
-    peer("oxirush, batch", "oxirush-batch", None),
+    ours(SERVE_ENDPOINT, "shared"),
+    peer(OTHERS[0], "sctp-rs", Some(CUT)),
+    peer(OTHERS[1], "async-sctp", None),
+    peer(OTHERS[2], "lksctp", None),
+    peer(OTHERS[3], "oxirush", None),
+    peer(OTHER_BATCH, "oxirush-batch", None),
     Contestant {
         name: "TCP, tokio",
         program: Program::OursOverTcp("tcp"),
@@ -60,17 +68,19 @@ const ALL: &[Contestant] = &[
 
 const SCALE: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
-    c("C epoll", "epoll", Some("drain")),
+    c(BATCH, "epoll", Some("batch")),
+    ours(ENDPOINT, "endpoint-batch"),
+    ours(ASSOCIATION, "association-batch"),
     ours(SERVE, "handler"),
-    ours("serve_endpoint", "shared"),
 ];
 
 const SMP: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
     c(BATCH, "epoll", Some("batch")),
-    ours("Association", "association-batch"),
+    ours(ASSOCIATION, "association-batch"),
     ours(SERVE, "handler"),
-    ours("serve, a thread a processor", "threads"),
+    ours("serve, threads", "threads"),
+    ours("serve, sharded", "sharded"),
 ];
 
 /// Those who are wanted.

@@ -7,15 +7,18 @@ mod arena;
 mod args;
 mod contestants;
 mod host;
+mod memory;
 mod picture;
 mod report;
 mod scale;
 #[path = "../../../sctp-tokio/benches/servers/mod.rs"]
 mod servers;
+mod smp;
 #[path = "../../../sctp-service/benches/stacks/mod.rs"]
 mod stacks;
 #[path = "../../../sctp-tokio/benches/support/mod.rs"]
 mod support;
+mod targets;
 mod tcp;
 
 use std::{alloc::System, env, error::Error, fs, path::PathBuf};
@@ -47,8 +50,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arena = Arena::start(&args)?;
     match args.mode {
         Mode::Scale => scale::run(&args, &mut arena, &heading)?,
-        Mode::Smp | Mode::Table => table(&args, &mut arena, &heading)?,
+        Mode::Smp => smp::run(&args, &mut arena, &heading)?,
+        Mode::Table => table(&args, &mut arena, &heading)?,
     }
+    println!("\nIt took {} s.", arena.took().as_secs());
     let failures = arena.failures();
     for failure in failures {
         println!("FAILED {failure}");
@@ -64,30 +69,35 @@ fn table(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Er
     for case in &args.cases {
         figures.extend(arena.measure(*case));
     }
-    let memory = arena.memory(args.idle)?;
-    let table = report::table(&figures, &memory);
-    print!("{table}");
-    let ratios = report::ratios(&figures);
-    print!("\n{ratios}");
+    let memory = arena.memory();
+    let verdicts = targets::judge(&figures, &memory);
+    let text = [
+        report::table(&figures),
+        report::ratios(&figures),
+        report::memory(&memory, args.idle),
+        targets::text(&verdicts),
+    ]
+    .join("\n");
+    print!("{text}");
+    let json = report::json(heading, &figures, &memory, &verdicts)?;
+    save("echo", &format!("{heading}\n\n{text}"), &json)?;
+    draw("echo", &picture::bars(heading, &figures))?;
+    draw("latency", &picture::latencies(heading, &figures))
+}
+
+/// Writes what was printed, and the same for programs.
+fn save(name: &str, text: &str, json: &str) -> Result<(), Box<dyn Error>> {
     let folder = folder()?;
-    let name = if args.mode == Mode::Smp {
-        format!("smp-{}", report::processors())
-    } else {
-        "echo".to_owned()
-    };
-    fs::write(
-        folder.join(format!("{name}.md")),
-        format!("{heading}\n\n{table}\n{ratios}"),
-    )?;
-    fs::write(
-        folder.join(format!("{name}.json")),
-        report::json(heading, &figures, &memory)?,
-    )?;
-    fs::write(
-        folder.join(format!("{name}.svg")),
-        picture::bars(heading, &figures),
-    )?;
-    println!("\nalso in {}/{name}.md, .json, .svg", folder.display());
+    fs::write(folder.join(name).with_extension("md"), text)?;
+    fs::write(folder.join(name).with_extension("json"), json)?;
+    println!("\nalso in {}/{name}.md, .json", folder.display());
+    Ok(())
+}
+
+fn draw(name: &str, svg: &str) -> Result<(), Box<dyn Error>> {
+    let path = folder()?.join(name).with_extension("svg");
+    fs::write(&path, svg)?;
+    println!("drawn in {}", path.display());
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use sctp_examples::{
     plot::{
         bars::{self, Bar, Bars, Panel},
         lines::{self, Curve, Lines, Scale},
+        spans::{self, Span, Spans},
         text::{nanoseconds, plain},
     },
 };
@@ -13,12 +14,6 @@ use crate::{arena::Figures, contestants::Kind, report::load, support::Case};
 
 /// Messages in a second, one panel for each load.
 pub(crate) fn bars(heading: &str, figures: &[Figures]) -> String {
-    let mut cases: Vec<Case> = Vec::new();
-    for one in figures {
-        if !cases.contains(&one.case) {
-            cases.push(one.case);
-        }
-    }
     let panel = |case: Case| Panel {
         name: load(case),
         bars: figures
@@ -31,8 +26,51 @@ pub(crate) fn bars(heading: &str, figures: &[Figures]) -> String {
         title: "Echoes per second".to_owned(),
         subtitle: heading.to_owned(),
         columns: 3,
-        panels: cases.into_iter().map(panel).collect(),
+        panels: cases(figures).into_iter().map(panel).collect(),
     })
+}
+
+/// From a message to its echo, one panel for each load.
+pub(crate) fn latencies(heading: &str, figures: &[Figures]) -> String {
+    let span = |one: &Figures| Span {
+        name: one.server.to_owned(),
+        values: one.medians.as_ref().map_or([f64::NAN; 3], |medians| {
+            medians.latency.map(|time| time.as_secs_f64() * 1e9)
+        }),
+        kind: kind(one),
+    };
+    let panel = |case: Case| {
+        let here = figures.iter().filter(|one| one.case == case);
+        (load(case), here.map(span).collect())
+    };
+    spans::svg(&Spans {
+        title: "From a message to its echo: median, p99 and p99.9 (logarithmic)".to_owned(),
+        subtitle: heading.to_owned(),
+        columns: 3,
+        panels: cases(figures).into_iter().map(panel).collect(),
+        show: nanoseconds,
+    })
+}
+
+/// The loads, in their order.
+fn cases(figures: &[Figures]) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for one in figures {
+        if !cases.contains(&one.case) {
+            cases.push(one.case);
+        }
+    }
+    cases
+}
+
+/// Which colour.
+fn kind(one: &Figures) -> usize {
+    match one.kind {
+        Kind::Ours => 0,
+        Kind::C => 5,
+        Kind::Peer => 3,
+        Kind::Tcp => 2,
+    }
 }
 
 fn bar(one: &Figures) -> Bar {
@@ -41,17 +79,12 @@ fn bar(one: &Figures) -> Bar {
         name: one.server.to_owned(),
         value: medians.map_or(0.0, |medians| medians.rate),
         label: medians.map_or("-".to_owned(), |medians| rate(medians.rate)),
-        kind: match one.kind {
-            Kind::Ours => 0,
-            Kind::C => 5,
-            Kind::Peer => 3,
-            Kind::Tcp => 2,
-        },
+        kind: kind(one),
     }
 }
 
 /// What a message costs, over the number of associations.
-pub(crate) fn scale(heading: &str, figures: &[Figures]) -> String {
+pub(crate) fn scale(heading: &str, figures: &[Figures], in_flight: usize) -> String {
     let mut curves: Vec<Curve> = Vec::new();
     for one in figures {
         let Ok(medians) = &one.medians else { continue };
@@ -65,7 +98,7 @@ pub(crate) fn scale(heading: &str, figures: &[Figures]) -> String {
         }
     }
     lines::svg(&Lines {
-        title: "What an echo costs, one in flight on each association".to_owned(),
+        title: format!("What an echo of 64 B costs, {in_flight} in flight on each association"),
         subtitle: heading.to_owned(),
         x: Scale {
             name: "associations",

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{
     arena::{Figures, Medians},
-    args::{Args, Mode},
+    args::Args,
     contestants::{BATCH, Kind, TEXTBOOK},
+    memory::Memory,
     support::{Case, is_uml, median, table},
+    targets::{self, Verdict},
 };
 
 /// What was measured, where and when.
@@ -19,10 +21,9 @@ pub(crate) fn heading(args: &Args) -> String {
         .args(["-u", "+%Y-%m-%d %H:%M UTC"])
         .output();
     let date = date.map(|output| output.stdout).unwrap_or_default();
-    let mode = match args.mode {
-        Mode::Scale => " -- --scale",
-        Mode::Smp => " -- --smp",
-        Mode::Table => "",
+    let given = match &*args.given {
+        "" => String::new(),
+        given => format!(" -- {given}"),
     };
     let uml = if is_uml() { " (User-Mode Linux)" } else { "" };
     let quick = if args.is_quick {
@@ -31,12 +32,11 @@ pub(crate) fn heading(args: &Args) -> String {
         ""
     };
     format!(
-        "cargo bench -p sctp-examples --bench echo{mode}: kernel {}{uml}, {} processor(s), {}, \
-         medians of {} interleaved rounds{quick}",
+        "cargo bench --bench echo{given}: kernel {}{uml}, {} processor(s), {}, \
+         medians of interleaved rounds{quick}",
         kernel.trim(),
         processors(),
         String::from_utf8_lossy(&date).trim(),
-        args.rounds,
     )
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn processors() -> usize {
 }
 
 /// All figures, a row for each server and load.
-pub(crate) fn table(figures: &[Figures], memory: &[(&'static str, f64)]) -> String {
+pub(crate) fn table(figures: &[Figures]) -> String {
     let heading = [
         "server",
         "associations",
@@ -60,12 +60,9 @@ pub(crate) fn table(figures: &[Figures], memory: &[(&'static str, f64)]) -> Stri
         "CPU/message",
         "calls/message",
         "allocations/message",
-        "idle association",
+        "rounds",
     ];
-    let rows: Vec<Vec<String>> = figures
-        .iter()
-        .map(|one| row(one, figures, memory))
-        .collect();
+    let rows: Vec<Vec<String>> = figures.iter().map(|one| row(one, figures)).collect();
     let mut text = table::format(&heading, &rows);
     for one in figures {
         if let Err(why) = &one.medians {
@@ -75,7 +72,7 @@ pub(crate) fn table(figures: &[Figures], memory: &[(&'static str, f64)]) -> Stri
     text.trim_end().to_owned() + "\n"
 }
 
-fn row(one: &Figures, all: &[Figures], memory: &[(&'static str, f64)]) -> Vec<String> {
+fn row(one: &Figures, all: &[Figures]) -> Vec<String> {
     let mut row = vec![
         one.server.to_owned(),
         format::count(one.case.associations as u64),
@@ -95,9 +92,34 @@ fn row(one: &Figures, all: &[Figures], memory: &[(&'static str, f64)]) -> Vec<St
     row.push(time(Duration::from_secs_f64(medians.cpu / 1e9)));
     row.push(format!("{:.2}", medians.calls));
     row.push(show(medians.allocations, 3));
-    let bytes = memory.iter().find(|(server, _)| *server == one.server);
-    row.push(bytes.map_or("-".to_owned(), |(_, bytes)| format!("{bytes:.0} B")));
+    row.push(rounds(one));
     row
+}
+
+/// How often a server had its turn, and how long that was.
+pub(crate) fn rounds(one: &Figures) -> String {
+    let (rounds, time) = one.rounds;
+    format!("{rounds} x {} ms", time.as_millis())
+}
+
+/// What an idle association costs each server.
+pub(crate) fn memory(memory: &[(&'static str, Memory)], associations: usize) -> String {
+    let rows: Vec<Vec<String>> = memory
+        .iter()
+        .map(|(server, memory)| {
+            let bytes = |bytes: f64| format!("{bytes:.0} B");
+            vec![
+                (*server).to_owned(),
+                bytes(memory.unused),
+                bytes(memory.used),
+            ]
+        })
+        .collect();
+    format!(
+        "Memory of the server's process for an idle association, when {associations} came to a new \
+         server:\n\n{}",
+        table::format(&["server", "never used", "after echoes"], &rows)
+    )
 }
 
 /// For each server the ratio to others, over all loads of a sort: the least, the median, the most.
@@ -150,7 +172,8 @@ fn spread(ratios: &[f64]) -> String {
     )
 }
 
-fn rate(figures: &[Figures], server: &str, case: Case) -> Option<f64> {
+/// Messages in a second, where there are any.
+pub(crate) fn rate(figures: &[Figures], server: &str, case: Case) -> Option<f64> {
     let mut found = figures.iter();
     let one = found.find(|one| one.server == server && one.case == case)?;
     one.medians.as_ref().ok().map(|medians| medians.rate)
@@ -159,8 +182,9 @@ fn rate(figures: &[Figures], server: &str, case: Case) -> Option<f64> {
 /// "16 x 64 x 1024 B".
 pub(crate) fn load(case: Case) -> String {
     format!(
-        "{} associations, {} in flight, {} B",
+        "{} association{}, {} in flight, {} B",
         format::count(case.associations as u64),
+        if case.associations == 1 { "" } else { "s" },
         case.in_flight,
         case.size
     )
@@ -179,17 +203,22 @@ fn show(value: Option<f64>, digits: usize) -> String {
 pub(crate) fn json(
     heading: &str,
     figures: &[Figures],
-    memory: &[(&'static str, f64)],
+    memory: &[(&'static str, Memory)],
+    verdicts: &[Verdict],
 ) -> serde_json::Result<String> {
     let figures: Vec<Value> = figures.iter().map(value).collect();
     let memory: serde_json::Map<String, Value> = memory
         .iter()
-        .map(|(server, bytes)| ((*server).to_owned(), json!(bytes)))
+        .map(|(server, memory)| {
+            let value = json!({"unused": memory.unused, "used": memory.used});
+            ((*server).to_owned(), value)
+        })
         .collect();
     serde_json::to_string_pretty(&json!({
         "heading": heading,
         "figures": figures,
-        "bytes of an idle association": memory,
+        "idle_association_bytes": memory,
+        "targets": targets::json(verdicts),
     }))
 }
 
@@ -199,6 +228,8 @@ fn value(one: &Figures) -> Value {
         "associations": one.case.associations,
         "in_flight": one.case.in_flight,
         "bytes": one.case.size,
+        "rounds": one.rounds.0,
+        "round_ms": u64::try_from(one.rounds.1.as_millis()).unwrap_or(u64::MAX),
     });
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     match &one.medians {

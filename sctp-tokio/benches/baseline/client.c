@@ -7,15 +7,20 @@
  * message. It works in batches, so that as much as possible of what is measured is the server's.
  *
  *   connects, warms up, waits for every echo    prints "ready"
- *   reads a line, runs for the time given       prints messages, nanoseconds, all messages,
+ *   reads a line, runs for the time given, at
+ *   least until all have had their turn         prints messages, nanoseconds, all messages,
  *                                               p50, p99, p99.9, nanoseconds of connecting
  *   reads a line, ends its associations
  *
  * "all messages" are also those that were still under way at the end of the time. The percentiles
  * are nanoseconds from a send to its echo; the clock is read once for each batch. With none in
  * flight the associations just stay idle. Over TCP, a message has its length, four bytes, before
- * it. It never waits to send while it could receive: no server can be stuck on it. One that stalls
- * for PATIENCE seconds (60) ends in SIGALRM.
+ * it. It never waits to send while it could receive: no server can be stuck on it.
+ *
+ * Every byte of every echo is looked at. A message begins with the number of its association and
+ * its own, and the rest is no one byte repeated: an echo that is changed, cut, missing, doubled,
+ * out of order or of another association ends the client with status 1 and the reason. One that
+ * does not come ends it by SIGALRM, after PATIENCE seconds (60) in all.
  */
 #include "common.h"
 #include <limits.h>
@@ -31,6 +36,12 @@ struct peer {
 	int flying;  /* messages without their echo */
 	int waiting; /* for room */
 	size_t have; /* of an echo that comes in parts */
+	unsigned sent, heard; /* messages so far, and echoes */
+};
+
+/* What a message begins with, as far as it is long enough. */
+struct stamp {
+	unsigned peer, number;
 };
 
 static char payload[MAX_MESSAGE], slots[BATCH][SLOT];
@@ -47,22 +58,49 @@ static long long now(void)
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
+static void wrong(const char *what)
+{
+	fprintf(stderr, "client: %s\n", what);
+	exit(1);
+}
+
 #include "latency.h"
 #include "tcp.h"
+
+/* Holds a piece of an echo against the message that is due. */
+static void check(const struct peer *peer, const char *piece, size_t length)
+{
+	struct stamp stamp = { peer - peers, peer->heard };
+	size_t at = peer->have;
+	if (!peer->flying)
+		wrong("an echo of nothing");
+	if (at + length > size)
+		wrong("an echo that is too long");
+	for (; length && at < sizeof stamp; at++, piece++, length--)
+		if (*piece != ((char *)&stamp)[at])
+			wrong("an echo of another message than is due");
+	if (memcmp(piece, payload + at, length))
+		wrong("an echo with other content");
+}
 
 /* Sends what is owed, as far as there is room: a batch with MSG_MORE, and the last one plainly. */
 static void send_owed(struct peer *peer)
 {
 	static struct mmsghdr headers[BATCH];
-	static struct iovec iov = { payload, 0 };
+	static struct iovec parts[BATCH][2];
+	static struct stamp stamps[BATCH];
+	const size_t head = size < sizeof *stamps ? size : sizeof *stamps;
 	if (is_tcp)
 		return send_owed_over_tcp(peer);
 	long long time = now();
-	iov.iov_len = size;
-	for (int i = 0; i < BATCH; i++)
-		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
 	while (peer->owed) {
 		int count = peer->owed - 1 < BATCH ? peer->owed - 1 : BATCH;
+		for (int i = 0; i < count || i < 1; i++) {
+			stamps[i] = (struct stamp){ peer - peers, peer->sent + i };
+			parts[i][0] = (struct iovec){ &stamps[i], head };
+			parts[i][1] = (struct iovec){ payload + head, size - head };
+			headers[i].msg_hdr = (struct msghdr){ .msg_iov = parts[i], .msg_iovlen = 2 };
+		}
 		int sent = count ? sendmmsg(peer->fd, headers, count, MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL)
 				 : sendmsg(peer->fd, &headers[0].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 1;
 		if (sent < 0 && errno == EAGAIN)
@@ -70,6 +108,7 @@ static void send_owed(struct peer *peer)
 		if (sent < 0)
 			die("client: send");
 		peer->owed -= sent;
+		peer->sent += sent;
 		note_sent(peer, sent, time);
 	}
 }
@@ -90,18 +129,16 @@ static void receive(struct peer *peer, int flags, int stopping)
 		die("client: recvmmsg");
 	long long time = now();
 	for (int i = 0; i < count; i++) {
+		if (!headers[i].msg_len)
+			wrong("the server ended the association");
+		check(peer, slots[i], headers[i].msg_len);
 		peer->have += headers[i].msg_len;
-		if (!headers[i].msg_len) {
-			fputs("client: the server ended the association\n", stderr);
-			exit(1);
-		}
 		if (!(headers[i].msg_hdr.msg_flags & MSG_EOR))
 			continue;
-		if (peer->have != size) {
-			fprintf(stderr, "client: an echo of %zu bytes for %zu\n", peer->have, size);
-			exit(1);
-		}
+		if (peer->have != size)
+			wrong("an echo that is too short");
 		peer->have = 0;
+		peer->heard++;
 		note_echo(peer, time, stopping);
 	}
 }
@@ -160,9 +197,9 @@ static int busy(void)
 	return 0;
 }
 
-/* Runs until the time or the number of echoes is over, then waits for the echoes that are under
- * way. Returns how many came in that time. */
-static long run(long long deadline, long limit)
+/* Runs until the time is over and so many echoes have come, or as many as the limit; then waits for
+ * those that are under way. Returns how many came before that. */
+static long run(long long deadline, long at_least, long limit)
 {
 	long before = echoes, during;
 	for (int i = 0; i < peer_count; i++) {
@@ -171,7 +208,7 @@ static long run(long long deadline, long limit)
 		if (peer_count > 1)
 			watch(&peers[i]);
 	}
-	while (echoes - before < limit && now() < deadline)
+	while (echoes - before < limit && (now() < deadline || echoes - before < at_least))
 		turn(0);
 	stopped = now();
 	during = echoes - before;
@@ -213,14 +250,15 @@ int main(int argc, char **argv)
 	in_flight = atoi(argv[3]);
 	size = atoi(argv[4]);
 	long milliseconds = atol(argv[5]);
-	memset(payload, 'x', sizeof payload);
+	for (int i = 0; i < MAX_MESSAGE; i++)
+		payload[i] = i * 2654435761u >> 24;
 	is_tcp = argc > 6 && !strcmp(argv[6], "tcp");
 	alarm(argc > 7 ? atoi(argv[7]) : 60);
 	long long connecting = now();
 	connect_all(atoi(argv[1]));
 	connecting = now() - connecting;
 	if (in_flight)
-		run(now() + 100000000LL, 4096);
+		run(now() + 100000000LL, 0, 4096);
 	forget_latencies();
 	puts("ready");
 	fflush(stdout);
@@ -231,7 +269,7 @@ int main(int argc, char **argv)
 	long during = 0;
 	stopped = begin;
 	if (in_flight)
-		during = run(begin + milliseconds * 1000000LL, LONG_MAX);
+		during = run(begin + milliseconds * 1000000LL, (long)in_flight * peer_count, LONG_MAX);
 	printf("%ld %lld %ld %lld %lld %lld %lld\n", during, stopped - begin, echoes - before,
 	       percentile(0.5), percentile(0.99), percentile(0.999), connecting);
 	fflush(stdout);

@@ -50,13 +50,17 @@ static void receive_over_tcp(struct peer *peer, int flags, int stopping)
 	if (length <= 0)
 		die("client: recv");
 	long long time = now();
-	/* Every length that begins within this piece must be right. */
-	for (size_t at = (frame - peer->have) % frame; at + 4 <= (size_t)length; at += frame)
-		if (memcmp(stream + at, frames, 4)) {
-			fputs("client: an echo of another length\n", stderr);
-			exit(1);
-		}
+	/* The row that was sent, from the place in it where this piece begins. */
+	for (size_t at = 0, run; at < (size_t)length; at += run) {
+		size_t from = (peer->have + at) % frame;
+		run = (size_t)length - at < BATCH * frame - from ? length - at : BATCH * frame - from;
+		if (memcmp(stream + at, frames + from, run))
+			wrong("an echo with other content");
+	}
 	peer->have += length;
-	for (; peer->have >= frame; peer->have -= frame)
+	for (; peer->have >= frame; peer->have -= frame) {
+		if (!peer->flying)
+			wrong("an echo of nothing");
 		note_echo(peer, time, stopping);
+	}
 }

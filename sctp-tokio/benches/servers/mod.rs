@@ -113,27 +113,37 @@ async fn endpoint(mut endpoint: Endpoint) -> io::Result<()> {
 /// One socket for all: all that is there in, then the answers out, together for each peer.
 async fn endpoint_batched(mut endpoint: Endpoint) -> io::Result<()> {
     let sender = endpoint.sender();
-    let mut answers = HashMap::new();
+    let mut answers = Answers::default();
     loop {
         poll_fn(|cx| poll_endpoint(&mut endpoint, &mut answers, cx)).await?;
-        for (assoc, queue) in &mut answers {
-            while let Err(error) = sender.try_send_queue(*assoc, queue) {
+        for assoc in answers.waiting.drain(..) {
+            let Some(queue) = answers.queues.get_mut(&assoc) else {
+                continue;
+            };
+            while let Err(error) = sender.try_send_queue(assoc, queue) {
                 match error {
                     SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         sender.wait_for_room().await?;
                     }
                     // A peer that has gone is no failure.
-                    _ => {}
+                    _ => queue.clear(),
                 }
             }
         }
     }
 }
 
+/// What is to be sent to each association, and to which there is something.
+#[derive(Default)]
+struct Answers {
+    queues: HashMap<AssocId, VecDeque<Message>>,
+    waiting: Vec<AssocId>,
+}
+
 /// Waits for a message, and takes those that came with it.
 fn poll_endpoint(
     endpoint: &mut Endpoint,
-    answers: &mut HashMap<AssocId, VecDeque<Message>>,
+    answers: &mut Answers,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let mut count = 0;
@@ -145,11 +155,14 @@ fn poll_endpoint(
         };
         match event.event {
             Event::Message(received) => {
-                let queue = answers.entry(event.assoc).or_default();
+                let queue = answers.queues.entry(event.assoc).or_default();
+                if queue.is_empty() {
+                    answers.waiting.push(event.assoc);
+                }
                 queue.push_back(echo(received));
                 count += 1;
             }
-            Event::Ended(_) => drop(answers.remove(&event.assoc)),
+            Event::Ended(_) => drop(answers.queues.remove(&event.assoc)),
             _ => {}
         }
     }

@@ -25,7 +25,8 @@ pub(crate) async fn answer(port: u16, allocator: &StatsAlloc<System>) -> io::Res
 /// Asks the server on a port.
 pub(crate) fn allocations(port: u16) -> io::Result<u64> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    // It may have much to do before it comes to this.
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     socket.send_to(&[0], (Ipv4Addr::LOCALHOST, port))?;
     let mut count = [0; 8];
     socket.recv(&mut count)?;

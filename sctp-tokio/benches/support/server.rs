@@ -3,8 +3,9 @@
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Write},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -24,8 +25,11 @@ pub(crate) enum Program {
     Peer(&'static str),
 }
 
-/// After so many seconds without an end, the client gives up.
-const PATIENCE: &str = "30";
+/// After so many seconds without an end, the client gives up; with many associations, later.
+const PATIENCE: [usize; 2] = [30, 90];
+
+/// What ends a client whose patience is at an end.
+const SIGALRM: i32 = 14;
 
 /// The counters of `baseline/count.c`.
 const COUNTERS: usize = 8;
@@ -132,14 +136,23 @@ impl Server {
             case.size,
             usize::try_from(time.as_millis()).unwrap_or(usize::MAX),
         ];
+        let patience = PATIENCE[usize::from(case.associations > 1_000)];
         let mut client = Command::new(client)
             .env("LD_PRELOAD", preload)
             .args(arguments.map(|argument| argument.to_string()))
-            .args([if self.is_tcp { "tcp" } else { "sctp" }, PATIENCE])
+            .arg(if self.is_tcp { "tcp" } else { "sctp" })
+            .arg(patience.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut output = expect_ready(&mut client)?;
+        let mut output = match expect_ready(&mut client) {
+            Ok(output) => output,
+            Err(error) => {
+                // Its patience has an end, so this has.
+                judge(client.wait()?, patience)?;
+                return Err(error);
+            }
+        };
         let mut input = client.stdin.take().ok_or_else(no_pipe)?;
         let before = (self.counts()?, self.cpu()?);
         input.write_all(b"\n")?;
@@ -147,8 +160,9 @@ impl Server {
         output.read_line(&mut line)?;
         let after = (self.counts()?, self.cpu()?);
         before_the_end()?;
-        input.write_all(b"\n")?;
-        client.wait()?;
+        // One that failed has said why, and is gone.
+        let _ = input.write_all(b"\n");
+        judge(client.wait()?, patience)?;
         self.sample(case, &line, before, after)
     }
 
@@ -253,6 +267,18 @@ impl Drop for Server {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Says what was wrong if the client did not end well; more is on its standard error.
+fn judge(status: ExitStatus, patience: usize) -> io::Result<()> {
+    match (status.success(), status.signal()) {
+        (true, _) => Ok(()),
+        (false, Some(SIGALRM)) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("not all echoes came within {patience} s"),
+        )),
+        (false, _) => Err(io::Error::other(format!("the client failed: {status}"))),
     }
 }
 

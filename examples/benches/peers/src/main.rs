@@ -26,7 +26,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// What every server asks for, where its library lets it.
 pub(crate) const BUFFER: usize = 4 << 20;
-pub(crate) const BACKLOG: i32 = 128;
+/// So that no association is refused however many come at once.
+pub(crate) const BACKLOG: i32 = 4096;
 /// No message of the benchmark is longer.
 pub(crate) const MAX_MESSAGE: usize = 65_536;
 
