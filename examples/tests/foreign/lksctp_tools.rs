@@ -1,7 +1,15 @@
 //! The programs of lksctp-tools.
 
+use std::{net::SocketAddr, time::Duration};
+
+use sctp_service::{AbortReason, End, Side};
+use sctp_tokio::{Association, Message};
+use tokio::{runtime::Runtime, sync::oneshot, time::timeout};
+
 use super::{
-    STYLES, foreign, spawn,
+    STYLES, foreign,
+    netns::NetNs,
+    spawn, spawn_in,
     support::{Program, Server},
     table::proved,
 };
@@ -75,3 +83,116 @@ fn sctp_test_sends_messages_of_many_sizes() {
         )],
     );
 }
+
+#[test]
+fn sctp_darn_receives_from_our_client_and_hears_each_end() {
+    let namespace = NetNs::new();
+    let args = ["-H", "127.0.0.1", "-P", "6002", "-l"];
+    let mut darn = spawn_in(&namespace, "sctp_darn", &args);
+    darn.stdout.find("listening");
+    for (how, heard) in [
+        (How::Shutdown, "ASSOC_CHANGE - SHUTDOWN_COMP"),
+        (How::Abort, "ASSOC_CHANGE - COMM_LOST"),
+    ] {
+        send_on_two_streams(&namespace, "127.0.0.1:6002", how, |client| {
+            darn.stdout.find("ASSOC_CHANGE - COMM_UP");
+            for stream in ["sinfo_stream 3", "sinfo_stream 5"] {
+                darn.stdout.find(stream);
+                darn.stdout.find("DATA(5):  hell"); // it leaves out the last byte
+            }
+            client.end();
+            darn.stdout.find(heard);
+        });
+    }
+    proved(
+        sctp_darn_receives_from_our_client_and_hears_each_end,
+        &[(
+            "sctp_darn",
+            "server",
+            "messages on two streams; it hears our client's orderly end, and its abort",
+        )],
+    );
+}
+
+#[test]
+fn sctp_test_receives_from_our_client_and_hears_each_end() {
+    let namespace = NetNs::new();
+    let args = ["-H", "127.0.0.1", "-P", "6003", "-l"];
+    let mut test = spawn_in(&namespace, "sctp_test", &args);
+    test.stdout.find("Server: Receiving packets.");
+    for (how, heard) in [
+        (How::Shutdown, "SCTP_ASSOC_CHANGE(SHUTDOWN_COMPLETE)"),
+        (How::Abort, "SCTP_ASSOC_CHANGE(COMMUNICATION_LOST)"),
+    ] {
+        send_on_two_streams(&namespace, "127.0.0.1:6003", how, |client| {
+            test.stdout.find("SCTP_ASSOC_CHANGE(COMMUNICATION_UP)");
+            for _ in 0..2 {
+                test.stdout.find("Data 5 bytes. First 5 bytes: hello");
+            }
+            client.end();
+            test.stdout.find(heard);
+        });
+    }
+    proved(
+        sctp_test_receives_from_our_client_and_hears_each_end,
+        &[(
+            "sctp_test",
+            "server",
+            "messages on two streams; it hears our client's orderly end, and its abort",
+        )],
+    );
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Abort,
+    Shutdown,
+}
+
+/// A client that waits for the word to end its association.
+struct Waiting {
+    end: oneshot::Sender<()>,
+}
+
+impl Waiting {
+    fn end(self) {
+        self.end.send(()).unwrap();
+    }
+}
+
+/// Has a client send, while this thread looks at what arrives.
+fn send_on_two_streams(namespace: &NetNs, server: &str, how: How, look: impl FnOnce(Waiting)) {
+    let server: SocketAddr = server.parse().unwrap();
+    let (end, word) = oneshot::channel();
+    let ended = namespace.start(move || async move {
+        let mut association = Association::connect(server).await.unwrap();
+        for stream in [3, 5] {
+            let message = Message::new("hello").on_stream(stream);
+            association.send(message).await.unwrap();
+        }
+        word.await.unwrap();
+        if let How::Abort = how {
+            let reason = AbortReason::from_static("so long");
+            association.abort(&reason).unwrap();
+            return association.ended().await.unwrap();
+        }
+        association.shutdown().await.unwrap()
+    });
+    look(Waiting { end });
+    let end = Runtime::new()
+        .unwrap()
+        .block_on(async { timeout(PATIENCE, ended).await.unwrap() });
+    match how {
+        How::Abort => assert!(matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        )),
+        How::Shutdown => assert!(matches!(end, End::Shutdown { by: Side::Local })),
+    }
+}
+
+/// Nothing takes as long in a run that passes.
+const PATIENCE: Duration = Duration::from_secs(30);

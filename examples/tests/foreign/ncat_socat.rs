@@ -2,7 +2,9 @@
 //! library of lksctp-tools' withsctp, which makes TCP sockets SCTP sockets.
 
 use super::{
-    STYLES, fetched, foreign, spawn,
+    STYLES, client_in, fetched, foreign,
+    netns::NetNs,
+    spawn, spawn_in,
     support::{Program, Server, client},
     table::proved,
 };
@@ -118,6 +120,37 @@ fn socat_with_withsctp_takes_us_for_tcp() {
             "withsctp",
             "client",
             "an echo to socat, which takes it for TCP; our server hears its orderly end",
+        )],
+    );
+}
+
+/// Its port cannot be left to the kernel, so it has a namespace of its own.
+#[test]
+fn ncat_serves_our_client_and_survives_its_abort() {
+    let namespace = NetNs::new();
+    let args = ["--sctp", "-vkl", "127.0.0.1", "6001", "--exec", "/bin/cat"];
+    let mut ncat = spawn_in(&namespace, "ncat", &args);
+    ncat.stderr.find("Listening on 127.0.0.1:6001");
+    for args in [&[][..], &["--abort", "so long"], &[]] {
+        let mut client = client_in(&namespace, &[&["127.0.0.1:6001"], args].concat());
+        for line in ["[0]hello", "[3]again"] {
+            client.line(line);
+            assert!(
+                client
+                    .stdout
+                    .next()
+                    .ends_with(&format!("): {}", &line[3..]))
+            );
+        }
+        client.end_of_input();
+        client.exits_with(0);
+    }
+    proved(
+        ncat_serves_our_client_and_survives_its_abort,
+        &[(
+            "ncat",
+            "server",
+            "echoes to three clients of ours, of which the second aborts",
         )],
     );
 }
