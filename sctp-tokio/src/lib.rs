@@ -37,6 +37,11 @@
 //!
 //! The end is queued behind the messages: receive until [`Event::Ended`] (or `None`) and nothing
 //! is lost.
+//!
+//! # When it is slow
+//!
+//! [`tuning`] says which settings of the kernel decide throughput, and how to see which one it is;
+//! [`performance`] what this crate itself costs.
 
 #![forbid(unsafe_code)]
 
@@ -75,6 +80,9 @@ mod waiters;
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/tuning.md")]
+pub mod tuning {}
 
 pub use association::Association;
 pub use builder::SocketBuilder;
