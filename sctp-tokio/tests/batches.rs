@@ -70,10 +70,12 @@ async fn what_is_before_a_refused_message_arrives() {
 }
 
 /// Refused by the kernel, not by us: the run is cut short, and so is the plain send that would
-/// have ended it.
+/// have ended it. The buffer is so large that the message is counted into the run.
 #[tokio::test]
 async fn what_is_before_a_message_that_must_not_be_fragmented_arrives() {
-    let whole = silent().configure(|socket| socket.set_disable_fragments(true));
+    let whole = silent()
+        .with_send_buffer_size(400_000)
+        .configure(|socket| socket.set_disable_fragments(true));
     let (client, mut server) = pair_with(whole, silent()).await;
     let mut queue = messages(0..10);
     queue.insert(5, Message::new(vec![0; 70_000]));
