@@ -40,6 +40,7 @@ fn middleware() {
         &[
             "polite: b\"HELLO\"",
             "polite: shut down",
+            "shy: b\"say something\"",
             "slow: aborted by the peer, reason \"too slow\"",
             "greedy: aborted by the peer, reason \"overloaded, try another server\"",
         ],

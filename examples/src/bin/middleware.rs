@@ -1,14 +1,16 @@
-//! Layers around a service: tower's timeout, load shedding and concurrency limit as they are, and
-//! three that know SCTP. What fails inside ends its association with a reason, and the order of
+//! Layers around a service: tower's timeout, load shedding and concurrency limit as they are,
+//! three that know SCTP, and one that is an async function. What fails inside ends its association with a reason, and the order of
 //! the layers says what sees what:
 //!
 //! ```text
 //! trace            a span and an event for each request
 //! metrics          counts and times, for whatever recorder is installed: see prometheus.rs
 //! abort on error   the errors of the layers below become ABORTs; here the reasons are chosen
-//! load shed        what the limit would keep waiting is refused instead
+//! load shed        what the limit would keep waiting is refused instead, and must be aborted:
+//!                  one that is answered "busy" keeps its place in the limit's queue
 //! limit            so many calls at once, of all associations together
 //! timeout          a call may take so long
+//! check            an async function of this file, made a layer by from_fn
 //! handler
 //! ```
 //!
@@ -20,9 +22,9 @@
 use std::{error::Error, future, io, net::SocketAddr, time::Duration};
 
 use sctp_service::{
-    AbortReason,
+    AbortReason, IntoReply, Reply, Request,
     handler::handler_fn,
-    layer::{AbortOnErrorLayer, MetricsLayer, TraceLayer},
+    layer::{AbortOnErrorLayer, MetricsLayer, Next, TraceLayer, from_fn},
     serve,
 };
 use sctp_tokio::{Association, Event, Message, SctpListener};
@@ -40,6 +42,14 @@ fn reason(error: &(dyn Error + Send + Sync + 'static)) -> AbortReason {
     } else {
         AbortReason::from_static("internal error")
     }
+}
+
+/// Answers a blank text itself; all else goes on to the handler.
+async fn check(request: Request, next: Next) -> Reply {
+    if request.payload().iter().all(u8::is_ascii_whitespace) {
+        return "say something".into_reply();
+    }
+    next.run(request).await
 }
 
 /// Answers in capitals, unless it is asked to take for ever.
@@ -64,6 +74,7 @@ async fn main() -> Result {
         .load_shed()
         .concurrency_limit(1)
         .timeout(Duration::from_millis(100))
+        .layer(from_fn(check))
         .service(handler_fn(shout));
     let listener = SctpListener::bind("127.0.0.1:0").await?;
     let server = listener.local_addrs()?[0];
@@ -75,6 +86,7 @@ async fn main() -> Result {
 
 async fn clients(server: SocketAddr) -> Result {
     client(server, "polite", &["hello"]).await?;
+    client(server, "shy", &[" "]).await?;
     client(server, "slow", &["dawdle"]).await?;
     client(server, "greedy", &["dawdle", "and this"]).await // at once, on two streams
 }

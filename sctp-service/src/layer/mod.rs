@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
 //! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, an abort at first |
+//! | [`from_fn`] | whatever the async function wants that it is made of |
 //! | [`MessageLimitLayer`] | after so many requests it is shut down in order |
 //! | [`MetricsLayer`] | nothing; requests and replies are counted and measured |
 //! | [`PeerRateLimitLayer`] | a peer that sends too fast is slowed down, or aborted |
@@ -34,11 +35,18 @@
 //! # let _ = service;
 //! ```
 //!
+//! Beware of `load_shed` over `concurrency_limit` other than here, inside an [`AbortOnErrorLayer`]:
+//! an association that is shed keeps its place in the limit's queue. One that is aborted gives it
+//! up. One that is *answered* "busy", by a layer of your own in between, is given the next permit
+//! that is free, and holds it from all others until its next request;
+//! [errors](crate::guide::errors) shows how to answer all the same.
+//!
 //! An idle timeout is not a layer, since a layer that is not called cannot act: see
 //! [`Config::idle_timeout`](crate::Config::idle_timeout).
 
 mod abort_on_error;
 mod catch_panic;
+mod from_fn;
 mod message_limit;
 mod metrics;
 mod peer_rate_limit;
@@ -46,6 +54,7 @@ mod trace;
 
 pub use abort_on_error::{AbortOnError, AbortOnErrorFuture, AbortOnErrorLayer};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
+pub use from_fn::{FromFn, FromFnFuture, FromFnLayer, Next, from_fn};
 pub use message_limit::{MessageLimit, MessageLimitFuture, MessageLimitLayer};
 pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
 pub use peer_rate_limit::{PeerRateLimit, PeerRateLimitFuture, PeerRateLimitLayer};
