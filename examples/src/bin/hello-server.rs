@@ -1,6 +1,7 @@
 //! The server of the README.
 use sctp_service::{IntoReply, Reply, Request, Shutdown, handler::handler_fn, serve};
 use sctp_tokio::SctpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceBuilder;
 
 /// Greets on the stream that the name came on; `quit` and `abort` end the association.
@@ -18,7 +19,11 @@ async fn main() -> std::io::Result<()> {
         .concurrency_limit(64) // a stock layer of tower's
         .service(handler_fn(hello));
     let listener = SctpListener::bind("127.0.0.1:9877").await?;
-    let stop = async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be caught") };
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! { _ = ctrl_c.recv() => {}, _ = terminate.recv() => {} }
+    };
     serve(listener, service).with_graceful_shutdown(stop).await;
     Ok(())
 }
