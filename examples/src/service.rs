@@ -1,18 +1,13 @@
-//! The echo server's service, and the layers around it.
+//! The echo server's service, and the layer around it.
 
-use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{convert::Infallible, fmt, str::FromStr};
 
 use bytes::Bytes;
-use sctp_service::{
-    AbortReason, Handler, IntoReply, Message, Reply, Request, Shutdown, State,
-    layer::AbortOnErrorLayer,
-};
+use sctp_service::{AbortReason, Handler, IntoReply, Message, Reply, Request, Shutdown, State};
 use tower::{Service, ServiceBuilder};
 
 use crate::line;
 
-/// How long a call may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// How many calls there may be at once, of all associations together.
 const MAX_CALLS: usize = 1024;
 
@@ -64,14 +59,13 @@ impl fmt::Display for Ending {
     }
 }
 
-/// The echo service in its layers: each call is bounded in time, all calls together in number,
-/// and what fails aborts its association.
+/// The echo service, with all calls together bounded in number. Nothing in it waits or fails, so a
+/// timeout would only read the clock for each message; `bin/middleware.rs` has one, and what goes
+/// around it.
 pub fn service(
     settings: Settings,
 ) -> impl Service<Request, Response = Reply, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()
-        .layer(AbortOnErrorLayer::new())
-        .timeout(TIMEOUT)
         .concurrency_limit(MAX_CALLS)
         .service(echo.with_state(settings))
 }
