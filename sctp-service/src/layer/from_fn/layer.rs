@@ -47,7 +47,7 @@ use crate::{IntoReply, Request};
 ///
 /// Readiness is passed on: while the service behind it is not ready, the function is not called,
 /// and the association is not read. What is behind it cannot fail; what can, such as tower's
-/// timeout, goes inside an [`AbortOnErrorLayer`](super::AbortOnErrorLayer) of its own, whose
+/// timeout, goes inside an [`AbortOnErrorLayer`](crate::layer::AbortOnErrorLayer) of its own, whose
 /// aborts the function sees as replies. Each request costs a clone of the service behind it and
 /// two allocations; [a layer of your own](crate::guide::middleware) has neither.
 pub fn from_fn<F, Fut>(function: F) -> FromFnLayer<F>
