@@ -8,8 +8,10 @@
 #[path = "../support/kernel/mod.rs"]
 mod support;
 
+mod clock;
 mod descriptors;
 mod drain;
+mod links;
 mod machine;
 mod network;
 

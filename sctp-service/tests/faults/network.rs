@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Timers short enough for a test: a lost packet is sent again after 50 ms.
-fn impatient(retransmissions: u16) -> SocketBuilder {
+pub(super) fn impatient(retransmissions: u16) -> SocketBuilder {
     SocketBuilder::new().configure(move |socket| {
         let times = RtoInfo::new()
             .with_initial(Duration::from_millis(50))

@@ -54,6 +54,7 @@ impl Held {
 }
 
 /// Waits for a state that nothing announces.
+#[track_caller]
 pub(crate) fn eventually(reached: impl FnMut() -> bool) -> impl Future<Output = ()> {
     must(until(reached))
 }

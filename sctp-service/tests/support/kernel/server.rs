@@ -70,7 +70,22 @@ impl Server {
         M: MakeService<K>,
         K: 'static,
     {
-        let socket = socket.bind([SocketAddr::new(ip, 0)]);
+        Self::start_on(&[ip], style, config, socket, service)
+    }
+
+    /// Starts a server with several addresses, all of them with one port.
+    pub(crate) fn start_on<M, K>(
+        ips: &[IpAddr],
+        style: Style,
+        config: Config,
+        socket: SocketBuilder,
+        service: M,
+    ) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let socket = socket.bind(ips.iter().map(|ip| SocketAddr::new(*ip, 0)));
         match style {
             Style::PeelOff => Self::spawn(serve(socket.listen().unwrap(), service), config),
             Style::OneToMany => {

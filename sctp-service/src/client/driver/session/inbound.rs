@@ -69,6 +69,9 @@ impl<T: Transport> Session<T> {
                 let streams = streams(&self.transport);
                 self.correlation.set_streams(streams);
             }
+            Notification::PeerAddrChange(change) => {
+                tracing::info!(addr = ?change.addr, state = ?change.state, "path changed");
+            }
             other => tracing::debug!(notification = ?other, "notification"),
         }
     }
