@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::Case;
 
 pub(crate) const HELP: &str = "\
-cargo bench --bench echo -- [OPTION...]
+cargo bench -p sctp-benches --bench echo -- [OPTION...]
 
   --quick             only to see that everything runs
   --thorough          15 rounds, however long that takes
@@ -19,8 +19,9 @@ cargo bench --bench echo -- [OPTION...]
 ";
 
 /// When the loads should be done with. One that is late gets no more rounds than `fewest`.
-const LIMIT: Duration = Duration::from_secs(9 * 60);
+const LIMIT: Duration = Duration::from_secs(8 * 60);
 const SCALE_LIMIT: Duration = Duration::from_secs(4 * 60);
+const SMP_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -98,7 +99,8 @@ impl Args {
             idle: if is_quick { 50 } else { 1_000 },
             limit: is_limited.then_some(match mode {
                 Mode::Scale => SCALE_LIMIT,
-                Mode::Smp | Mode::Table => LIMIT,
+                Mode::Smp => SMP_LIMIT,
+                Mode::Table => LIMIT,
             }),
             given,
         }))

@@ -32,7 +32,7 @@ pub(crate) fn heading(args: &Args) -> String {
         ""
     };
     format!(
-        "cargo bench --bench echo{given}: kernel {}{uml}, {} processor(s), {}, \
+        "cargo bench -p sctp-benches --bench echo{given}: kernel {}{uml}, {} processor(s), {}, \
          medians of interleaved rounds{quick}",
         kernel.trim(),
         processors(),
