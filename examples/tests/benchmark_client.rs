@@ -93,7 +93,7 @@ fn a_wrong_part_of_a_long_echo_is_not() {
 #[test]
 fn an_echo_that_never_comes_is_waited_for_in_vain() {
     let port = serve(|_| vec![], usize::MAX);
-    let mut client = Program::spawn(command(port, 64));
+    let mut client = Program::spawn(command(port, 64, 1));
     let status = client.status();
     assert_eq!(status.signal(), Some(SIGALRM), "{status}");
     assert_eq!(client.stdout.text(), "");
@@ -101,15 +101,15 @@ fn an_echo_that_never_comes_is_waited_for_in_vain() {
 
 /// The client, under way against a server that lies about its tenth message.
 fn client(lie: Lie, size: usize) -> Program {
-    Program::spawn(command(serve(lie, 1), size))
+    Program::spawn(command(serve(lie, 1), size, 20))
 }
 
-/// One association, 8 messages in flight, 50 ms, with a second's patience in all.
-fn command(port: u16, size: usize) -> Command {
+/// One association, 8 messages in flight, 50 ms, with so many seconds' patience in all.
+fn command(port: u16, size: usize, patience: u32) -> Command {
     static CLIENT: LazyLock<PathBuf> = LazyLock::new(|| compile::program("client").unwrap());
     let mut command = Command::new(&*CLIENT);
     command.args([port.to_string(), "1".into(), "8".into(), size.to_string()]);
-    command.args(["50", "sctp", "1"]);
+    command.args(["50", "sctp", &patience.to_string()]);
     command
 }
 
