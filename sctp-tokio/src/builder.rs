@@ -78,6 +78,15 @@ impl SocketBuilder {
     /// long in any case: the number is a field of 16 bits.
     pub const OUTBOUND_STREAMS: u16 = 128;
 
+    /// How many inbound streams a peer is allowed unless it is told otherwise: 1,024, where the
+    /// kernel's default is all that there are, 65,535.
+    ///
+    /// The kernel makes the streams that an INIT asks for before it answers with a cookie
+    /// (`sctp_process_init`), so each of them is work that anybody can have done by sending one
+    /// packet. More streams than this are also a cost for whoever has them, see
+    /// [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS).
+    pub const MAX_INBOUND_STREAMS: u16 = 1024;
+
     /// Begins with the defaults, which each setter states.
     pub fn new() -> Self {
         Self {
@@ -103,9 +112,9 @@ impl SocketBuilder {
     }
 
     /// Sets streams and attempts of associations to come. Default, also of a field that is 0:
-    /// [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS), and otherwise what the kernel has, such as up
-    /// to 65,535 inbound ones. An association has the fewer of what one end asks for and the other
-    /// allows.
+    /// [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS),
+    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and of the rest what the kernel has. An
+    /// association has the fewer of what one end asks for and the other allows.
     pub fn with_init(mut self, init: InitMsg) -> Self {
         self.init = Some(init);
         self

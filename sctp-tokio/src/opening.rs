@@ -54,6 +54,9 @@ impl SocketBuilder {
         if init.outbound_streams == 0 {
             init.outbound_streams = Self::OUTBOUND_STREAMS;
         }
+        if init.max_inbound_streams == 0 {
+            init.max_inbound_streams = Self::MAX_INBOUND_STREAMS;
+        }
         socket.set_init_msg(&init)?;
         if let Some(bytes) = self.send_buffer_size {
             socket.set_send_buffer_size(bytes)?;

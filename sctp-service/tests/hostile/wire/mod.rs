@@ -16,7 +16,7 @@ use peer::{SERVER, Wire};
 use sctp_service::{Config, Payload};
 use sctp_tokio::{
     AssocId,
-    options::{AssocInfo, InitMsg, RtoInfo},
+    options::{AssocInfo, RtoInfo},
 };
 
 use super::*;
@@ -78,11 +78,8 @@ async fn under_attack(style: Style, attack: impl FnOnce(&Wire) + Send + 'static)
         }
     };
     let config = Config::default().with_max_in_flight(1).with_read_ahead(1);
-    // As a server does that is to bear a flood. The kernel makes the streams that an INIT asks for
-    // before it answers: 65,535 of them keep an emulated Linux 6.12 busy for 10 ms and more.
     let socket = SocketBuilder::new()
         .with_max_message_size(50_000)
-        .with_init(InitMsg::new().with_max_inbound_streams(64))
         .configure(|socket| {
             // A peer that has gone without a word is to be found out soon.
             let times = RtoInfo::new()
