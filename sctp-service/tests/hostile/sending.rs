@@ -77,7 +77,7 @@ both_styles! {
         let mut peer = must(all_streams().connect(&[scene.server.addr])).await.unwrap();
         for _ in 0..100 {
             // Every one of them would be an error in the service's reply.
-            peer.send(Message::new("x").on_stream(40_000)).await.unwrap();
+            peer.send(Message::new("x").on_stream(1_000)).await.unwrap();
         }
         assert_eq!(until_end(&mut peer).await.1.reason().unwrap(), "no stream to reply on");
         drop(peer);
