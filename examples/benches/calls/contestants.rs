@@ -43,11 +43,11 @@ impl Way {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Streams => "SCTP, a stream for each call (default)",
-            Self::RoundRobin => "the same, round robin",
-            Self::Interleaved => "the same, round robin, I-DATA",
+            Self::Streams => "SCTP, stream a call",
+            Self::RoundRobin => "SCTP, streams in turn",
+            Self::Interleaved => "SCTP, I-DATA in turn",
             Self::OneStream => "SCTP, one stream",
-            Self::Tcp => "TCP, length-delimited frames",
+            Self::Tcp => "TCP, frames",
         }
     }
 

@@ -33,7 +33,7 @@ impl Network {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Loopback => "loopback",
-            Self::Link => "20 Mbit/s, 10 ms there and back",
+            Self::Link => "20 Mbit/s, 5 ms",
         }
     }
 }

@@ -15,8 +15,8 @@ type Figure = fn(&Figures) -> Duration;
 pub(crate) fn svg(heading: &str, figures: &[Figures]) -> String {
     let columns: [(&str, Figure); 3] = [
         ("alone, median", |one| one.alone),
-        ("beside the long call, median", |one| one.p50),
-        ("beside the long call, 99 %", |one| one.p99),
+        ("beside, median", |one| one.p50),
+        ("beside, 99 %", |one| one.p99),
     ];
     let mut panels = Vec::new();
     for network in [Network::Link, Network::Loopback] {
