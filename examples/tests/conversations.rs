@@ -3,10 +3,12 @@
 
 mod support;
 
-use sctp_tokio::AbortReason;
+use sctp_tokio::{AbortReason, SocketBuilder};
 use support::{Program, Server, client};
 
 const STYLES: [&str; 2] = ["peel-off", "one-to-many"];
+/// As many as both ends ask for.
+const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
 
 /// Checks the textbook's form of a reply, whatever the association's number.
 #[track_caller]
@@ -165,9 +167,9 @@ fn stream_increment_wraps_at_the_negotiated_count() {
     for style in STYLES {
         let server = Server::start(&["--style", style, "--stream-increment"]);
         let mut client = server.client(&[]);
-        for stream in 0..10 {
+        for stream in 0..STREAMS {
             client.line(format!("[{stream}]next"));
-            expect_reply(&mut client, (stream + 1) % 10, 0, "next");
+            expect_reply(&mut client, (stream + 1) % STREAMS, 0, "next");
         }
     }
 }
@@ -180,7 +182,7 @@ fn echo_all_goes_out_on_every_stream() {
         for seq in 0..2 {
             client.line("hello");
             let mut streams: Vec<u16> = Vec::new();
-            for _ in 0..10 {
+            for _ in 0..STREAMS {
                 let line = client.stdout.next();
                 let (head, text) = line.split_once("): ").unwrap();
                 let stream = text.strip_prefix("hello.msg.").unwrap().to_owned();
@@ -191,7 +193,7 @@ fn echo_all_goes_out_on_every_stream() {
                 streams.push(stream.parse().unwrap());
             }
             streams.sort_unstable();
-            assert_eq!(streams, Vec::from_iter(0..10u16));
+            assert_eq!(streams, Vec::from_iter(0..STREAMS));
         }
         client.end_of_input();
         client.exits_with(0);
