@@ -38,9 +38,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     client.add_streams(0, 2)?;
     println!("client: {:?}", answer(&mut client).await?);
-    println!("client: {} streams now", client.outbound_streams());
+    let streams = client.outbound_streams();
+    println!("client: {streams} streams now");
     client
-        .send(Message::new("on a new one").on_stream(11))
+        .send(Message::new("on a new one").on_stream(streams - 1))
         .await?;
     show(&mut server).await?;
     println!("client: {}", client.shutdown().await?);

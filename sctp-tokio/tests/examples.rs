@@ -88,7 +88,8 @@ fn stream_reset() {
         &[
             "\"before\", stream 1, sequence number 2",
             "\"after\", stream 1, sequence number 0",
-            "12 streams now",
+            "130 streams now",
+            "\"on a new one\", stream 129, sequence number 0",
         ],
     );
 }
