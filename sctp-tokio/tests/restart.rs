@@ -98,7 +98,7 @@ async fn an_accepted_association_is_told_and_goes_on() {
     let link = Arc::clone(&left);
     let client = left.start(move || restarting_client(link, addr));
     let (log, ()) = tokio::join!(serving, client);
-    assert_eq!(log, ["old", "Restart 10 3", "new", "end"]);
+    assert_eq!(log, ["old", "Restart 128 3", "new", "end"]);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn one_that_restarts_and_ends_before_it_is_accepted_is_handed_over_whole()
     let link = Arc::clone(&left);
     left.start(move || restarting_client(link, addr)).await;
     done.send(()).unwrap();
-    assert_eq!(serving.await, ["old", "Restart 10 3", "new", "end"]);
+    assert_eq!(serving.await, ["old", "Restart 128 3", "new", "end"]);
 }
 
 #[tokio::test]
@@ -153,5 +153,5 @@ async fn an_endpoint_is_told_under_the_same_association() {
     let link = Arc::clone(&left);
     let client = left.start(move || restarting_client(link, addr));
     let (log, ()) = tokio::join!(serving, client);
-    assert_eq!(log, ["CommUp 10 10", "old", "Restart 10 3", "new", "end"]);
+    assert_eq!(log, ["CommUp 128 128", "old", "Restart 128 3", "new", "end"]);
 }

@@ -215,7 +215,7 @@ async fn a_sink_holds_a_batch_until_it_is_flushed() {
         next(&mut server).await;
     }
     assert!(matches!(
-        client.feed(Message::new("x").on_stream(99)).await,
+        client.feed(Message::new("x").on_stream(999)).await,
         Err(SendError::InvalidStream { .. })
     ));
     SinkExt::<Message>::close(&mut client).await.unwrap();
