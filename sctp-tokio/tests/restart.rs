@@ -153,5 +153,8 @@ async fn an_endpoint_is_told_under_the_same_association() {
     let link = Arc::clone(&left);
     let client = left.start(move || restarting_client(link, addr));
     let (log, ()) = tokio::join!(serving, client);
-    assert_eq!(log, ["CommUp 128 128", "old", "Restart 128 3", "new", "end"]);
+    assert_eq!(
+        log,
+        ["CommUp 128 128", "old", "Restart 128 3", "new", "end"]
+    );
 }
