@@ -168,7 +168,9 @@ impl SocketBuilder {
             (Style::OneToMany, false) => return Err(invalid("this is a one-to-one socket")),
             (Style::OneToOne, true) => return Err(invalid("this is not a one-to-one socket")),
         }
-        self.set_up(&socket, |socket, events| socket.subscribe(assocs, events))?;
+        self.set_up(&socket, self.init, |socket, events| {
+            socket.subscribe(assocs, events)
+        })?;
         Ok(socket)
     }
 }

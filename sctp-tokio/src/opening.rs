@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use sctp_core::{AssocId, EventSet, Family, Socket};
+use sctp_core::{AssocId, EventSet, Family, Socket, options::InitMsg};
 use tokio::net::ToSocketAddrs;
 
 use crate::{SocketBuilder, shared::Style};
@@ -34,8 +34,11 @@ impl SocketBuilder {
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }
+        let init = Some(self.init_of_own());
         // A fresh socket has no other subscriptions to keep: one call instead of one for each type.
-        self.set_up(&socket, |socket, events| socket.set_all_events(events))?;
+        self.set_up(&socket, init, |socket, events| {
+            socket.set_all_events(events)
+        })?;
         Ok(socket)
     }
 
@@ -43,6 +46,7 @@ impl SocketBuilder {
     pub(crate) fn set_up(
         &self,
         socket: &Socket,
+        init: Option<InitMsg>,
         subscribe: impl FnOnce(&Socket, EventSet) -> io::Result<()>,
     ) -> io::Result<()> {
         socket.set_recv_rcvinfo(true)?;
@@ -50,14 +54,9 @@ impl SocketBuilder {
         // One long message must not hold up the others of the socket.
         socket.set_fragment_interleave(true)?;
         subscribe(socket, INTERNAL | self.events)?;
-        let mut init = self.init.unwrap_or_default();
-        if init.outbound_streams == 0 {
-            init.outbound_streams = Self::OUTBOUND_STREAMS;
+        if let Some(init) = init {
+            socket.set_init_msg(&init)?;
         }
-        if init.max_inbound_streams == 0 {
-            init.max_inbound_streams = Self::MAX_INBOUND_STREAMS;
-        }
-        socket.set_init_msg(&init)?;
         if let Some(bytes) = self.send_buffer_size {
             socket.set_send_buffer_size(bytes)?;
         }
@@ -68,6 +67,19 @@ impl SocketBuilder {
             set(socket)?;
         }
         Ok(())
+    }
+
+    /// What associations of a socket that was made here are set up with. A socket from elsewhere
+    /// keeps what its maker gave it, but for what the caller asked for.
+    fn init_of_own(&self) -> InitMsg {
+        let mut init = self.init.unwrap_or_default();
+        if init.outbound_streams == 0 {
+            init.outbound_streams = Self::OUTBOUND_STREAMS;
+        }
+        if init.max_inbound_streams == 0 {
+            init.max_inbound_streams = Self::MAX_INBOUND_STREAMS;
+        }
+        init
     }
 
     /// Subscribes to the notifications that this crate needs, and those that were asked for.

@@ -61,6 +61,8 @@ async fn a_listener_takes_a_socket_over_with_those_that_came_before() {
     served.unwrap();
     let late = Association::connect(addr).await.unwrap();
     let server = must(listener.accept()).await.unwrap();
+    // As its maker left it: our defaults are for sockets of our own.
+    assert_eq!(server.outbound_streams(), 10);
     tokio::join!(talk(late), echo(server));
 }
 
