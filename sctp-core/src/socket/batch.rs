@@ -1,27 +1,20 @@
 //! Receiving many messages with one call, into one buffer, without a copy.
 
-use std::{collections::VecDeque, io, mem, ops::Range, os::fd::AsFd};
+use std::{collections::VecDeque, io, ops::Range, os::fd::AsFd};
 
 use bytes::BytesMut;
 
-use super::{RecvMeta, Socket};
+use super::{
+    RecvMeta, Socket,
+    blocks::{Blocks, MAX_SLOT_LEN},
+};
 use crate::sys::{self, MAX_BATCH};
 
 /// What a slot holds at first: a message of the usual path MTU.
 const SLOT_LEN: usize = 2048;
-/// What a slot holds at most; longer messages take several.
-const MAX_SLOT_LEN: usize = 64 * 1024;
 /// For how many messages a receive asks at least: more than one, since only a receive that is not
 /// full tells that nothing is left.
 const MIN_SLOTS: usize = 4;
-/// What a block holds at most. A message stays in its block without being copied, so whoever keeps
-/// a message of more than a kilobyte keeps its whole block: as much as 32 messages as long as the
-/// longest of late, and no more than this.
-const MAX_BLOCK_LEN: usize = 512 * 1024;
-/// How much memory is kept in blocks that are full, to be used again; twice that when long and
-/// short messages take turns.
-const MAX_KEPT: usize = 1024 * 1024;
-
 /// A received message or notification, or a part of one.
 #[derive(Debug)]
 pub struct Part {
@@ -40,15 +33,16 @@ pub struct Part {
 /// dropped it is used again, and as long as they have not been, another: in the steady state
 /// nothing is allocated.
 ///
-/// Slots grow and shrink with the messages that arrive.
+/// Slots grow and shrink with the messages that arrive, up to 64 KiB, and a block has at most 576 KiB.
+/// Up to eight of the longest blocks are kept besides the one in use (4.5 MiB), as many as the messages
+/// filled that were held at a time of late; what holds messages does not lose them when their block
+/// is let go.
 #[derive(Debug)]
 pub struct RecvBatch {
-    block: BytesMut,
-    /// Blocks that were full when somebody still held a message of each.
-    full: VecDeque<BytesMut>,
-    /// How long the last block was that had to be allocated.
-    block_len: usize,
+    blocks: Blocks,
     slot_len: usize,
+    /// The last part that was received does not end its message.
+    unfinished: bool,
     /// For how many messages the next receive asks.
     slots: usize,
     parts: VecDeque<Part>,
@@ -66,10 +60,9 @@ impl RecvBatch {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            block: BytesMut::new(),
-            full: VecDeque::new(),
-            block_len: 0,
+            blocks: Blocks::default(),
             slot_len: SLOT_LEN,
+            unfinished: false,
             slots: MAX_BATCH,
             parts: VecDeque::new(),
             places: Vec::new(),
@@ -98,39 +91,6 @@ impl RecvBatch {
         queue.append(&mut self.parts);
     }
 
-    /// Makes room for a whole batch if that needs no allocation, and for one message in any case.
-    fn make_room(&mut self) {
-        let block_len = (self.slot_len * MAX_BATCH).min(MAX_BLOCK_LEN);
-        // Begins the same block again if nobody holds a part of it any more.
-        if self.block.capacity() >= block_len || self.block.try_reclaim(block_len) {
-            return;
-        }
-        let free = self
-            .full
-            .iter_mut()
-            .position(|block| block.try_reclaim(block_len));
-        let next = match free {
-            Some(at) => self.full.remove(at),
-            None if self.block.capacity() < self.slot_len => Some(self.allocate(block_len)),
-            None => None,
-        };
-        if let Some(next) = next {
-            self.full.push_back(mem::replace(&mut self.block, next));
-            if self.full.len() > MAX_KEPT / block_len {
-                self.full.pop_front();
-            }
-        }
-    }
-
-    fn allocate(&mut self, block_len: usize) -> BytesMut {
-        if block_len > self.block_len {
-            // Those that are kept have become too short.
-            self.full.clear();
-        }
-        self.block_len = block_len;
-        BytesMut::with_capacity(block_len)
-    }
-
     /// Learns from one receive for how many messages the next should ask: twice as many as there
     /// were, but it is slow to ask for less, and one that was full asks for all at once. Each
     /// message that is asked for costs some 30 instructions, whether it is there or not.
@@ -156,9 +116,10 @@ impl RecvBatch {
             if meta.flags.is_end_of_record() {
                 run = 0;
             }
+            self.unfinished = !meta.flags.is_end_of_record();
             // What lies between two places is padding.
-            let _ = self.block.split_to(place.start - at);
-            let data = self.block.split_to(place.len());
+            let _ = self.blocks.current().split_to(place.start - at);
+            let data = self.blocks.current().split_to(place.len());
             at = place.end;
             self.parts.push_back(Part { data, meta });
         }
@@ -179,14 +140,15 @@ impl Socket {
     /// messages that are still queued, unlike by `recvmsg(2)`: receive again before believing
     /// that nothing more comes.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<(usize, bool)> {
-        batch.make_room();
-        let slots = (batch.block.capacity() / batch.slot_len).clamp(1, batch.slots);
+        let room = batch.blocks.make_room(batch.slot_len, batch.unfinished);
+        let slot_len = batch.slot_len.min(room);
+        let slots = (room / slot_len.max(1)).clamp(1, batch.slots);
         let places = &mut batch.places;
         let count = sys::recvmmsg(
             self.as_fd(),
-            &mut batch.block,
+            batch.blocks.current(),
             slots,
-            batch.slot_len,
+            slot_len,
             |place, raw| {
                 places.push((place.clone(), RecvMeta::decode(place.len(), raw)));
             },
@@ -200,36 +162,6 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As a receive does: makes room, fills some of it, and hands the bytes out.
-    fn receive(batch: &mut RecvBatch, len: usize) -> BytesMut {
-        batch.make_room();
-        batch.block.resize(len, 1);
-        batch.block.split()
-    }
-
-    #[test]
-    fn a_block_whose_messages_were_dropped_begins_again() {
-        let mut batch = RecvBatch::new();
-        let first = receive(&mut batch, 100).as_ptr();
-        assert_eq!(receive(&mut batch, 100).as_ptr(), first);
-    }
-
-    #[test]
-    fn while_a_message_is_held_its_block_goes_on_and_then_rests() {
-        let mut batch = RecvBatch::new();
-        let held = receive(&mut batch, 100);
-        let first = held.as_ptr();
-        assert_eq!(
-            receive(&mut batch, 64 * 1024 - 100).as_ptr(),
-            first.wrapping_add(100)
-        );
-        // It is full and held: another takes its place, until that is full and this is free.
-        let second = receive(&mut batch, 64 * 1024);
-        assert_ne!(second.as_ptr(), first);
-        drop(held);
-        assert_eq!(receive(&mut batch, 1).as_ptr(), first);
-    }
 
     #[test]
     fn single_messages_make_a_receive_ask_for_few_and_a_full_one_for_all() {
@@ -245,13 +177,5 @@ mod tests {
             batch.learn(MAX_BATCH / 2, batch.slots);
         }
         assert_eq!(batch.slots, MAX_BATCH);
-    }
-
-    #[test]
-    fn memory_that_is_kept_is_bounded() {
-        let mut batch = RecvBatch::new();
-        let held: Vec<_> = (0..100).map(|_| receive(&mut batch, 64 * 1024)).collect();
-        drop(held);
-        assert_eq!(batch.full.len() * 64 * 1024, MAX_KEPT);
     }
 }

@@ -1,6 +1,7 @@
 //! The socket: one method, one system call.
 
 mod batch;
+mod blocks;
 mod connection;
 mod receive;
 mod send;
