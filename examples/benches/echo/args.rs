@@ -11,6 +11,7 @@ cargo bench -p sctp-benches --bench echo -- [OPTION...]
   --thorough          15 rounds, however long that takes
   --scale             cost and memory from 1 to 10,000 associations
   --smp               few servers and loads, for a guest with several processors
+  --designs           ways to run our servers: tasks, threads, boxed futures
   --server TEXT       only servers whose name contains this; may be repeated
   --case A,F,B        only this load: associations, messages in flight on each, bytes;
                       may be repeated
@@ -25,6 +26,7 @@ const SMP_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
+    Designs,
     Scale,
     Smp,
     Table,
@@ -68,6 +70,7 @@ impl Args {
                 "--quick" | "--test" => is_quick = true,
                 "--thorough" => is_thorough = true,
                 "--scale" => mode = Mode::Scale,
+                "--designs" => mode = Mode::Designs,
                 "--smp" => mode = Mode::Smp,
                 "--server" => servers.push(value()?.clone()),
                 "--case" => cases.push(case(value()?)?),
@@ -93,13 +96,13 @@ impl Args {
                 _ if is_quick => 1,
                 _ if is_thorough => 15,
                 Mode::Scale => 3,
-                Mode::Smp | Mode::Table => 5,
+                Mode::Designs | Mode::Smp | Mode::Table => 5,
             }),
             with_peers: with_peers && mode == Mode::Table,
             idle: if is_quick { 50 } else { 1_000 },
             limit: is_limited.then_some(match mode {
                 Mode::Scale => SCALE_LIMIT,
-                Mode::Smp => SMP_LIMIT,
+                Mode::Designs | Mode::Smp => SMP_LIMIT,
                 Mode::Table => LIMIT,
             }),
             given,
@@ -147,6 +150,12 @@ fn default_cases(mode: Mode, is_quick: bool) -> Vec<Case> {
         (Mode::Smp, _) => [(1, 1, 64), (16, 1, 64), (16, 64, 64), (16, 64, 1024)]
             .map(new)
             .to_vec(),
+        (Mode::Designs, true) => [(16, 64, 64)].map(new).to_vec(),
+        (Mode::Designs, false) => {
+            let alone = [1, 16, 256].map(|count| (count, 1, 64));
+            let together = [1, 16, 256].map(|count| (count, 64, 64));
+            alone.into_iter().chain(together).map(new).collect()
+        }
         (Mode::Table, true) => [(1, 64, 1024), (16, 1, 64)].map(new).to_vec(),
         (Mode::Table, false) => {
             let mut cases = Vec::new();

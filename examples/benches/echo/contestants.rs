@@ -74,6 +74,16 @@ const SCALE: &[Contestant] = &[
     ours(SERVE, "handler"),
 ];
 
+const DESIGNS: &[Contestant] = &[
+    c(BATCH, "epoll", Some("batch")),
+    ours(ASSOCIATION, "association-batch"),
+    ours("Association, one task", "association-one-task"),
+    ours("Association, threads", "association-threads"),
+    ours(SERVE, "handler"),
+    ours("serve, future unboxed", "inline"),
+    ours("serve, threads", "threads"),
+];
+
 const SMP: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
     c(BATCH, "epoll", Some("batch")),
@@ -86,6 +96,7 @@ const SMP: &[Contestant] = &[
 /// Those who are wanted.
 pub(crate) fn chosen(args: &Args) -> Vec<Contestant> {
     let all = match args.mode {
+        Mode::Designs => DESIGNS,
         Mode::Scale => SCALE,
         Mode::Smp => SMP,
         Mode::Table => ALL,

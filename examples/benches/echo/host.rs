@@ -7,7 +7,7 @@ use sctp_service::{Config, MakeService, serve as serve_all, serve_endpoint};
 use sctp_tokio::SocketBuilder;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{ALLOCATOR, report, servers, stacks, support::control, tcp};
+use crate::{ALLOCATOR, one_task, report, servers, stacks, support::control, tcp};
 
 /// More than any load has, since those of the load before may not all have gone.
 const MAX_ASSOCIATIONS: usize = 20_000;
@@ -21,7 +21,7 @@ pub(crate) fn serve(role: &str, port: u16) -> io::Result<()> {
     if role == "sharded" {
         return sharded(port, &builder.with_reuse_port(true));
     }
-    runtime(role == "threads")?.block_on(async {
+    runtime(role.ends_with("threads"))?.block_on(async {
         tokio::spawn(control::answer(port, ALLOCATOR));
         match role {
             "handler" | "threads" => associations(&builder, stacks::echo).await,
@@ -35,13 +35,15 @@ pub(crate) fn serve(role: &str, port: u16) -> io::Result<()> {
                     .await;
                 Ok(())
             }
+            "association-threads" => servers::run("association-batch", &builder).await,
+            "association-one-task" => one_task::serve(builder.listen()?).await,
             "tcp" => tcp::serve(port).await,
             raw => servers::run(raw, &builder).await,
         }
     })
 }
 
-/// Everything is on one thread, as it is in C; `threads` has one for each processor.
+/// Everything is on one thread, as it is in C; those named `threads` have one for each processor.
 fn runtime(has_threads: bool) -> io::Result<Runtime> {
     let mut builder = if has_threads {
         Builder::new_multi_thread()

@@ -8,6 +8,7 @@ mod args;
 mod contestants;
 mod host;
 mod memory;
+mod one_task;
 mod picture;
 mod report;
 mod scale;
@@ -49,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{heading}\n");
     let mut arena = Arena::start(&args)?;
     match args.mode {
+        Mode::Designs => designs(&args, &mut arena, &heading)?,
         Mode::Scale => scale::run(&args, &mut arena, &heading)?,
         Mode::Smp => smp::run(&args, &mut arena, &heading)?,
         Mode::Table => table(&args, &mut arena, &heading)?,
@@ -83,6 +85,18 @@ fn table(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Er
     save("echo", &format!("{heading}\n\n{text}"), &json)?;
     draw("echo", &picture::bars(heading, &figures))?;
     draw("latency", &picture::latencies(heading, &figures))
+}
+
+/// The same servers, run in different ways.
+fn designs(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
+    let mut figures = Vec::new();
+    for case in &args.cases {
+        figures.extend(arena.measure(*case));
+    }
+    let text = report::table(&figures);
+    print!("{text}");
+    let json = report::json(heading, &figures, &[], &[])?;
+    save("designs", &format!("{heading}\n\n{text}"), &json)
 }
 
 /// Writes what was printed, and the same for programs.

@@ -74,7 +74,7 @@ async fn tried(mut association: Association) -> io::Result<()> {
 }
 
 /// All that is there in, the answers out together.
-async fn batched(mut association: Association) -> io::Result<()> {
+pub(crate) async fn batched(mut association: Association) -> io::Result<()> {
     let mut answers = VecDeque::with_capacity(BATCH);
     while poll_fn(|cx| poll_batch(&mut association, &mut answers, cx)).await? {
         association.send_queue(&mut answers).await?;
