@@ -50,6 +50,7 @@ pub struct SocketBuilder {
     pub(crate) events: EventSet,
     pub(crate) max_message_size: usize,
     pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) interleaving: bool,
     pub(crate) configure: Vec<Configure>,
 }
 
@@ -98,6 +99,7 @@ impl SocketBuilder {
             events: DEFAULT,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             connect_timeout: None,
+            interleaving: false,
             configure: Vec::new(),
         }
     }
@@ -170,6 +172,22 @@ impl SocketBuilder {
     /// minutes; see [`InitMsg`].
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the messages of different streams take turns on the wire, chunk by chunk: I-DATA chunks
+    /// (RFC 8260), and streams served in turn (`SCTP_SS_RR`). Default: off, as in the kernel.
+    ///
+    /// Without it a message that has begun to be sent is sent to its end, whatever waits on other
+    /// streams: streams keep a *lost* packet from holding up other messages, not a *long* one. Both
+    /// ends must offer it, or the association has ordinary DATA chunks, and says nothing of it:
+    /// [`Socket::interleaving_supported`] tells.
+    ///
+    /// The kernel has it off unless the sysctl `net.sctp.intl_enable` is 1 when the socket is made.
+    /// Where it is not, listening and connecting fail with `PermissionDenied`, and say so.
+    #[doc(alias = "SCTP_INTERLEAVING_SUPPORTED", alias = "SCTP_STREAM_SCHEDULER")]
+    pub fn with_interleaving(mut self, interleaving: bool) -> Self {
+        self.interleaving = interleaving;
         self
     }
 

@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr};
 
-use sctp_core::{AssocId, EventSet, Family, Socket, options::InitMsg};
+use sctp_core::{
+    AssocId, EventSet, Family, Socket,
+    options::{InitMsg, StreamScheduler},
+};
 use tokio::net::ToSocketAddrs;
 
 use crate::{SocketBuilder, shared::Style};
@@ -53,6 +56,9 @@ impl SocketBuilder {
         socket.set_nodelay(self.nodelay)?;
         // One long message must not hold up the others of the socket.
         socket.set_fragment_interleave(true)?;
+        if self.interleaving {
+            interleave(socket)?;
+        }
         subscribe(socket, INTERNAL | self.events)?;
         if let Some(init) = init {
             socket.set_init_msg(&init)?;
@@ -154,4 +160,18 @@ pub(crate) fn no_address() -> io::Error {
 
 fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
     io::Error::new(error.kind(), format!("cannot bind {addr}: {error}"))
+}
+
+/// Offers I-DATA, and has streams take turns. The kernel wants fragment interleaving to be on.
+fn interleave(socket: &Socket) -> io::Result<()> {
+    socket
+        .set_interleaving_supported(true)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => io::Error::new(
+                error.kind(),
+                "message interleaving (I-DATA) is off in this kernel: sysctl net.sctp.intl_enable=1 turns it on",
+            ),
+            _ => error,
+        })?;
+    socket.set_stream_scheduler(AssocId::FUTURE, StreamScheduler::RoundRobin)
 }

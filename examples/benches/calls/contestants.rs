@@ -58,14 +58,10 @@ impl Way {
             .with_init(InitMsg::new().with_outbound_streams(streams))
             .with_send_buffer_size(4 << 20)
             .with_recv_buffer_size(4 << 20)
+            .with_interleaving(self == Self::Interleaved)
             .configure(move |socket| {
-                if matches!(self, Self::RoundRobin | Self::Interleaved) {
-                    let all = AssocId::FUTURE;
-                    socket.set_stream_scheduler(all, StreamScheduler::RoundRobin)?;
-                }
-                if self == Self::Interleaved {
-                    socket.set_fragment_interleave(true)?;
-                    socket.set_interleaving_supported(true)?;
+                if self == Self::RoundRobin {
+                    socket.set_stream_scheduler(AssocId::FUTURE, StreamScheduler::RoundRobin)?;
                 }
                 Ok(())
             })

@@ -1,0 +1,101 @@
+//! Long messages that let the short ones of other streams pass (I-DATA, RFC 8260).
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{io, net::SocketAddr};
+
+use sctp_tokio::{Association, Message, SocketBuilder};
+use support::{
+    listener_with, must,
+    netns::{NetNs, two_cables},
+    next,
+};
+use tokio::sync::oneshot;
+
+const LONG: usize = 200_000;
+
+fn interleaving() -> SocketBuilder {
+    SocketBuilder::new()
+        .with_interleaving(true)
+        .with_send_buffer_size(1 << 20)
+}
+
+/// Whether an association's messages take turns, as its kernel says.
+fn takes_turns(association: &Association) -> bool {
+    let socket = association.socket().unwrap();
+    socket.interleaving_supported(association.id()).unwrap()
+}
+
+#[tokio::test]
+async fn a_kernel_that_has_it_off_says_which_sysctl_turns_it_on() {
+    let addr = support::LOOPBACK.parse::<SocketAddr>().unwrap();
+    let listening = interleaving().bind([addr]).listen().unwrap_err();
+    let connecting = interleaving().connect(&[addr]).await.unwrap_err();
+    assert_eq!(listening.kind(), io::ErrorKind::PermissionDenied);
+    for error in [listening.to_string(), connecting.to_string()] {
+        assert!(error.contains("net.sctp.intl_enable=1"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_peer_that_does_not_offer_it_the_association_goes_without() {
+    let namespace = NetNs::new();
+    namespace.set_sctp("intl_enable", 1);
+    let work = || async {
+        let (mut listener, addr) = listener_with(SocketBuilder::new()).await;
+        let peer = [addr];
+        let builder = interleaving();
+        let (client, server) = tokio::join!(builder.connect(&peer), listener.accept());
+        let (client, mut server) = (client.unwrap(), server.unwrap());
+        assert!(!takes_turns(&client) && !takes_turns(&server));
+        client.send(vec![7; LONG]).await.unwrap();
+        assert_eq!(next(&mut server).await.payload.len(), LONG);
+    };
+    must(namespace.start(work)).await;
+}
+
+/// Sends a long message and then a short one on another stream. Returns whether messages take turns,
+/// and the lengths in the order in which they came.
+async fn long_and_short(builder: fn() -> SocketBuilder) -> (bool, [usize; 2]) {
+    let (near, far) = two_cables();
+    for end in [&near, &far] {
+        end.set_sctp("intl_enable", 1);
+        // As a link has it: over one without limits all is sent before there is anything to order.
+        end.tc("qdisc add dev one root netem rate 20mbit delay 5ms limit 1000");
+    }
+    let (up, listening) = oneshot::channel();
+    let server = far.start(move || async move {
+        let addr = "10.1.0.2:0".parse().unwrap();
+        let mut listener = builder().bind([addr]).listen().unwrap();
+        up.send(listener.local_addrs().unwrap()).unwrap();
+        let mut association = listener.accept().await.unwrap();
+        let mut lengths = [0; 2];
+        for length in &mut lengths {
+            *length = next(&mut association).await.payload.len();
+        }
+        lengths
+    });
+    let addrs = must(listening).await.unwrap();
+    let client = near.start(move || async move {
+        let client = builder().connect(&addrs).await.unwrap();
+        for (stream, length) in [(1, LONG), (2, 1)] {
+            let message = Message::new(vec![7; length]).on_stream(stream);
+            client.send(message).await.unwrap();
+        }
+        client.flushed().await.unwrap();
+        takes_turns(&client)
+    });
+    must(async { tokio::join!(client, server) }).await
+}
+
+#[tokio::test]
+async fn a_short_message_passes_a_long_one_that_has_begun() {
+    assert_eq!(long_and_short(interleaving).await, (true, [1, LONG]));
+}
+
+#[tokio::test]
+async fn without_it_the_short_message_waits_for_the_end_of_the_long_one() {
+    let builder = || interleaving().with_interleaving(false);
+    assert_eq!(long_and_short(builder).await, (false, [LONG, 1]));
+}
