@@ -20,7 +20,7 @@ use crate::{Message, SendError, hub::Hub};
 /// the waker of the last task to ask through this handle.
 #[derive(Clone, Debug)]
 pub struct EndpointSender {
-    hub: Arc<Hub>,
+    pub(crate) hub: Arc<Hub>,
     waiting: Waiting,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use sctp_core::StreamId;
+use sctp_core::{AssocId, StreamId};
 
 use crate::End;
 
@@ -135,6 +135,46 @@ impl From<SendError> for io::Error {
             }
         };
         Self::new(kind, error)
+    }
+}
+
+/// Why one of several messages for the associations of an [`Endpoint`](crate::Endpoint) was not
+/// sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct EndpointSendError {
+    /// The association that it was for.
+    pub assoc: AssocId,
+    /// Why.
+    pub error: SendError,
+}
+
+impl EndpointSendError {
+    pub(crate) fn new(assoc: AssocId, error: SendError) -> Self {
+        Self { assoc, error }
+    }
+
+    /// Whether it is that there is no room now.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(&self.error, SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl fmt::Display for EndpointSendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "association {}: {}", self.assoc, self.error)
+    }
+}
+
+impl std::error::Error for EndpointSendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<EndpointSendError> for io::Error {
+    fn from(error: EndpointSendError) -> Self {
+        error.error.into()
     }
 }
 

@@ -50,8 +50,16 @@ impl Peer {
 pub(crate) struct Hub {
     pub(crate) io: Io,
     pub(crate) room: Notify,
+    /// Whether each association has a send buffer of its own (`net.sctp.sndbuf_policy`).
+    pub(crate) has_own_buffers: bool,
     account: Mutex<Room>,
     peers: Mutex<HashMap<AssocId, Peer>>,
+}
+
+/// What the kernel settles when a socket is made. No call tells it of a socket afterwards.
+fn has_own_buffers() -> bool {
+    let policy = std::fs::read("/proc/sys/net/sctp/sndbuf_policy");
+    policy.is_ok_and(|policy| policy.trim_ascii() != b"0")
 }
 
 impl Hub {
@@ -59,6 +67,7 @@ impl Hub {
         Self {
             io,
             room: Notify::new(),
+            has_own_buffers: has_own_buffers(),
             account: Mutex::default(),
             peers: Mutex::default(),
         }
@@ -69,7 +78,7 @@ impl Hub {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn account(&self) -> MutexGuard<'_, Room> {
+    pub(crate) fn account(&self) -> MutexGuard<'_, Room> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -17,6 +17,9 @@ pub(crate) trait Outlet {
     /// Sends messages that wait for a plain send to follow (`MSG_MORE`). Returns how many.
     fn send_held<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize>;
 
+    /// Sends messages plainly, and with each all that waits on its association. Returns how many.
+    fn send_plain<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize>;
+
     /// Sends one message plainly, and with it all that waits.
     fn send(&self, item: SendItem<'_>) -> io::Result<()>;
 
@@ -31,6 +34,10 @@ impl Outlet for Socket {
 
     fn send_held<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {
         self.send_batch(items, true)
+    }
+
+    fn send_plain<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {
+        self.send_batch(items, false)
     }
 
     fn send(&self, item: SendItem<'_>) -> io::Result<()> {
@@ -59,14 +66,14 @@ pub(crate) struct Room {
 
 impl Room {
     /// How much is free: at least `cost`, if the account or else the kernel says so.
-    fn free(&mut self, outlet: &impl Outlet, cost: usize) -> usize {
+    pub(crate) fn free(&mut self, outlet: &impl Outlet, cost: usize) -> usize {
         if self.free < cost {
             self.free = outlet.room();
         }
         self.free
     }
 
-    fn charge(&mut self, cost: usize) {
+    pub(crate) fn charge(&mut self, cost: usize) {
         self.free = self.free.saturating_sub(cost);
     }
 }
@@ -74,7 +81,7 @@ impl Room {
 /// What the kernel charges for a message at most: about 500 bytes of its own structures for each
 /// fragment, and the payload rounded up to the next power of two. Measured: 1,020 for 64 bytes,
 /// 2,315 for 1,000 bytes.
-fn cost(len: usize) -> usize {
+pub(crate) fn cost(len: usize) -> usize {
     let fragments = 1 + len / 512;
     2 * len + 1536 * fragments
 }
@@ -85,11 +92,13 @@ pub(crate) fn charge_one(room: &mut Room, len: usize) {
 }
 
 /// Whether the kernel takes this message whenever there is room, so that it can be part of a run.
-/// Keys and partial reliability can be refused or make the kernel drop others: these go alone.
 fn is_plain(message: &Message, streams: u16) -> bool {
-    check(&message.info, message.payload.len(), streams).is_ok()
-        && message.info.auth_key.is_none()
-        && message.info.reliability == Reliability::Reliable
+    check(&message.info, message.payload.len(), streams).is_ok() && !goes_alone(message)
+}
+
+/// Keys and partial reliability can be refused or make the kernel drop others: these go alone.
+pub(crate) fn goes_alone(message: &Message) -> bool {
+    message.info.auth_key.is_some() || message.info.reliability != Reliability::Reliable
 }
 
 /// How many messages from the front of the queue can go out as one run: as many as there is

@@ -6,8 +6,8 @@ use std::{collections::VecDeque, io::IoSlice, net::SocketAddr};
 
 use sctp_tokio::{
     Association, ConnectError, DecodeError, EncodeError, End, Endpoint, EndpointEvent,
-    EndpointSender, Event, Message, MessageFramed, OneToOneListener, Received, RecvError, RecvHalf,
-    SctpListener, SendError, SendHalf, SendInfo, Side, SocketBuilder,
+    EndpointSendError, EndpointSender, Event, Message, MessageFramed, OneToOneListener, Received,
+    RecvError, RecvHalf, SctpListener, SendError, SendHalf, SendInfo, Side, SocketBuilder,
 };
 use tokio_util::codec::LinesCodec;
 
@@ -24,6 +24,7 @@ fn types() {
     all::<End>();
     all::<Endpoint>();
     all::<EndpointEvent>();
+    all::<EndpointSendError>();
     all::<EndpointSender>();
     all::<Event>();
     all::<Message>();
@@ -67,6 +68,7 @@ async fn futures(
 ) {
     let addr: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let mut queue = VecDeque::new();
+    let mut many = VecDeque::new();
     let assoc = association.id();
     let slices = [IoSlice::new(b"x")];
     let info = SendInfo::default();
@@ -96,6 +98,7 @@ async fn futures(
     can_be_spawned(endpoint.send(assoc, "x"));
     can_be_spawned(hub.send(assoc, "x"));
     can_be_spawned(hub.send_queue(assoc, &mut queue));
+    can_be_spawned(hub.send_many(&mut many));
     can_be_spawned(hub.wait_for_room());
 
     can_be_spawned(SctpListener::bind(addr));

@@ -1,14 +1,14 @@
 //! The echo servers that are measured.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     future::poll_fn,
     io,
     task::{Context, Poll},
 };
 
 use sctp_tokio::{
-    AssocId, Association, Endpoint, Event, Message, Received, RecvError, SctpListener, SendError,
+    AssocId, Association, Endpoint, Event, Message, Received, RecvError, SctpListener,
     SocketBuilder,
 };
 
@@ -110,60 +110,33 @@ async fn endpoint(mut endpoint: Endpoint) -> io::Result<()> {
     }
 }
 
-/// One socket for all: all that is there in, then the answers out, together for each peer.
+/// One socket for all: all that is there in, the answers out together.
 async fn endpoint_batched(mut endpoint: Endpoint) -> io::Result<()> {
     let sender = endpoint.sender();
-    let mut answers = Answers::default();
+    let mut answers = VecDeque::with_capacity(BATCH);
     loop {
         poll_fn(|cx| poll_endpoint(&mut endpoint, &mut answers, cx)).await?;
-        for assoc in answers.waiting.drain(..) {
-            let Some(queue) = answers.queues.get_mut(&assoc) else {
-                continue;
-            };
-            while let Err(error) = sender.try_send_queue(assoc, queue) {
-                match error {
-                    SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        sender.wait_for_room().await?;
-                    }
-                    // A peer that has gone is no failure.
-                    _ => queue.clear(),
-                }
-            }
+        while sender.send_many(&mut answers).await.is_err() {
+            // A peer that has gone is no failure.
         }
     }
-}
-
-/// What is to be sent to each association, and to which there is something.
-#[derive(Default)]
-struct Answers {
-    queues: HashMap<AssocId, VecDeque<Message>>,
-    waiting: Vec<AssocId>,
 }
 
 /// Waits for a message, and takes those that came with it.
 fn poll_endpoint(
     endpoint: &mut Endpoint,
-    answers: &mut Answers,
+    answers: &mut VecDeque<(AssocId, Message)>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    let mut count = 0;
-    while count < BATCH {
-        let event = match endpoint.poll_event(cx)? {
-            Poll::Ready(event) => event,
-            Poll::Pending if count == 0 => return Poll::Pending,
-            Poll::Pending => break,
-        };
-        match event.event {
-            Event::Message(received) => {
-                let queue = answers.queues.entry(event.assoc).or_default();
-                if queue.is_empty() {
-                    answers.waiting.push(event.assoc);
+    while answers.len() < BATCH {
+        match endpoint.poll_event(cx)? {
+            Poll::Ready(event) => {
+                if let Event::Message(received) = event.event {
+                    answers.push_back((event.assoc, echo(received)));
                 }
-                queue.push_back(echo(received));
-                count += 1;
             }
-            Event::Ended(_) => drop(answers.queues.remove(&event.assoc)),
-            _ => {}
+            Poll::Pending if answers.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
         }
     }
     Poll::Ready(Ok(()))
