@@ -86,7 +86,6 @@ mod tests {
         assert!(inputs > 0, "no inputs in fuzz/corpus/{name}");
     }
 
-    #[cfg_attr(miri, ignore = "reads files")]
     #[test]
     fn kept_inputs_break_no_promise() {
         run_corpus("notification", super::notification);

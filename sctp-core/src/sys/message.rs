@@ -93,6 +93,24 @@ pub(crate) fn recvmsg<T>(
     flags: libc::c_int,
     decode: impl FnOnce(usize, RawMeta<'_>) -> T,
 ) -> io::Result<T> {
+    let call = |header: *mut libc::msghdr| {
+        // SAFETY: `receive` passes a header whose pointers are writable as far as it says.
+        check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), header, flags | libc::MSG_DONTWAIT) })
+    };
+    // SAFETY: the call is the kernel's.
+    unsafe { receive(call, buf, decode) }
+}
+
+/// What surrounds the call in [`recvmsg`].
+///
+/// # Safety
+///
+/// `call` must fill in the header as `recvmsg(2)` does, and write as many bytes as it says.
+unsafe fn receive<T>(
+    mut call: impl FnMut(*mut libc::msghdr) -> io::Result<usize>,
+    buf: &mut impl BufMut,
+    decode: impl FnOnce(usize, RawMeta<'_>) -> T,
+) -> io::Result<T> {
     let room = buf.chunk_mut();
     let capacity = room.len();
     let mut iov = libc::iovec {
@@ -100,15 +118,10 @@ pub(crate) fn recvmsg<T>(
         iov_len: capacity,
     };
     let mut beside = Beside::new();
+    // It points to `iov` and `beside`, which live on this frame, and `iov` to `capacity` writable
+    // bytes of `buf`.
     let mut header = beside.header(&raw mut iov);
-    let len = retry(|| {
-        // SAFETY: the header points to `iov` and `beside`, which live on this frame, and `iov` to
-        // `capacity` writable bytes of `buf`.
-        check_len(unsafe {
-            libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags | libc::MSG_DONTWAIT)
-        })
-    })?
-    .min(capacity);
+    let len = retry(|| call(&raw mut header))?.min(capacity);
     // SAFETY: the kernel has initialised the first `len` bytes of the spare room, at most all.
     unsafe { buf.advance_mut(len) };
     // SAFETY: the header is that of `beside`, and the receive succeeded.
@@ -125,6 +138,30 @@ pub(crate) fn recvmsg<T>(
 /// read that nobody wrote. Returns how many there were.
 pub(crate) fn recvmmsg(
     fd: BorrowedFd<'_>,
+    block: &mut BytesMut,
+    slots: usize,
+    slot_len: usize,
+    each: impl FnMut(Range<usize>, RawMeta<'_>),
+) -> io::Result<usize> {
+    let call = |headers: *mut libc::mmsghdr, slots| {
+        let flags = libc::MSG_DONTWAIT as _;
+        let no_timeout = std::ptr::null_mut();
+        // SAFETY: `receive_batch` passes as many headers as it says, whose pointers are writable
+        // as far as they say; a null timeout means none.
+        check(unsafe { libc::recvmmsg(fd.as_raw_fd(), headers, slots, flags, no_timeout) })
+    };
+    // SAFETY: the call is the kernel's.
+    unsafe { receive_batch(call, block, slots, slot_len, each) }
+}
+
+/// What surrounds the call in [`recvmmsg`].
+///
+/// # Safety
+///
+/// `call` must fill in as many of the headers as it says, as `recvmmsg(2)` does, and write as many
+/// bytes as these say.
+unsafe fn receive_batch(
+    mut call: impl FnMut(*mut libc::mmsghdr, libc::c_uint) -> io::Result<libc::c_int>,
     block: &mut BytesMut,
     slots: usize,
     slot_len: usize,
@@ -148,20 +185,9 @@ pub(crate) fn recvmmsg(
             msg_len: 0,
         });
     }
-    let count = retry(|| {
-        // SAFETY: the first `slots` headers are written, and point to iovecs and side buffers on
-        // this frame, and these to disjoint parts of the block's spare room; a null timeout means
-        // none.
-        check(unsafe {
-            libc::recvmmsg(
-                fd.as_raw_fd(),
-                headers.as_mut_ptr().cast(),
-                slots as libc::c_uint,
-                libc::MSG_DONTWAIT as _,
-                std::ptr::null_mut(),
-            )
-        })
-    })?;
+    // The first `slots` headers are written, and point to iovecs and side buffers on this frame,
+    // and these to disjoint parts of the block's spare room.
+    let count = retry(|| call(headers.as_mut_ptr().cast(), slots as libc::c_uint))?;
     let count = usize::try_from(count).unwrap_or(0).min(slots);
     let mut end = 0;
     for index in 0..count {
@@ -222,56 +248,28 @@ pub(crate) fn sendmmsg(
     messages: &[Outgoing<'_>],
     flags: libc::c_int,
 ) -> io::Result<usize> {
+    let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    send_batch(messages, |headers, count| {
+        // SAFETY: `send_batch` passes as many headers as it says, which point to slices that
+        // `messages` borrows for the call.
+        check(unsafe { libc::sendmmsg(fd.as_raw_fd(), headers, count, flags as _) })
+    })
+}
+
+/// What surrounds the call in [`sendmmsg`].
+fn send_batch(
+    messages: &[Outgoing<'_>],
+    mut call: impl FnMut(*mut libc::mmsghdr, libc::c_uint) -> io::Result<libc::c_int>,
+) -> io::Result<usize> {
     let count = messages.len().min(MAX_BATCH);
     // SAFETY: mmsghdr is a C struct of integers and pointers, for which zero is a value.
     let mut headers: [libc::mmsghdr; MAX_BATCH] = unsafe { mem::zeroed() };
     for (header, message) in headers.iter_mut().zip(messages) {
         header.msg_hdr = message.header();
     }
-    let flags = flags | libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-    let sent = retry(|| {
-        // SAFETY: the first `count` headers point to slices that `messages` borrows for the call.
-        check(unsafe {
-            libc::sendmmsg(
-                fd.as_raw_fd(),
-                headers.as_mut_ptr(),
-                count as libc::c_uint,
-                flags as _,
-            )
-        })
-    })?;
+    let sent = retry(|| call(headers.as_mut_ptr(), count as libc::c_uint))?;
     Ok(usize::try_from(sent).unwrap_or(0).min(count))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn padding_that_the_kernel_leaves_out_is_initialised() {
-        let mut beside = Beside::new();
-        // What was on the stack before.
-        beside.control = MaybeUninit::new([!0; RECV_SPACE / 8]);
-        let mut header = beside.header(std::ptr::null_mut());
-        // What SCTP_RCVINFO takes: 44 bytes that the kernel writes, and 4 that it does not.
-        header.msg_controllen = 48;
-        header.msg_namelen = 0;
-        // SAFETY: the header is that of `beside`; all that it counts, `header` has written.
-        let meta = unsafe { beside.read(&header) };
-        assert_eq!(meta.control, [0; 48]);
-        assert!(meta.name.is_empty());
-    }
-
-    #[test]
-    fn lengths_that_lie_stay_within_the_buffers() {
-        let mut beside = Beside::new();
-        beside.name = MaybeUninit::new([0; addr::STORAGE_LEN / 8]);
-        let mut header = beside.header(std::ptr::null_mut());
-        header.msg_controllen = usize::MAX as _;
-        header.msg_namelen = libc::socklen_t::MAX;
-        // SAFETY: the header is that of `beside`, and both buffers are initialised.
-        let meta = unsafe { beside.read(&header) };
-        assert_eq!(meta.control.len(), RECV_SPACE);
-        assert_eq!(meta.name.len(), addr::STORAGE_LEN);
-    }
-}
+mod tests;
