@@ -6,11 +6,11 @@ mod support;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sctp_tokio::{AssocId, Association, Endpoint, Message, Socket, SocketBuilder};
-use support::{endpoint_message, must, netns::NetNs, next};
+use support::{endpoint_message, eventually, must, netns::NetNs, next};
 
 /// An endpoint, and clients that do not read, all in the thread's namespace. The endpoint has
 /// filled what it can send to each but the last.
-async fn stalled() -> (Endpoint, Vec<(AssocId, Association, u32)>) {
+async fn stalled() -> (Endpoint, Vec<Client>) {
     let mut endpoint = support::quick()
         .bind([support::LOOPBACK.parse().unwrap()])
         .endpoint()
@@ -18,27 +18,69 @@ async fn stalled() -> (Endpoint, Vec<(AssocId, Association, u32)>) {
     let addr = endpoint.local_addrs().unwrap()[0];
     let mut clients = Vec::new();
     for _ in 0..3 {
-        let client = SocketBuilder::new()
+        let association = SocketBuilder::new()
             .with_recv_buffer_size(8000)
             .connect(&[addr])
             .await
             .unwrap();
-        client.send("hello").await.unwrap();
+        association.send("hello").await.unwrap();
         let (id, _) = endpoint_message(&mut endpoint).await;
-        clients.push((id, client, 0));
+        clients.push(Client {
+            id,
+            association,
+            queued: 0,
+        });
     }
-    for (id, _, queued) in &mut clients[..2] {
-        *queued = fill(&endpoint, *id);
-    }
+    fill(&endpoint, &mut clients[..2]).await;
     (endpoint, clients)
 }
 
-fn fill(endpoint: &Endpoint, id: AssocId) -> u32 {
-    let mut queued = 0u32;
-    while endpoint.try_send(id, &Message::new(vec![0; 1000])).is_ok() {
-        queued += 1;
-    }
-    queued
+struct Client {
+    id: AssocId,
+    association: Association,
+    queued: u32,
+}
+
+/// Sends until there is no room, and none comes: the peers' windows are closed. The kernel asks a
+/// closed window again and again whether it is; other processors, though, may still be moving what
+/// was sent while a send is refused here.
+async fn fill(endpoint: &Endpoint, clients: &mut [Client]) {
+    const IN_VAIN: u64 = 2;
+    let mut closed = vec![u64::MAX; clients.len()];
+    eventually(|| {
+        let mut moved = false;
+        for (client, closed) in clients.iter_mut().zip(&mut closed) {
+            while endpoint
+                .try_send(client.id, &Message::new(vec![0; 1000]))
+                .is_ok()
+            {
+                client.queued += 1;
+                moved = true;
+            }
+            if moved {
+                *closed = repeated(endpoint, client.id) + IN_VAIN;
+            }
+        }
+        // With one budget, there may have been none left for the second.
+        !moved
+            && clients.iter().zip(&closed).all(|(client, closed)| {
+                repeated(endpoint, client.id) >= *closed || is_idle(endpoint, client.id)
+            })
+    })
+    .await;
+}
+
+fn repeated(endpoint: &Endpoint, id: AssocId) -> u64 {
+    endpoint
+        .socket()
+        .assoc_stats(id)
+        .unwrap()
+        .retransmitted_chunks
+}
+
+fn is_idle(endpoint: &Endpoint, id: AssocId) -> bool {
+    let status = endpoint.socket().status(id).unwrap();
+    status.unacknowledged_chunks == 0 && status.pending_chunks == 0
 }
 
 fn is_writable(socket: &Socket) -> bool {
@@ -61,14 +103,14 @@ async fn with_one_budget_a_stalled_peer_stops_the_others_and_its_reading_frees_t
         .start(async || {
             let (endpoint, mut clients) = stalled().await;
             assert!(!is_writable(endpoint.socket()));
-            let (sender, free) = (endpoint.sender(), clients[2].0);
+            let (sender, free) = (endpoint.sender(), clients[2].id);
             let sending = tokio::spawn(async move { sender.send(free, "at last").await });
             tokio::task::yield_now().await;
             assert!(!sending.is_finished(), "the buffer is shared");
-            let (_, stuck, queued) = &mut clients[0];
-            read(stuck, *queued).await;
+            let stuck = &mut clients[0];
+            read(&mut stuck.association, stuck.queued).await;
             must(sending).await.unwrap().unwrap();
-            assert_eq!(next(&mut clients[2].1).await.payload, "at last");
+            assert_eq!(next(&mut clients[2].association).await.payload, "at last");
         })
         .await;
 }
@@ -81,19 +123,20 @@ async fn with_a_budget_each_the_others_go_on_though_the_socket_is_not_writable()
         .start(async || {
             let (endpoint, mut clients) = stalled().await;
             assert!(!is_writable(endpoint.socket()));
-            let healthy = clients[2].0;
+            let healthy = clients[2].id;
             must(endpoint.send(healthy, "past them")).await.unwrap();
-            assert_eq!(next(&mut clients[2].1).await.payload, "past them");
+            assert_eq!(next(&mut clients[2].association).await.payload, "past them");
 
             // Now it stalls too, and reads again. Writability, the sum of all three, never comes.
-            let queued = fill(&endpoint, healthy);
+            fill(&endpoint, &mut clients[2..]).await;
             let sender = endpoint.sender();
             let sending = tokio::spawn(async move { sender.send(healthy, "after all").await });
             tokio::task::yield_now().await;
             assert!(!sending.is_finished());
-            read(&mut clients[2].1, queued).await;
+            let reader = &mut clients[2];
+            read(&mut reader.association, reader.queued).await;
             must(sending).await.unwrap().unwrap();
-            assert_eq!(next(&mut clients[2].1).await.payload, "after all");
+            assert_eq!(next(&mut clients[2].association).await.payload, "after all");
             assert!(!is_writable(endpoint.socket()));
         })
         .await;
