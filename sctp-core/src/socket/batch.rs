@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, ops::Range, os::fd::AsFd};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use super::{
     RecvMeta, Socket,
@@ -117,8 +117,10 @@ impl RecvBatch {
                 run = 0;
             }
             self.unfinished = !meta.flags.is_end_of_record();
-            // What lies between two places is padding.
-            let _ = self.blocks.current().split_to(place.start - at);
+            if place.start > at {
+                // What lies between two places is padding.
+                self.blocks.current().advance(place.start - at);
+            }
             let data = self.blocks.current().split_to(place.len());
             at = place.end;
             self.parts.push_back(Part { data, meta });
