@@ -143,14 +143,13 @@ impl Socket {
     /// that nothing more comes.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<(usize, bool)> {
         let room = batch.blocks.make_room(batch.slot_len, batch.unfinished);
-        let slot_len = batch.slot_len.min(room);
-        let slots = (room / slot_len.max(1)).clamp(1, batch.slots);
+        let slots = (room / batch.slot_len).clamp(1, batch.slots);
         let places = &mut batch.places;
         let count = sys::recvmmsg(
             self.as_fd(),
             batch.blocks.current(),
             slots,
-            slot_len,
+            batch.slot_len,
             |place, raw| {
                 places.push((place.clone(), RecvMeta::decode(place.len(), raw)));
             },

@@ -50,11 +50,12 @@ impl Blocks {
     /// Returns how much of the block's spare room the next receive may fill.
     ///
     /// What is left of an unfinished message must go directly behind its beginning, or joining them
-    /// is a copy. So a slot's worth of each block is not for messages that begin, and while one is
-    /// unfinished its block stays in use.
+    /// is a copy. So the last slot of each block is not for messages that begin, and while one is
+    /// unfinished its block stays in use. Only a message longer than a slot can reach the block's
+    /// end.
     pub(super) fn make_room(&mut self, slot_len: usize, unfinished: bool) -> usize {
         let wanted = (slot_len * MAX_BATCH).min(MAX_BLOCK_LEN) + slot_len;
-        if unfinished && self.block.capacity() > 0 {
+        if unfinished && self.block.capacity() >= slot_len {
             return self.block.capacity();
         }
         // Begins the same block again if nobody holds a part of it any more: the processor's cache
@@ -140,8 +141,13 @@ mod tests {
 
     /// As a receive does: makes room, fills some of it, and hands the bytes out.
     fn receive(blocks: &mut Blocks, len: usize, unfinished: bool) -> BytesMut {
-        let room = blocks.make_room(len.max(2048), unfinished);
-        assert!(len <= room, "{len} of {room}");
+        let slot_len = if len < 2048 && !unfinished {
+            2048
+        } else {
+            LONG
+        };
+        let room = blocks.make_room(slot_len, unfinished);
+        assert!(slot_len <= room, "{slot_len} of {room}");
         let block = blocks.current();
         block.resize(len, 1);
         block.split()
@@ -181,7 +187,6 @@ mod tests {
                 .collect();
             let mut message = receive(&mut blocks, LONG - 52, false);
             let at = message.as_ptr();
-            // One of another association may come between, with no other effect.
             let rest = receive(&mut blocks, 52, true);
             assert_eq!(rest.as_ptr(), at.wrapping_add(message.len()));
             message.unsplit(rest);
