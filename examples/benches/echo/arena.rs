@@ -100,8 +100,17 @@ impl Arena {
         Server::start(name, program, self.next_port, &self.preload)
     }
 
+    /// Measures all servers under one load after another.
+    pub(crate) fn measure_all(&mut self) -> Vec<Figures> {
+        let cases = self.args.cases.clone();
+        cases
+            .into_iter()
+            .flat_map(|case| self.measure(case))
+            .collect()
+    }
+
     /// Measures all servers under one load. One that fails is not tried again.
-    pub(crate) fn measure(&mut self, case: Case) -> Vec<Figures> {
+    fn measure(&mut self, case: Case) -> Vec<Figures> {
         let mut samples: Vec<Result<Vec<Sample>, String>> = self
             .servers
             .iter()

@@ -50,9 +50,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{heading}\n");
     let mut arena = Arena::start(&args)?;
     match args.mode {
-        Mode::Designs => designs(&args, &mut arena, &heading)?,
+        Mode::Designs => designs(&mut arena, &heading)?,
         Mode::Scale => scale::run(&args, &mut arena, &heading)?,
-        Mode::Smp => smp::run(&args, &mut arena, &heading)?,
+        Mode::Smp => smp::run(&mut arena, &heading)?,
         Mode::Table => table(&args, &mut arena, &heading)?,
     }
     println!("\nIt took {} s.", arena.took().as_secs());
@@ -67,10 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn table(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
-    let mut figures = Vec::new();
-    for case in &args.cases {
-        figures.extend(arena.measure(*case));
-    }
+    let figures = arena.measure_all();
     let memory = arena.memory();
     let verdicts = targets::judge(&figures, &memory);
     let text = [
@@ -88,11 +85,8 @@ fn table(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Er
 }
 
 /// The same servers, run in different ways.
-fn designs(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
-    let mut figures = Vec::new();
-    for case in &args.cases {
-        figures.extend(arena.measure(*case));
-    }
+fn designs(arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
+    let figures = arena.measure_all();
     let text = report::table(&figures);
     print!("{text}");
     let json = report::json(heading, &figures, &[], &[])?;

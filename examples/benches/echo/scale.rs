@@ -17,10 +17,7 @@ const FLAT: f64 = 1.25;
 const UNTIL: usize = 1_000;
 
 pub(crate) fn run(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
-    let mut figures = Vec::new();
-    for case in &args.cases {
-        figures.extend(arena.measure(*case));
-    }
+    let figures = arena.measure_all();
     let memory = arena.memory();
     let mut verdicts: Vec<Verdict> = [ENDPOINT, ASSOCIATION, SERVE]
         .into_iter()

@@ -5,13 +5,10 @@ use std::{error::Error, fs};
 
 use serde_json::Value;
 
-use crate::{arena::Arena, args::Args, draw, folder, picture, report, save, support::table};
+use crate::{arena::Arena, draw, folder, picture, report, save, support::table};
 
-pub(crate) fn run(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
-    let mut figures = Vec::new();
-    for case in &args.cases {
-        figures.extend(arena.measure(*case));
-    }
+pub(crate) fn run(arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
+    let figures = arena.measure_all();
     let text = report::table(&figures);
     print!("{text}");
     let json = report::json(heading, &figures, &[], &[])?;
