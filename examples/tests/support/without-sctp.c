@@ -1,5 +1,6 @@
-/* Runs a program as if the kernel had no SCTP: socket(2) with its protocol number fails with
- * EPROTONOSUPPORT, by a seccomp filter.
+/* Runs a program as if the kernel had no SCTP: socket(2) with its protocol number fails by a seccomp
+ * filter, as in inet_create of net/ipv4/af_inet.c: with EPROTONOSUPPORT, and with ESOCKTNOSUPPORT
+ * for SOCK_SEQPACKET, which no other protocol has.
  *
  *     without-sctp PROGRAM [ARG...]
  */
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,13 +22,17 @@
 
 int main(int argc, char **argv)
 {
-	/* The protocol is in the lower half of the argument, which comes first on machines that
-	 * this project runs on: they are little-endian. */
+	/* What is looked at is in the lower half of each argument, which comes first on machines
+	 * that this project runs on: they are little-endian. */
 	struct sock_filter filter[] = {
 		LOAD(nr),
-		UNLESS(__NR_socket, 3),
+		UNLESS(__NR_socket, 7),
 		LOAD(args[2]),
-		UNLESS(IPPROTO_SCTP, 1),
+		UNLESS(IPPROTO_SCTP, 5),
+		LOAD(args[1]),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(SOCK_CLOEXEC | SOCK_NONBLOCK)),
+		UNLESS(SOCK_SEQPACKET, 1),
+		RETURN(SECCOMP_RET_ERRNO | ESOCKTNOSUPPORT),
 		RETURN(SECCOMP_RET_ERRNO | EPROTONOSUPPORT),
 		RETURN(SECCOMP_RET_ALLOW),
 	};

@@ -108,10 +108,12 @@ pub(crate) fn short_answer() -> io::Error {
     )
 }
 
+/// Linux answers `EPROTONOSUPPORT` where other protocols have this type of socket, as TCP has
+/// `SOCK_STREAM`, and `ESOCKTNOSUPPORT` where none has it: `SOCK_SEQPACKET` (`inet_create`).
 fn explain_missing_kernel_support(error: io::Error) -> io::Error {
-    if error.raw_os_error() != Some(libc::EPROTONOSUPPORT) {
+    let Some(libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT) = error.raw_os_error() else {
         return error;
-    }
+    };
     io::Error::new(
         io::ErrorKind::Unsupported,
         "this kernel has no SCTP: load it with `modprobe sctp` (in a container, on the host); if there is \
@@ -156,4 +158,20 @@ fn decode_addrs(value: &[u8]) -> Option<Vec<std::net::SocketAddr>> {
     // struct sctp_getaddrs { sctp_assoc_t assoc_id; __u32 addr_num; __u8 addrs[]; }
     let count = u32::from_ne_bytes(*value.get(4..)?.first_chunk()?);
     addr::decode_list(value.get(8..)?, usize::try_from(count).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_sctp_is_explained_for_both_types_of_socket() {
+        for code in [libc::EPROTONOSUPPORT, libc::ESOCKTNOSUPPORT] {
+            let error = explain_missing_kernel_support(io::Error::from_raw_os_error(code));
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+            assert!(error.to_string().contains("modprobe sctp"), "{error}");
+        }
+        let other = explain_missing_kernel_support(io::Error::from_raw_os_error(libc::EMFILE));
+        assert_eq!(other.raw_os_error(), Some(libc::EMFILE));
+    }
 }
