@@ -11,8 +11,10 @@
 //! An **association** connects two endpoints, each of which may have several addresses
 //! (multi-homing). It carries **messages**, not bytes: what one `send` wrote, one receive
 //! returns. Messages travel on **streams**, numbered from 0 in each direction; order holds
-//! within a stream and not between streams, so a lost packet delays one stream alone. Each
-//! message carries a payload protocol identifier ([`Ppid`]) that the kernel does not look at.
+//! within a stream and not between streams, so a lost packet delays one stream alone. (A *long*
+//! message delays all that are sent after it, unless both ends
+//! [interleave](Socket::set_interleaving_supported) messages.) Each message carries a payload
+//! protocol identifier ([`Ppid`]) that the kernel does not look at.
 //!
 //! A **one-to-many** socket carries any number of associations, told apart by [`AssocId`]; one
 //! of them can be **peeled off** to a socket of its own. A **one-to-one** socket behaves like

@@ -10,6 +10,7 @@
 //! | sockets that TCP's code could own, for interoperation | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
 //! | a descriptor that systemd or a parent process passed | [`SocketBuilder::listen_from`] and its like |
 //! | items instead of bytes, with a codec of tokio-util | [`MessageFramed`] |
+//! | short messages that do not wait for long ones of other streams | [`SocketBuilder::with_interleaving`] |
 //! | to handle messages with a tower service | the crate `sctp-service` |
 //! | the system calls themselves | the crate `sctp-core` |
 //!

@@ -75,11 +75,13 @@ impl Remote {
         }
     }
 
-    /// Sets up the socket: local addresses, streams to ask for, buffers, any option. How many
-    /// calls can be under way side by side is the fewer of the streams of both directions: the
+    /// Sets up the socket: local addresses, streams to ask for, buffers, any option, and
+    /// [interleaving](SocketBuilder::with_interleaving), which lets short calls pass long ones. How
+    /// many calls can be under way side by side is the fewer of the streams of both directions: the
     /// server must offer as many outbound ones, too.
     ///
-    /// Default: [`SocketBuilder::OUTBOUND_STREAMS`], 128.
+    /// Default: what [`SocketBuilder::new`] says, of streams
+    /// [`OUTBOUND_STREAMS`](SocketBuilder::OUTBOUND_STREAMS), 128.
     #[must_use]
     pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
         self.socket = socket;

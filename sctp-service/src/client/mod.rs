@@ -17,9 +17,15 @@
 //! # Which reply belongs to which call
 //!
 //! SCTP has no request identifier. By default each call has a stream of its own, and its reply
-//! comes back on that stream: [`ByStream`]. Calls do not hold each other up, since streams do
-//! not. Both ends of an association ask for 128 streams by default, so 127 calls are under way side
-//! by side, and more wait their turn. For protocols that have an identifier in the payload there is [`Correlator`].
+//! comes back on that stream: [`ByStream`]. A call does not wait for the answer to another, nor
+//! for its lost packets, since streams do not. Both ends of an association ask for 128 streams by
+//! default, so 127 calls are under way side by side, and more wait their turn. For protocols that
+//! have an identifier in the payload there is [`Correlator`].
+//!
+//! What streams do not do by themselves is to let a short message pass a *long* one that has begun
+//! to be sent. Where messages are long and calls are not to wait for them, both ends need
+//! [`SocketBuilder::with_interleaving`](sctp_tokio::SocketBuilder::with_interleaving), the client by
+//! [`Remote::with_socket`].
 //!
 //! # The life of a call
 //!

@@ -9,7 +9,7 @@ use super::{Assigned, CallId, Correlation, Found};
 use crate::client::error::Refusal;
 
 /// Correlation by stream, the default: a call takes a free stream, and the reply comes back on
-/// that stream. Nothing is added to the payload, and no call holds up another.
+/// that stream. Nothing is added to the payload, and no call waits for the answer to another.
 ///
 /// The server must answer each message with one message, on the stream that it came on. Servers
 /// of this crate do, unless a handler says otherwise.
