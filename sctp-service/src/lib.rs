@@ -39,7 +39,7 @@ pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
 pub use request::{Parts, Request};
 pub use router::{Match, Route, Router};
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, SendInfo, StreamId};
-pub use sctp_tokio::{End, Event, Message, Received, RecvError, SendError, Side};
+pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
 pub use serve::{
     Executor, Serve, ServeAssociation, ServeFuture, TokioExecutor, serve, serve_association,
 };

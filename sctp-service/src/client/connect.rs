@@ -9,7 +9,20 @@ use crate::Transport;
 /// Sets up associations with one server: the client's side of
 /// [`Listener`](crate::Listener), and the seam for tests and other transports.
 ///
-/// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one.
+/// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one; so a server
+/// is found by its name, which is looked up anew for each association:
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use sctp_service::client::Client;
+/// use sctp_tokio::Association;
+///
+/// let client = Client::builder()
+///     .connect(|| Association::connect("orders.internal:9877"))
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Connect: Send + 'static {
     /// What it sets up.
     type Transport: Transport;

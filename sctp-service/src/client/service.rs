@@ -96,8 +96,8 @@ impl Client {
 
     /// Sends a message that is not answered, and returns once the kernel has it.
     ///
-    /// With the default correlation it must go on a stream that is not used for calls, which
-    /// stream 0 is: see [`ByStream`](super::ByStream).
+    /// With the default correlation it must go on a stream that is not used for calls: stream 0,
+    /// where a message goes unless it says otherwise. See [`ByStream`](super::ByStream).
     ///
     /// # Errors
     ///
