@@ -35,6 +35,9 @@
 //! | [`Socket`], [`RecvBatch`] | the system calls |
 //! | [`options`] | the value types of the socket options |
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("sctp-core is made of Linux's system calls, and builds for Linux only");
+
 mod abi;
 mod abort;
 mod addr;
