@@ -1,6 +1,11 @@
 #![doc = include_str!("docs/overview.md")]
 #![forbid(unsafe_code)]
 
+// So that the example on the first page of the package is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub mod client;
 pub mod codec;
 mod config;

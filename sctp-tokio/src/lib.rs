@@ -46,6 +46,11 @@
 
 #![forbid(unsafe_code)]
 
+// So that the example on the first page of the package is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod adopt;
 mod arrival;
 mod assembly;
