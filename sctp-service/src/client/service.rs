@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     Call, CallError, ClientBuilder, Pushes, Remote,
     call::{Ticket, task_gone},
-    handle::{Admission, Command, Ending, Handle, Kind, Phase},
+    handle::{Admission, Command, Handle, Kind, Phase},
 };
 use crate::{ConnectInfo, Transport};
 
@@ -151,7 +151,7 @@ impl Client {
     }
 
     #[cfg(feature = "pool")]
-    pub(super) fn ending(&self) -> Ending {
+    pub(super) fn ending(&self) -> super::handle::Ending {
         self.handle.ending()
     }
 
