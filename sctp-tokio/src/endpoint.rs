@@ -40,6 +40,10 @@ pub struct EndpointEvent {
 /// replies delays the others, until it is peeled off or ended. Where that matters use
 /// [`SctpListener`](crate::SctpListener).
 ///
+/// Unless `net.sctp.sndbuf_policy=1` was set when it was made, each message becomes dearer with
+/// each association that is up; see [`shared_socket`](crate::shared_socket). Answer what came
+/// together with [`EndpointSender::send_many`].
+///
 /// Messages go to associations, never to addresses: a send by address after the association's end
 /// would open another.
 ///

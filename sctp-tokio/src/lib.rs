@@ -42,7 +42,8 @@
 //! # When it is slow
 //!
 //! [`tuning`] says which settings of the kernel decide throughput, and how to see which one it is;
-//! [`performance`] what this crate itself costs.
+//! [`performance`] what this crate itself costs; and [`shared_socket`] what an [`Endpoint`] with many
+//! associations needs.
 
 #![forbid(unsafe_code)]
 
@@ -88,6 +89,9 @@ mod waiters;
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/shared_socket.md")]
+pub mod shared_socket {}
 
 #[doc = include_str!("../docs/tuning.md")]
 pub mod tuning {}

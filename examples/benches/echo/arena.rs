@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io,
+    fs, io,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -17,6 +17,11 @@ use crate::{
         server::{Sample, Server, peers},
     },
 };
+
+const SNDBUF_POLICY: &str = "/proc/sys/net/sctp/sndbuf_policy";
+
+/// A server of which the last echoes take so long has collapsed.
+const COLLAPSE: Duration = Duration::from_secs(10);
 
 /// Ports from here on are taken by the servers: below those that the kernel gives to clients.
 const FIRST_PORT: u16 = 21_200;
@@ -97,7 +102,15 @@ impl Arena {
     fn start_one(&mut self, contestant: Contestant) -> io::Result<Server> {
         self.next_port += 1;
         let Contestant { name, program, .. } = contestant;
-        Server::start(name, program, self.next_port, &self.preload)
+        let start = || Server::start(name, program, self.next_port, &self.preload);
+        if !contestant.has_own_buffers {
+            return start();
+        }
+        // The kernel looks at it when a socket is made, and never again.
+        fs::write(SNDBUF_POLICY, "1")?;
+        let server = start();
+        fs::write(SNDBUF_POLICY, "0")?;
+        server
     }
 
     /// Measures all servers under one load after another.
@@ -123,13 +136,16 @@ impl Arena {
             if round >= self.args.fewest() && self.is_late() {
                 break;
             }
-            for (index, samples) in samples.iter_mut().enumerate() {
-                let Ok(all) = samples else { continue };
+            for index in 0..samples.len() {
+                let Ok(all) = &mut samples[index] else {
+                    continue;
+                };
                 match self.sample(index, case) {
                     Ok(sample) => all.push(sample),
                     Err(error) => {
-                        *samples = Err(error.to_string());
-                        self.recover(index, case, &error);
+                        samples[index] = Err(error.to_string());
+                        let is_kernels = self.collapses_in_c(index, &samples);
+                        self.recover(index, case, &error, is_kernels);
                     }
                 }
             }
@@ -148,12 +164,23 @@ impl Arena {
             .collect()
     }
 
+    /// Whether one that does in C what this server does has collapsed under the same load.
+    fn collapses_in_c(&self, index: usize, samples: &[Result<Vec<Sample>, String>]) -> bool {
+        let alike = self.servers[index].0.alike;
+        let mut all = self.servers.iter().zip(samples);
+        all.any(|((one, _), samples)| {
+            let collapsed = |all: &Vec<Sample>| all.iter().any(|one| one.latency[1] >= COLLAPSE);
+            alike.contains(&one.name) && samples.as_ref().map_or(true, collapsed)
+        })
+    }
+
     /// A server that failed, or did not answer in time, may be in any state: it is started anew.
-    /// That another's server stalls is a result; all else is a failure of the benchmark.
-    fn recover(&mut self, index: usize, case: Case, error: &io::Error) {
+    /// That another's server stalls is a result, and so it is where the kernel has ours stall as it
+    /// does the same loop in C; all else is a failure of the benchmark.
+    fn recover(&mut self, index: usize, case: Case, error: &io::Error, is_kernels: bool) {
         let contestant = self.servers[index].0;
-        let is_others = contestant.kind != Kind::Ours && error.kind() == io::ErrorKind::TimedOut;
-        if is_others {
+        let is_result = is_kernels || contestant.kind != Kind::Ours;
+        if is_result && error.kind() == io::ErrorKind::TimedOut {
             println!("{} under {}: {error}", contestant.name, load(case));
         } else {
             self.fail(format!("{} under {}: {error}", contestant.name, load(case)));

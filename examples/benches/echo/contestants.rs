@@ -2,7 +2,7 @@
 
 use crate::{
     args::{Args, Mode},
-    support::{Case, server::Program},
+    support::{Case, is_guest, server::Program},
 };
 
 /// One server.
@@ -13,6 +13,11 @@ pub(crate) struct Contestant {
     pub(crate) kind: Kind,
     /// Loads under which it cannot work, whoever writes the server, and why.
     pub(crate) cannot: Option<Cannot>,
+    /// The same loop in C, on the same sort of socket: where that collapses, it is the kernel's
+    /// doing.
+    pub(crate) alike: &'static [&'static str],
+    /// Whether its sockets are made under `net.sctp.sndbuf_policy=1`.
+    pub(crate) has_own_buffers: bool,
 }
 
 type Cannot = (fn(Case) -> bool, &'static str);
@@ -29,7 +34,12 @@ pub(crate) enum Kind {
 pub(crate) const TEXTBOOK: &str = "C textbook";
 pub(crate) const BATCH: &str = "C epoll, batch";
 pub(crate) const EPOLL: &str = "C epoll";
+/// On a socket that all associations share: waiting in the receive itself, and with epoll.
+pub(crate) const SHARED: &str = "C shared, batch";
+const SHARED_EPOLL: &str = "C shared, epoll";
 pub(crate) const ENDPOINT: &str = "Endpoint";
+/// The same where each association has a send buffer of its own.
+pub(crate) const ENDPOINT_OWN: &str = "Endpoint, policy 1";
 pub(crate) const ASSOCIATION: &str = "Association";
 pub(crate) const SINGLE: &str = "Association, single";
 pub(crate) const SERVE: &str = "serve";
@@ -47,7 +57,8 @@ const ALL: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
     c(EPOLL, "epoll", Some("drain")),
     c(BATCH, "epoll", Some("batch")),
-    ours(ENDPOINT, "endpoint-batch"),
+    c(SHARED, "shared", Some("batch")),
+    shared(ENDPOINT, false),
     ours(ASSOCIATION, "association-batch"),
     ours(SINGLE, "association"),
     ours(SERVE, "handler"),
@@ -63,13 +74,18 @@ const ALL: &[Contestant] = &[
         program: Program::OursOverTcp("tcp"),
         kind: Kind::Tcp,
         cannot: None,
+        alike: &[],
+        has_own_buffers: false,
     },
 ];
 
 const SCALE: &[Contestant] = &[
     c(TEXTBOOK, "textbook", None),
     c(BATCH, "epoll", Some("batch")),
-    ours(ENDPOINT, "endpoint-batch"),
+    c(SHARED, "shared", Some("batch")),
+    c(SHARED_EPOLL, "shared", Some("epoll")),
+    shared(ENDPOINT, false),
+    shared(ENDPOINT_OWN, true),
     ours(ASSOCIATION, "association-batch"),
     ours(SERVE, "handler"),
 ];
@@ -106,6 +122,7 @@ pub(crate) fn chosen(args: &Args) -> Vec<Contestant> {
         args.servers.is_empty() || texts.any(|text| name.contains(text))
     };
     all.iter()
+        .filter(|contestant| !contestant.has_own_buffers || is_guest())
         .filter(|contestant| args.with_peers || contestant.kind != Kind::Peer)
         .filter(|contestant| is_wanted(contestant.name))
         .copied()
@@ -118,6 +135,8 @@ const fn c(name: &'static str, source: &'static str, mode: Option<&'static str>)
         program: Program::C(source, mode),
         kind: Kind::C,
         cannot: None,
+        alike: &[],
+        has_own_buffers: false,
     }
 }
 
@@ -127,6 +146,21 @@ const fn ours(name: &'static str, role: &'static str) -> Contestant {
         program: Program::Ours(role),
         kind: Kind::Ours,
         cannot: None,
+        alike: &[],
+        has_own_buffers: false,
+    }
+}
+
+/// `Endpoint`. With buffers of its own nothing is alike: it has to answer.
+const fn shared(name: &'static str, has_own_buffers: bool) -> Contestant {
+    Contestant {
+        alike: if has_own_buffers {
+            &[]
+        } else {
+            &[SHARED, SHARED_EPOLL]
+        },
+        has_own_buffers,
+        ..ours(name, "endpoint-batch")
     }
 }
 
@@ -136,5 +170,7 @@ const fn peer(name: &'static str, role: &'static str, cannot: Option<Cannot>) ->
         program: Program::Peer(role),
         kind: Kind::Peer,
         cannot,
+        alike: &[],
+        has_own_buffers: false,
     }
 }

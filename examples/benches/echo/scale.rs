@@ -5,7 +5,7 @@ use std::error::Error;
 use crate::{
     arena::{Arena, Figures},
     args::Args,
-    contestants::{ASSOCIATION, ENDPOINT, SERVE},
+    contestants::{ASSOCIATION, ENDPOINT, ENDPOINT_OWN, SERVE},
     draw, picture, report, save,
     support::{Case, table},
     targets::{self, Verdict},
@@ -19,7 +19,7 @@ const UNTIL: usize = 1_000;
 pub(crate) fn run(args: &Args, arena: &mut Arena, heading: &str) -> Result<(), Box<dyn Error>> {
     let figures = arena.measure_all();
     let memory = arena.memory();
-    let mut verdicts: Vec<Verdict> = [ENDPOINT, ASSOCIATION, SERVE]
+    let mut verdicts: Vec<Verdict> = [ENDPOINT, ENDPOINT_OWN, ASSOCIATION, SERVE]
         .into_iter()
         .flat_map(|server| in_flight(args).into_iter().map(move |many| (server, many)))
         .filter_map(|(server, many)| flatness(&figures, server, many))

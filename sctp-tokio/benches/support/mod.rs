@@ -66,13 +66,18 @@ pub(crate) fn print_heading(command: &str, effort: Effort) {
 /// Elsewhere that is for the administrator to decide; with the kernel's defaults 64 messages of
 /// 16 KiB do not fit, and what is measured is a closed window.
 pub(crate) fn make_room() -> io::Result<()> {
-    if env::var_os("SCTP_KERNEL_GUEST").is_none() {
+    if !is_guest() {
         return Ok(());
     }
     for limit in ["rmem_max", "wmem_max"] {
         fs::write(format!("/proc/sys/net/core/{limit}"), "8388608")?;
     }
     Ok(())
+}
+
+/// Whether this is a guest that nobody else uses, whose settings may be changed.
+pub(crate) fn is_guest() -> bool {
+    env::var_os("SCTP_KERNEL_GUEST").is_some()
 }
 
 pub(crate) fn is_uml() -> bool {
