@@ -192,6 +192,22 @@ impl SocketBuilder {
     }
 
     /// Calls a function on the socket before it is bound, to set any further option.
+    ///
+    /// SCTP's own options hold for each association of the socket. Of the others some do not: what
+    /// [`listen`](Self::listen) and [`connect`](Self::connect) make of an association is a
+    /// peeled-off socket, at both ends, and Linux gives that one the defaults of `IP_TOS`,
+    /// `IPV6_TCLASS`, `IPV6_UNICAST_HOPS`, `SO_MARK` and `SO_PRIORITY` (`sctp_copy_sock`; seen on 6.1
+    /// and 6.12). `IP_TTL` and `SO_BINDTODEVICE` follow. With what is set here the handshake goes
+    /// out, and with what the peeled-off socket has all that comes later. So:
+    ///
+    /// - for differentiated services, set [`PeerAddrParams::with_dscp`] of
+    ///   [`AssocId::FUTURE`](crate::AssocId::FUTURE): it belongs to the association;
+    /// - set the others once more, on [`Association::socket`], as soon as there is one.
+    ///
+    /// An [`endpoint`](Self::endpoint) peels nothing off by itself, and keeps them.
+    ///
+    /// [`PeerAddrParams::with_dscp`]: crate::options::PeerAddrParams::with_dscp
+    #[doc(alias = "IP_TOS", alias = "SO_MARK")]
     pub fn configure(
         mut self,
         set: impl Fn(&Socket) -> io::Result<()> + Send + Sync + 'static,
