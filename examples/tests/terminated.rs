@@ -6,13 +6,25 @@ mod support;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sctp_tokio::{Association, End, Event, Message, Side};
+use sctp_tokio::{
+    AssocId, Association, End, Event, Message, Side, SocketBuilder, options::RtoInfo,
+};
 use support::Server;
 use tokio::{sync::Semaphore, time::timeout};
 
 const CLIENTS: usize = 6;
 const STREAMS: u16 = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What finds no room in the receive buffer that all of them share is sent again, after a pause of 1, 2,
+/// 4 and so on seconds by default: on a slow machine more than the server gives an association to end.
+fn client() -> SocketBuilder {
+    let timeouts = RtoInfo::new()
+        .with_initial(Duration::from_millis(100))
+        .with_min(Duration::from_millis(100))
+        .with_max(Duration::from_millis(200));
+    SocketBuilder::new().configure(move |socket| socket.set_rto_info(AssocId::FUTURE, &timeouts))
+}
 
 /// Asks without end, and returns its port and how many answers came before the end. Each answer
 /// is the next of its stream.
@@ -73,7 +85,10 @@ async fn sigterm_under_load(style: &str) {
     let answered = Arc::new(Semaphore::new(0));
     let mut loads = Vec::new();
     for _ in 0..CLIENTS {
-        let peer = Association::connect(server.addr()).await.unwrap();
+        let peer = client()
+            .connect(&[server.addr().parse().unwrap()])
+            .await
+            .unwrap();
         loads.push(tokio::spawn(load(peer, Arc::clone(&answered))));
     }
     let under_way = answered.acquire_many(2000);
