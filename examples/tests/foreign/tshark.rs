@@ -13,7 +13,9 @@ const ABORT: &str = "6";
 #[test]
 fn tshark_sees_both_terminations_as_the_rfc_has_them() {
     let namespace = NetNs::new();
-    let file = format!("{}/terminations.pcap", env!("CARGO_TARGET_TMPDIR"));
+    // tcpdump gives the file to its user: in a guest that an ordinary user has started, it can only
+    // where the files are the guest's own.
+    let file = format!("/dev/shm/terminations-{}.pcap", std::process::id());
     let filter = [
         "-Zroot",
         "-nilo",
@@ -43,6 +45,7 @@ fn tshark_sees_both_terminations_as_the_rfc_has_them() {
     tcpdump.terminate();
     tcpdump.exits_with(0);
     let packets = decode(&file);
+    std::fs::remove_file(&file).unwrap();
     for ports in ports.chunks(2) {
         check_after_ack(&packets, &ports[0]);
         check_abort(&packets, &ports[1]);
