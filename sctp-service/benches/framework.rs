@@ -175,7 +175,7 @@ fn poll_echo(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
-        match transport.poll_event(cx) {
+        match transport.poll_next_event(cx) {
             Poll::Ready(Ok(Event::Message(received))) => {
                 let info = received.info.reply();
                 answers.push_back(Message::new(received.payload).with_info(info));

@@ -35,7 +35,7 @@ pub trait Transport: Send + 'static {
     ///
     /// An error (a message above the limit, something unknown of the kernel) is final, and
     /// followed by [`Event::Ended`].
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
 
     /// Polls for the end of the association without reading, so that a driver that holds back
     /// hears of a dead peer in bounded time. Messages may still be unread when it resolves.

@@ -132,13 +132,13 @@ async fn only_the_association_that_is_aborted_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
-    let server = Server::new(async |payload: Bytes| on(99, payload));
+    let server = Server::new(async |payload: Bytes| on(999, payload));
     let peer = server.connect().await;
     peer.send("hello").await;
     peer.expect_abort("no stream to reply on").await;
     server
         .log
-        .assert_has("reply refused: stream 99 does not exist");
+        .assert_has("reply refused: stream 999 does not exist");
 }
 
 #[tokio::test(start_paused = true)]

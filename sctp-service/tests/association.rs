@@ -77,8 +77,8 @@ impl Transport for OneToOne {
         self.0.connect_info()
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.0.poll_event(cx)
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.0.poll_next_event(cx)
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {

@@ -149,7 +149,7 @@ async fn each_cause_and_failure_has_its_label() {
     let _guard = metrics::set_default_local_recorder(&recorder);
     let service = handler_fn(async |payload: Bytes| match &payload[..] {
         b"panic" => panic!("as told"),
-        _ => Reply::new(on(77, payload)),
+        _ => Reply::new(on(777, payload)),
     });
     let network = server(Config::new().with_max_associations(4), service);
     let mut peers = Vec::new();
@@ -158,7 +158,7 @@ async fn each_cause_and_failure_has_its_label() {
     }
     network.fail_accept(std::io::Error::other("as told")).await;
     peers[0].send("panic").await;
-    peers[1].send("stream 77 does not exist").await;
+    peers[1].send("stream 777 does not exist").await;
     peers[2].change_path("192.0.2.9:7".parse().unwrap(), PathState::Unreachable);
     peers[2].restart();
     settle().await;

@@ -146,7 +146,7 @@ impl Association {
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         loop {
-            match ready!(self.poll_event(cx)) {
+            match ready!(self.poll_next_event(cx)) {
                 Ok(Event::Ended(end)) => return Poll::Ready(Ok(end)),
                 Ok(_) | Err(RecvError::TooLarge { .. }) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),

@@ -67,13 +67,13 @@ impl Association {
         self.receiver.poll_recv(cx)
     }
 
-    /// Polls for the next thing that happens; see [`RecvHalf::poll_event`].
+    /// Polls for the next thing that happens; see [`RecvHalf::poll_next_event`].
     ///
     /// # Errors
     ///
     /// As [`RecvHalf::next_event`].
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.receiver.poll_event(cx)
+    pub fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.receiver.poll_next_event(cx)
     }
 
     /// Polls for the end while messages are not received; see [`RecvHalf::poll_ended`].

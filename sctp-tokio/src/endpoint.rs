@@ -92,7 +92,7 @@ impl Endpoint {
     ///
     /// Cancel-safe: a dropped call has taken nothing.
     pub async fn next_event(&mut self) -> Result<EndpointEvent, RecvError> {
-        poll_fn(|cx| self.poll_event(cx)).await
+        poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
     /// Polls for the next thing that happens; the waker of the last task to ask is kept.
@@ -100,7 +100,10 @@ impl Endpoint {
     /// # Errors
     ///
     /// As [`Endpoint::next_event`].
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<EndpointEvent, RecvError>> {
+    pub fn poll_next_event(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<EndpointEvent, RecvError>> {
         loop {
             if let Some(event) = self.next_queued() {
                 return Poll::Ready(event);

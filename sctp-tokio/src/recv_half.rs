@@ -130,7 +130,7 @@ impl RecvHalf {
     ///
     /// Cancel-safe: a dropped call has taken nothing.
     pub async fn next_event(&mut self) -> Result<Event, RecvError> {
-        poll_fn(|cx| self.poll_event(cx)).await
+        poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
     /// Polls for the next thing that happens; the waker of the last task to ask is kept.
@@ -138,7 +138,7 @@ impl RecvHalf {
     /// # Errors
     ///
     /// As [`RecvHalf::next_event`].
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+    pub fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         self.poll_arrival(cx).map_ok(Event::from)
     }
 

@@ -36,7 +36,7 @@ impl Clone for Outgoing {
 /// last item is [`RecvError::Ended`]. Other errors are not the end of the stream.
 ///
 /// Dropping the stream's `next` future has taken nothing. Notifications are passed over;
-/// `futures::stream::poll_fn` makes a stream of [`poll_event`](Self::poll_event) that has them.
+/// `futures::stream::poll_fn` makes a stream of [`poll_next_event`](Self::poll_next_event) that has them.
 impl Stream for RecvHalf {
     type Item = Result<Received, RecvError>;
 
@@ -78,7 +78,7 @@ impl Stream for Endpoint {
     type Item = Result<EndpointEvent, RecvError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_event(cx).map(Some)
+        self.get_mut().poll_next_event(cx).map(Some)
     }
 }
 

@@ -111,7 +111,7 @@ async fn a_shutdown_that_waits_for_this_end_is_not_yet_the_end() {
         matches!(&next, Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock),
         "{next:?}"
     );
-    let next = poll_fn(|cx| Poll::Ready(server.poll_event(cx))).await;
+    let next = poll_fn(|cx| Poll::Ready(server.poll_next_event(cx))).await;
     assert!(next.is_pending(), "{next:?}");
     assert!(matches!(
         server.send("too late").await,

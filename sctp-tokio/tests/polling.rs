@@ -34,7 +34,9 @@ async fn an_association_is_polled() {
     client.flushed().await.unwrap();
     let first = must(poll_fn(|cx| server.poll_recv(cx))).await.unwrap();
     assert_eq!(first.unwrap().payload, "x");
-    let second = must(poll_fn(|cx| server.poll_event(cx))).await.unwrap();
+    let second = must(poll_fn(|cx| server.poll_next_event(cx)))
+        .await
+        .unwrap();
     assert!(matches!(second, Event::Message(message) if message.payload == "y"));
     assert_eq!(server.try_recv().unwrap().unwrap().payload, "z");
     let (ended, (_, heard)) = must(async {

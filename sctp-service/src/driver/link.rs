@@ -62,7 +62,7 @@ impl<T: Transport> Link<T> {
 
     /// Reads the next thing that happened.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
-        Poll::Ready(match ready!(self.transport.poll_event(cx)) {
+        Poll::Ready(match ready!(self.transport.poll_next_event(cx)) {
             Ok(Event::Message(received)) => Inbound::Message(received),
             Ok(Event::Notification(notification)) => self.notified(&notification),
             Ok(Event::Ended(end)) | Err(RecvError::Ended(end)) => Inbound::Ended(end),

@@ -24,8 +24,8 @@ impl Transport for Association {
             .with_streams(self.inbound_streams(), self.outbound_streams())
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        Self::poll_event(self, cx)
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        Self::poll_next_event(self, cx)
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {

@@ -90,7 +90,7 @@ impl Transport for EndpointTransport {
         }
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         if let Some(end) = &self.end {
             return Poll::Ready(Ok(Event::Ended(end.clone())));
         }
@@ -111,7 +111,7 @@ impl Transport for EndpointTransport {
         let Some(own) = &mut self.own else {
             return Poll::Pending;
         };
-        let event = ready!(own.poll_event(cx));
+        let event = ready!(own.poll_next_event(cx));
         if let Ok(Event::Ended(end)) = &event {
             self.end = Some(end.clone());
         }

@@ -13,7 +13,7 @@ use std::{
 use sctp_core::AssocId;
 use tokio::sync::mpsc;
 
-use super::{Duplex, InMemory, Peer};
+use super::{Duplex, InMemory, Peer, transport::STREAMS};
 use crate::{ConnectInfo, Listener};
 
 /// How many associations can wait to be accepted.
@@ -87,7 +87,7 @@ impl Network {
         let connect_info = ConnectInfo::new(AssocId::new(id))
             .with_peer_addrs([SocketAddr::from(([192, 0, 2, 1], port))])
             .with_local_addrs([SocketAddr::from(([192, 0, 2, 2], 9_877))])
-            .with_streams(10, 10);
+            .with_streams(STREAMS, STREAMS);
         self.connect_with(Duplex::new().with_connect_info(connect_info))
             .await
     }

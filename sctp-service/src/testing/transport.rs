@@ -9,13 +9,16 @@ use std::{
 };
 
 use sctp_core::{AbortReason, AssocId, ErrorCauses};
-use sctp_tokio::{End, Event, Message, RecvError, SendError, Side};
+use sctp_tokio::{End, Event, Message, RecvError, SendError, Side, SocketBuilder};
 
 use super::{
     Peer,
     wire::{State, Wire},
 };
 use crate::{ConnectInfo, Transport};
+
+/// As many each way as an association of two ends with this crate's sockets has.
+pub(super) const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
 
 /// Makes both ends of an association in memory, with the defaults of [`Duplex`].
 #[must_use]
@@ -39,7 +42,7 @@ impl Default for Duplex {
         let connect_info = ConnectInfo::new(AssocId::new(3))
             .with_peer_addrs([peer])
             .with_local_addrs([local])
-            .with_streams(10, 10);
+            .with_streams(STREAMS, STREAMS);
         Self {
             connect_info,
             capacity: 1024,
@@ -49,7 +52,7 @@ impl Default for Duplex {
 }
 
 impl Duplex {
-    /// Begins with association 3 between two addresses of the documentation network, 10 streams
+    /// Begins with association 3 between two addresses of the documentation network, 128 streams
     /// each way, queues of 1,024 messages, and messages of up to 200,000 bytes.
     pub fn new() -> Self {
         Self::default()
@@ -144,7 +147,7 @@ impl Transport for InMemory {
         self.connect_info.clone()
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         self.wire.serve(|state| {
             if let Some(event) = state.inbound.pop_front() {
                 return Poll::Ready(event);

@@ -89,11 +89,11 @@ impl Transport for Reporting {
         self.inner.connect_info()
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         if let Poll::Ready(Some(event)) = self.reports.poll_recv(cx) {
             return Poll::Ready(Ok(event));
         }
-        self.inner.poll_event(cx)
+        self.inner.poll_next_event(cx)
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {

@@ -123,8 +123,8 @@ impl Transport for Observed {
         self.inner.connect_info()
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.inner.poll_event(cx)
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.inner.poll_next_event(cx)
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {

@@ -129,7 +129,7 @@ fn poll_endpoint(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     while answers.len() < BATCH {
-        match endpoint.poll_event(cx)? {
+        match endpoint.poll_next_event(cx)? {
             Poll::Ready(event) => {
                 if let Event::Message(received) = event.event {
                     answers.push_back((event.assoc, echo(received)));

@@ -170,7 +170,7 @@ impl<'a> Pump<'a> {
     fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         let mut now = 0;
         for taken in 0..MAX_REPLIES {
-            match ready!(self.association.poll_event(cx)) {
+            match ready!(self.association.poll_next_event(cx)) {
                 Ok(Event::Message(reply)) => {
                     if taken % REPLIES_PER_READING == 0 {
                         now = self.shared.clock.now();

@@ -25,7 +25,7 @@ impl<T: Transport> Session<T> {
     /// Reads what there is. Answers whether there was anything.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, pushes: &PushQueue) -> Result<bool, End> {
         for read in 0..ITEMS_PER_ROUND {
-            let Poll::Ready(event) = self.transport.poll_event(cx) else {
+            let Poll::Ready(event) = self.transport.poll_next_event(cx) else {
                 return Ok(read > 0);
             };
             match event {
