@@ -15,6 +15,10 @@ const SLOT_LEN: usize = 2048;
 /// For how many messages a receive asks at least: more than one, since only a receive that is not
 /// full tells that nothing is left.
 const MIN_SLOTS: usize = 4;
+/// A message of which no more than this can be missing gets the room for it at once: to copy so little
+/// costs nothing, while what comes directly behind may be another socket's, with the same buffer.
+const SHORT_REST: usize = 1024;
+
 /// A received message or notification, or a part of one.
 #[derive(Debug)]
 pub struct Part {
@@ -33,16 +37,18 @@ pub struct Part {
 /// dropped it is used again, and as long as they have not been, another: in the steady state
 /// nothing is allocated.
 ///
-/// Slots grow and shrink with the messages that arrive, up to 64 KiB, and a block has at most 576 KiB.
-/// Up to eight of the longest blocks are kept besides the one in use (4.5 MiB), as many as the messages
-/// filled that were held at a time of late; what holds messages does not lose them when their block
-/// is let go.
+/// Slots grow and shrink with the messages that arrive, up to 64 KiB, and a block is as long as 32
+/// slots, at most 576 KiB. Besides the block in use at most 4.5 MiB are kept, and of these only
+/// what was needed of late. A message that is held keeps its block alive, whether this does or not.
 #[derive(Debug)]
 pub struct RecvBatch {
     blocks: Blocks,
     slot_len: usize,
-    /// The last part that was received does not end its message.
+    /// The last part that was received does not end its message, whose rest is to come directly
+    /// behind it.
     unfinished: bool,
+    /// How much has come of a message that was unfinished when the last receive ended.
+    run: usize,
     /// For how many messages the next receive asks.
     slots: usize,
     parts: VecDeque<Part>,
@@ -63,6 +69,7 @@ impl RecvBatch {
             blocks: Blocks::default(),
             slot_len: SLOT_LEN,
             unfinished: false,
+            run: 0,
             slots: MAX_BATCH,
             parts: VecDeque::new(),
             places: Vec::new(),
@@ -108,20 +115,24 @@ impl RecvBatch {
     /// how long a slot should be.
     fn split(&mut self) {
         let mut longest = 0;
-        let mut run = 0;
         let mut at = 0;
         for (place, meta) in self.places.drain(..) {
-            run += meta.len;
-            longest = longest.max(run);
+            self.run += meta.len;
+            longest = longest.max(self.run);
             if meta.flags.is_end_of_record() {
-                run = 0;
+                self.run = 0;
             }
             self.unfinished = !meta.flags.is_end_of_record();
             if place.start > at {
                 // What lies between two places is padding.
                 self.blocks.current().advance(place.start - at);
             }
-            let data = self.blocks.current().split_to(place.len());
+            let data = if self.unfinished && place.len() + SHORT_REST >= self.slot_len {
+                self.unfinished = false;
+                self.blocks.take_slot(place.len(), self.slot_len)
+            } else {
+                self.blocks.current().split_to(place.len())
+            };
             at = place.end;
             self.parts.push_back(Part { data, meta });
         }
@@ -163,6 +174,65 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a receive does: brings parts of these lengths, each with the flags that it comes with.
+    fn receive(batch: &mut RecvBatch, parts: &[(usize, libc::c_int)]) -> Vec<BytesMut> {
+        batch.blocks.make_room(batch.slot_len, batch.unfinished);
+        let mut end = 0;
+        for &(len, flags) in parts {
+            let raw = sys::RawMeta {
+                flags,
+                control: &[],
+                name: &[],
+            };
+            let meta = RecvMeta::decode(len, raw);
+            batch.places.push((end..end + len, meta));
+            end += len;
+        }
+        batch.blocks.current().resize(end, 1);
+        batch.split();
+        batch.parts.drain(..).map(|part| part.data).collect()
+    }
+
+    #[test]
+    fn the_last_part_tells_whether_its_message_goes_on() {
+        let mut batch = RecvBatch::new();
+        for (flags, unfinished) in [(0, true), (libc::MSG_EOR, false), (0, true)] {
+            receive(&mut batch, &[(50, libc::MSG_EOR), (50, flags)]);
+            assert_eq!(batch.unfinished, unfinished);
+        }
+    }
+
+    #[test]
+    fn a_short_rest_has_room_behind_its_message_whatever_is_received_before_it() {
+        const LONG: usize = MAX_SLOT_LEN - 52;
+        let mut batch = RecvBatch::new();
+        // It learns how long a slot should be.
+        receive(&mut batch, &[(2048, 0), (LONG, libc::MSG_EOR)]);
+        for _ in 0..20 {
+            assert_eq!(batch.slot_len, MAX_SLOT_LEN);
+            let mut message = receive(&mut batch, &[(100, libc::MSG_EOR), (LONG, 0)]).remove(1);
+            let at = message.as_ptr();
+            // Of another socket.
+            let other = receive(&mut batch, &[(LONG, libc::MSG_EOR)]).remove(0);
+            message.unsplit(receive(&mut batch, &[(52, libc::MSG_EOR)]).remove(0));
+            assert_eq!((message.as_ptr(), message.len()), (at, MAX_SLOT_LEN));
+            assert!(message.iter().chain(&other).all(|byte| *byte == 1));
+            receive(&mut batch, &[(LONG, libc::MSG_EOR)]);
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_long_message_does_not_shorten_the_slots() {
+        let mut batch = RecvBatch::new();
+        receive(&mut batch, &[(2048, 0)]);
+        receive(&mut batch, &[(2048, 0), (10_000, 0)]);
+        assert_eq!(batch.slot_len, 16 * 1024);
+        receive(&mut batch, &[(52, libc::MSG_EOR)]);
+        assert_eq!(batch.slot_len, 16 * 1024);
+        receive(&mut batch, &[(52, libc::MSG_EOR)]);
+        assert_eq!(batch.slot_len, SLOT_LEN);
+    }
 
     #[test]
     fn single_messages_make_a_receive_ask_for_few_and_a_full_one_for_all() {

@@ -66,6 +66,16 @@ impl Blocks {
         self.block.capacity().saturating_sub(slot_len)
     }
 
+    /// Takes a part of a message from the front of the block. If it is all that is there it takes its
+    /// whole slot along, in which what may be left of the message has room.
+    pub(super) fn take_slot(&mut self, len: usize, slot_len: usize) -> BytesMut {
+        if self.block.len() > len || self.block.capacity() < slot_len {
+            return self.block.split_to(len);
+        }
+        let next = self.block.split_off(slot_len);
+        mem::replace(&mut self.block, next)
+    }
+
     /// Goes on in another block that is free, or in a new one if this has too little room left.
     fn change(&mut self, wanted: usize, least: usize) {
         // A long block is used up to its end: what it has left is lost until all of it is free, and
@@ -180,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_message_comes_behind_its_beginning_wherever_that_is() {
-        for begins_at in 0..SLOTS {
+        for begins_at in 0..=SLOTS {
             let mut blocks = Blocks::default();
             let _held: Vec<_> = (0..begins_at)
                 .map(|_| receive(&mut blocks, LONG, false))
