@@ -1,7 +1,7 @@
 //! Sending to many associations with few calls.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     io,
     task::{Context, Poll, ready},
 };
@@ -128,8 +128,8 @@ impl Hub {
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
     ) -> Result<(), EndpointSendError> {
-        // Those whose own buffers are full.
-        let mut full = Vec::new();
+        // Those whose own buffers are full, and the first of them.
+        let (mut full, mut first) = (HashSet::new(), None);
         loop {
             let places = match self.choose(queue, &full) {
                 Ok(places) => places,
@@ -146,7 +146,8 @@ impl Hub {
                     if !self.has_own_buffers {
                         return Err(failed(assoc, error));
                     }
-                    full.push(assoc);
+                    first.get_or_insert(assoc);
+                    full.insert(assoc);
                 }
                 Some((at, error)) => {
                     return Err(refuse(queue, at, |message| {
@@ -156,14 +157,14 @@ impl Hub {
                 }
             }
         }
-        match full.first() {
+        match first {
             None => Ok(()),
-            Some(assoc) => Err(failed(*assoc, io::ErrorKind::WouldBlock.into())),
+            Some(assoc) => Err(failed(assoc, io::ErrorKind::WouldBlock.into())),
         }
     }
 
     /// Chooses what the next run carries, passing over those whose buffers are full.
-    fn choose(&self, queue: &VecDeque<(AssocId, Message)>, full: &[AssocId]) -> Chosen {
+    fn choose(&self, queue: &VecDeque<(AssocId, Message)>, full: &HashSet<AssocId>) -> Chosen {
         let peers = self.peers();
         let mut places = Places::default();
         let open = queue.iter().enumerate();

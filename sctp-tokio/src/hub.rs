@@ -56,7 +56,8 @@ pub(crate) struct Hub {
     peers: Mutex<HashMap<AssocId, Peer>>,
 }
 
-/// What the kernel settles when a socket is made. No call tells it of a socket afterwards.
+/// What the kernel settles when a socket is made. No call tells it of a socket afterwards, so for one
+/// that came from elsewhere it is a guess: a wrong one costs calls, or has a full peer hold up others.
 fn has_own_buffers() -> bool {
     let policy = std::fs::read("/proc/sys/net/sctp/sndbuf_policy");
     policy.is_ok_and(|policy| policy.trim_ascii() != b"0")

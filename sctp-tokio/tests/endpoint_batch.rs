@@ -10,7 +10,7 @@ use sctp_tokio::{
     AssocId, Association, Endpoint, Message, Reliability, SendError, SocketBuilder,
     options::{Heartbeat, PeerAddrParams},
 };
-use support::{endpoint_message, must, netns::NetNs, next};
+use support::{endpoint_message, full::fill, must, netns::NetNs, next, quick};
 
 /// Without heartbeats, which would take along what waits for a plain send.
 fn silent() -> SocketBuilder {
@@ -22,11 +22,12 @@ fn silent() -> SocketBuilder {
 
 /// An endpoint, and so many clients with their associations' numbers at the endpoint.
 async fn with_clients(
+    builder: SocketBuilder,
     count: usize,
     recv_buffer: usize,
     send_buffer: usize,
 ) -> (Endpoint, Vec<(AssocId, Association)>) {
-    let mut endpoint = silent()
+    let mut endpoint = builder
         .bind([support::LOOPBACK.parse().unwrap()])
         .with_send_buffer_size(send_buffer)
         .endpoint()
@@ -49,7 +50,7 @@ fn message(number: u8, len: usize) -> Message {
 
 #[tokio::test]
 async fn each_association_receives_its_messages_in_order() {
-    let (endpoint, mut clients) = with_clients(5, 1 << 16, 1 << 18).await;
+    let (endpoint, mut clients) = with_clients(silent(), 5, 1 << 16, 1 << 18).await;
     // In turns, one by one, and with bursts of different lengths; more than a run holds.
     let mut queue = VecDeque::new();
     let mut counts = [0u8; 5];
@@ -71,7 +72,7 @@ async fn each_association_receives_its_messages_in_order() {
 
 #[tokio::test]
 async fn a_refused_message_is_told_with_its_association_and_the_others_arrive() {
-    let (endpoint, mut clients) = with_clients(2, 1 << 16, 1 << 18).await;
+    let (endpoint, mut clients) = with_clients(silent(), 2, 1 << 16, 1 << 18).await;
     let (first, second) = (clients[0].0, clients[1].0);
     let gone = AssocId::new(4711);
     let mut queue: VecDeque<_> = [
@@ -107,7 +108,7 @@ async fn a_refused_message_is_told_with_its_association_and_the_others_arrive() 
 
 #[tokio::test]
 async fn one_that_has_ended_unread_does_not_keep_the_others_waiting() {
-    let (endpoint, mut clients) = with_clients(3, 1 << 16, 1 << 18).await;
+    let (endpoint, mut clients) = with_clients(silent(), 3, 1 << 16, 1 << 18).await;
     let ids: Vec<AssocId> = clients.iter().map(|(id, _)| *id).collect();
     let (_, ended) = clients.remove(1);
     ended
@@ -131,11 +132,6 @@ async fn one_that_has_ended_unread_does_not_keep_the_others_waiting() {
     }
 }
 
-/// Fills what can be sent to the first of the clients, which do not read.
-fn fill(endpoint: &Endpoint, id: AssocId) {
-    while endpoint.try_send(id, &message(0, 1000)).is_ok() {}
-}
-
 fn is_full(error: &SendError) -> bool {
     matches!(error, SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -146,9 +142,9 @@ async fn with_a_budget_each_a_stuck_peer_holds_up_only_what_is_for_it() {
     namespace.set_sctp("sndbuf_policy", 1);
     namespace
         .start(async || {
-            let (endpoint, mut clients) = with_clients(2, 8_000, 40_000).await;
+            let (endpoint, mut clients) = with_clients(quick(), 2, 8_000, 40_000).await;
             let (stuck, free) = (clients[0].0, clients[1].0);
-            fill(&endpoint, stuck);
+            fill(&endpoint, &[stuck]).await;
             let mut queue: VecDeque<_> = [
                 (stuck, message(1, 50)),
                 (free, message(2, 50)),
@@ -174,9 +170,9 @@ async fn with_one_budget_a_queue_waits_and_goes_on_when_the_peer_reads() {
     namespace.set_sctp("sndbuf_policy", 0);
     namespace
         .start(async || {
-            let (endpoint, mut clients) = with_clients(2, 8_000, 40_000).await;
+            let (endpoint, mut clients) = with_clients(quick(), 2, 8_000, 40_000).await;
             let (stuck, free) = (clients[0].0, clients[1].0);
-            fill(&endpoint, stuck);
+            fill(&endpoint, &[stuck]).await;
             let mut queue: VecDeque<_> = [(free, message(7, 50)), (stuck, message(8, 50))].into();
             let mut sender = endpoint.sender();
             let polled = poll_fn(|cx| {

@@ -55,9 +55,27 @@ async fn with_a_peer_that_does_not_offer_it_the_association_goes_without() {
     must(namespace.start(work)).await;
 }
 
-/// Sends a long message and then a short one on another stream. Returns whether messages take turns,
-/// and the lengths in the order in which they came.
-async fn long_and_short(builder: fn() -> SocketBuilder) -> (bool, [usize; 2]) {
+/// Sends a long message, and then a short one on another stream.
+async fn send(association: &Association) {
+    for (stream, length) in [(1, LONG), (2, 1)] {
+        let message = Message::new(vec![7; length]).on_stream(stream);
+        association.send(message).await.unwrap();
+    }
+    association.flushed().await.unwrap();
+}
+
+/// How long the next two messages are.
+async fn lengths(association: &mut Association) -> [usize; 2] {
+    let mut lengths = [0; 2];
+    for length in &mut lengths {
+        *length = next(association).await.payload.len();
+    }
+    lengths
+}
+
+/// Has the client send a long message and then a short one, and then the server. Returns for each
+/// whether its messages take turns, and the lengths in the order in which they came.
+async fn long_and_short(builder: fn() -> SocketBuilder) -> [(bool, [usize; 2]); 2] {
     let (near, far) = two_cables();
     for end in [&near, &far] {
         end.set_sctp("intl_enable", 1);
@@ -70,32 +88,28 @@ async fn long_and_short(builder: fn() -> SocketBuilder) -> (bool, [usize; 2]) {
         let mut listener = builder().bind([addr]).listen().unwrap();
         up.send(listener.local_addrs().unwrap()).unwrap();
         let mut association = listener.accept().await.unwrap();
-        let mut lengths = [0; 2];
-        for length in &mut lengths {
-            *length = next(&mut association).await.payload.len();
-        }
-        lengths
+        let lengths = lengths(&mut association).await;
+        send(&association).await;
+        (lengths, takes_turns(&association))
     });
     let addrs = must(listening).await.unwrap();
     let client = near.start(move || async move {
-        let client = builder().connect(&addrs).await.unwrap();
-        for (stream, length) in [(1, LONG), (2, 1)] {
-            let message = Message::new(vec![7; length]).on_stream(stream);
-            client.send(message).await.unwrap();
-        }
-        client.flushed().await.unwrap();
-        takes_turns(&client)
+        let mut client = builder().connect(&addrs).await.unwrap();
+        send(&client).await;
+        (lengths(&mut client).await, takes_turns(&client))
     });
-    must(async { tokio::join!(client, server) }).await
+    let ((to_client, client), (to_server, server)) =
+        must(async { tokio::join!(client, server) }).await;
+    [(client, to_server), (server, to_client)]
 }
 
 #[tokio::test]
 async fn a_short_message_passes_a_long_one_that_has_begun() {
-    assert_eq!(long_and_short(interleaving).await, (true, [1, LONG]));
+    assert_eq!(long_and_short(interleaving).await, [(true, [1, LONG]); 2]);
 }
 
 #[tokio::test]
 async fn without_it_the_short_message_waits_for_the_end_of_the_long_one() {
     let builder = || interleaving().with_interleaving(false);
-    assert_eq!(long_and_short(builder).await, (false, [LONG, 1]));
+    assert_eq!(long_and_short(builder).await, [(false, [LONG, 1]); 2]);
 }

@@ -5,8 +5,8 @@
 mod support;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sctp_tokio::{AssocId, Association, Endpoint, Message, Socket, SocketBuilder};
-use support::{endpoint_message, eventually, must, netns::NetNs, next};
+use sctp_tokio::{AssocId, Association, Endpoint, Socket, SocketBuilder};
+use support::{endpoint_message, full::fill, must, netns::NetNs, next};
 
 /// An endpoint, and clients that do not read, all in the thread's namespace. The endpoint has
 /// filled what it can send to each but the last.
@@ -31,7 +31,10 @@ async fn stalled() -> (Endpoint, Vec<Client>) {
             queued: 0,
         });
     }
-    fill(&endpoint, &mut clients[..2]).await;
+    let queued = fill(&endpoint, &[clients[0].id, clients[1].id]).await;
+    for (client, queued) in clients.iter_mut().zip(queued) {
+        client.queued = queued;
+    }
     (endpoint, clients)
 }
 
@@ -39,48 +42,6 @@ struct Client {
     id: AssocId,
     association: Association,
     queued: u32,
-}
-
-/// Sends until there is no room, and none comes: the peers' windows are closed. The kernel asks a
-/// closed window again and again whether it is; other processors, though, may still be moving what
-/// was sent while a send is refused here.
-async fn fill(endpoint: &Endpoint, clients: &mut [Client]) {
-    const IN_VAIN: u64 = 2;
-    let mut closed = vec![u64::MAX; clients.len()];
-    eventually(|| {
-        let mut moved = false;
-        for (client, closed) in clients.iter_mut().zip(&mut closed) {
-            while endpoint
-                .try_send(client.id, &Message::new(vec![0; 1000]))
-                .is_ok()
-            {
-                client.queued += 1;
-                moved = true;
-            }
-            if moved {
-                *closed = repeated(endpoint, client.id) + IN_VAIN;
-            }
-        }
-        // With one budget, there may have been none left for the second.
-        !moved
-            && clients.iter().zip(&closed).all(|(client, closed)| {
-                repeated(endpoint, client.id) >= *closed || is_idle(endpoint, client.id)
-            })
-    })
-    .await;
-}
-
-fn repeated(endpoint: &Endpoint, id: AssocId) -> u64 {
-    endpoint
-        .socket()
-        .assoc_stats(id)
-        .unwrap()
-        .retransmitted_chunks
-}
-
-fn is_idle(endpoint: &Endpoint, id: AssocId) -> bool {
-    let status = endpoint.socket().status(id).unwrap();
-    status.unacknowledged_chunks == 0 && status.pending_chunks == 0
 }
 
 fn is_writable(socket: &Socket) -> bool {
@@ -128,13 +89,12 @@ async fn with_a_budget_each_the_others_go_on_though_the_socket_is_not_writable()
             assert_eq!(next(&mut clients[2].association).await.payload, "past them");
 
             // Now it stalls too, and reads again. Writability, the sum of all three, never comes.
-            fill(&endpoint, &mut clients[2..]).await;
+            let queued = fill(&endpoint, &[healthy]).await;
             let sender = endpoint.sender();
             let sending = tokio::spawn(async move { sender.send(healthy, "after all").await });
             tokio::task::yield_now().await;
             assert!(!sending.is_finished());
-            let reader = &mut clients[2];
-            read(&mut reader.association, reader.queued).await;
+            read(&mut clients[2].association, queued[0]).await;
             must(sending).await.unwrap().unwrap();
             assert_eq!(next(&mut clients[2].association).await.payload, "after all");
             assert!(!is_writable(endpoint.socket()));

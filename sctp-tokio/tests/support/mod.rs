@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
+pub mod full;
 pub mod netns;
 pub mod patience;
 pub mod raw;
