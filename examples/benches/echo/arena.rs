@@ -209,7 +209,8 @@ impl Arena {
         limit.is_some_and(|limit| self.begin.elapsed() > limit)
     }
 
-    /// Memory of each server for an idle association.
+    /// Memory of each server for an idle association. That a server of somebody else refuses or loses
+    /// some of so many is a result, and told; the table has no row for it then.
     pub(crate) fn memory(&mut self) -> Vec<(&'static str, Memory)> {
         let mut all = Vec::new();
         let contestants: Vec<Contestant> = self.servers.iter().map(|(one, _)| *one).collect();
@@ -219,6 +220,9 @@ impl Arena {
             let idle = self.args.idle;
             match memory::measure(|| self.start_one(contestant), client, idle) {
                 Ok(memory) => all.push((contestant.name, memory)),
+                Err(error) if contestant.kind == Kind::Peer => {
+                    println!("{}: memory: {error}", contestant.name);
+                }
                 Err(error) => self.fail(format!("{}: memory: {error}", contestant.name)),
             }
         }
