@@ -1,4 +1,7 @@
 //! What can go wrong, one enum per operation.
+//!
+//! One rule holds for all of them, and `docs/errors.md` states it: `Display` says the whole reason,
+//! the error inside included, so `source` goes on *behind* that one.
 
 use std::{fmt, io};
 
@@ -6,21 +9,29 @@ use sctp_core::{AssocId, StreamId};
 
 use crate::End;
 
-/// Why an association could not be set up.
+/// Why an association could not be set up. [`errors`](crate::errors) says when which comes, and what
+/// texts and sources are.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The peer answered with an ABORT: nobody listens there, or it has enough associations.
+    /// The peer's kernel answered with an ABORT: nobody listens there, or as many wait to be
+    /// accepted as may. It gives no reason. A program that turns an association away with one does
+    /// so after it has come up: then connecting succeeds, and the first receive is
+    /// [`RecvError::Ended`].
     Refused,
-    /// No answer came within the attempts that `SCTP_INITMSG` allows, or within the caller's
-    /// own limit.
+    /// No answer came within the attempts that `SCTP_INITMSG` allows, which take minutes by
+    /// default, or within the caller's own limit:
+    /// [`SocketBuilder::with_connect_timeout`](crate::SocketBuilder::with_connect_timeout).
     TimedOut,
     /// There is no route to any of the addresses.
     Unreachable(io::Error),
     /// The association came up and ended before it could be handed over.
     Ended(End),
-    /// The call itself failed: no SCTP in this kernel, an address that cannot be bound, no
-    /// descriptors left.
+    /// The call itself failed. Of kind `Unsupported`: this kernel has no SCTP, and the text says
+    /// what to do, or it lacks an option, which
+    /// [`UnsupportedOption::of`](crate::options::UnsupportedOption::of) finds. Of kind `AddrInUse`,
+    /// `AddrNotAvailable` or `PermissionDenied`: a local address cannot be bound, and the text names
+    /// it. Else: a name that resolves to nothing, no descriptors left, and what else the system says.
     Io(io::Error),
 }
 
@@ -39,7 +50,7 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unreachable(error) | Self::Io(error) => Some(error),
+            Self::Unreachable(error) | Self::Io(error) => error.source(),
             _ => None,
         }
     }
@@ -70,17 +81,21 @@ impl From<ConnectError> for io::Error {
     }
 }
 
-/// Why a message was not sent. Nothing of it went out.
+/// Why a message was not sent. Nothing of it went out. [`errors`](crate::errors) says when which
+/// comes, and what texts and sources are.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The association has ended.
+    /// The association has ended. [`End::Unread`] while how it did is queued behind messages that
+    /// nobody has received.
     Ended(End),
     /// The association is shutting down, from this end or the peer's; SCTP has no half close.
     ShuttingDown,
     /// SCTP cannot send an empty message.
     Empty,
-    /// The message is larger than the socket's send buffer, and could never be sent.
+    /// The message is larger than the socket's send buffer, and could never be sent: see
+    /// [`SocketBuilder::with_send_buffer_size`](crate::SocketBuilder::with_send_buffer_size). Or
+    /// it lies in more than 1,024 places, which the kernel does not take either.
     TooLarge {
         /// Its length in bytes.
         len: usize,
@@ -92,7 +107,8 @@ pub enum SendError {
         /// How many outbound streams there are.
         negotiated: u16,
     },
-    /// Anything else that the kernel said.
+    /// Anything else that the kernel said. Of kind [`WouldBlock`](io::ErrorKind::WouldBlock), from
+    /// the `try_` functions only: the send buffer is full.
     Io(io::Error),
 }
 
@@ -119,7 +135,7 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) => error.source(),
             _ => None,
         }
     }
@@ -178,18 +194,23 @@ impl From<EndpointSendError> for io::Error {
     }
 }
 
-/// Why no further message can be received.
+/// Why no further message can be received. [`errors`](crate::errors) says when which comes, and what
+/// texts and sources are.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The association was aborted or lost. An orderly end is not an error.
+    /// The association was aborted, and [`End::reason`] is what the peer said, or it was lost: the
+    /// peer does not answer any more. An orderly end is not an error.
     Ended(End),
-    /// The peer sent a message larger than the limit, and was aborted for it.
+    /// The peer sent a message larger than the limit of
+    /// [`SocketBuilder::with_max_message_size`](crate::SocketBuilder::with_max_message_size), and was
+    /// aborted for it; but not on a one-to-one socket, which cannot abort with a reason.
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Anything else that the kernel said.
+    /// Anything else that the kernel said. Of kind [`WouldBlock`](io::ErrorKind::WouldBlock), from
+    /// the `try_` functions only: there is nothing to receive.
     Io(io::Error),
 }
 
@@ -200,7 +221,7 @@ impl fmt::Display for RecvError {
             Self::TooLarge { limit } => {
                 write!(
                     f,
-                    "the peer sent a message of more than {limit} bytes and was aborted"
+                    "the peer sent a message of more than {limit} bytes, the limit"
                 )
             }
             Self::Io(error) => error.fmt(f),
@@ -211,7 +232,7 @@ impl fmt::Display for RecvError {
 impl std::error::Error for RecvError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) => error.source(),
             _ => None,
         }
     }
@@ -228,3 +249,6 @@ impl From<RecvError> for io::Error {
         Self::new(kind, error)
     }
 }
+
+#[cfg(test)]
+mod tests;

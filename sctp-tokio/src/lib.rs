@@ -39,6 +39,11 @@
 //! The end is queued behind the messages: receive until [`Event::Ended`] (or `None`) and nothing
 //! is lost.
 //!
+//! # When something goes wrong
+//!
+//! [`errors`] says which error comes when: the peer refuses, aborts with a reason or vanishes, a
+//! message is too long, a buffer is full, the kernel has no SCTP.
+//!
 //! # When it is slow
 //!
 //! [`tuning`] says which settings of the kernel decide throughput, and how to see which one it is;
@@ -86,6 +91,9 @@ mod send_half;
 mod shared;
 mod sink;
 mod waiters;
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}

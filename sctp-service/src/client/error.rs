@@ -1,6 +1,6 @@
 //! What became of a call that was not answered.
 
-use std::{fmt, io, sync::Arc};
+use std::{error::Error, fmt, io, sync::Arc};
 
 use bytes::Bytes;
 use sctp_tokio::{ConnectError, End, SendError, Side};
@@ -18,12 +18,14 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 /// | [`Restarted`](Cause::Restarted) | the peer started again and has forgotten the call |
 /// | [`ShutDown`](Cause::ShutDown) | the peer ended the association in order |
 /// | [`TimedOut`](Cause::TimedOut) | no reply came in time |
+/// | [`TooLarge`](Cause::TooLarge) | the peer sent a message that is longer than this end allows |
 /// | [`Unavailable`](Cause::Unavailable) | no server of a pool was ready in time |
 /// | [`Uncorrelated`](Cause::Uncorrelated) | the peer sent a reply that belongs to no call |
 /// | [`Unresponsive`](Cause::Unresponsive) | no stream is left that the peer still answers on |
 ///
 /// Its text says all of this, with the reason that a peer gave or the error of the last attempt to
-/// connect; that error is its [`source`](std::error::Error::source), too.
+/// connect. So [`source`](std::error::Error::source) does not repeat that error; [`cause`](Self::cause)
+/// has it. See [what an error says](crate::guide::errors#what-an-error-says).
 ///
 /// Whether it can be repeated depends on the [`Fate`] of its message alone:
 /// [`is_safe_to_retry`](Self::is_safe_to_retry).
@@ -66,6 +68,13 @@ pub enum Cause {
     ShutDown,
     /// No reply came within [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout).
     TimedOut,
+    /// The peer sent a message longer than
+    /// [`SocketBuilder::with_max_message_size`](sctp_tokio::SocketBuilder::with_max_message_size)
+    /// allows: the reply to this call, or any other. The association was aborted.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// No server of the pool was ready for a call in time. With it, the trouble that one of
     /// them has, if there is any: how its last attempt to connect failed, or how its association
     /// ended. There is none where servers are just slow, or where there is no server.
@@ -93,7 +102,7 @@ pub enum Refusal {
     },
     /// The correlator could not put an identifier into the message, or the identifier is one
     /// that an earlier call still has.
-    Correlator(Box<dyn std::error::Error + Send + Sync>),
+    Correlator(Box<dyn Error + Send + Sync>),
     /// The transport refused it.
     Send(SendError),
 }
@@ -175,6 +184,9 @@ impl fmt::Display for Cause {
             Self::Restarted => f.write_str("the peer started again"),
             Self::ShutDown => f.write_str("shut down by the peer"),
             Self::TimedOut => f.write_str("no reply in time"),
+            Self::TooLarge { limit } => {
+                write!(f, "the peer sent a message of more than {limit} bytes")
+            }
             Self::Unavailable(None) => f.write_str("no server was ready in time"),
             Self::Unavailable(Some(trouble)) => {
                 write!(f, "no server was ready in time: {trouble}")
@@ -198,29 +210,30 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for CallError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.cause)
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
     }
 }
 
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+/// The text of each says the error in it, so its source begins behind that one.
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotConnected(error) => Some(error.as_ref()),
-            Self::Refused(refusal) => Some(refusal.as_ref()),
-            Self::Unavailable(Some(trouble)) => Some(trouble.as_ref()),
+            Self::NotConnected(error) => error.source(),
+            Self::Refused(refusal) => refusal.source(),
+            Self::Unavailable(Some(trouble)) => trouble.source(),
             _ => None,
         }
     }
 }
 
-impl std::error::Error for Refusal {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::CallStream { .. } => None,
-            Self::Correlator(error) => Some(error.as_ref()),
-            Self::Send(error) => Some(error),
+            Self::Correlator(error) => error.source(),
+            Self::Send(error) => error.source(),
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::{IntoReply, Reply, driver::reasons};
 ///
 /// As a reply it is logged, and aborts the association with the reason `malformed payload`: a
 /// peer that speaks another protocol will go on doing so. What was wrong stays here, unless a
-/// handler takes a `Result` and tells.
+/// handler takes a `Result` and tells. The text says what was wrong, too, and may quote the peer:
+/// escape it in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPayload<E>(pub E);
 
@@ -19,15 +20,15 @@ impl<E: fmt::Display> IntoReply for BadPayload<E> {
     }
 }
 
-impl<E> fmt::Display for BadPayload<E> {
+impl<E: fmt::Display> fmt::Display for BadPayload<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("malformed payload")
+        write!(f, "malformed payload: {}", self.0)
     }
 }
 
 impl<E: Error + 'static> Error for BadPayload<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
+        self.0.source()
     }
 }
 
@@ -53,4 +54,11 @@ impl<E: fmt::Display> fmt::Display for BadFrame<E> {
     }
 }
 
-impl<E: Error> Error for BadFrame<E> {}
+impl<E: Error + 'static> Error for BadFrame<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Codec(error) => error.source(),
+            Self::Incomplete | Self::Leftover(_) => None,
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     io,
     task::{Context, Poll, ready},
     time::Duration,
@@ -34,7 +35,7 @@ where
     pub(super) fn start_shutdown(&mut self) {
         if let Err(error) = self.link.transport.start_shutdown() {
             // Gone already, and reading will tell; or stuck, and the deadline will.
-            tracing::debug!(%error, "cannot begin the shutdown");
+            tracing::debug!(error = &error as &dyn Error, "cannot begin the shutdown");
         }
     }
 
@@ -48,7 +49,7 @@ where
                 State::Closed(aborted())
             }
             Err(error) => {
-                tracing::debug!(%error, "cannot abort");
+                tracing::debug!(error = &error as &dyn Error, "cannot abort");
                 State::Aborting
             }
         };
@@ -64,7 +65,9 @@ where
                 Inbound::Message(_) => self.link.counts.discarded_requests += 1,
                 Inbound::Ended(end) => return Poll::Ready(Exit::Ended(end)),
                 // What follows an error is the end.
-                Inbound::Failed(error) => tracing::debug!(%error, "receiving failed"),
+                Inbound::Failed(error) => {
+                    tracing::debug!(error = &error as &dyn Error, "receiving failed")
+                }
                 // The peer's new life does not know of the end that was begun.
                 Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
                     self.start_shutdown()

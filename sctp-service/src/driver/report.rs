@@ -1,6 +1,6 @@
 //! What the log and the event hook hear of an association.
 
-use std::any::Any;
+use std::{any::Any, error::Error};
 
 use sctp_core::AbortReason;
 use sctp_tokio::{End, RecvError, SendError};
@@ -35,7 +35,10 @@ impl<T> Link<T> {
 
     /// Reports a reply that the transport refused: an error in the service.
     pub(super) fn reply_refused(&self, error: &SendError) -> Exit {
-        tracing::error!(%error, "the service's reply cannot be sent, aborting");
+        tracing::error!(
+            error = error as &dyn Error,
+            "the service's reply cannot be sent, aborting"
+        );
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::ReplyRefused {
             connect_info,
@@ -50,7 +53,7 @@ impl<T> Link<T> {
     /// Reports that reading failed. The transport has aborted already if the message was too
     /// large; doing it again is harmless.
     pub(super) fn receive_failed(&self, error: &RecvError) -> Exit {
-        tracing::warn!(%error, "receiving failed, aborting");
+        tracing::warn!(error = error as &dyn Error, "receiving failed, aborting");
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::ReceiveFailed {
             connect_info,

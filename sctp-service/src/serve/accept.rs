@@ -1,6 +1,7 @@
 //! The accept loop of one listener.
 
 use std::{
+    error::Error,
     future::{Future, poll_fn},
     io,
     pin::pin,
@@ -55,10 +56,16 @@ impl<E: Executor> Server<E> {
             match accepted {
                 Ok(transport) => self.start(transport, make.clone()),
                 Err(error) if is_lost_association(&error) => {
-                    tracing::debug!(%error, "an association was lost as it came up");
+                    tracing::debug!(
+                        error = &error as &dyn Error,
+                        "an association was lost as it came up"
+                    );
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot accept, trying again in a second");
+                    tracing::error!(
+                        error = &error as &dyn Error,
+                        "cannot accept, trying again in a second"
+                    );
                     self.events
                         .emit(&ServerEvent::AcceptFailed { error: &error });
                     select! {
@@ -79,7 +86,7 @@ impl<E: Executor> Server<E> {
         M: MakeService<K>,
     {
         if let Err(error) = listener.stop_listening() {
-            tracing::warn!(%error, "cannot stop listening");
+            tracing::warn!(error = &error as &dyn Error, "cannot stop listening");
         }
         while let Some(Ok(transport)) = try_accept(&mut listener).await {
             self.start(transport, make.clone());
@@ -101,7 +108,7 @@ impl<E: Executor> Server<E> {
                 connect_info: &connect_info,
             });
             if let Err(error) = transport.abort(&reasons::TOO_MANY_ASSOCIATIONS) {
-                tracing::debug!(%error, "cannot abort");
+                tracing::debug!(error = &error as &dyn Error, "cannot abort");
             }
             return;
         };

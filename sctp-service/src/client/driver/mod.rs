@@ -4,7 +4,7 @@ mod calls;
 mod outbox;
 mod session;
 
-use std::{future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc};
+use std::{error::Error, future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc};
 
 use sctp_tokio::{ConnectError, End};
 use tokio::{
@@ -81,7 +81,7 @@ impl<C: Connect> Driver<C> {
                     cause
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot set up an association");
+                    tracing::warn!(error = &error as &dyn Error, "cannot set up an association");
                     Cause::NotConnected(Arc::new(error))
                 }
             };

@@ -44,6 +44,7 @@ mod retry;
 mod roll;
 
 use std::{
+    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -177,7 +178,7 @@ fn call_error(error: BoxError) -> CallError {
         Ok(error) => *error,
         Err(error) => {
             // The queue's task is gone: the runtime stops.
-            tracing::debug!(%error, "the pool has ended");
+            tracing::debug!(error = &*error as &dyn Error, "the pool has ended");
             CallError::new(Cause::Closed, Fate::Unknown)
         }
     }

@@ -1,6 +1,6 @@
 //! Servers by name.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{error::Error, future::Future, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -51,7 +51,7 @@ where
                 Err(error) => {
                     if let Some(failed) = failures.count() {
                         tracing::warn!(
-                            %error,
+                            error = &error as &dyn Error,
                             failed,
                             "cannot look the servers up, keeping those known"
                         );

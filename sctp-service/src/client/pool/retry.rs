@@ -1,6 +1,9 @@
 //! What can be repeated.
 
-use std::future::{Ready, ready};
+use std::{
+    error::Error,
+    future::{Ready, ready},
+};
 
 use sctp_tokio::{Message, Received};
 use tower::retry::Policy;
@@ -74,7 +77,7 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
     ) -> Option<Ready<()>> {
         match result {
             Err(error) if self.left > 0 && self.allows(error) => {
-                tracing::debug!(%error, "trying again");
+                tracing::debug!(error = error as &dyn Error, "trying again");
                 self.left -= 1;
                 Some(ready(()))
             }

@@ -1,4 +1,6 @@
 use std::{
+    any::Any,
+    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -7,7 +9,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tracing::{Level, Span, field::debug};
+use tracing::{Level, Span, Value, field::debug};
 
 use crate::{IntoReply, Reply};
 
@@ -39,7 +41,7 @@ impl<F, R, E> Future for TraceFuture<F>
 where
     F: Future<Output = Result<R, E>>,
     R: IntoReply,
-    E: fmt::Display,
+    E: fmt::Display + 'static,
 {
     type Output = Result<Reply, E>;
 
@@ -53,8 +55,18 @@ where
                 let messages = reply.messages().count();
                 tracing::debug!(messages, shutdown = ?reply.shutdown(), elapsed, "answered");
             }
-            Err(error) => tracing::warn!(%error, elapsed, "failed"),
+            Err(error) => failed(error, elapsed),
         }
         Poll::Ready(answer)
+    }
+}
+
+/// Reports an error. Those of tower's layers come in a box, which says what it has in it and not
+/// why that came about: its sources are reported with it.
+fn failed<E: fmt::Display + 'static>(error: &E, elapsed: Option<impl Value>) {
+    let boxed = (error as &dyn Any).downcast_ref::<Box<dyn Error + Send + Sync>>();
+    match boxed {
+        Some(error) => tracing::warn!(error = &**error as &dyn Error, elapsed, "failed"),
+        None => tracing::warn!(%error, elapsed, "failed"),
     }
 }

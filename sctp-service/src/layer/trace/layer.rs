@@ -9,8 +9,9 @@ use crate::Request;
 ///
 /// Fields: `stream`, `ppid`, `number` and `bytes` of the request. The answer is an event of
 /// level `DEBUG` in the span, with `messages` (how many are known by then), `shutdown` and
-/// `elapsed`; an error that comes from further in is one of level `WARN`. Where neither the span
-/// nor level `DEBUG` is recorded the clock is not read, and an error has no `elapsed`.
+/// `elapsed`; an error that comes from further in is one of level `WARN`, a boxed one, as tower's
+/// layers make, with its sources. Where neither the span nor level `DEBUG` is recorded the clock is
+/// not read, and an error has no `elapsed`.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceLayer {
     level: Level,

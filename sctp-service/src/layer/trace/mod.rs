@@ -45,7 +45,7 @@ impl<S> Trace<S> {
 
 impl<S> Service<Request> for Trace<S>
 where
-    S: Service<Request, Response: IntoReply, Error: fmt::Display>,
+    S: Service<Request, Response: IntoReply, Error: fmt::Display + 'static>,
 {
     type Response = Reply;
     type Error = S::Error;

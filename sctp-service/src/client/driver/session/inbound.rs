@@ -1,6 +1,7 @@
 //! What the transport has to say.
 
 use std::{
+    error::Error,
     io,
     task::{Context, Poll},
 };
@@ -116,11 +117,18 @@ impl<T: Transport> Session<T> {
     }
 
     fn receive_failed(&mut self, error: &RecvError) {
-        tracing::warn!(%error, "receiving failed, aborting");
-        let reason = match error {
-            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
-            _ => &reasons::INTERNAL_ERROR,
+        tracing::warn!(error = error as &dyn Error, "receiving failed, aborting");
+        let (reason, cause) = match error {
+            RecvError::TooLarge { limit } => (
+                &reasons::MESSAGE_TOO_LARGE,
+                Cause::TooLarge { limit: *limit },
+            ),
+            RecvError::Io(error) => (&reasons::INTERNAL_ERROR, Cause::Lost(error.kind())),
+            _ => (
+                &reasons::INTERNAL_ERROR,
+                Cause::Lost(io::ErrorKind::InvalidData),
+            ),
         };
-        self.abort(reason, Cause::Lost(io::ErrorKind::InvalidData));
+        self.abort(reason, cause);
     }
 }

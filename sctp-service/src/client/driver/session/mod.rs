@@ -5,6 +5,7 @@ mod outbound;
 
 use std::{
     collections::VecDeque,
+    error::Error,
     task::{Context, Poll},
     time::Duration,
 };
@@ -162,7 +163,7 @@ impl<T: Transport> Session<T> {
     fn start_shutdown(&mut self) {
         if let Err(error) = self.transport.start_shutdown() {
             // Gone already, and reading will tell; or stuck, and the deadline will.
-            tracing::debug!(%error, "cannot begin the shutdown");
+            tracing::debug!(error = &error as &dyn Error, "cannot begin the shutdown");
         }
     }
 
@@ -190,7 +191,7 @@ impl<T: Transport> Session<T> {
         self.close_door();
         self.cause = Some(cause);
         if let Err(error) = self.transport.abort(reason) {
-            tracing::debug!(%error, "cannot abort");
+            tracing::debug!(error = &error as &dyn Error, "cannot abort");
         }
         self.deadline.set_in(ABORT_GRACE);
     }

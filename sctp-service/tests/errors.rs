@@ -1,0 +1,157 @@
+//! What errors say: each the whole reason in its text, and nothing twice in its chain of sources.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{error::Error, fmt, future::ready, io, sync::Arc};
+
+use sctp_service::{
+    Extension, Reply, ReplyMessage, Request,
+    client::{CallError, Cause, Client, Refusal},
+    codec::{BadFrame, BadPayload},
+    extract::{FromRequest, FromRequestParts},
+    sctp_tokio::{Association, ConnectError, End, SendError, Side},
+    testing::request,
+};
+
+/// An error from elsewhere that has a source: a codec's, or one of an [`io::Error`].
+#[derive(Debug)]
+struct DiskFull;
+
+const WHY: &str = "the disk is full";
+
+impl fmt::Display for DiskFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WHY)
+    }
+}
+
+impl Error for DiskFull {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&fmt::Error)
+    }
+}
+
+fn foreign() -> io::Error {
+    io::Error::other(DiskFull)
+}
+
+/// What a reporter prints that walks the chain.
+fn chain(error: &dyn Error) -> Vec<String> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Nothing is said twice, and the first line says why.
+#[track_caller]
+fn check(error: &dyn Error, why: &str) {
+    let chain = chain(error);
+    for (place, text) in chain.iter().enumerate() {
+        let said = chain[..place].iter().any(|before| before.contains(text));
+        assert!(!said, "{text:?} is said twice: {chain:?}");
+    }
+    assert!(chain[0].contains(why), "no {why:?} in {:?}", chain[0]);
+    if why == WHY {
+        assert_eq!(chain[1..], [fmt::Error.to_string()], "{chain:?}");
+    }
+}
+
+fn causes() -> Vec<(Cause, &'static str)> {
+    let not_connected = |error| Cause::NotConnected(Arc::new(error));
+    let refused = |refusal| Cause::Refused(Arc::new(refusal));
+    let (stream, reserved) = (7, 1);
+    vec![
+        (
+            Cause::Aborted(End::Aborted {
+                by: Side::Peer,
+                causes: Default::default(),
+            }),
+            "aborted by the peer",
+        ),
+        (Cause::Closed, "closed"),
+        (Cause::Expired, "expired"),
+        (Cause::Lost(io::ErrorKind::TimedOut), "timed out"),
+        (not_connected(ConnectError::Refused), "the peer refused"),
+        (not_connected(ConnectError::Io(foreign())), WHY),
+        (not_connected(ConnectError::Unreachable(foreign())), WHY),
+        (
+            refused(Refusal::CallStream { stream, reserved }),
+            "stream 7 is used for calls",
+        ),
+        (refused(Refusal::Correlator(Box::new(DiskFull))), WHY),
+        (refused(Refusal::Send(SendError::Empty)), "empty"),
+        (refused(Refusal::Send(SendError::Io(foreign()))), WHY),
+        (Cause::Restarted, "started again"),
+        (Cause::ShutDown, "shut down by the peer"),
+        (Cause::TimedOut, "no reply in time"),
+        (Cause::TooLarge { limit: 1000 }, "1000 bytes"),
+        (Cause::Unavailable(None), "no server"),
+        (
+            Cause::Unavailable(Some(Box::new(Cause::ShutDown))),
+            "shut down by the peer",
+        ),
+        (
+            Cause::Unavailable(Some(Box::new(not_connected(ConnectError::Io(foreign()))))),
+            WHY,
+        ),
+        (Cause::Uncorrelated, "belongs to no call"),
+        (Cause::Unresponsive, "on no stream"),
+    ]
+}
+
+#[test]
+fn causes_of_failed_calls() {
+    for (cause, why) in causes() {
+        check(&cause, why);
+        if let Cause::Refused(refusal) = &cause {
+            check(refusal, why);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_call() {
+    let fails = || ready(Err::<Association, _>(ConnectError::Io(foreign())));
+    let client = Client::builder().connect_in_background(fails);
+    let error: CallError = client.request("x").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no association: the disk is full (not sent)"
+    );
+    check(&error, WHY);
+}
+
+#[test]
+fn payloads() {
+    check(&BadPayload(DiskFull), WHY);
+    check(&BadFrame::Codec(DiskFull), WHY);
+    check(&BadPayload(BadFrame::Codec(DiskFull)), WHY);
+    check(
+        &BadPayload(BadFrame::<DiskFull>::Incomplete),
+        "ends before the frame",
+    );
+    check(
+        &BadPayload(BadFrame::<DiskFull>::Leftover(3)),
+        "3 bytes follow",
+    );
+}
+
+#[tokio::test]
+async fn rejections() {
+    let request: Request = request(&b"\xff"[..]);
+    let (mut parts, payload) = request.into_parts();
+    let missing = Extension::<u8>::from_request_parts(&mut parts, &()).await;
+    check(&missing.unwrap_err(), "extension u8");
+    let request = Request::from_parts(parts, payload);
+    let not_utf8 = <String as FromRequest<()>>::from_request(request, &()).await;
+    check(&not_utf8.unwrap_err(), "not UTF-8");
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_waits_for() {
+    let (sender, reply) = Reply::channel(1);
+    drop(reply);
+    let closed = sender.send(ReplyMessage::from("late")).await;
+    check(&closed.unwrap_err(), "ended");
+}
