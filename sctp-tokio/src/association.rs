@@ -47,7 +47,6 @@ use crate::{ConnectError, End, Event, RecvError, RecvHalf, SendHalf, SocketBuild
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Association {
     pub(crate) receiver: RecvHalf,
     pub(crate) sender: SendHalf,

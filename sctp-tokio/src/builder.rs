@@ -1,6 +1,6 @@
 //! What a socket is set up with before it is bound, listens or connects.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{EventSet, Socket, options::InitMsg};
 
@@ -14,7 +14,7 @@ use crate::{
 /// lost or changed, and none that comes with each message. Nor the peer's ERROR chunks: the kernel
 /// queues a copy of the rest of the chunk for each cause in it, whatever the receive buffer holds
 /// already, so one packet of 1 KiB can cost 300 KiB while nobody reads.
-const DEFAULT: EventSet = EventSet::ALL
+pub(crate) const DEFAULT_EVENTS: EventSet = EventSet::ALL
     .difference(EventSet::SENDER_DRY)
     .difference(EventSet::REMOTE_ERROR)
     .difference(EventSet::AUTHENTICATION);
@@ -60,15 +60,6 @@ impl Default for SocketBuilder {
     }
 }
 
-impl fmt::Debug for SocketBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketBuilder")
-            .field("bind", &self.bind)
-            .field("init", &self.init)
-            .finish_non_exhaustive()
-    }
-}
-
 impl SocketBuilder {
     /// How many outbound streams an association asks for unless told otherwise: 128, where the
     /// kernel's default is 10 and so few leave little to do side by side.
@@ -96,7 +87,7 @@ impl SocketBuilder {
             reuse_port: false,
             send_buffer_size: None,
             recv_buffer_size: None,
-            events: DEFAULT,
+            events: DEFAULT_EVENTS,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             connect_timeout: None,
             interleaving: false,

@@ -49,7 +49,6 @@ pub struct EndpointEvent {
 ///
 /// Dropping it ends every association: in order, unless any message is unread in the kernel,
 /// then each with an ABORT.
-#[derive(Debug)]
 pub struct Endpoint {
     pub(crate) hub: Arc<Hub>,
     pub(crate) assembler: Assembler,

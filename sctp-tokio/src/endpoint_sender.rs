@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -18,7 +18,7 @@ use crate::{Message, SendError, hub::Hub};
 ///
 /// The asynchronous functions can wait in any number of tasks at once; the `poll_` functions keep
 /// the waker of the last task to ask through this handle.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EndpointSender {
     pub(crate) hub: Arc<Hub>,
     waiting: Waiting,
@@ -33,12 +33,6 @@ type Wait = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 impl Clone for Waiting {
     fn clone(&self) -> Self {
         Self::default()
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Waiting")
     }
 }
 

@@ -65,6 +65,7 @@ mod association_io;
 mod builder;
 mod codec;
 mod connect;
+mod debug;
 mod end;
 mod endpoint;
 mod endpoint_arrival;

@@ -44,7 +44,6 @@ use crate::{
 /// }
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct SctpListener {
     pub(crate) io: Io,
     pub(crate) max_message_size: usize,

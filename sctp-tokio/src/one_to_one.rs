@@ -38,10 +38,9 @@ use crate::{
 ///
 /// Associations that were not accepted yet count against the backlog, and beyond it peers are
 /// refused. Dropping the listener aborts them; those that were accepted live on.
-#[derive(Debug)]
 pub struct OneToOneListener {
     io: Io,
-    max_message_size: usize,
+    pub(crate) max_message_size: usize,
     /// Set when the socket came from elsewhere: associations that began before it did are not
     /// subscribed to the notifications of this crate.
     late: Option<SocketBuilder>,

@@ -77,7 +77,7 @@ impl SocketBuilder {
 
     /// What associations of a socket that was made here are set up with. A socket from elsewhere
     /// keeps what its maker gave it, but for what the caller asked for.
-    fn init_of_own(&self) -> InitMsg {
+    pub(crate) fn init_of_own(&self) -> InitMsg {
         let mut init = self.init.unwrap_or_default();
         if init.outbound_streams == 0 {
             init.outbound_streams = Self::OUTBOUND_STREAMS;

@@ -27,7 +27,6 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// Dropping it does not end the association; but once the receive buffer is full the peer can
 /// send nothing more, and the end of the association goes unheard.
-#[derive(Debug)]
 pub struct RecvHalf {
     pub(crate) shared: Arc<Shared>,
     pub(crate) assembler: Assembler,

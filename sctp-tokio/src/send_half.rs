@@ -32,7 +32,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// As a `Sink` it holds up to [`Socket::MAX_BATCH`] messages until
 /// it is flushed; a clone begins with none.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SendHalf {
     pub(crate) shared: Arc<Shared>,
     pub(crate) waiter: Waiter,

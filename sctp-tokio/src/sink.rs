@@ -26,6 +26,12 @@ pub(crate) struct Outgoing {
     closing: bool,
 }
 
+impl Outgoing {
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
 impl Clone for Outgoing {
     fn clone(&self) -> Self {
         Self::default()

@@ -7,7 +7,7 @@ mod receive;
 mod send;
 
 use std::{
-    io,
+    fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd},
 };
 
@@ -16,7 +16,7 @@ pub use connection::{Connecting, Family};
 pub use receive::{RecvFlags, RecvMeta};
 pub use send::SendItem;
 
-use crate::{abi, addr, sys};
+use crate::{AssocId, abi, addr, sys};
 
 /// A non-blocking SCTP socket, closed when dropped.
 ///
@@ -31,7 +31,6 @@ use crate::{abi, addr, sys};
 /// in the background, or, if any message is unread, with an ABORT. Read it dry, or end each
 /// association, before dropping it. Peeled-off sockets are not affected by the socket that they
 /// came from.
-#[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
 }
@@ -119,6 +118,19 @@ fn explain_missing_kernel_support(error: io::Error) -> io::Error {
         "this kernel has no SCTP: load it with `modprobe sctp` (in a container, on the host); if there is \
          no such module, install the distribution's package of extra kernel modules",
     )
+}
+
+/// Shows the descriptor and the addresses that it is bound to, for which it asks the kernel, as the
+/// sockets of the standard library do.
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Socket");
+        shown.field("fd", &self.fd.as_raw_fd());
+        if let Ok(addrs) = self.local_addrs(AssocId::FUTURE) {
+            shown.field("local_addrs", &addrs);
+        }
+        shown.finish()
+    }
 }
 
 impl AsFd for Socket {

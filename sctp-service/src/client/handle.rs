@@ -1,8 +1,11 @@
 //! What the handles of a client share, and how a call is let in.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 use sctp_tokio::{End, Message, Received};
@@ -83,7 +86,7 @@ impl Status {
 }
 
 /// How to end a client, and to hear of its end, without a handle that would keep it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Ending {
     stop: CancellationToken,
     status: watch::Receiver<Status>,
@@ -114,6 +117,13 @@ impl Ending {
     #[cfg(feature = "pool")]
     pub(super) fn trouble(&self) -> Option<Cause> {
         self.status.borrow().trouble.clone()
+    }
+}
+
+/// Shows what the client is doing.
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.borrow().phase.fmt(f)
     }
 }
 

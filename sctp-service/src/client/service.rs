@@ -264,9 +264,11 @@ impl Clone for Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.handle.status.borrow();
         f.debug_struct("Client")
-            .field("phase", &self.handle.status.borrow().phase)
+            .field("phase", &status.phase)
             .field("in_flight", &self.in_flight())
+            .field("last_end", &status.last_end)
             .finish()
     }
 }

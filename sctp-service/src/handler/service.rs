@@ -57,7 +57,9 @@ impl<H: Clone, T, S: Clone> Clone for HandlerService<H, T, S> {
 
 impl<H, T, S> fmt::Debug for HandlerService<H, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerService").finish_non_exhaustive()
+        f.debug_struct("HandlerService")
+            .field("handler", &std::any::type_name::<H>())
+            .finish_non_exhaustive()
     }
 }
 

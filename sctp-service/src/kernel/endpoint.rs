@@ -1,6 +1,6 @@
 //! Serving the associations of one shared socket.
 
-use std::{io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
 use sctp_core::AssocId;
 use sctp_tokio::{Endpoint, EndpointSender};
@@ -49,7 +49,6 @@ where
 /// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
 /// has messages with missing fragments. If there is no descriptor for that, it is aborted
 /// with the reason `receive queue full`.
-#[derive(Debug)]
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,
     sender: EndpointSender,
@@ -68,6 +67,15 @@ impl EndpointListener {
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         tokio::spawn(Demux::new(endpoint, outgoing).run());
         Self { incoming, sender }
+    }
+}
+
+impl fmt::Debug for EndpointListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointListener")
+            .field("endpoint", &self.sender)
+            .field("waiting", &self.incoming.len())
+            .finish()
     }
 }
 

@@ -197,7 +197,7 @@ impl Drop for EndpointTransport {
 impl fmt::Debug for EndpointTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointTransport")
-            .field("assoc", &self.assoc)
+            .field("connect_info", &self.info)
             .field("own_socket", &self.own.is_some())
             .field("end", &self.end)
             .finish_non_exhaustive()

@@ -233,6 +233,7 @@ impl<L: fmt::Debug, M, K, E> fmt::Debug for Serve<L, M, K, E> {
             .field("listeners", &self.listeners)
             .field("config", &self.config)
             .field("events", &self.events)
+            .field("graceful_shutdown", &self.signal.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ mod calls;
 mod closing;
 mod connecting;
 mod correlation;
+mod debug;
 mod ends;
 mod for_ever;
 mod identifiers;

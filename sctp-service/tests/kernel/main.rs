@@ -7,6 +7,7 @@
 #[path = "../support/kernel/mod.rs"]
 mod support;
 
+mod debug;
 mod isolation;
 mod one_to_one;
 mod shutdown;

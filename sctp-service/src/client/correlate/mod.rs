@@ -121,26 +121,37 @@ pub(super) trait Correlation: Send {
 
 /// Makes the correlation of each association, given its number of streams.
 #[derive(Clone)]
-pub(super) struct Factory(Arc<dyn Fn(u16) -> Box<dyn Correlation> + Send + Sync>);
+pub(super) struct Factory {
+    make: Arc<dyn Fn(u16) -> Box<dyn Correlation> + Send + Sync>,
+    /// `None` for a correlator.
+    by_stream: Option<ByStream>,
+}
 
 impl Factory {
     pub(super) fn by_stream(settings: ByStream) -> Self {
-        Self(Arc::new(move |streams| {
-            Box::new(settings.correlation(streams))
-        }))
+        Self {
+            make: Arc::new(move |streams| Box::new(settings.correlation(streams))),
+            by_stream: Some(settings),
+        }
     }
 
     pub(super) fn keyed<C: Correlator>(make: impl Fn() -> C + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |_| Box::new(Keyed::new(make()))))
+        Self {
+            make: Arc::new(move |_| Box::new(Keyed::new(make()))),
+            by_stream: None,
+        }
     }
 
     pub(super) fn make(&self, streams: u16) -> Box<dyn Correlation> {
-        (self.0)(streams)
+        (self.make)(streams)
     }
 }
 
 impl fmt::Debug for Factory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Factory")
+        match &self.by_stream {
+            Some(settings) => settings.fmt(f),
+            None => f.write_str("Correlator"),
+        }
     }
 }

@@ -143,9 +143,14 @@ impl Service<Message> for Pool {
     }
 }
 
+/// Shows the servers that it has clients for, which is from the first call on, and what each of these
+/// clients is doing.
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("servers", &self.roll)
+            .field("shut_down", &self.roll.is_stopped())
+            .finish_non_exhaustive()
     }
 }
 

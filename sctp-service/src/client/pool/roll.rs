@@ -1,6 +1,9 @@
 //! The clients that a pool has made, and their end.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use sctp_tokio::End;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -10,7 +13,7 @@ use crate::client::{Cause, Client, handle::Ending};
 
 /// The clients of a pool that have not ended: those of the servers that are listed, and those
 /// that finish their last calls. It does not keep them: the balancer has the handles.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Roll {
     clients: Arc<Mutex<Vec<Entry>>>,
     stopped: CancellationToken,
@@ -72,5 +75,16 @@ impl Roll {
     /// The list is whole between two calls, whatever panicked: it is changed in one step.
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows each server, and what its client is doing.
+impl fmt::Debug for Roll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clients = self.lock();
+        let clients = clients.iter();
+        f.debug_map()
+            .entries(clients.map(|(target, ending)| (target.addrs(), ending)))
+            .finish()
     }
 }

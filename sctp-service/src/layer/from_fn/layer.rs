@@ -77,6 +77,8 @@ impl<F: Clone, S> Layer<S> for FromFnLayer<F> {
 
 impl<F> fmt::Debug for FromFnLayer<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromFnLayer").finish_non_exhaustive()
+        f.debug_struct("FromFnLayer")
+            .field("function", &std::any::type_name::<F>())
+            .finish_non_exhaustive()
     }
 }

@@ -74,6 +74,7 @@ where
 impl<F, S: fmt::Debug> fmt::Debug for FromFn<F, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FromFn")
+            .field("function", &std::any::type_name::<F>())
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }

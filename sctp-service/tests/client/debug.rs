@@ -1,0 +1,54 @@
+//! What a log line shows of clients and pools.
+
+use sctp_service::{
+    client::{ByStream, Client, pool::Pool},
+    testing::duplex,
+};
+
+use crate::{
+    pool::{Fleet, addr, call},
+    support::settle,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_client_shows_its_association_and_how_the_last_one_ended() {
+    let (transport, peer) = duplex();
+    let client = Client::over(transport);
+    settle().await;
+    let shown = format!("{client:?}");
+    assert!(
+        shown.starts_with("Client { phase: Open(ConnectInfo {"),
+        "{shown}"
+    );
+    assert!(shown.contains("peer_addrs: [192.0.2.1:40000]"), "{shown}");
+    assert!(shown.ends_with("in_flight: 0, last_end: None }"), "{shown}");
+    peer.shutdown();
+    settle().await;
+    let expected =
+        "Client { phase: Closed(ShutDown), in_flight: 0, last_end: Some(Shutdown { by: Peer }) }";
+    assert_eq!(format!("{client:?}"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
+    let fleet = Fleet::of([1]);
+    let pool = fleet.fixed(Pool::builder(), [1, 2]);
+    let _call = call(&pool);
+    settle().await;
+    let shown = format!("{pool:?}");
+    let up = format!("[{}]: Open(ConnectInfo {{", addr(1));
+    assert!(shown.contains(&up), "{shown}");
+    let down = format!("[{}]: BackingOff(NotConnected(Refused))", addr(2));
+    assert!(shown.contains(&down), "{shown}");
+    assert!(shown.contains("shut_down: false"), "{shown}");
+    pool.shutdown().await;
+    assert!(format!("{pool:?}").contains("shut_down: true"), "{pool:?}");
+}
+
+#[test]
+fn a_builder_shows_how_replies_are_found() {
+    let builder = Client::builder().by_stream(ByStream::new().with_depth(2));
+    let shown = format!("{builder:?}");
+    let found = "correlation: ByStream { reserved: 1, depth: 2, strict: true }";
+    assert!(shown.contains(found), "{shown}");
+}

@@ -1,0 +1,123 @@
+//! What a log line shows of sockets and their handles: addresses, and never what was received.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{fmt::Debug, net::SocketAddr, time::Duration};
+
+use sctp_tokio::{EventSet, OneToOneListener, SocketBuilder, options::InitMsg};
+use support::{LOOPBACK, acknowledged, endpoint, endpoint_message, must, next, pair_with};
+
+/// A log line, in which no message and nothing of the runtime shows.
+#[track_caller]
+fn line(value: &impl Debug) -> String {
+    let line = format!("{value:?}");
+    assert!(!line.contains("secret"), "{line}");
+    assert!(line.len() < 400, "{} bytes: {line}", line.len());
+    line
+}
+
+fn from_loopback() -> SocketBuilder {
+    SocketBuilder::new().bind([LOOPBACK.parse().unwrap()])
+}
+
+#[test]
+fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
+    let defaults = "outbound_streams: 128, max_inbound_streams: 1024, nodelay: true, interleaving: false, \
+                    reuse_port: false, max_message_size: 1048576";
+    assert_eq!(
+        line(&SocketBuilder::new()),
+        format!("SocketBuilder {{ bind: [], {defaults} }}")
+    );
+    let init = InitMsg::new().with_outbound_streams(7).with_max_attempts(3);
+    let all = from_loopback()
+        .with_init(init.with_max_timeout(Duration::from_secs(5)))
+        .with_nodelay(false)
+        .with_reuse_port(true)
+        .with_interleaving(true)
+        .with_max_message_size(9)
+        .with_connect_timeout(Duration::from_secs(1))
+        .with_send_buffer_size(10)
+        .with_recv_buffer_size(20)
+        .with_events(EventSet::SHUTDOWN)
+        .configure(|_| Ok(()));
+    assert_eq!(
+        line(&all),
+        "SocketBuilder { bind: [127.0.0.1:0], outbound_streams: 7, max_inbound_streams: 1024, \
+         nodelay: false, interleaving: true, reuse_port: true, max_message_size: 9, max_attempts: 3, \
+         max_timeout: 5s, connect_timeout: 1s, send_buffer_size: 10, recv_buffer_size: 20, \
+         events: {\"SHUTDOWN\"}, configured: 1 }"
+    );
+}
+
+#[tokio::test]
+async fn an_association_shows_both_ends_and_how_it_ended() {
+    let (client, mut server) = pair_with(from_loopback(), SocketBuilder::new()).await;
+    client.send("first").await.unwrap();
+    client.send("secret").await.unwrap();
+    acknowledged(&client).await;
+    assert_eq!(next(&mut server).await.payload, "first");
+    let known = format!(
+        "{{ id: {:?}, peer_addrs: {:?}, local_addrs: {:?}, outbound_streams: 128, \
+         inbound_streams: 128, style: OneToMany, end: None, unread: 1",
+        server.id(),
+        client.local_addrs(),
+        server.local_addrs(),
+    );
+    let shown = line(&server);
+    assert!(shown.contains(&known), "{known} / {shown}");
+    let (sender, mut receiver) = server.split();
+    assert!(line(&receiver).contains(&known), "{receiver:?}");
+    let peers = format!("peer_addrs: {:?}", client.local_addrs());
+    assert!(line(&sender).contains(&peers), "{sender:?}");
+    drop(client);
+    while must(receiver.recv()).await.unwrap().is_some() {}
+    let end = "end: Some(Shutdown { by: Peer })";
+    assert!(line(&sender).contains(end), "{sender:?}");
+}
+
+#[tokio::test]
+async fn an_endpoint_shows_its_address_and_counts() {
+    let (mut endpoint, addr) = endpoint().await;
+    let local = format!("local_addrs: [{addr}]");
+    assert_eq!(
+        line(&endpoint),
+        format!("Endpoint {{ {local}, associations: 0, unread: 0 }}")
+    );
+    let client = must(SocketBuilder::new().connect(&[addr])).await.unwrap();
+    for payload in ["first", "secret"] {
+        client.send(payload).await.unwrap();
+    }
+    acknowledged(&client).await;
+    endpoint_message(&mut endpoint).await;
+    assert_eq!(
+        line(&endpoint),
+        format!("Endpoint {{ {local}, associations: 1, unread: 1 }}")
+    );
+    assert_eq!(
+        line(&endpoint.sender()),
+        format!("EndpointSender {{ {local}, associations: 1 }}")
+    );
+}
+
+#[tokio::test]
+async fn listeners_and_sockets_show_their_addresses() {
+    let listener = from_loopback().listen().unwrap();
+    let local = |addrs: Vec<SocketAddr>| format!("local_addrs: {addrs:?}");
+    let shown = line(&listener);
+    assert!(
+        shown.contains(&local(listener.local_addrs().unwrap())),
+        "{shown}"
+    );
+    let shown = line(listener.socket());
+    assert!(
+        shown.contains(&local(listener.local_addrs().unwrap())),
+        "{shown}"
+    );
+    let listener = OneToOneListener::bind(LOOPBACK).await.unwrap();
+    let shown = line(&listener);
+    assert!(
+        shown.contains(&local(listener.local_addrs().unwrap())),
+        "{shown}"
+    );
+}
