@@ -15,11 +15,11 @@ use std::{
 
 use sctp_service::{
     Listener, Payload, Reply, Request,
-    client::Client,
+    client::{Client, Connect},
     layer::{AbortOnErrorLayer, TraceLayer},
     sctp_tokio::{Association, ConnectError, RecvError},
     serve,
-    testing::InMemory,
+    testing::{InMemory, duplex},
 };
 use support::{Server, settle};
 use tower::{BoxError, ServiceBuilder, service_fn};
@@ -46,9 +46,15 @@ impl Error for DiskFull {
     }
 }
 
-/// Each event that has an error: its message, the error, and the sources of that.
+/// Each event: its message, its error if it has one, and the sources of that. And the spans.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines {
+    lines: Arc<Mutex<Vec<String>>>,
+    spans: Arc<Mutex<Vec<String>>>,
+    /// The span of each event that is in one.
+    within: Arc<Mutex<Vec<String>>>,
+    current: Arc<Mutex<Vec<u64>>>,
+}
 
 impl Lines {
     fn start() -> (Self, DefaultGuard) {
@@ -60,7 +66,7 @@ impl Lines {
     #[track_caller]
     fn assert_has(&self, message: &str) {
         let line = format!("{message}: the disk is full: {}", fmt::Error);
-        let lines = self.0.lock().unwrap();
+        let lines = self.lines.lock().unwrap();
         assert!(lines.contains(&line), "no {line:?} in {lines:#?}");
     }
 }
@@ -70,8 +76,12 @@ impl Subscriber for Lines {
         metadata.target().starts_with("sctp")
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut fields = Fields(span.metadata().name().to_owned());
+        span.record(&mut fields);
+        let mut spans = self.spans.lock().unwrap();
+        spans.push(fields.0);
+        Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -82,12 +92,30 @@ impl Subscriber for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let text = format!("{}: {}", line.message, line.errors.join(": "));
-        self.0.lock().unwrap().push(text);
+        self.lines.lock().unwrap().push(text);
+        if let Some(span) = self.current.lock().unwrap().last() {
+            let span = &self.spans.lock().unwrap()[usize::try_from(*span).unwrap() - 1];
+            let text = format!("{span}: {}", line.message);
+            self.within.lock().unwrap().push(text);
+        }
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, span: &Id) {
+        self.current.lock().unwrap().push(span.into_u64());
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        self.current.lock().unwrap().pop();
+    }
+}
+
+/// The fields of a span, after its name.
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0 = format!("{} {field}={value:?}", self.0);
+    }
 }
 
 #[derive(Default)]
@@ -164,6 +192,40 @@ async fn errors_of_receiving() {
     peer.fail_receive(RecvError::Io(io::Error::other(DiskFull)));
     settle().await;
     lines.assert_has("receiving failed, aborting");
+}
+
+/// A server that cannot be reached.
+struct Gone([SocketAddr; 1]);
+
+impl Connect for Gone {
+    type Transport = InMemory;
+
+    async fn connect(&mut self) -> Result<InMemory, ConnectError> {
+        Err(ConnectError::Refused)
+    }
+
+    fn addrs(&self) -> &[SocketAddr] {
+        &self.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_named_by_the_addresses_of_its_server() {
+    let (lines, _guard) = Lines::start();
+    let gone = Gone(["192.0.2.7:9877".parse().unwrap()]);
+    let client = Client::builder().connect_in_background(gone);
+    client.request("x").await.unwrap_err();
+    let (transport, _peer) = duplex();
+    let client = Client::over(transport);
+    settle().await;
+    drop(client);
+    let within = lines.within.lock().unwrap();
+    for line in [
+        "client server=[192.0.2.7:9877]: cannot set up an association",
+        "client server=[192.0.2.1:40000]: association up",
+    ] {
+        assert!(within.iter().any(|each| each == line), "{within:#?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

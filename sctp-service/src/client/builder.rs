@@ -11,6 +11,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::{
     ByStream, Client, ClientConfig, Connect, Correlator,
@@ -141,6 +142,7 @@ impl ClientBuilder {
             .clamp(1, Semaphore::MAX_PERMITS / 2);
         let (commands, inbox) = mpsc::channel(max_in_flight);
         let (pushes, pushed) = mpsc::channel(self.config.push_queue.max(1));
+        let span = span(&connect, first.as_ref(), mode);
         let phase = match &first {
             Some(transport) => Phase::Open(transport.connect_info()),
             None if mode == Mode::Lazy => Phase::Idle,
@@ -176,7 +178,19 @@ impl ClientBuilder {
             correlation: self.correlation,
             config: self.config,
         };
-        tokio::spawn(driver.run(first));
+        tokio::spawn(driver.run(first).instrument(span));
         Client::new(Arc::new(handle))
     }
+}
+
+/// Makes the span that all of a client's life is in. It has no parent: a client that is made for a
+/// request outlives it.
+fn span<C: Connect>(connect: &C, first: Option<&C::Transport>, mode: Mode) -> Span {
+    let info = first
+        .filter(|_| mode == Mode::Once)
+        .map(Transport::connect_info);
+    let server = info
+        .as_ref()
+        .map_or(connect.addrs(), |info| info.peer_addrs());
+    tracing::info_span!(parent: None, "client", ?server)
 }

@@ -37,6 +37,12 @@ pub trait Connect: Send + 'static {
     ///
     /// No error is final: the client tries again, with pauses.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Transport, ConnectError>> + Send;
+
+    /// Returns the server's addresses as far as they are known beforehand: the log names the client
+    /// by them. None unless an implementation says otherwise.
+    fn addrs(&self) -> &[SocketAddr] {
+        &[]
+    }
 }
 
 impl<F, Fut, T> Connect for F
@@ -119,5 +125,9 @@ impl Connect for Remote {
 
     fn connect(&mut self) -> impl Future<Output = Result<Association, ConnectError>> + Send {
         self.socket.connect(&self.addrs)
+    }
+
+    fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
     }
 }

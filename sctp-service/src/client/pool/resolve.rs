@@ -12,7 +12,14 @@ use crate::{driver::timer::later, occasion::Occasions};
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host(&name).await?.collect())
+    match tokio::net::lookup_host(&name).await {
+        Ok(addrs) => Ok(addrs.collect()),
+        // What the resolver says does not name the server.
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("cannot resolve {name}: {error}"),
+        )),
+    }
 }
 
 /// Looks up, and then again and again, until nobody watches any more.
