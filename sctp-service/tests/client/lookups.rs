@@ -84,3 +84,14 @@ async fn an_empty_list_in_a_channel_means_empty() {
     assert_eq!(error.to_string(), "no server was ready in time (not sent)");
     drop(before);
 }
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_in_the_error() {
+    let name = "no-such-host.invalid:9877";
+    let pool = Pool::builder().dns(name, Duration::from_secs(60)).await;
+    let error = pool.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot resolve no-such-host.invalid:9877: "),
+        "{error}"
+    );
+}
