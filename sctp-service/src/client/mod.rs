@@ -51,8 +51,12 @@
 //! | the peer shuts down | fail at once, [`ShutDown`](Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
 //! | the peer aborts | [`Aborted`](Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
 //! | [`Client::shutdown`], or the last handle dropped | sent and finished | finished |
+//! | the peer sends a message that is too long | [`TooLarge`](Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
 //! | the network fails | [`Lost`](Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
 //! | the peer starts again | go to its new life | [`Restarted`](Cause::Restarted) |
+//!
+//! The guide to [errors](crate::guide::errors#what-a-client-gets) has a table of what can happen, and
+//! what a call then fails with.
 //!
 //! # Several servers
 //!
