@@ -63,7 +63,9 @@ impl ConnectInfo {
     }
 
     /// Returns the peer's first address; `None` only if the association ended before the kernel
-    /// was asked.
+    /// was asked. On a socket that is bound to an IPv6 address, that of an IPv4 peer is a mapped one,
+    /// `::ffff:192.0.2.1`: [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical) makes one of it
+    /// that compares with others.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.peer_addrs.first().copied()

@@ -74,6 +74,50 @@ pub trait Transport: Send + 'static {
 }
 
 /// Where associations come from.
+///
+/// One around another sees each association before it is served. That is how a server comes to send
+/// without being asked, and when it likes: it keeps a [`SendHalf`](sctp_tokio::SendHalf) of each. What
+/// is sent through it goes out between the replies; what is answered to it comes to the service, like
+/// any message.
+///
+/// ```
+/// use std::{collections::HashMap, io, net::SocketAddr, sync::{Arc, Mutex, PoisonError}};
+///
+/// use sctp_service::Listener;
+/// use sctp_tokio::{Association, SctpListener, SendHalf};
+///
+/// /// Whom the server can send to, by their first address.
+/// type Peers = Arc<Mutex<HashMap<SocketAddr, SendHalf>>>;
+///
+/// struct Remembering {
+///     listener: SctpListener,
+///     peers: Peers,
+/// }
+///
+/// impl Listener for Remembering {
+///     type Transport = Association;
+///
+///     async fn accept(&mut self) -> io::Result<Association> {
+///         let association = self.listener.accept().await?;
+///         if let Some(&peer) = association.peer_addrs().first() {
+///             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+///             peers.insert(peer, association.sender());
+///         }
+///         Ok(association)
+///     }
+///
+///     fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+///         self.listener.local_addrs()
+///     }
+///
+///     fn stop_listening(&mut self) -> io::Result<()> {
+///         Listener::stop_listening(&mut self.listener)
+///     }
+/// }
+/// ```
+///
+/// Take each out again when [`ServerEvent::Closed`](crate::ServerEvent::Closed) tells of its end: a
+/// `SendHalf` keeps the descriptor.
 pub trait Listener: Send + 'static {
     /// What it yields.
     type Transport: Transport;

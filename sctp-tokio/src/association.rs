@@ -187,7 +187,8 @@ impl Association {
         self.sender.end()
     }
 
-    /// Returns a further handle for sending.
+    /// Returns a further handle for sending. While one lives the descriptor stays open, even when
+    /// the association has ended.
     #[must_use]
     pub fn sender(&self) -> SendHalf {
         self.sender.clone()

@@ -23,6 +23,31 @@ use crate::Transport;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Where a protocol begins with an exchange of its own (Diameter's capabilities, NG Setup, ASP Up),
+/// it has its place here: no call goes out before it is done, and each association that is set up
+/// later begins with it, too.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use sctp_service::client::Client;
+/// use sctp_tokio::{Association, ConnectError, Message, Ppid};
+/// use std::io;
+///
+/// async fn set_up() -> Result<Association, ConnectError> {
+///     let mut association = Association::connect("amf.internal:38412").await?;
+///     let setup = Message::new("a setup request").with_ppid(Ppid::NGAP);
+///     association.send(setup).await.map_err(io::Error::from)?;
+///     match association.recv().await.map_err(io::Error::from)? {
+///         Some(answer) if answer.payload == "a setup response" => Ok(association),
+///         _ => Err(io::Error::other("the setup was refused").into()),
+///     }
+/// }
+///
+/// let client = Client::builder().connect(set_up).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Connect: Send + 'static {
     /// What it sets up.
     type Transport: Transport;

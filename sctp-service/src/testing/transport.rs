@@ -70,7 +70,8 @@ impl Duplex {
         self
     }
 
-    /// Sets how long a message may be, in bytes, before sending it is refused.
+    /// Sets how long a message of the server may be, in bytes, before sending it is refused. What
+    /// the peer sends is not checked.
     pub fn with_max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
