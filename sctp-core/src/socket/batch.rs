@@ -226,7 +226,7 @@ mod tests {
             let other = receive(&mut batch, &[(LONG, libc::MSG_EOR)]).remove(0);
             message.unsplit(receive(&mut batch, &[(52, libc::MSG_EOR)]).remove(0));
             assert_eq!((message.as_ptr(), message.len()), (at, MAX_SLOT_LEN));
-            assert!(message.iter().chain(&other).all(|byte| *byte == 1));
+            assert!(message == [1; MAX_SLOT_LEN][..] && other == [1; LONG][..]);
             receive(&mut batch, &[(LONG, libc::MSG_EOR)]);
         }
     }
