@@ -1,9 +1,18 @@
-//! Test handlers, layers and whole servers without a kernel.
+//! Test handlers, layers, servers and clients without a kernel.
 //!
-//! [`duplex`] gives both ends of an association in memory: a [`Transport`](crate::Transport) to
-//! serve, and the [`Peer`] that it talks to. [`ScriptedListener`] hands such associations to
-//! [`serve`](crate::serve()). Nothing here takes time of its own, so tests of timeouts run at
-//! once under tokio's paused clock.
+//! An association in memory has two ends. Each is a [`Transport`](crate::Transport), for
+//! [`serve`](crate::serve()) or a [`Client`](crate::client::Client), or a [`Peer`], in the hands of
+//! the test. A [`ScriptedListener`] and the [`Network`] that leads to it set them up:
+//!
+//! | the server is | the client is | the server's end | the client's end |
+//! |---|---|---|---|
+//! | `serve` | the test | `serve(listener, ..)` | [`network.connect()`](Network::connect) |
+//! | `serve` | a `Client` | `serve(listener, ..)` | [`network.connector()`](Network::connector) |
+//! | the test | a `Client` | [`listener.accept_peer()`](ScriptedListener::accept_peer) | [`network.connector()`](Network::connector) |
+//!
+//! [`duplex`] gives both ends of one association that needs no listener. Nothing here takes time of
+//! its own, so tests of timeouts run at once under tokio's paused clock. The [guide](crate::guide::testing)
+//! says how to test what.
 //!
 //! ```
 //! use sctp_service::{serve, testing::ScriptedListener, Payload, Shutdown};
@@ -29,7 +38,9 @@
 //!
 //! Queues are bounded in both directions, so backpressure shows. What the transport took counts
 //! as acknowledged, unless the peer [holds acknowledgements back](Peer::hold_acks). Data that
-//! was delivered stays readable before an end. There are no packets, no paths and no loss.
+//! was delivered stays readable before an end. An end that is dropped is closed as the kernel closes
+//! a socket. There are no packets, no paths and no loss; the [guide](crate::guide::testing) lists
+//! what differs from the kernel.
 
 mod listener;
 mod mock;
@@ -38,7 +49,7 @@ mod peer;
 mod transport;
 mod wire;
 
-pub use listener::{Network, ScriptedListener};
+pub use listener::{Connector, Network, ScriptedListener};
 pub use mock::{MockConnectInfo, MockConnectInfoService, request};
 pub use peer::Peer;
 pub use transport::{Duplex, InMemory, duplex};

@@ -3,76 +3,72 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sctp_core::{AbortReason, AssocId, Notification, PathState, RecvInfo};
-use sctp_tokio::{End, Event, Message, Received, RecvError, Side};
+use sctp_core::{AbortReason, AssocId, Notification, PathState};
+use sctp_tokio::{End, Message, RecvError};
 use tokio::time::timeout;
 
-use super::{notification, wire::Wire};
+use super::{
+    notification,
+    wire::{Item, Place, Wire, causes},
+};
 
 /// How long an expectation waits. Under a paused clock this is no time, and longer than every
 /// default timeout of a server.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The peer's end of an association in memory: does what a client could do, sees what a client
-/// would see.
+/// The peer's end of an association in memory: does what a client could do to a server, or a
+/// server to a client, and sees what that would see.
 ///
-/// Dropped before the end, it shuts down in order, as the kernel does for a process that ends.
+/// Dropped before the end, it does as the kernel does for a process that ends: it shuts down in
+/// order, or aborts without a reason if there are messages that it has not read.
 #[derive(Debug)]
 pub struct Peer {
     wire: Arc<Wire>,
-    assoc: AssocId,
+    at: Place,
 }
 
-/// Doing what a client does.
+/// Doing what a peer does.
 impl Peer {
-    pub(super) fn new(wire: Arc<Wire>, assoc: AssocId) -> Self {
-        Self { wire, assoc }
+    pub(super) fn new(wire: Arc<Wire>, at: Place) -> Self {
+        Self { wire, at }
     }
 
-    /// Sends a message, and waits for room in the server's receive queue. After the end it does
+    /// Sends a message, and waits for room in the other end's receive queue. After the end it does
     /// nothing.
     ///
     /// # Cancel safety
     ///
     /// Cancelled before it completes, nothing was sent.
     pub async fn send(&self, message: impl Into<Message>) {
-        let message = message.into();
-        let has_room = |full: usize, capacity| full < capacity;
+        let mut message = Some(message.into());
+        let to = self.at.other();
         self.wire
             .wait(|state| {
-                let room = has_room(state.unread_messages(), state.capacity);
-                (room || state.end.is_some()).then_some(())
+                let may = state.has_room(to) || state.at(to).end.is_some();
+                may.then(|| {
+                    if let Some(message) = message.take() {
+                        state.push(to, Item::Message(message));
+                    }
+                })
             })
             .await;
-        self.deliver(message);
     }
 
     /// Sends a message if there is room, and tells whether there was.
     pub fn try_send(&self, message: impl Into<Message>) -> bool {
-        let room = {
-            let state = self.wire.look();
-            state.end.is_none() && state.unread_messages() < state.capacity
-        };
-        if room {
-            self.deliver(message.into());
-        }
-        room
-    }
-
-    fn deliver(&self, message: Message) {
-        let info = RecvInfo::default()
-            .with_assoc(self.assoc)
-            .with_stream(message.info.stream)
-            .with_ppid(message.info.ppid)
-            .with_unordered(message.info.unordered);
-        let received = Received::new(message.payload, info);
-        self.push(Ok(Event::Message(received)));
+        let to = self.at.other();
+        self.wire.act(|state| {
+            let room = state.at(to).end.is_none() && state.has_room(to);
+            if room {
+                state.push(to, Item::Message(message.into()));
+            }
+            room
+        })
     }
 
     /// Begins the orderly end.
     pub fn shutdown(&self) {
-        self.notify(Notification::Shutdown { assoc: self.assoc });
-        self.wire.act(|state| state.shut_down(Side::Peer));
+        self.wire.act(|state| state.shut_down(self.at));
     }
 
     /// Ends at once, with a reason.
@@ -82,16 +78,13 @@ impl Peer {
     /// When the reason is longer than [`AbortReason::MAX_LEN`].
     pub fn abort(&self, reason: impl Into<Bytes>) {
         let reason = AbortReason::new(reason).unwrap_or_else(|error| panic!("{error}"));
-        self.wire.act(|state| state.abort(Side::Peer, &reason));
+        self.wire.act(|state| state.abort(self.at, causes(&reason)));
     }
 
     /// Starts again under the same addresses, as after a crash: what was under way is forgotten.
     pub fn restart(&self) {
-        self.wire.act(|state| {
-            state.outbound.clear();
-            state.shutting_down = None;
-        });
-        self.notify(notification::restart(self.assoc));
+        self.wire.act(|state| state.forget(self.at));
+        self.notify(notification::restart);
     }
 
     /// Is not reached any more: the kernel gives the association up.
@@ -99,48 +92,46 @@ impl Peer {
         let lost = || End::Lost {
             error: io::ErrorKind::TimedOut,
         };
-        self.wire.act(|state| state.finish(lost(), lost()));
+        self.wire.act(|state| state.finish(self.at, lost(), lost()));
     }
 
-    /// Has the server hear that a path changed its state.
+    /// Has the other end hear that a path changed its state.
     pub fn change_path(&self, addr: SocketAddr, state: PathState) {
-        self.notify(notification::path_change(self.assoc, addr, state));
+        self.notify(|assoc| notification::path_change(assoc, addr, state));
     }
 
-    /// Has the server's next read fail, and the association end with it.
+    /// Has the other end's next read fail, and the association end with it.
     pub fn fail_receive(&self, error: RecvError) {
-        self.push(Err(error));
-        self.wire
-            .act(|state| state.abort(Side::Local, &AbortReason::default()));
+        let other = self.at.other();
+        self.wire.act(|state| {
+            state.push(other, Item::Failure(error));
+            state.abort(other, causes(&AbortReason::default()));
+        });
     }
 
     /// Acknowledges nothing from now on: an orderly end does not complete.
     pub fn hold_acks(&self) {
-        self.wire.look().holds_acks = true;
+        self.wire.look().at(self.at).holds_acks = true;
     }
 
     /// Acknowledges everything again.
     pub fn release_acks(&self) {
         self.wire.act(|state| {
-            state.holds_acks = false;
+            state.at(self.at).holds_acks = false;
             state.settle();
         });
     }
 
-    fn notify(&self, notification: Notification) {
-        self.push(Ok(Event::Notification(notification)));
-    }
-
-    fn push(&self, event: Result<Event, RecvError>) {
+    fn notify(&self, what: impl FnOnce(AssocId) -> Notification) {
+        let to = self.at.other();
         self.wire.act(|state| {
-            if state.end.is_none() {
-                state.inbound.push_back(event);
-            }
+            let notification = what(state.at(to).assoc);
+            state.push(to, Item::Notification(notification));
         });
     }
 }
 
-/// Seeing what a client sees.
+/// Seeing what a peer sees.
 impl Peer {
     /// Receives the next message; `None` once the association has ended and all is read.
     ///
@@ -148,36 +139,33 @@ impl Peer {
     ///
     /// Cancelled before it completes, no message is lost.
     pub async fn recv(&self) -> Option<Message> {
-        let read = self.wire.wait(|state| match state.outbound.front() {
-            Some(_) => Some(true),
-            None => state.peer_end.is_some().then_some(false),
-        });
-        if read.await {
-            self.wire.act(|state| state.outbound.pop_front())
-        } else {
-            None
-        }
+        self.wire
+            .wait(|state| match state.pop_message(self.at) {
+                Some(message) => Some(Some(message)),
+                None => state.at(self.at).end.is_some().then_some(None),
+            })
+            .await
     }
 
     /// Receives the next message if it is there already.
     #[must_use]
     pub fn try_recv(&self) -> Option<Message> {
-        self.wire.act(|state| state.outbound.pop_front())
+        self.wire.act(|state| state.pop_message(self.at))
     }
 
     /// Waits for the end, whether or not all messages are read.
     pub async fn closed(&self) -> End {
-        self.wire.wait(|state| state.peer_end.clone()).await
+        self.wire.wait(|state| state.at(self.at).end.clone()).await
     }
 
-    /// Returns how many of its messages the server has not read.
+    /// Returns how many of its messages the server, or the client, has not read.
     #[must_use]
     pub fn unread_by_server(&self) -> usize {
-        self.wire.look().unread_messages()
+        self.wire.look().at(self.at.other()).unread_messages()
     }
 }
 
-/// Asserting what a client should see. Each waits, and fails the test after ten minutes: no time
+/// Asserting what a peer should see. Each waits, and fails the test after ten minutes: no time
 /// at all under tokio's paused clock.
 impl Peer {
     /// Asserts that this payload comes next, and returns its message.
@@ -223,7 +211,7 @@ impl Peer {
         }
     }
 
-    /// Asserts that the server aborts the association with this reason, with nothing left to
+    /// Asserts that the other end aborts the association with this reason, with nothing left to
     /// read.
     ///
     /// # Panics
@@ -259,6 +247,6 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.shutdown();
+        self.wire.act(|state| state.close(self.at));
     }
 }

@@ -1,4 +1,4 @@
-//! The server's end of an association in memory.
+//! An end of an association in memory that can be served, or called over.
 
 use std::{
     collections::VecDeque,
@@ -8,17 +8,20 @@ use std::{
     task::{Context, Poll},
 };
 
-use sctp_core::{AbortReason, AssocId, ErrorCauses};
-use sctp_tokio::{End, Event, Message, RecvError, SendError, Side, SocketBuilder};
+use sctp_core::{AbortReason, AssocId, RecvInfo};
+use sctp_tokio::{End, Event, Message, Received, RecvError, SendError, SocketBuilder};
 
 use super::{
     Peer,
-    wire::{State, Wire},
+    wire::{Item, Place, State, Wire, causes},
 };
 use crate::{ConnectInfo, Transport};
 
 /// As many each way as an association of two ends with this crate's sockets has.
 pub(super) const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
+
+/// The number of the first association.
+pub(super) const FIRST: i32 = 3;
 
 /// Makes both ends of an association in memory, with the defaults of [`Duplex`].
 #[must_use]
@@ -30,21 +33,15 @@ pub fn duplex() -> (InMemory, Peer) {
 #[derive(Clone, Debug)]
 #[must_use = "build it"]
 pub struct Duplex {
-    connect_info: ConnectInfo,
+    connect_info: Option<ConnectInfo>,
     capacity: usize,
     max_message: usize,
 }
 
 impl Default for Duplex {
     fn default() -> Self {
-        let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
-        let local = SocketAddr::from(([192, 0, 2, 2], 9_877));
-        let connect_info = ConnectInfo::new(AssocId::new(3))
-            .with_peer_addrs([peer])
-            .with_local_addrs([local])
-            .with_streams(STREAMS, STREAMS);
         Self {
-            connect_info,
+            connect_info: None,
             capacity: 1024,
             max_message: 200_000,
         }
@@ -53,14 +50,16 @@ impl Default for Duplex {
 
 impl Duplex {
     /// Begins with association 3 between two addresses of the documentation network, 128 streams
-    /// each way, queues of 1,024 messages, and messages of up to 200,000 bytes.
+    /// each way, queues of 1,024 messages, and messages of up to 200,000 bytes. A
+    /// [`Network`](super::Network) gives each association a number and a port of its own.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what the association looks like to the server.
+    /// Sets what the association looks like to the server, or to the transport that
+    /// [`build`](Self::build) makes; the other end sees it the other way round.
     pub fn with_connect_info(mut self, connect_info: ConnectInfo) -> Self {
-        self.connect_info = connect_info;
+        self.connect_info = Some(connect_info);
         self
     }
 
@@ -70,8 +69,8 @@ impl Duplex {
         self
     }
 
-    /// Sets how long a message of the server may be, in bytes, before sending it is refused. What
-    /// the peer sends is not checked.
+    /// Sets how long a message of a server or a client may be, in bytes, before sending it is
+    /// refused. What a [`Peer`] sends is not checked.
     pub fn with_max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
@@ -80,30 +79,64 @@ impl Duplex {
     /// Makes both ends.
     #[must_use]
     pub fn build(self) -> (InMemory, Peer) {
-        let wire = Arc::new(Wire::new(self.capacity));
-        let peer = Peer::new(Arc::clone(&wire), self.connect_info.assoc());
-        (
-            InMemory {
-                wire,
-                connect_info: self.connect_info,
-                max_message: self.max_message,
-            },
-            peer,
-        )
+        let (transport, other) = self.transports(FIRST);
+        (transport, other.into_peer())
+    }
+
+    /// Makes both ends, the server's first. The number is used where the settings say nothing.
+    pub(super) fn transports(self, number: i32) -> (InMemory, InMemory) {
+        let server = self.connect_info.unwrap_or_else(|| numbered(number));
+        let client = ConnectInfo::new(server.assoc())
+            .with_peer_addrs(server.local_addrs())
+            .with_local_addrs(server.peer_addrs())
+            .with_streams(server.outbound_streams(), server.inbound_streams());
+        let wire = Arc::new(Wire::new(self.capacity, server.assoc()));
+        let end = |at, connect_info| InMemory {
+            wire: Arc::clone(&wire),
+            at,
+            connect_info,
+            max_message: self.max_message,
+            given_away: false,
+        };
+        (end(Place::A, server), end(Place::Z, client))
     }
 }
 
-/// The server's end of an association in memory.
+/// The address of every server in memory.
+pub(super) fn server_addr() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 2], 9_877))
+}
+
+fn numbered(number: i32) -> ConnectInfo {
+    let port = 40_000 + u16::try_from((number - FIRST) % 20_000).unwrap_or_default();
+    ConnectInfo::new(AssocId::new(number))
+        .with_peer_addrs([SocketAddr::from(([192, 0, 2, 1], port))])
+        .with_local_addrs([server_addr()])
+        .with_streams(STREAMS, STREAMS)
+}
+
+/// An end of an association in memory: a server's, or a client's. At the other is another, or a
+/// [`Peer`].
 ///
-/// Dropped before its end, it aborts without a reason.
+/// Dropped before its end, it does as the kernel does for a socket that is closed: it shuts down in
+/// order, or aborts without a reason if there are messages that it has not read.
 #[derive(Debug)]
 pub struct InMemory {
     wire: Arc<Wire>,
+    at: Place,
     connect_info: ConnectInfo,
     max_message: usize,
+    /// It has become a peer: dropping it ends nothing.
+    given_away: bool,
 }
 
 impl InMemory {
+    /// Puts this end into the hands of a test.
+    pub(super) fn into_peer(mut self) -> Peer {
+        self.given_away = true;
+        Peer::new(Arc::clone(&self.wire), self.at)
+    }
+
     fn check(&self, message: &Message) -> Result<(), SendError> {
         let (len, stream) = (message.payload.len(), message.info.stream);
         let negotiated = self.connect_info.outbound_streams();
@@ -124,20 +157,25 @@ impl InMemory {
         state: &mut State,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
+        let to = self.at.other();
         while let Some(front) = queue.front() {
-            let refused = match (&state.end, state.shutting_down) {
-                (Some(end), _) => Err(SendError::Ended(end.clone())),
-                (None, Some(_)) => Err(SendError::ShuttingDown),
-                (None, None) => self.check(front),
+            let refused = if let Some(end) = &state.at(self.at).end {
+                Err(SendError::Ended(end.clone()))
+            } else if state.shutting_down.is_some() {
+                Err(SendError::ShuttingDown)
+            } else {
+                self.check(front)
             };
             if let Err(error) = refused {
                 queue.pop_front();
                 return Poll::Ready(Err(error));
             }
-            if state.outbound.len() >= state.capacity {
+            if !state.has_room(to) {
                 return Poll::Pending;
             }
-            state.outbound.extend(queue.pop_front());
+            if let Some(message) = queue.pop_front() {
+                state.push(to, Item::Message(message));
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -149,13 +187,13 @@ impl Transport for InMemory {
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.wire.serve(|state| {
-            if let Some(event) = state.inbound.pop_front() {
-                return Poll::Ready(event);
+        self.wire.act(|state| {
+            if let Some(item) = state.pop(self.at) {
+                return Poll::Ready(event(item, self.connect_info.assoc()));
             }
-            state.register(cx.waker());
-            state
-                .end
+            let here = state.at(self.at);
+            here.register(cx.waker());
+            here.end
                 .clone()
                 .map_or(Poll::Pending, |end| Poll::Ready(Ok(Event::Ended(end))))
         })
@@ -163,11 +201,12 @@ impl Transport for InMemory {
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut state = self.wire.look();
-        state.register(cx.waker());
-        match &state.end {
+        let here = state.at(self.at);
+        here.register(cx.waker());
+        match &here.end {
             None => Poll::Pending,
             // As on the kernel, how it ended is known when all is read.
-            Some(_) if !state.inbound.is_empty() => Poll::Ready(End::Unread),
+            Some(_) if here.has_unread() => Poll::Ready(End::Unread),
             Some(end) => Poll::Ready(end.clone()),
         }
     }
@@ -177,27 +216,27 @@ impl Transport for InMemory {
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
-        self.wire.serve(|state| {
-            state.register(cx.waker());
+        self.wire.act(|state| {
+            state.at(self.at).register(cx.waker());
             self.send(state, queue)
         })
     }
 
     fn start_shutdown(&mut self) -> io::Result<()> {
-        self.wire.serve(|state| match state.end {
+        self.wire.act(|state| match state.at(self.at).end {
             Some(_) => Err(io::ErrorKind::BrokenPipe.into()),
             None => {
-                state.shut_down(Side::Local);
+                state.shut_down(self.at);
                 Ok(())
             }
         })
     }
 
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
-        self.wire.serve(|state| match state.end {
+        self.wire.act(|state| match state.at(self.at).end {
             Some(_) => Err(io::ErrorKind::BrokenPipe.into()),
             None => {
-                state.abort(Side::Local, reason);
+                state.abort(self.at, causes(reason));
                 Ok(())
             }
         })
@@ -206,18 +245,24 @@ impl Transport for InMemory {
 
 impl Drop for InMemory {
     fn drop(&mut self) {
-        let causes = ErrorCauses::default;
-        self.wire.serve(|state| {
-            state.finish(
-                End::Aborted {
-                    by: Side::Local,
-                    causes: causes(),
-                },
-                End::Aborted {
-                    by: Side::Peer,
-                    causes: causes(),
-                },
-            );
-        });
+        if !self.given_away {
+            self.wire.act(|state| state.close(self.at));
+        }
+    }
+}
+
+/// What a transport reads.
+fn event(item: Item, assoc: AssocId) -> Result<Event, RecvError> {
+    match item {
+        Item::Message(Message { payload, info }) => {
+            let info = RecvInfo::default()
+                .with_assoc(assoc)
+                .with_stream(info.stream)
+                .with_ppid(info.ppid)
+                .with_unordered(info.unordered);
+            Ok(Event::Message(Received::new(payload, info)))
+        }
+        Item::Notification(notification) => Ok(Event::Notification(notification)),
+        Item::Failure(error) => Err(error),
     }
 }

@@ -7,48 +7,80 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sctp_core::{AbortReason, ErrorCause, ErrorCauses};
-use sctp_tokio::{End, Event, Message, RecvError, Side};
+use sctp_core::{AbortReason, AssocId, ErrorCause, ErrorCauses, Notification};
+use sctp_tokio::{End, Message, RecvError, Side};
 use tokio::sync::Notify;
 
-/// The shared state, and the waiting of the peer's end.
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    A,
+    Z,
+}
+
+impl Place {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::A => Self::Z,
+            Self::Z => Self::A,
+        }
+    }
+}
+
+/// The shared state, and the waiting of tests. An end that is a transport is polled by one task,
+/// whose waker the state has; several tasks of a test may wait at an end that is a peer.
 #[derive(Debug)]
 pub(super) struct Wire {
     state: Mutex<State>,
-    peer: Notify,
+    changed: Notify,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// What the server's end has not read.
-    pub(super) inbound: VecDeque<Result<Event, RecvError>>,
-    /// What the peer's end has not read.
-    pub(super) outbound: VecDeque<Message>,
+    a: Tip,
+    z: Tip,
     pub(super) capacity: usize,
-    /// How it ended, as the server's end sees it, and as the peer does.
+    /// Who was the first to begin the orderly end.
+    pub(super) shutting_down: Option<Place>,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(super) struct Tip {
+    pub(super) assoc: AssocId,
+    /// What it has not read.
+    inbound: VecDeque<Item>,
+    /// How many of those are messages.
+    unread: usize,
+    /// How it ended, as this end sees it.
     pub(super) end: Option<End>,
-    pub(super) peer_end: Option<End>,
-    /// Who has begun the orderly end.
-    pub(super) shutting_down: Option<Side>,
+    /// It has begun the orderly end, and the other end has heard of that.
+    shut_down: bool,
+    announced: bool,
     pub(super) holds_acks: bool,
     driver: Option<Waker>,
+    /// Its driver has something to look at.
+    stirred: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Item {
+    Message(Message),
+    Notification(Notification),
+    Failure(RecvError),
 }
 
 impl Wire {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, assoc: AssocId) -> Self {
         let state = State {
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
+            a: Tip::new(assoc),
+            z: Tip::new(assoc),
             capacity: capacity.max(1),
-            end: None,
-            peer_end: None,
             shutting_down: None,
-            holds_acks: false,
-            driver: None,
         };
         Self {
             state: Mutex::new(state),
-            peer: Notify::new(),
+            changed: Notify::new(),
         }
     }
 
@@ -57,109 +89,204 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes something at the server's end, and wakes the peer's.
-    pub(super) fn serve<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.look());
-        self.peer.notify_waiters();
-        result
-    }
-
-    /// Changes something at the peer's end, and wakes both: several tasks of a test may wait at
-    /// the peer's end, and one task drives the server's.
+    /// Changes something, and wakes whoever it concerns.
     pub(super) fn act<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let (result, driver) = {
-            let mut state = self.look();
-            (change(&mut state), state.driver.take())
-        };
-        self.peer.notify_waiters();
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        let mut state = self.look();
+        let result = change(&mut state);
+        self.wake(state);
         result
     }
 
-    /// Waits at the peer's end until a change makes `attempt` succeed.
+    /// Waits at a peer's end until a change makes `attempt` succeed. What it does then, it does at
+    /// once: there is no moment at which dropping this undoes or loses it.
     pub(super) async fn wait<R>(&self, mut attempt: impl FnMut(&mut State) -> Option<R>) -> R {
         loop {
-            let mut changed = std::pin::pin!(self.peer.notified());
+            let mut changed = std::pin::pin!(self.changed.notified());
             // Before the look, or a change between the two would go unnoticed.
             changed.as_mut().enable();
-            if let Some(result) = attempt(&mut self.look()) {
-                return result;
+            {
+                let mut state = self.look();
+                if let Some(result) = attempt(&mut state) {
+                    self.wake(state);
+                    return result;
+                }
             }
             changed.await;
+        }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let drivers = [state.a.stirred_driver(), state.z.stirred_driver()];
+        drop(state);
+        self.changed.notify_waiters();
+        for driver in drivers.into_iter().flatten() {
+            driver.wake();
+        }
+    }
+}
+
+impl Tip {
+    fn new(assoc: AssocId) -> Self {
+        Self {
+            assoc,
+            inbound: VecDeque::new(),
+            unread: 0,
+            end: None,
+            shut_down: false,
+            announced: false,
+            holds_acks: false,
+            driver: None,
+            stirred: false,
+        }
+    }
+
+    pub(super) fn register(&mut self, driver: &Waker) {
+        match &mut self.driver {
+            Some(known) => known.clone_from(driver),
+            None => self.driver = Some(driver.clone()),
+        }
+    }
+
+    pub(super) fn unread_messages(&self) -> usize {
+        self.unread
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        !self.inbound.is_empty()
+    }
+
+    fn stirred_driver(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.stirred) {
+            self.driver.take()
+        } else {
+            None
         }
     }
 }
 
 impl State {
-    pub(super) fn register(&mut self, driver: &Waker) {
-        self.driver = Some(driver.clone());
+    pub(super) fn at(&mut self, place: Place) -> &mut Tip {
+        match place {
+            Place::A => &mut self.a,
+            Place::Z => &mut self.z,
+        }
     }
 
-    /// Begins the orderly end, and completes it unless acknowledgements are held back.
-    pub(super) fn shut_down(&mut self, by: Side) {
-        if self.end.is_none() && self.shutting_down.is_none() {
-            self.shutting_down = Some(by);
+    /// Whether an end can be sent one more message.
+    pub(super) fn has_room(&mut self, at: Place) -> bool {
+        let capacity = self.capacity;
+        self.at(at).unread < capacity
+    }
+
+    /// Delivers to an end, unless the association has ended.
+    pub(super) fn push(&mut self, to: Place, item: Item) {
+        let tip = self.at(to);
+        if tip.end.is_some() {
+            return;
+        }
+        tip.unread += usize::from(matches!(item, Item::Message(_)));
+        tip.inbound.push_back(item);
+        tip.stirred = true;
+    }
+
+    /// Reads what comes next at an end.
+    pub(super) fn pop(&mut self, at: Place) -> Option<Item> {
+        let was_full = !self.has_room(at);
+        let tip = self.at(at);
+        let item = tip.inbound.pop_front()?;
+        tip.unread -= usize::from(matches!(item, Item::Message(_)));
+        self.at(at.other()).stirred |= was_full;
+        Some(item)
+    }
+
+    /// Reads the next message at an end that cares for nothing else.
+    pub(super) fn pop_message(&mut self, at: Place) -> Option<Message> {
+        loop {
+            if let Item::Message(message) = self.pop(at)? {
+                return Some(message);
+            }
+        }
+    }
+
+    /// An end forgets everything, as after a crash.
+    pub(super) fn forget(&mut self, at: Place) {
+        while self.pop(at).is_some() {}
+        self.shutting_down = None;
+        for place in [at, at.other()] {
+            let tip = self.at(place);
+            tip.shut_down = false;
+            tip.announced = false;
+        }
+    }
+
+    /// An end begins the orderly end.
+    pub(super) fn shut_down(&mut self, by: Place) {
+        if self.at(by).end.is_none() {
+            self.at(by).shut_down = true;
+            self.shutting_down.get_or_insert(by);
         }
         self.settle();
     }
 
-    /// Completes what only waited for acknowledgements.
+    /// Does what only waited for acknowledgements: SHUTDOWN goes out when the other end has
+    /// acknowledged everything, and the association has ended when both have.
     pub(super) fn settle(&mut self) {
-        let Some(by) = self
-            .shutting_down
-            .filter(|_| !self.holds_acks && self.end.is_none())
-        else {
-            return;
-        };
-        let other = match by {
-            Side::Local => Side::Peer,
-            Side::Peer => Side::Local,
-        };
-        self.finish(End::Shutdown { by }, End::Shutdown { by: other });
-    }
-
-    /// Ends at once, with a reason.
-    pub(super) fn abort(&mut self, by: Side, reason: &AbortReason) {
-        let with_causes = causes(reason);
-        let (end, peer_end) = match by {
-            Side::Local => (ErrorCauses::default(), with_causes),
-            Side::Peer => (with_causes, ErrorCauses::default()),
-        };
-        let other = if by == Side::Local {
-            Side::Peer
-        } else {
-            Side::Local
-        };
-        self.finish(
-            End::Aborted { by, causes: end },
-            End::Aborted {
-                by: other,
-                causes: peer_end,
-            },
-        );
-    }
-
-    /// Ends, once: what both ends see from now on.
-    pub(super) fn finish(&mut self, end: End, peer_end: End) {
-        if self.end.is_none() {
-            self.end = Some(end);
-            self.peer_end = Some(peer_end);
+        for by in [Place::A, Place::Z] {
+            let to = by.other();
+            let may = self.at(by).shut_down && !self.at(to).holds_acks;
+            if may && !self.at(by).announced {
+                self.at(by).announced = true;
+                let assoc = self.at(to).assoc;
+                self.push(to, Item::Notification(Notification::Shutdown { assoc }));
+            }
+        }
+        if let Some(by) = self.shutting_down
+            && !self.a.holds_acks
+            && !self.z.holds_acks
+        {
+            let (near, far) = (Side::Local, Side::Peer);
+            self.finish(by, End::Shutdown { by: near }, End::Shutdown { by: far });
         }
     }
 
-    /// How many messages the server's end has not read.
-    pub(super) fn unread_messages(&self) -> usize {
-        self.inbound
-            .iter()
-            .filter(|event| matches!(event, Ok(Event::Message(_))))
-            .count()
+    /// An end ends it at once; the other hears these causes.
+    pub(super) fn abort(&mut self, by: Place, causes: ErrorCauses) {
+        let here = End::Aborted {
+            by: Side::Local,
+            causes: ErrorCauses::default(),
+        };
+        let there = End::Aborted {
+            by: Side::Peer,
+            causes,
+        };
+        self.finish(by, here, there);
+    }
+
+    /// An end goes away without a word: as with a socket that is closed, that is an orderly end,
+    /// but not if messages are unread, since nobody will ever act on those.
+    pub(super) fn close(&mut self, by: Place) {
+        if self.at(by).unread > 0 {
+            self.abort(by, causes(&AbortReason::default()));
+        } else {
+            self.shut_down(by);
+        }
+    }
+
+    /// Ends, once: what an end and the other see from now on.
+    pub(super) fn finish(&mut self, at: Place, here: End, there: End) {
+        if self.at(at).end.is_some() {
+            return;
+        }
+        for (place, end) in [(at, here), (at.other(), there)] {
+            let tip = self.at(place);
+            tip.end = Some(end);
+            tip.stirred = true;
+        }
     }
 }
 
 /// Encodes the causes of an ABORT with a reason, as they travel.
-fn causes(reason: &AbortReason) -> ErrorCauses {
+pub(super) fn causes(reason: &AbortReason) -> ErrorCauses {
     let reason = reason.as_bytes();
     let mut causes = BytesMut::with_capacity(4 + reason.len());
     causes.put_u16(ErrorCause::USER_INITIATED_ABORT);

@@ -3,7 +3,7 @@
 use std::{error::Error, io, time::Duration};
 
 use sctp_service::{
-    Message, Received,
+    End, Message, Received, Side,
     client::{Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate},
 };
 
@@ -143,5 +143,6 @@ async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
     assert_eq!(error.fate(), Fate::Unknown);
     assert_eq!(failure(call(&client, "y")).await.fate(), Fate::NotSent);
     assert_eq!(must(client.shutdown()).await, None);
-    assert!(!must(peer.closed()).await.is_orderly());
+    // Its association is closed with its task.
+    assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
 }

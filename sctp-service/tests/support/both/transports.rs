@@ -1,0 +1,131 @@
+//! What each end's transport hears, below client and server.
+
+use std::{collections::VecDeque, future::poll_fn};
+
+use sctp_service::{
+    AbortReason, End, Event, Listener as _, Message, SendError, Side, Transport, client::Connect,
+};
+use sctp_tokio::{ConnectError, Notification};
+
+use crate::{
+    must,
+    world::{Place, run},
+};
+
+/// A client's end, and the server's.
+async fn up() -> (impl Transport, impl Transport) {
+    let (place, mut listener) = Place::new();
+    let client = must(place.connector().connect()).await.unwrap();
+    let server = must(listener.accept()).await.unwrap();
+    (client, server)
+}
+
+async fn send(transport: &mut impl Transport, message: Message) -> Result<(), SendError> {
+    let mut queue = VecDeque::from([message]);
+    must(poll_fn(|cx| transport.poll_send(cx, &mut queue))).await
+}
+
+/// Reads to the end: one line for each message and notification that is not about paths and the
+/// like, and then the end, which is told again and again.
+async fn read(transport: &mut impl Transport) -> (Vec<String>, End) {
+    let mut heard = Vec::new();
+    loop {
+        match must(poll_fn(|cx| transport.poll_next_event(cx)))
+            .await
+            .unwrap()
+        {
+            Event::Message(received) => heard.push(format!("{:?}", received.payload)),
+            Event::Notification(Notification::Shutdown { .. }) => heard.push("shutdown".into()),
+            Event::Ended(end) => {
+                let again = must(poll_fn(|cx| transport.poll_next_event(cx))).await;
+                assert_eq!(again.unwrap(), Event::Ended(end.clone()));
+                assert_eq!(must(poll_fn(|cx| transport.poll_ended(cx))).await, end);
+                let late = send(transport, Message::new("late")).await.unwrap_err();
+                assert!(
+                    matches!(&late, SendError::Ended(told) if *told == end),
+                    "{late}"
+                );
+                return (heard, end);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn an_orderly_end_is_announced_to_the_other_end_behind_the_data() {
+    run(async {
+        let (mut client, mut server) = up().await;
+        send(&mut client, Message::new("first")).await.unwrap();
+        send(&mut client, Message::new("second")).await.unwrap();
+        client.start_shutdown().unwrap();
+        // Once more is the same.
+        let _ = client.start_shutdown();
+        let (heard, end) = read(&mut server).await;
+        assert_eq!(heard, ["b\"first\"", "b\"second\"", "shutdown"]);
+        assert_eq!(end, End::Shutdown { by: Side::Peer });
+        let (heard, end) = read(&mut client).await;
+        assert_eq!(heard, [""; 0]);
+        assert_eq!(end, End::Shutdown { by: Side::Local });
+    });
+}
+
+#[test]
+fn an_abort_is_not_announced_and_leaves_what_was_delivered() {
+    run(async {
+        let (mut client, mut server) = up().await;
+        send(&mut server, Message::new("first")).await.unwrap();
+        // Read once, the rest is there as well.
+        must(poll_fn(|cx| client.poll_next_event(cx)))
+            .await
+            .unwrap();
+        server.abort(&AbortReason::from_static("enough")).unwrap();
+        let (heard, end) = read(&mut client).await;
+        assert_eq!(heard, [""; 0]);
+        assert_eq!(end.reason().unwrap(), "enough");
+        let (heard, end) = read(&mut server).await;
+        assert_eq!(heard, [""; 0]);
+        assert!(
+            matches!(
+                end,
+                End::Aborted {
+                    by: Side::Local,
+                    ..
+                }
+            ),
+            "{end}"
+        );
+    });
+}
+
+#[test]
+fn a_stream_that_does_not_exist_is_refused_at_either_end() {
+    run(async {
+        let (mut client, mut server) = up().await;
+        let message = Message::new("x").on_stream(128);
+        for refused in [
+            send(&mut client, message.clone()).await.unwrap_err(),
+            send(&mut server, message).await.unwrap_err(),
+        ] {
+            assert!(
+                matches!(refused, SendError::InvalidStream { stream, negotiated: 128 } if stream.get() == 128),
+                "{refused}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_listener_that_stops_refuses_and_hands_over_what_is_up() {
+    run(async {
+        let (place, mut listener) = Place::new();
+        let mut connector = place.connector();
+        let _client = must(connector.connect()).await.unwrap();
+        listener.stop_listening().unwrap();
+        let Err(refused) = must(connector.connect()).await else {
+            panic!("it listens");
+        };
+        assert!(matches!(refused, ConnectError::Refused), "{refused}");
+        must(listener.accept()).await.unwrap();
+    });
+}
