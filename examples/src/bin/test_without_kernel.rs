@@ -64,7 +64,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use sctp_service::testing::{ScriptedListener, request};
+    use sctp_service::{
+        client::{Cause, Client, ClientConfig},
+        testing::{ScriptedListener, request},
+    };
     use sctp_tokio::Message;
     use tower::ServiceExt;
 
@@ -95,5 +98,25 @@ mod tests {
         assert_eq!(tea.info.stream.get(), 3);
         patient.shutdown();
         patient.expect_shutdown().await;
+    }
+
+    /// A client and the server together, as they will meet.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_gives_up_on_the_pie_and_hears_why_there_is_no_casserole() {
+        let (listener, network) = ScriptedListener::new();
+        tokio::spawn(serve(listener, service()).into_future());
+        let connect = async |call_timeout| {
+            let config = ClientConfig::new().with_call_timeout(call_timeout);
+            let builder = Client::builder().with_config(config);
+            builder.connect(network.connector()).await.unwrap()
+        };
+        let hasty = connect(Some(Duration::from_secs(45))).await;
+        let error = hasty.request("pie").await.unwrap_err();
+        assert!(matches!(error.cause(), Cause::TimedOut), "{error}");
+        let patient = connect(None).await;
+        let error = patient.request("casserole").await.unwrap_err();
+        assert_eq!(error.reason().unwrap(), "the kitchen is closed");
+        // Its association ended, that of the other did not.
+        assert_eq!(hasty.last_end(), None);
     }
 }

@@ -7,7 +7,8 @@ use sctp_tokio::{Association, ConnectError, SocketBuilder};
 use crate::Transport;
 
 /// Sets up associations with one server: the client's side of
-/// [`Listener`](crate::Listener), and the seam for tests and other transports.
+/// [`Listener`](crate::Listener), and the seam for tests and other transports. With the feature
+/// `testing`, `testing::Network::connector` makes one that connects in memory.
 ///
 /// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one; so a server
 /// is found by its name, which is looked up anew for each association:

@@ -105,7 +105,8 @@ impl PoolBuilder {
         })
     }
 
-    /// As [`watch`](Self::watch), with clients of your own making.
+    /// As [`watch`](Self::watch), with clients of your own making: of other transports, or, in
+    /// tests, of servers in memory.
     ///
     /// # Panics
     ///
