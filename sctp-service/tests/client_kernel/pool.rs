@@ -96,7 +96,7 @@ async fn work(
     errors
 }
 
-async fn scenario(calls: usize) {
+async fn scenario(calls: usize, lossless: bool) {
     let drained = Server::start(LONG);
     let aborted = Server::start(Duration::ZERO);
     let left = Server::start(LONG);
@@ -111,7 +111,12 @@ async fn scenario(calls: usize) {
     assert!(errors.len() <= WORKERS, "{} failed", errors.len());
     for error in &errors {
         assert!(matches!(error.cause(), Cause::Aborted(_)), "{error}");
-        assert_eq!(error.reason().unwrap(), "server shutting down");
+        match error.reason() {
+            Some(reason) => assert_eq!(reason, "server shutting down"),
+            // Nobody repeats an ABORT that is lost: the next packet is answered with another, by a
+            // kernel that knows of no association and of no reason.
+            None => assert!(!lossless, "no reason came"),
+        }
         assert_eq!(error.fate(), Fate::Unknown);
     }
     drop(pool);
@@ -120,14 +125,14 @@ async fn scenario(calls: usize) {
 
 #[tokio::test]
 async fn only_what_was_in_flight_on_the_aborted_server_fails() {
-    scenario(1000).await;
+    scenario(1000, true).await;
 }
 
 #[tokio::test]
 async fn nor_does_anything_else_fail_when_packets_are_lost() {
     let network = NetNs::new();
     network.tc("qdisc add dev lo root netem loss 2% delay 1ms");
-    must(network.start(|| scenario(100))).await;
+    must(network.start(|| scenario(100, false))).await;
 }
 
 #[tokio::test]
