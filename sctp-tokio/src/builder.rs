@@ -127,15 +127,18 @@ impl SocketBuilder {
         self
     }
 
-    /// Asks for a send buffer of this many bytes, which the kernel doubles. It is also the
-    /// longest message that can be sent. Default: the kernel's (`net.core.wmem_default`).
+    /// Asks for a send buffer of this many bytes, which the kernel cuts to `net.core.wmem_max`
+    /// without an error, and then doubles. It is also the longest message that can be sent; what came
+    /// of it is [`Socket::send_buffer_size`]. Default: the kernel's (`net.core.wmem_default`), which is
+    /// less than the longest message that is [received](Self::with_max_message_size).
     pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
         self.send_buffer_size = Some(bytes);
         self
     }
 
-    /// Asks for a receive buffer of this many bytes, which the kernel doubles; it decides the
-    /// window offered to peers. Default: the kernel's (`net.core.rmem_default`).
+    /// Asks for a receive buffer of this many bytes, which the kernel cuts to `net.core.rmem_max`
+    /// without an error, and then doubles; it decides the window offered to peers. Default: the
+    /// kernel's (`net.core.rmem_default`).
     pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
         self.recv_buffer_size = Some(bytes);
         self
