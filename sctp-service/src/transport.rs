@@ -116,8 +116,9 @@ pub trait Transport: Send + 'static {
 /// }
 /// ```
 ///
-/// Take each out again when [`ServerEvent::Closed`](crate::ServerEvent::Closed) tells of its end: a
-/// `SendHalf` keeps the descriptor.
+/// Take each out again when [`ServerEvent::Closed`](crate::ServerEvent::Closed) tells of its end, or
+/// [`Refused`](crate::ServerEvent::Refused) that it was one too many: a `SendHalf` keeps the
+/// descriptor.
 pub trait Listener: Send + 'static {
     /// What it yields.
     type Transport: Transport;

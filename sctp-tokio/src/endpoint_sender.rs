@@ -50,7 +50,7 @@ impl EndpointSender {
     /// # Errors
     ///
     /// See [`SendError`]; [`SendError::Ended`] also for an association whose coming up has not
-    /// been received yet.
+    /// been received yet, and for one that was [peeled off](crate::Endpoint::peel_off).
     ///
     /// # Cancel safety
     ///

@@ -49,6 +49,10 @@ where
 /// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
 /// has messages with missing fragments. If there is no descriptor for that, it is aborted
 /// with the reason `receive queue full`.
+///
+/// So an [`EndpointSender`] that was kept, to send without being asked, reaches only those that keep
+/// up. For one that was peeled off it answers [`SendError::Ended`](crate::SendError::Ended), and
+/// [`try_send_to_all`](EndpointSender::try_send_to_all) passes it over without a word.
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,
     sender: EndpointSender,
