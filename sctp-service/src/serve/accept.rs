@@ -79,7 +79,7 @@ impl<E: Executor> Server<E> {
     }
 
     /// Stops listening, and sees to those that came up in the meantime: were the listener just
-    /// dropped, the kernel would abort them without a word.
+    /// dropped, the kernel would end them unserved, and abort those that had sent something without a word.
     async fn stop<L, M, K>(&self, mut listener: L, make: M)
     where
         L: Listener,
