@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    error::Error,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -33,9 +34,7 @@ pub(crate) async fn connect(
     peer: &[SocketAddr],
     style: Style,
 ) -> Result<Association, ConnectError> {
-    if peer.is_empty() {
-        return Err(invalid("there is no address to connect to").into());
-    }
+    check(&builder.bind, peer)?;
     let socket = builder.open_for(peer, style)?;
     let attempt = Attempt::start(socket, peer, style, builder.max_message_size)?;
     match builder.connect_timeout {
@@ -61,8 +60,47 @@ pub(crate) async fn connect_any(
     Err(last)
 }
 
-fn invalid(what: &'static str) -> io::Error {
+fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+/// Refuses what cannot come up: what the kernel refuses without a word (`sctp_connect_new_asoc`), and
+/// peers of another family than the local addresses, for which it looks for a source address each time
+/// it sends, until all attempts are over, after minutes.
+fn check(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
+    let Some(first) = peer.first() else {
+        return Err(invalid("there is no address to connect to"));
+    };
+    for addr in peer {
+        if addr.ip().is_unspecified() || addr.port() == 0 {
+            return Err(invalid(format!(
+                "cannot connect to {addr}: no peer is there"
+            )));
+        }
+        if addr.port() != first.port() {
+            return Err(invalid(format!(
+                "cannot connect to {addr}: all addresses of a peer have one port, here {}",
+                first.port()
+            )));
+        }
+    }
+    if share_a_family(local, peer) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "cannot connect to {peer:?}: the local addresses, {local:?}, are of the other family"
+    )))
+}
+
+fn share_a_family(local: &[SocketAddr], peer: &[SocketAddr]) -> bool {
+    let ipv4 = |addr: &SocketAddr| addr.ip().to_canonical().is_ipv4();
+    // An IPv6 socket that is bound to no address in particular has all of IPv4 as well.
+    let anywhere = |addr: &SocketAddr| addr.is_ipv6() && addr.ip().is_unspecified();
+    local.is_empty()
+        || local.iter().any(anywhere)
+        || peer
+            .iter()
+            .any(|peer| local.iter().any(|local| ipv4(local) == ipv4(peer)))
 }
 
 /// A handshake under way.

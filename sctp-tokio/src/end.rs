@@ -50,8 +50,8 @@ pub enum End {
         /// socket, an ABORT without a cause looks like silence.
         error: io::ErrorKind,
     },
-    /// It is over; how is queued behind messages that nobody has received yet. Receiving them
-    /// brings the real end. Never reported by a receive.
+    /// It is over; how is still to be received, behind messages that nobody has received yet if there
+    /// are any. Never reported by a receive.
     Unread,
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for End {
                 error: io::ErrorKind::NotConnected,
             } => f.write_str("lost: no answer, or an ABORT without a cause"),
             Self::Lost { error } => write!(f, "lost: {error}"),
-            Self::Unread => f.write_str("over, behind messages that have not been received"),
+            Self::Unread => f.write_str("over, what is still to be received tells how"),
         }
     }
 }

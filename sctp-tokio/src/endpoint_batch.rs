@@ -9,7 +9,7 @@ use std::{
 use sctp_core::AssocId;
 
 use crate::{
-    End, EndpointSendError, EndpointSender, Message, SendError,
+    EndpointSendError, EndpointSender, Message, SendError,
     hub::Hub,
     many::{Places, send_many},
     run::goes_alone,
@@ -171,7 +171,7 @@ impl Hub {
         for (at, (assoc, message)) in open.filter(|(_, (assoc, _))| !full.contains(assoc)) {
             let streams = peers.get(assoc).map(|peer| peer.outbound_streams);
             let checked = streams
-                .ok_or(SendError::Ended(End::Unread))
+                .ok_or(SendError::NoAssociation)
                 .and_then(|streams| check(&message.info, message.payload.len(), streams));
             match checked {
                 Err(error) if places.is_empty() => return Err((at, error)),

@@ -49,7 +49,7 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// See [`SendError`]; [`SendError::Ended`] also for an association whose coming up has not
+    /// See [`SendError`]; [`SendError::NoAssociation`] also for an association whose coming up has not
     /// been received yet, and for one that was [peeled off](crate::Endpoint::peel_off).
     ///
     /// # Cancel safety

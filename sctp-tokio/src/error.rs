@@ -91,6 +91,10 @@ pub enum SendError {
     Ended(End),
     /// The association is shutting down, from this end or the peer's; SCTP has no half close.
     ShuttingDown,
+    /// Only from an [`Endpoint`](crate::Endpoint): its socket has no such association. It is over, and
+    /// [`Event::Ended`](crate::Event::Ended) tells how or has told it; or it has been peeled off, or is
+    /// not up yet, or never was.
+    NoAssociation,
     /// SCTP cannot send an empty message.
     Empty,
     /// The message is larger than the socket's send buffer, and could never be sent: see
@@ -117,6 +121,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Ended(end) => write!(f, "the association has ended: {end}"),
             Self::ShuttingDown => f.write_str("the association is shutting down"),
+            Self::NoAssociation => f.write_str("this socket has no such association"),
             Self::Empty => f.write_str("SCTP cannot send an empty message"),
             Self::TooLarge { len } => {
                 write!(f, "a message of {len} bytes is larger than the send buffer")
@@ -146,6 +151,7 @@ impl From<SendError> for io::Error {
         let kind = match error {
             SendError::Io(error) => return error,
             SendError::Ended(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
+            SendError::NoAssociation => io::ErrorKind::NotConnected,
             SendError::Empty | SendError::TooLarge { .. } | SendError::InvalidStream { .. } => {
                 io::ErrorKind::InvalidInput
             }

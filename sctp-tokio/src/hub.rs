@@ -14,7 +14,7 @@ use sctp_core::{AbortReason, AssocId};
 use tokio::sync::Notify;
 
 use crate::{
-    End, Message, SendError, Side,
+    Message, SendError, Side,
     end::Marks,
     io::Io,
     run::{Room, charge_one, send_run},
@@ -114,7 +114,7 @@ impl Hub {
         self.peers()
             .get(&assoc)
             .map(|peer| peer.outbound_streams)
-            .ok_or(SendError::Ended(End::Unread))
+            .ok_or(SendError::NoAssociation)
     }
 
     pub(crate) fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
@@ -139,7 +139,7 @@ impl Hub {
             let streams = self.streams(assoc);
             if let Err(error) = streams
                 .as_ref()
-                .map_err(|_| SendError::Ended(End::Unread))
+                .map_err(|_| SendError::NoAssociation)
                 .and_then(|streams| check(&front.info, front.payload.len(), *streams))
             {
                 queue.pop_front();

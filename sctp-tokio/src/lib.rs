@@ -118,7 +118,8 @@ pub use message::{Message, Received};
 pub use one_to_one::OneToOneListener;
 pub use recv_half::RecvHalf;
 pub use sctp_core::{
-    self, AbortReason, AssocId, ErrorCause, ErrorCauses, EventSet, Notification, Ppid,
-    ReasonTooLong, RecvInfo, Reliability, SendInfo, Socket, StreamId, options,
+    self, AbortReason, AssocChange, AssocId, AssocState, ErrorCause, ErrorCauses, EventSet,
+    Notification, PathState, PeerAddrChange, Ppid, ReasonTooLong, RecvInfo, Reliability,
+    SendFailed, SendInfo, Socket, StreamId, options,
 };
 pub use send_half::SendHalf;

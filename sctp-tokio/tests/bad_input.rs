@@ -33,7 +33,7 @@ async fn an_unknown_association_is_an_error_everywhere_and_ends_nothing() {
     ];
     for id in unknown {
         let error = endpoint.send(id, "x").await.unwrap_err();
-        assert!(matches!(error, SendError::Ended(_)), "{id:?}: {error}");
+        assert!(matches!(error, SendError::NoAssociation), "{id:?}: {error}");
         let mut queue = ["a".into(), "b".into()].into();
         assert!(endpoint.sender().try_send_queue(id, &mut queue).is_err());
         assert_eq!(queue, [Message::from("b")]);
@@ -76,7 +76,7 @@ async fn an_association_that_shuts_down_takes_no_messages() {
     let by_us = End::Shutdown { by: Side::Local };
     assert_eq!(endpoint_end(&mut endpoint).await, (id, by_us));
     let error = endpoint.send(id, "too late").await.unwrap_err();
-    assert!(matches!(error, SendError::Ended(_)), "{error}");
+    assert!(matches!(error, SendError::NoAssociation), "{error}");
 }
 
 #[tokio::test]
@@ -148,6 +148,63 @@ async fn an_address_of_the_wrong_family_is_refused() {
             socket.bindx_add(&[six]).unwrap_err().raw_os_error(),
             Some(EINVAL)
         );
+    }
+}
+
+/// The kernel would try for minutes.
+#[tokio::test]
+async fn a_peer_of_another_family_than_the_local_addresses_is_refused_at_once() {
+    for (local, peer) in [("127.0.0.1:0", "[::1]:9"), ("[::1]:0", "127.0.0.1:9")] {
+        let (local, peer): (SocketAddr, SocketAddr) =
+            (local.parse().unwrap(), peer.parse().unwrap());
+        for error in [
+            must(SocketBuilder::new().bind([local]).connect(&[peer])).await,
+            must(
+                SocketBuilder::new()
+                    .bind([local])
+                    .connect_one_to_one(&[peer]),
+            )
+            .await,
+        ]
+        .map(Result::unwrap_err)
+        {
+            let ConnectError::Io(error) = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            let text = error.to_string();
+            assert!(
+                text.contains(&local.to_string()) && text.contains(&peer.to_string()),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_address_of_a_peer_is_named() {
+    for (peer, named) in [
+        (&["0.0.0.0:9"][..], "0.0.0.0:9"),
+        (&["[::]:9"], "[::]:9"),
+        (&["127.0.0.1:0"], "127.0.0.1:0"),
+        (&["127.0.0.1:9", "127.0.0.2:10"], "127.0.0.2:10"),
+        (&[], "no address"),
+    ] {
+        let peer: Vec<SocketAddr> = peer.iter().map(|addr| addr.parse().unwrap()).collect();
+        let error = must(SocketBuilder::new().connect(&peer)).await.unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn an_ipv4_peer_is_reached_from_wherever_it_can_be() {
+    for local in ["127.0.0.1:0", "[::ffff:127.0.0.1]:0", "0.0.0.0:0", "[::]:0"] {
+        let (_listener, addr) = listener().await;
+        let builder = SocketBuilder::new().bind([local.parse::<SocketAddr>().unwrap()]);
+        if let Err(error) = must(builder.connect(&[addr])).await {
+            panic!("{local}: {error}");
+        }
     }
 }
 

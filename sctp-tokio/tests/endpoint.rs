@@ -101,7 +101,7 @@ async fn each_association_ends_by_itself_with_both_terminations() {
     );
     assert!(matches!(
         endpoint.send(second_id, "x").await,
-        Err(SendError::Ended(_))
+        Err(SendError::NoAssociation)
     ));
 
     third.send("and me?").await.unwrap();

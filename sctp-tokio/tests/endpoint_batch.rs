@@ -90,7 +90,10 @@ async fn a_refused_message_is_told_with_its_association_and_the_others_arrive() 
     .into();
     let sender = endpoint.sender();
     let refused = sender.send_many(&mut queue).await.unwrap_err();
-    assert!(matches!(refused.error, SendError::Ended(_)), "{refused}");
+    assert!(
+        matches!(refused.error, SendError::NoAssociation),
+        "{refused}"
+    );
     assert_eq!((refused.assoc, queue.len()), (gone, 5));
     let refused = sender.send_many(&mut queue).await.unwrap_err();
     assert!(

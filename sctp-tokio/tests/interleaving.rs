@@ -3,7 +3,10 @@
 
 mod support;
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use sctp_tokio::{Association, Message, SocketBuilder};
 use support::{
@@ -31,7 +34,10 @@ fn takes_turns(association: &Association) -> bool {
 async fn a_kernel_that_has_it_off_says_which_sysctl_turns_it_on() {
     let addr = support::LOOPBACK.parse::<SocketAddr>().unwrap();
     let listening = interleaving().bind([addr]).listen().unwrap_err();
-    let connecting = interleaving().connect(&[addr]).await.unwrap_err();
+    let connecting = interleaving()
+        .connect(&[(Ipv4Addr::LOCALHOST, 9).into()])
+        .await
+        .unwrap_err();
     assert_eq!(listening.kind(), io::ErrorKind::PermissionDenied);
     for error in [listening.to_string(), connecting.to_string()] {
         assert!(error.contains("net.sctp.intl_enable=1"), "{error}");

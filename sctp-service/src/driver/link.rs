@@ -176,7 +176,7 @@ impl<T: Transport> Link<T> {
                 return ControlFlow::Break(Exit::Ended(end));
             }
             // Reading will tell.
-            SendError::Ended(_) | SendError::ShuttingDown => self.mute(),
+            SendError::Ended(_) | SendError::ShuttingDown | SendError::NoAssociation => self.mute(),
             error => {
                 // What is behind it may be refused as well, and once is enough.
                 self.discard_outbox();

@@ -51,7 +51,7 @@ where
 /// with the reason `receive queue full`.
 ///
 /// So an [`EndpointSender`] that was kept, to send without being asked, reaches only those that keep
-/// up. For one that was peeled off it answers [`SendError::Ended`](crate::SendError::Ended), and
+/// up. For one that was peeled off it answers [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
 /// [`try_send_to_all`](EndpointSender::try_send_to_all) passes it over without a word.
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,

@@ -70,7 +70,7 @@ impl EndpointTransport {
         }
         let result = self.sender.try_send_queue(self.assoc, queue);
         Some(match result {
-            Err(SendError::Ended(End::Unread)) => Err(SendError::Ended(
+            Err(SendError::Ended(End::Unread) | SendError::NoAssociation) => Err(SendError::Ended(
                 contents.end.clone().unwrap_or(End::Unread),
             )),
             result => result,

@@ -62,7 +62,7 @@ fn lost() -> End {
     }
 }
 
-fn send_errors() -> [(SendError, &'static str); 7] {
+fn send_errors() -> [(SendError, &'static str); 8] {
     let invalid = SendError::InvalidStream {
         stream: StreamId::new(9),
         negotiated: 3,
@@ -70,6 +70,7 @@ fn send_errors() -> [(SendError, &'static str); 7] {
     [
         (SendError::Ended(lost()), "timed out"),
         (SendError::ShuttingDown, "shutting down"),
+        (SendError::NoAssociation, "no such association"),
         (SendError::Empty, "empty"),
         (SendError::TooLarge { len: 70_000 }, "70000"),
         (invalid, "stream 9 does not exist, 3"),
