@@ -47,7 +47,9 @@ impl IncomingAssociation {
     message = "`{Self}` cannot serve associations",
     label = "neither a service, nor a make-service, nor a handler",
     note = "a service is `Service<Request, Error = Infallible> + Clone`, and its response is `IntoReply`",
-    note = "a service with another error type becomes one with `AbortOnErrorLayer` as its outermost layer"
+    note = "a service with another error type becomes one with `AbortOnErrorLayer` as its outermost layer",
+    note = "a handler that takes `State`, and a `Router` with state, become one with `.with_state(..)`",
+    note = "to put layers around a handler, make it a service first: `.service(handler_fn(handler))`"
 )]
 pub trait MakeService<Kind>: Clone + Send + 'static {
     /// The service of one association.

@@ -82,6 +82,9 @@ impl Client {
 
     /// Calls the server: waits for a place, sends the message, and waits for the reply.
     ///
+    /// With [`ByStream`](super::ByStream), the default, the message's stream and ordering are the
+    /// client's to choose, whatever the message says; with a correlator of your own they are kept.
+    ///
     /// # Errors
     ///
     /// See [`CallError`].

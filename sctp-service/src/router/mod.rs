@@ -132,7 +132,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[track_caller]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        self.edit(|table| table.merge(&other.inner.table))
+        let mut table = self.into_table();
+        table.merge(&other.inner.table);
+        Self::from_table(table)
     }
 
     /// Sets the handler for what nothing else matches; the last one set holds.
@@ -144,7 +146,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.edit(|table| table.fallback = Some(Arc::new(FromHandler::new(handler))))
+        let mut table = self.into_table();
+        table.fallback = Some(Arc::new(FromHandler::new(handler)));
+        Self::from_table(table)
     }
 
     /// Puts a layer around every route that is there now, and around the fallback if one was
@@ -207,17 +211,17 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     #[track_caller]
     fn add(self, matching: Match, endpoint: Arc<dyn IntoRoute<S>>) -> Self {
-        self.edit(|table| table.add(matching, endpoint))
+        let mut table = self.into_table();
+        table.add(matching, endpoint);
+        Self::from_table(table)
     }
 
-    #[track_caller]
-    fn edit(self, edit: impl FnOnce(&mut Table<Arc<dyn IntoRoute<S>>>)) -> Self {
-        let mut table = match Arc::try_unwrap(self.inner) {
+    /// To change it. Not by a closure: that would hide from a panic who called.
+    fn into_table(self) -> Table<Arc<dyn IntoRoute<S>>> {
+        match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,
             Err(shared) => shared.table.clone(),
-        };
-        edit(&mut table);
-        Self::from_table(table)
+        }
     }
 
     /// Applies the state and the layers.

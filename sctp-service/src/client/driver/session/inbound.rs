@@ -51,7 +51,10 @@ impl<T: Transport> Session<T> {
                 }
             }
             Found::Push => pushes.push(received),
-            Found::Late => tracing::debug!("a reply to no call, discarding"),
+            Found::Late => {
+                let (stream, ppid) = (received.info.stream, received.info.ppid);
+                tracing::debug!(%stream, %ppid, "a reply to no call, discarding");
+            }
             Found::Stray => {
                 tracing::warn!(stream = %received.info.stream, "a reply to no call, aborting");
                 self.abort(&UNEXPECTED_REPLY, Cause::Uncorrelated);
