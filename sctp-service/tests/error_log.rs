@@ -2,6 +2,8 @@
 //! subscriber wants them.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
+#[path = "../../sctp-tokio/tests/support/reported.rs"]
+mod reported;
 mod support;
 
 use std::{
@@ -13,6 +15,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use reported::{DiskFull, WHY, chain, foreign};
 use sctp_service::{
     Listener, Payload, Reply, Request,
     client::{Client, Connect},
@@ -29,22 +32,6 @@ use tracing::{
     span::{Attributes, Id, Record},
     subscriber::DefaultGuard,
 };
-
-/// An error of the user's own, which says in its text what failed, and in its source why.
-#[derive(Debug)]
-struct DiskFull;
-
-impl fmt::Display for DiskFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the disk is full")
-    }
-}
-
-impl Error for DiskFull {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&fmt::Error)
-    }
-}
 
 /// Each event: its message, its error if it has one, and the sources of that. And the spans.
 #[derive(Clone, Default)]
@@ -65,7 +52,7 @@ impl Lines {
 
     #[track_caller]
     fn assert_has(&self, message: &str) {
-        let line = format!("{message}: the disk is full: {}", fmt::Error);
+        let line = format!("{message}: {WHY}: {}", fmt::Error);
         let lines = self.lines.lock().unwrap();
         assert!(lines.contains(&line), "no {line:?} in {lines:#?}");
     }
@@ -134,8 +121,7 @@ impl Visit for Line {
     }
 
     fn record_error(&mut self, _: &Field, value: &(dyn Error + 'static)) {
-        let chain = std::iter::successors(Some(value), |&error| error.source());
-        self.errors.extend(chain.map(ToString::to_string));
+        self.errors.extend(chain(value));
     }
 }
 
@@ -164,7 +150,7 @@ async fn errors_of_accepting() {
         type Transport = InMemory;
 
         async fn accept(&mut self) -> io::Result<InMemory> {
-            Err(io::Error::other(DiskFull))
+            Err(foreign())
         }
 
         fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
@@ -172,7 +158,7 @@ async fn errors_of_accepting() {
         }
 
         fn stop_listening(&mut self) -> io::Result<()> {
-            Err(io::Error::other(DiskFull))
+            Err(foreign())
         }
     }
 
@@ -189,7 +175,7 @@ async fn errors_of_receiving() {
     let (lines, _guard) = Lines::start();
     let server = Server::new(async |Payload(payload)| Payload(payload));
     let peer = server.connect().await;
-    peer.fail_receive(RecvError::Io(io::Error::other(DiskFull)));
+    peer.fail_receive(RecvError::Io(foreign()));
     settle().await;
     lines.assert_has("receiving failed, aborting");
 }
@@ -231,11 +217,7 @@ async fn a_client_is_named_by_the_addresses_of_its_server() {
 #[tokio::test(start_paused = true)]
 async fn errors_of_connecting() {
     let (lines, _guard) = Lines::start();
-    let fails = || {
-        ready(Err::<Association, _>(ConnectError::Io(io::Error::other(
-            DiskFull,
-        ))))
-    };
+    let fails = || ready(Err::<Association, _>(ConnectError::Io(foreign())));
     let client = Client::builder().connect_in_background(fails);
     client.request("x").await.unwrap_err();
     lines.assert_has("cannot set up an association");

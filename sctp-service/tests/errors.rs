@@ -1,9 +1,13 @@
 //! What errors say: each the whole reason in its text, and nothing twice in its chain of sources.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
+#[path = "../../sctp-tokio/tests/support/reported.rs"]
+mod reported;
 mod support;
 
-use std::{error::Error, fmt, future::ready, io, sync::Arc};
+use std::{future::ready, io, sync::Arc};
+
+use reported::{DiskFull, WHY, check, foreign};
 
 use sctp_service::{
     Extension, Reply, ReplyMessage, Request,
@@ -13,49 +17,6 @@ use sctp_service::{
     sctp_tokio::{Association, ConnectError, End, SendError, Side},
     testing::request,
 };
-
-/// An error from elsewhere that has a source: a codec's, or one of an [`io::Error`].
-#[derive(Debug)]
-struct DiskFull;
-
-const WHY: &str = "the disk is full";
-
-impl fmt::Display for DiskFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(WHY)
-    }
-}
-
-impl Error for DiskFull {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&fmt::Error)
-    }
-}
-
-fn foreign() -> io::Error {
-    io::Error::other(DiskFull)
-}
-
-/// What a reporter prints that walks the chain.
-fn chain(error: &dyn Error) -> Vec<String> {
-    std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
-        .collect()
-}
-
-/// Nothing is said twice, and the first line says why.
-#[track_caller]
-fn check(error: &dyn Error, why: &str) {
-    let chain = chain(error);
-    for (place, text) in chain.iter().enumerate() {
-        let said = chain[..place].iter().any(|before| before.contains(text));
-        assert!(!said, "{text:?} is said twice: {chain:?}");
-    }
-    assert!(chain[0].contains(why), "no {why:?} in {:?}", chain[0]);
-    if why == WHY {
-        assert_eq!(chain[1..], [fmt::Error.to_string()], "{chain:?}");
-    }
-}
 
 fn causes() -> Vec<(Cause, &'static str)> {
     let not_connected = |error| Cause::NotConnected(Arc::new(error));

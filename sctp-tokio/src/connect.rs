@@ -34,7 +34,8 @@ pub(crate) async fn connect(
     peer: &[SocketAddr],
     style: Style,
 ) -> Result<Association, ConnectError> {
-    check(&builder.bind, peer)?;
+    check_peer(peer)?;
+    check_families(&builder.bind, peer)?;
     let socket = builder.open_for(peer, style)?;
     let attempt = Attempt::start(socket, peer, style, builder.max_message_size)?;
     match builder.connect_timeout {
@@ -64,10 +65,9 @@ fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
-/// Refuses what cannot come up: what the kernel refuses without a word (`sctp_connect_new_asoc`), and
-/// peers of another family than the local addresses, for which it looks for a source address each time
-/// it sends, until all attempts are over, after minutes.
-fn check(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
+/// Refuses what cannot be the addresses of a peer: what the kernel refuses without a word, and port 0, which
+/// it would try and nobody may use (RFC 9260, section 3.1).
+pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     let Some(first) = peer.first() else {
         return Err(invalid("there is no address to connect to"));
     };
@@ -84,6 +84,12 @@ fn check(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
             )));
         }
     }
+    Ok(())
+}
+
+/// Refuses a peer of another family than the local addresses. The kernel would not: it finds no address
+/// to send from each time that it tries, and gives up after minutes.
+fn check_families(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
     if share_a_family(local, peer) {
         return Ok(());
     }

@@ -16,6 +16,7 @@ use crate::{
     Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
     SocketBuilder,
     assembly::Assembler,
+    connect::check_peer,
     endpoint_arrival::part_assoc,
     hub::Hub,
     io::Io,
@@ -183,15 +184,11 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// What `sctp_connectx` says: a wrong address family, no route, or an association with that
-    /// peer that exists already.
+    /// `InvalidInput` for what cannot be the addresses of a peer: none, port 0, different ports,
+    /// `0.0.0.0`. What `sctp_connectx` says: a wrong address family, no route, or an association with
+    /// that peer that exists already.
     pub fn connect(&self, peer: &[SocketAddr]) -> io::Result<AssocId> {
-        if peer.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "there is no address to connect to",
-            ));
-        }
+        check_peer(peer)?;
         self.hub
             .io
             .socket()

@@ -136,16 +136,16 @@ impl Hub {
         queue: &mut VecDeque<Message>,
     ) -> Result<(), SendError> {
         while let Some(front) = queue.front() {
-            let streams = self.streams(assoc);
-            if let Err(error) = streams
-                .as_ref()
-                .map_err(|_| SendError::NoAssociation)
-                .and_then(|streams| check(&front.info, front.payload.len(), *streams))
-            {
-                queue.pop_front();
-                return Err(error);
-            }
-            let streams = streams?;
+            let checked = self.streams(assoc).and_then(|streams| {
+                check(&front.info, front.payload.len(), streams).map(|()| streams)
+            });
+            let streams = match checked {
+                Ok(streams) => streams,
+                Err(error) => {
+                    queue.pop_front();
+                    return Err(error);
+                }
+            };
             match send_run(assoc, streams, &mut self.account(), self.io.socket(), queue) {
                 Ok(sent) => drop(queue.drain(..sent)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

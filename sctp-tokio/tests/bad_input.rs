@@ -183,6 +183,7 @@ async fn a_peer_of_another_family_than_the_local_addresses_is_refused_at_once() 
 
 #[tokio::test]
 async fn what_is_no_address_of_a_peer_is_named() {
+    let (endpoint, _) = endpoint().await;
     for (peer, named) in [
         (&["0.0.0.0:9"][..], "0.0.0.0:9"),
         (&["[::]:9"], "[::]:9"),
@@ -191,9 +192,19 @@ async fn what_is_no_address_of_a_peer_is_named() {
         (&[], "no address"),
     ] {
         let peer: Vec<SocketAddr> = peer.iter().map(|addr| addr.parse().unwrap()).collect();
-        let error = must(SocketBuilder::new().connect(&peer)).await.unwrap_err();
-        assert!(error.to_string().contains(named), "{error}");
-        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);
+        let connecting = must(SocketBuilder::new().connect(&peer)).await.unwrap_err();
+        let from_endpoint = endpoint.connect(&peer).unwrap_err();
+        for error in [connecting.into(), from_endpoint] {
+            assert!(error.to_string().contains(named), "{error}");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+        // Nothing else is refused here than the kernel refuses, but for port 0, which it tries.
+        let socket = Socket::one_to_many(Family::V6).unwrap();
+        let kernels = socket.connectx(&peer).map_err(|error| error.raw_os_error());
+        match kernels {
+            Ok(_) => assert!(peer.iter().all(|addr| addr.port() == 0), "{peer:?}"),
+            Err(error) => assert_eq!(error, Some(EINVAL), "{peer:?}"),
+        }
     }
 }
 

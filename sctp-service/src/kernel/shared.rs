@@ -148,8 +148,12 @@ impl Transport for EndpointTransport {
                 return own.poll_send_queue(cx, queue);
             }
             if let Some(waiting) = &mut self.waiting {
-                ready!(waiting.as_mut().poll(cx)).map_err(SendError::Io)?;
+                let waited = ready!(waiting.as_mut().poll(cx));
                 self.waiting = None;
+                if let Err(error) = waited {
+                    queue.pop_front();
+                    return Poll::Ready(Err(SendError::Io(error)));
+                }
             }
             match self.try_send_shared(queue) {
                 None => {}

@@ -146,3 +146,14 @@ async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
     // Its association is closed with its task.
     assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_keeps_its_stream_and_ordering_unless_calls_are_told_apart_by_stream() {
+    for (builder, kept) in [(keyed(), true), (Client::builder(), false)] {
+        let (client, peer) = client_with(builder, 8);
+        let message = Message::new("x").on_stream(7).unordered();
+        tokio::spawn(async move { client.request(message).await });
+        let info = must(peer.recv()).await.unwrap().info;
+        assert_eq!((info.stream.get() == 7, info.unordered), (kept, kept));
+    }
+}

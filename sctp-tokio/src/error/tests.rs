@@ -1,57 +1,21 @@
+#[path = "../../tests/support/reported.rs"]
+mod reported;
+
 use std::error::Error;
+
+use reported::{DiskFull, check, foreign};
 
 use crate::{DecodeError, EncodeError, Side};
 
 use super::*;
 
-/// An error from elsewhere that has a source: a codec's, or one of an [`io::Error`].
-#[derive(Debug)]
-struct DiskFull;
-
-impl fmt::Display for DiskFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the disk is full")
-    }
-}
-
-impl Error for DiskFull {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&fmt::Error)
-    }
-}
-
-fn foreign() -> io::Error {
-    io::Error::other(DiskFull)
-}
-
 fn from_kernel() -> io::Error {
     io::Error::from_raw_os_error(101)
 }
 
-/// What a reporter prints that walks the chain.
-fn chain(error: &dyn Error) -> Vec<String> {
-    std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
-        .collect()
-}
-
-/// Nothing is said twice, and the first line says why.
-#[track_caller]
-fn check(error: &dyn Error, why: &str) {
-    let chain = chain(error);
-    for (place, text) in chain.iter().enumerate() {
-        let said = chain[..place].iter().any(|before| before.contains(text));
-        assert!(!said, "{text:?} is said twice: {chain:?}");
-    }
-    assert!(chain[0].contains(why), "no {why:?} in {:?}", chain[0]);
-    if why == DiskFull.to_string() {
-        assert_eq!(chain[1..], [fmt::Error.to_string()], "{chain:?}");
-    }
-}
-
 /// The same of what an error becomes for who wants an [`io::Error`].
 #[track_caller]
-fn check_both<E: Error + Into<io::Error>>(error: E, why: &str) {
+fn check_both<E: Error + Into<io::Error> + 'static>(error: E, why: &str) {
     check(&error, why);
     check(&error.into(), why);
 }

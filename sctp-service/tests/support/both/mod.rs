@@ -9,7 +9,10 @@ mod transports;
 
 use std::time::Duration;
 
-use sctp_service::client::{Backoff, CallError, Cause, Client, ClientBuilder, ClientConfig, Fate};
+use sctp_service::{
+    End, Side,
+    client::{Backoff, CallError, Cause, Client, ClientBuilder, ClientConfig, Fate},
+};
 use tokio::task::JoinHandle;
 
 use crate::must;
@@ -47,4 +50,16 @@ async fn payload(reply: Reply) -> bytes::Bytes {
 async fn failure(reply: Reply) -> (Cause, Fate) {
     let error = must(reply).await.unwrap().unwrap_err();
     (error.cause().clone(), error.fate())
+}
+
+#[track_caller]
+fn assert_aborted_here(end: &End) {
+    let here = matches!(
+        end,
+        End::Aborted {
+            by: Side::Local,
+            ..
+        }
+    );
+    assert!(here, "{end}");
 }

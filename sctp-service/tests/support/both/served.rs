@@ -9,7 +9,7 @@ use sctp_service::{
 use sctp_tokio::ConnectError;
 use tower::ServiceExt;
 
-use super::{answer, builder, call, failure, payload, server::Server};
+use super::{answer, assert_aborted_here, builder, call, failure, payload, server::Server};
 use crate::{
     must,
     world::{Place, run},
@@ -89,16 +89,7 @@ fn an_abort_reaches_every_call_in_flight_byte_for_byte() {
             }
             assert_eq!(client.last_end().unwrap().reason().unwrap(), reason);
             let (end, given) = server.closed().await;
-            assert!(
-                matches!(
-                    end,
-                    End::Aborted {
-                        by: Side::Local,
-                        ..
-                    }
-                ),
-                "{end}"
-            );
+            assert_aborted_here(&end);
             assert_eq!(given.unwrap().as_bytes(), reason);
             assert_eq!(answer(&client, "again").await, "again");
         }

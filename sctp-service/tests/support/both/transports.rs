@@ -7,6 +7,7 @@ use sctp_service::{
 };
 use sctp_tokio::{ConnectError, Notification};
 
+use super::assert_aborted_here;
 use crate::{
     must,
     world::{Place, run},
@@ -85,16 +86,7 @@ fn an_abort_is_not_announced_and_leaves_what_was_delivered() {
         assert_eq!(end.reason().unwrap(), "enough");
         let (heard, end) = read(&mut server).await;
         assert_eq!(heard, [""; 0]);
-        assert!(
-            matches!(
-                end,
-                End::Aborted {
-                    by: Side::Local,
-                    ..
-                }
-            ),
-            "{end}"
-        );
+        assert_aborted_here(&end);
     });
 }
 
