@@ -22,8 +22,9 @@ pub enum Ordering {
 /// server's memory nor hold its resources for ever.
 ///
 /// What one association can hold in memory is at most: its calls in flight, each with its
-/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; the send queue, and one reply for each call in flight beyond
-/// it. The largest message is a setting of the listener.
+/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; the send queue, and one
+/// reply for each call in flight beyond it; and the push queue. The largest message is a setting of
+/// the listener.
 ///
 /// A time of `Duration::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,16 @@ pub struct Config {
     ///
     /// Default 1 MiB.
     pub send_queue_bytes: usize,
+    /// How many messages that an [`AssociationHandle`](crate::AssociationHandle) pushed wait for the
+    /// peer to read, at least 1. At the limit [`push`](crate::AssociationHandle::push) waits.
+    ///
+    /// Default 64.
+    pub push_queue: usize,
+    /// As `push_queue`, in bytes of payload; a message that is longer than all of them has them to
+    /// itself.
+    ///
+    /// Default 256 KiB.
+    pub push_queue_bytes: usize,
     /// In which order requests are served.
     ///
     /// Default per stream.
@@ -91,6 +102,8 @@ impl Default for Config {
             read_ahead_bytes: 1024 * 1024,
             send_queue: 256,
             send_queue_bytes: 1024 * 1024,
+            push_queue: 64,
+            push_queue_bytes: 256 * 1024,
             ordering: Ordering::default(),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
@@ -140,6 +153,15 @@ impl Config {
     pub fn with_send_queue(mut self, messages: usize, bytes: usize) -> Self {
         self.send_queue = messages;
         self.send_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`push_queue`](Self::push_queue) and
+    /// [`push_queue_bytes`](Self::push_queue_bytes).
+    #[must_use]
+    pub fn with_push_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.push_queue = messages;
+        self.push_queue_bytes = bytes;
         self
     }
 

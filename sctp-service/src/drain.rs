@@ -1,8 +1,10 @@
 //! How a handler hears that its server is shutting down.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
+
+use crate::handle::Shared;
 
 /// Tells a service that its server is [shutting down](crate::Serve::with_graceful_shutdown): an
 /// argument of a handler, and part of every [`Request`](crate::Request).
@@ -24,20 +26,26 @@ use tokio_util::sync::CancellationToken;
 /// ```
 ///
 /// The default is of no server, and never starts.
-#[derive(Clone, Debug, Default)]
-pub struct Drain(Option<Arc<CancellationToken>>);
+#[derive(Clone, Default)]
+pub struct Drain(Option<Arc<Shared>>);
 
 impl Drain {
-    /// The token is shared behind a count of our own: to clone it takes a lock, and each request
-    /// has a `Drain`.
-    pub(crate) fn new(token: CancellationToken) -> Self {
-        Self(Some(Arc::new(token)))
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(Some(shared))
+    }
+
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.0.as_ref()
+    }
+
+    fn token(&self) -> Option<&CancellationToken> {
+        self.0.as_ref().map(|shared| shared.drain())
     }
 
     /// Whether the server is shutting down.
     #[must_use]
     pub fn is_started(&self) -> bool {
-        self.0.as_ref().is_some_and(|token| token.is_cancelled())
+        self.token().is_some_and(CancellationToken::is_cancelled)
     }
 
     /// Resolves when the server begins to shut down.
@@ -46,7 +54,7 @@ impl Drain {
     ///
     /// It can be cancelled and called again.
     pub async fn started(&self) {
-        match &self.0 {
+        match self.token() {
             Some(token) => token.cancelled().await,
             None => std::future::pending().await,
         }
@@ -61,8 +69,15 @@ impl Drain {
     /// one. Cancelling it concerns nobody else.
     #[must_use]
     pub fn child_token(&self) -> CancellationToken {
-        self.0
-            .as_ref()
-            .map_or_else(CancellationToken::new, |token| token.child_token())
+        self.token()
+            .map_or_else(CancellationToken::new, CancellationToken::child_token)
+    }
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain")
+            .field("started", &self.is_started())
+            .finish()
     }
 }

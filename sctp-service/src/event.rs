@@ -59,6 +59,14 @@ pub enum ServerEvent<'a> {
         /// What was wrong with it.
         error: &'a SendError,
     },
+    /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused by the
+    /// transport, and is not sent. Nothing else happens: nobody waits for an answer.
+    PushRefused {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// What was wrong with it.
+        error: &'a SendError,
+    },
     /// Receiving failed; the association is aborted.
     ReceiveFailed {
         /// The association.
@@ -97,6 +105,7 @@ impl ServerEvent<'_> {
             | Self::Restarted { connect_info }
             | Self::PathChanged { connect_info, .. }
             | Self::ReplyRefused { connect_info, .. }
+            | Self::PushRefused { connect_info, .. }
             | Self::ReceiveFailed { connect_info, .. }
             | Self::Panicked { connect_info, .. }
             | Self::Refused { connect_info } => Some(connect_info),
@@ -119,6 +128,10 @@ pub struct Counts {
     pub discarded_replies: u64,
     /// Calls that were dropped unfinished.
     pub dropped_calls: u64,
+    /// Messages that [handles](crate::AssociationHandle) had accepted, sent or not.
+    pub pushes: u64,
+    /// Those of them that were never sent, since the association was ending or they were refused.
+    pub discarded_pushes: u64,
 }
 
 /// Returns what a panic said.

@@ -8,7 +8,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::{ConnectInfo, IntoReply, Request, Shutdown};
+use crate::{AssociationHandle, ConnectInfo, IntoReply, Request, Shutdown};
 
 /// An association that came up, or whose peer restarted, and has no service yet: what a make-service is called with.
 #[derive(Clone, Debug)]
@@ -16,13 +16,24 @@ use crate::{ConnectInfo, IntoReply, Request, Shutdown};
 pub struct IncomingAssociation {
     /// The association.
     pub connect_info: ConnectInfo,
+    /// The same as what can be pushed to, and ended. What is pushed before the service is made is
+    /// sent then already: a banner, say.
+    pub association: AssociationHandle,
 }
 
 impl IncomingAssociation {
-    /// Describes an association that came up.
+    /// Describes an association that came up, with a handle of none.
     #[must_use]
     pub fn new(connect_info: ConnectInfo) -> Self {
-        Self { connect_info }
+        Self {
+            connect_info,
+            association: AssociationHandle::default(),
+        }
+    }
+
+    pub(crate) fn with_association(mut self, association: AssociationHandle) -> Self {
+        self.association = association;
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sctp_core::{Ppid, RecvInfo, StreamId};
 use sctp_tokio::Received;
 
-use crate::{ConnectInfo, Drain, Extensions};
+use crate::{AssociationHandle, ConnectInfo, Drain, Extensions};
 
 /// One inbound message with all that is known about it: what a service is called with.
 ///
@@ -26,8 +26,8 @@ pub struct Parts {
     /// The how-manieth request of its association this is, from 1. A restart of the peer starts
     /// anew.
     pub number: u64,
-    /// Tells when the server shuts down.
-    pub drain: Drain,
+    /// The association as what can be pushed to, and ended, while and after the request lasts.
+    pub association: AssociationHandle,
     /// What middleware attached.
     pub extensions: Extensions,
 }
@@ -41,7 +41,7 @@ impl Request {
             info,
             connect_info,
             number: 1,
-            drain: Drain::default(),
+            association: AssociationHandle::default(),
             extensions: Extensions::new(),
         };
         Self { payload, parts }
@@ -54,8 +54,8 @@ impl Request {
         self
     }
 
-    pub(crate) fn with_drain(mut self, drain: Drain) -> Self {
-        self.parts.drain = drain;
+    pub(crate) fn with_association(mut self, association: AssociationHandle) -> Self {
+        self.parts.association = association;
         self
     }
 
@@ -98,7 +98,14 @@ impl Request {
     /// Returns what tells when the server shuts down.
     #[must_use]
     pub fn drain(&self) -> &Drain {
-        &self.parts.drain
+        self.parts.association.drain()
+    }
+
+    /// Returns the association as what can be pushed to, and ended, while and after the request
+    /// lasts; of none, for a request that no server made.
+    #[must_use]
+    pub fn association(&self) -> &AssociationHandle {
+        &self.parts.association
     }
 
     /// Returns what middleware attached.

@@ -26,6 +26,12 @@ pub trait Transport: Send + 'static {
     /// Describes the association as it is now.
     fn connect_info(&self) -> ConnectInfo;
 
+    /// Returns how long a message it can send, in bytes; `None` where it does not know, and a message
+    /// that is too long is refused when it is to be sent. It is asked once for each association.
+    fn max_message(&self) -> Option<usize> {
+        None
+    }
+
     /// Polls for the next message, notification or end.
     ///
     /// [`Event::Ended`] comes after everything that was queued before it, and asking again

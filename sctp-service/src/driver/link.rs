@@ -10,10 +10,13 @@ use std::{
 use sctp_core::{AssocState, Notification, SendInfo};
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 
-use super::{Exit, serving::may_have_left_requests, spare};
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, pushes::Marks, serving::may_have_left_requests, spare};
 use crate::{
-    Config, ConnectInfo, Counts, Drain, Transport,
+    AssociationHandle, Config, ConnectInfo, Counts, Shutdown, Transport,
     event::{EventHook, ServerEvent},
+    handle::Shared,
     reply::ReplyMessage,
 };
 
@@ -24,7 +27,11 @@ pub(super) struct Link<T> {
     pub(super) config: Arc<Config>,
     pub(super) events: EventHook,
     pub(super) counts: Counts,
-    pub(super) drain: Drain,
+    /// What handles of the association hold as well.
+    pub(super) association: Arc<Shared>,
+    /// The end that one of them asked for.
+    pub(super) asked: Option<Shutdown>,
+    pub(super) marks: Marks,
     outbox: VecDeque<Message>,
     outbox_bytes: usize,
     /// The kernel takes no more: the peer has shut down.
@@ -46,14 +53,23 @@ pub(super) enum Inbound {
 }
 
 impl<T: Transport> Link<T> {
-    pub(super) fn new(transport: T, config: Arc<Config>, events: EventHook) -> Self {
+    pub(super) fn new(
+        transport: T,
+        config: Arc<Config>,
+        events: EventHook,
+        drain: CancellationToken,
+    ) -> Self {
+        let info = transport.connect_info();
+        let longest = transport.max_message();
         Self {
-            info: transport.connect_info(),
+            association: Shared::new(drain, info.clone(), Arc::clone(&config), longest),
+            info,
             transport,
             config,
             events,
             counts: Counts::default(),
-            drain: Drain::default(),
+            asked: None,
+            marks: Marks::default(),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             muted: false,
@@ -78,6 +94,11 @@ impl<T: Transport> Link<T> {
                 return Inbound::Restarted;
             }
             Notification::Shutdown { .. } => return Inbound::PeerShutdown,
+            Notification::StreamChange(_) => {
+                let streams = self.transport.connect_info().outbound_streams();
+                self.association.set_outbound_streams(streams);
+                tracing::debug!(?notification, "streams changed");
+            }
             Notification::PeerAddrChange(change) => {
                 tracing::info!(addr = ?change.addr, state = ?change.state, "path changed");
                 self.events.emit(&ServerEvent::PathChanged {
@@ -90,20 +111,36 @@ impl<T: Transport> Link<T> {
         Inbound::Other
     }
 
+    /// Those who hold a handle hold one of the earlier life: who was to be told something then must
+    /// not be taken for whoever is there now.
     fn restart(&mut self) {
         self.discard_outbox();
         self.muted = false;
+        self.asked = None;
         self.info = self.transport.connect_info();
+        let (next, left) = self.association.renewed(self.info.clone());
+        self.association = next;
+        self.counts.pushes += left as u64;
+        self.counts.discarded_pushes += left as u64;
         self.report_restart();
     }
 
-    /// Queues a message of a reply.
+    /// Makes what requests and make-services carry.
+    pub(super) fn handle(&self) -> AssociationHandle {
+        AssociationHandle::new(Arc::clone(&self.association))
+    }
+
+    /// Queues a message of a reply, behind what was pushed before it.
     pub(super) fn push(&mut self, message: ReplyMessage, reply_to: &SendInfo) {
         if self.muted {
             self.counts.discarded_replies += 1;
             return;
         }
-        let message = message.resolve(reply_to);
+        self.pump();
+        self.queue(message.resolve(reply_to));
+    }
+
+    pub(super) fn queue(&mut self, message: Message) {
         self.outbox_bytes += message.payload.len();
         if self.outbox.capacity() == 0 {
             self.outbox = spare::take();
@@ -111,10 +148,15 @@ impl<T: Transport> Link<T> {
         self.outbox.push_back(message);
     }
 
-    /// Whether the peer has so much to read first that no further request is taken.
+    /// How many messages wait to be sent.
+    pub(super) fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether the peer has so many replies to read first that no further request is taken.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.len() >= self.config.send_queue.max(1)
-            || self.outbox_bytes >= self.config.send_queue_bytes.max(1)
+        self.outbox.len() - self.marks.len() >= self.config.send_queue.max(1)
+            || self.outbox_bytes - self.marks.bytes() >= self.config.send_queue_bytes.max(1)
     }
 
     pub(super) fn is_flushed(&self) -> bool {
@@ -128,13 +170,24 @@ impl<T: Transport> Link<T> {
     /// Gives up sending: the kernel refuses every later message.
     pub(super) fn mute(&mut self) {
         self.muted = true;
+        self.close_pushes();
         self.discard_outbox();
     }
 
     pub(super) fn discard_outbox(&mut self) {
-        self.counts.discarded_replies += self.outbox.len() as u64;
+        let messages = self.outbox.len() as u64;
+        let pushes = self.marks.len() as u64;
+        self.counts.discarded_replies += messages - pushes;
+        self.counts.discarded_pushes += pushes;
+        self.leave(messages);
         self.outbox.clear();
         self.outbox_bytes = 0;
+    }
+
+    /// Accounts for messages that left the queue. Answers whether the last one had been pushed.
+    fn leave(&mut self, messages: u64) -> bool {
+        let association = &self.association;
+        self.marks.leave(messages, |len| association.give_back(len))
     }
 
     /// Sends as much as there is room for.
@@ -143,6 +196,7 @@ impl<T: Transport> Link<T> {
             let before = self.outbox.len();
             let sent = self.transport.poll_send(cx, &mut self.outbox);
             let taken = (before - self.outbox.len()) as u64;
+            let last_was_pushed = self.leave(taken);
             // The transport takes messages off the queue itself, so their bytes are counted
             // anew; what is left is bounded, and nothing is left in the common case.
             self.outbox_bytes = self
@@ -158,8 +212,12 @@ impl<T: Transport> Link<T> {
                 }
                 Poll::Ready(Err(error)) => {
                     self.counts.sent += taken.saturating_sub(1);
-                    self.counts.discarded_replies += 1;
-                    self.refused(error)?;
+                    if last_was_pushed {
+                        self.counts.discarded_pushes += 1;
+                    } else {
+                        self.counts.discarded_replies += 1;
+                    }
+                    self.refused(error, last_was_pushed)?;
                 }
             }
         }
@@ -170,13 +228,15 @@ impl<T: Transport> Link<T> {
     }
 
     /// Decides what a refused message means.
-    fn refused(&mut self, error: SendError) -> ControlFlow<Exit> {
+    fn refused(&mut self, error: SendError, pushed: bool) -> ControlFlow<Exit> {
         match error {
             SendError::Ended(end) if !may_have_left_requests(&end) => {
                 return ControlFlow::Break(Exit::Ended(end));
             }
             // Reading will tell.
             SendError::Ended(_) | SendError::ShuttingDown | SendError::NoAssociation => self.mute(),
+            // Nobody waits for it, as somebody does for a reply.
+            error if pushed => self.push_refused(&error),
             error => {
                 // What is behind it may be refused as well, and once is enough.
                 self.discard_outbox();

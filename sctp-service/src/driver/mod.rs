@@ -4,6 +4,7 @@ mod calls;
 mod ending;
 mod lanes;
 mod link;
+mod pushes;
 pub(crate) mod reasons;
 mod report;
 mod serving;
@@ -34,7 +35,8 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::{
-    Config, Drain, IntoReply, MakeService, Request, Shutdown, Transport, event::EventHook,
+    Config, IncomingAssociation, IntoReply, MakeService, Request, Shutdown, Transport,
+    event::EventHook,
 };
 
 /// Drives one association.
@@ -71,14 +73,21 @@ where
     T: Transport,
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    pub(crate) fn new<M, K>(transport: T, make: M, config: Arc<Config>, events: EventHook) -> Self
+    /// `drain` is cancelled when the association is to be shut down in order.
+    pub(crate) fn new<M, K>(
+        transport: T,
+        make: M,
+        config: Arc<Config>,
+        events: EventHook,
+        drain: CancellationToken,
+    ) -> Self
     where
         M: MakeService<K, Service = S>,
     {
-        let link = Link::new(transport, config, events);
+        let link = Link::new(transport, config, events, drain);
         let mut make = maker(make);
         Self {
-            state: State::Starting(make(link.info.clone())),
+            state: State::Starting(make(incoming(&link))),
             link,
             make,
             deadline: Timer::default(),
@@ -88,21 +97,24 @@ where
     }
 
     /// Runs the association to its end, and reports both.
-    pub(crate) async fn run(mut self, drain: CancellationToken) -> End {
-        self.link.drain = Drain::new(drain.clone());
+    pub(crate) async fn run(mut self) -> End {
         self.link.report_up();
+        let drain = self.link.association.drain().clone();
         let mut signal = pin!(drain.cancelled());
         let mut signalled = false;
         let mut registered: Option<Waker> = None;
         let end = poll_fn(|cx| {
+            // To register costs more than to look, and with the next poll nothing has changed.
+            let known = registered.as_ref();
+            let is_new = known.is_none_or(|waker| !waker.will_wake(cx.waker()));
+            if is_new {
+                registered = Some(cx.waker().clone());
+                self.link.association.register(cx.waker());
+            }
             if !signalled {
-                // To poll the signal costs more than to look, and it knows this waker already.
-                signalled = match &registered {
-                    Some(waker) if waker.will_wake(cx.waker()) => drain.is_cancelled(),
-                    _ => {
-                        registered = Some(cx.waker().clone());
-                        signal.as_mut().poll(cx).is_ready()
-                    }
+                signalled = match is_new {
+                    true => signal.as_mut().poll(cx).is_ready(),
+                    false => drain.is_cancelled(),
                 };
                 if signalled {
                     self.drain();
@@ -111,6 +123,7 @@ where
             self.poll(cx)
         })
         .await;
+        self.link.end_pushes(Some(end.clone()));
         self.link.report_closed(&end, self.reason.as_ref());
         end
     }
@@ -142,14 +155,20 @@ where
     }
 
     fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
-        if let Some(exit) = self.poll_deadlines(cx) {
+        if let Some(exit) = self.poll_deadlines(cx).or_else(|| self.asked_exit()) {
             return Poll::Ready(Transition::Exit(exit));
         }
         match &mut self.state {
-            State::Starting(making) => match making.as_mut().poll(cx) {
-                Poll::Ready(made) => Poll::Ready(made.into()),
-                Poll::Pending => self.poll_gone(cx).map(Transition::Exit),
-            },
+            State::Starting(making) => {
+                if let Poll::Ready(made) = making.as_mut().poll(cx) {
+                    return Poll::Ready(made.into());
+                }
+                // Of what was pushed already.
+                if let ControlFlow::Break(exit) = self.link.flush(cx) {
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                self.poll_gone(cx).map(Transition::Exit)
+            }
             State::Serving(serving) => serving.poll(cx, &mut self.link).map(Transition::Exit),
             State::Flushing => {
                 if let ControlFlow::Break(exit) = self.link.flush(cx) {
@@ -181,6 +200,18 @@ where
         }
     }
 
+    /// Looks whether a handle has asked for an end that is not under way already.
+    fn asked_exit(&mut self) -> Option<Exit> {
+        let shutdown = self.link.take_asked()?;
+        let heed = match &self.state {
+            State::Starting(_) => true,
+            State::Serving(serving) => !serving.is_over(),
+            State::Flushing | State::AwaitingAck => shutdown.is_abort(),
+            State::Aborting | State::Closed(_) => false,
+        };
+        heed.then_some(Exit::Shutdown(shutdown))
+    }
+
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Exit> {
         let aborting = matches!(self.state, State::Aborting);
         if self.drain.poll_elapsed(cx) && !aborting {
@@ -208,6 +239,7 @@ where
                 self.enter(State::AwaitingAck);
             }
             Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
+                self.link.close_pushes();
                 self.deadline.set_in(self.link.config.shutdown_timeout);
                 self.enter(State::Flushing);
             }
@@ -239,7 +271,12 @@ where
         if self.drain.is_set() {
             return self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)));
         }
-        let making = (self.make)(self.link.info.clone());
+        let making = (self.make)(incoming(&self.link));
         self.enter(State::Starting(making));
     }
+}
+
+/// What a make-service hears of an association.
+fn incoming<T: Transport>(link: &Link<T>) -> IncomingAssociation {
+    IncomingAssociation::new(link.info.clone()).with_association(link.handle())
 }

@@ -50,6 +50,19 @@ impl<T> Link<T> {
         })
     }
 
+    /// Reports a pushed message that the transport refused.
+    pub(super) fn push_refused(&self, error: &SendError) {
+        tracing::warn!(
+            error = error as &dyn Error,
+            "a pushed message cannot be sent, going on without"
+        );
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::PushRefused {
+            connect_info,
+            error,
+        });
+    }
+
     /// Reports that reading failed. The transport has aborted already if the message was too
     /// large; doing it again is harmless.
     pub(super) fn receive_failed(&self, error: &RecvError) -> Exit {

@@ -7,19 +7,19 @@ use sctp_tokio::End;
 use tower_service::Service;
 
 use super::serving::Serving;
-use crate::{ConnectInfo, IncomingAssociation, MakeService, Request, Shutdown};
+use crate::{IncomingAssociation, MakeService, Request, Shutdown};
 
 /// A service in the making, or the refusal of the peer.
 pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
 /// Makes the service of an association, and again each time that its peer restarts.
-pub(super) type Maker<S> = Box<dyn FnMut(ConnectInfo) -> Making<S> + Send>;
+pub(super) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
 
 /// Has a make-service make the service, in the driver and not before: it may panic.
 pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
-    Box::new(move |info| {
+    Box::new(move |incoming| {
         let make = make.clone();
-        Box::pin(async move { make.make_service(IncomingAssociation::new(info)).await })
+        Box::pin(async move { make.make_service(incoming).await })
     })
 }
 

@@ -19,6 +19,7 @@
 //! | [`Typed`] | what the user data says, by a [codec](crate::codec) |
 //! | [`StreamId`], [`Ppid`], [`RecvInfo`] | what came beside it |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
+//! | [`AssociationHandle`] | the association, to push to it and to end it, now and later |
 //! | [`Drain`] | when the server shuts down |
 //! | [`State<T>`](State) | the state that the router or handler was given |
 //! | [`Extension<T>`](Extension) | what middleware attached |
@@ -43,7 +44,7 @@ use sctp_tokio::Received;
 pub use state::{FromRef, State};
 
 #[cfg(doc)]
-use crate::{ConnectInfo, Drain, Typed};
+use crate::{AssociationHandle, ConnectInfo, Drain, Typed};
 use crate::{IntoReply, Parts, Request};
 
 /// What can be made without the payload: any argument of a handler.

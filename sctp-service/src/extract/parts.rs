@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use sctp_core::{AssocId, Ppid, RecvInfo, StreamId};
 
 use super::FromRequestParts;
-use crate::{ConnectInfo, Drain, Parts};
+use crate::{AssociationHandle, ConnectInfo, Drain, Parts};
 
 macro_rules! from_parts {
     ($($part:ty => |$parts:ident| $value:expr;)*) => {$(
@@ -25,7 +25,8 @@ from_parts! {
     RecvInfo => |parts| parts.info.clone();
     AssocId => |parts| parts.connect_info.assoc();
     ConnectInfo => |parts| parts.connect_info.clone();
-    Drain => |parts| parts.drain.clone();
+    AssociationHandle => |parts| parts.association.clone();
+    Drain => |parts| parts.association.drain().clone();
 }
 
 /// Takes what can be made, and `None` for what cannot.

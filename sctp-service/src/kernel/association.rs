@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::AbortReason;
+use sctp_core::{AbortReason, Socket};
 use sctp_tokio::{
     Association, End, Event, Message, OneToOneListener, RecvError, SctpListener, SendError,
 };
@@ -22,6 +22,10 @@ impl Transport for Association {
             .with_peer_addrs(self.peer_addrs())
             .with_local_addrs(self.local_addrs())
             .with_streams(self.inbound_streams(), self.outbound_streams())
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        self.socket().and_then(longest)
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
@@ -55,6 +59,11 @@ impl Transport for Association {
         }
         aborted
     }
+}
+
+/// The kernel refuses a message that is longer than the send buffer, and nothing else for its length.
+pub(super) fn longest(socket: &Socket) -> Option<usize> {
+    SockRef::from(socket).send_buffer_size().ok()
 }
 
 impl Listener for SctpListener {

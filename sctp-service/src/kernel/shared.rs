@@ -12,7 +12,7 @@ use sctp_core::{AbortReason, AssocId};
 use sctp_tokio::{Association, End, EndpointSender, Event, Message, RecvError, SendError};
 use tokio::sync::Notify;
 
-use super::inbox::Inbox;
+use super::{association::longest, inbox::Inbox};
 use crate::{ConnectInfo, Transport};
 
 type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -87,6 +87,13 @@ impl Transport for EndpointTransport {
         match streams {
             Some((inbound, outbound)) => self.info.clone().with_streams(inbound, outbound),
             None => self.info.clone(),
+        }
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        match &self.own {
+            Some(own) => own.max_message(),
+            None => longest(self.sender.socket()),
         }
     }
 

@@ -118,8 +118,8 @@ impl<E: Executor> Server<E> {
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
         let task = async move {
-            Driver::new(transport, make, config, events)
-                .run(drain)
+            Driver::new(transport, make, config, events, drain)
+                .run()
                 .await;
             drop(permit);
         };

@@ -107,8 +107,14 @@ where
         let span = span(&self.transport.connect_info());
         let drain = CancellationToken::new();
         let config = Arc::new(self.config);
-        let driver = Driver::new(self.transport, self.make, config, self.events);
-        let mut served = pin!(driver.run(drain.clone()).instrument(span));
+        let driver = Driver::new(
+            self.transport,
+            self.make,
+            config,
+            self.events,
+            drain.clone(),
+        );
+        let mut served = pin!(driver.run().instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {
             if let Some(waiting) = &mut signal

@@ -186,6 +186,10 @@ impl Transport for InMemory {
         self.connect_info.clone()
     }
 
+    fn max_message(&self) -> Option<usize> {
+        Some(self.max_message)
+    }
+
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         self.wire.act(|state| {
             if let Some(item) = state.pop(self.at) {

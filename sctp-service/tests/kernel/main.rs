@@ -8,6 +8,7 @@
 mod support;
 
 mod debug;
+mod handles;
 mod isolation;
 mod one_to_one;
 mod shutdown;

@@ -83,6 +83,11 @@ where
         self.draining = true;
     }
 
+    /// Whether the peer's own shutdown is complete, so that nothing is left to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Counts what is given up when this state is left.
     pub(super) fn leave<T>(&mut self, link: &mut Link<T>) {
         link.counts.discarded_requests += self.lanes.len() as u64;
@@ -222,7 +227,7 @@ where
         self.heard_end || (room && !self.draining)
     }
 
-    fn take<T>(&mut self, received: Received, link: &mut Link<T>) {
+    fn take<T: Transport>(&mut self, received: Received, link: &mut Link<T>) {
         if self.draining {
             link.counts.discarded_requests += 1;
             return;
@@ -234,7 +239,7 @@ where
         }
         let request = Request::new(received, link.info.clone())
             .with_number(self.number)
-            .with_drain(link.drain.clone());
+            .with_association(link.handle());
         self.lanes.push(request);
     }
 

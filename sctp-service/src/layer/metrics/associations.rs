@@ -51,6 +51,7 @@ impl AssociationMetrics {
             }
             ServerEvent::Panicked { .. } => failure("panic"),
             ServerEvent::ReplyRefused { .. } => failure("reply"),
+            ServerEvent::PushRefused { .. } => failure("push"),
             ServerEvent::ReceiveFailed { .. } => failure("receive"),
             ServerEvent::AcceptFailed { .. } => failure("accept"),
         }
@@ -78,6 +79,7 @@ fn discarded(counts: &Counts) {
         ("request", counts.discarded_requests),
         ("reply", counts.discarded_replies),
         ("call", counts.dropped_calls),
+        ("push", counts.discarded_pushes),
     ] {
         if count > 0 {
             counter!("sctp_discarded_total", "what" => what).increment(count);

@@ -1,0 +1,211 @@
+//! An association in the hands of code that answers no request of it.
+
+mod room;
+mod shared;
+
+use std::{fmt, sync::Arc};
+
+use sctp_tokio::{End, Message, SendError};
+pub(crate) use shared::Shared;
+
+use crate::{ConnectInfo, Drain, Shutdown};
+
+/// An association that is being served, for what the server begins: a message that nobody asked for
+/// (paging, a notice, a watchdog's request), or the end of the association.
+///
+/// It is an argument of a handler, part of every [`Request`](crate::Request::association), and of what a
+/// make-service [gets](crate::IncomingAssociation::association). It is cheap to clone, works from any task and
+/// thread, and for [`serve`](crate::serve()), [`serve_endpoint`](crate::serve_endpoint) and
+/// [`serve_association`](crate::serve_association) alike. It keeps nothing open: neither the
+/// association, nor its descriptor, nor a server that shuts down waits for one.
+///
+/// ```
+/// use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
+///
+/// use sctp_service::{AssociationHandle, Payload, SendError, State};
+/// use sctp_tokio::Message;
+///
+/// /// Who can be paged.
+/// type Registry = Arc<Mutex<HashMap<String, AssociationHandle>>>;
+///
+/// /// A handler: a subscriber says its name.
+/// async fn attach(State(registry): State<Registry>, peer: AssociationHandle, name: String) -> Payload {
+///     lock(&registry).insert(name.clone(), peer.clone());
+///     // Gone when its association is, unless it has attached anew on another one in the meantime.
+///     tokio::spawn(async move {
+///         peer.ended().await;
+///         let mut registry = lock(&registry);
+///         if registry.get(&name).is_some_and(|held| held.same_association(&peer)) {
+///             registry.remove(&name);
+///         }
+///     });
+///     Payload::from("attached")
+/// }
+///
+/// /// From anywhere else: a network has a call for it.
+/// async fn page(registry: &Registry, name: &str) -> Result<(), SendError> {
+///     let peer = lock(registry).get(name).cloned().unwrap_or_default();
+///     peer.push(Message::new("a call for you").on_stream(1)).await
+/// }
+/// # fn lock(registry: &Registry) -> std::sync::MutexGuard<'_, HashMap<String, AssociationHandle>> {
+/// #     registry.lock().unwrap_or_else(PoisonError::into_inner)
+/// # }
+/// # use sctp_service::{Handler, handler};
+/// # let _ = handler::handler_fn(attach).with_state(Registry::default());
+/// # let _ = page;
+/// ```
+///
+/// # Order
+///
+/// Messages go out in the order in which they were accepted. One that was accepted before a handler
+/// answers goes out before that answer; SCTP keeps that order within a stream. What the peer answers to
+/// a pushed message comes to the service, like any message.
+///
+/// # Limits
+///
+/// Up to [`Config::push_queue`](crate::Config::push_queue) messages, with up to
+/// [`push_queue_bytes`](crate::Config::push_queue_bytes), are accepted and not yet taken by the
+/// transport: a peer that does not read makes [`push`](Self::push) wait, and never the server's memory
+/// grow. They do not count in [`send_queue`](crate::Config::send_queue), nor as requests for
+/// [`idle_timeout`](crate::Config::idle_timeout).
+///
+/// # What becomes of accepted messages
+///
+/// | what happens | accepted and not yet sent | a later [`push`](Self::push) |
+/// |---|---|---|
+/// | the server drains | sent | accepted while calls are in flight, then `ShuttingDown` |
+/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN | `ShuttingDown`, then `Ended` |
+/// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Ended` |
+/// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Ended` |
+/// | the peer restarts | discarded, counted | `NoAssociation`: the new life has handles of its own |
+///
+/// Accepted does not mean received: only a protocol's own answer does. They are counted in
+/// [`Counts::pushes`](crate::Counts::pushes) and
+/// [`discarded_pushes`](crate::Counts::discarded_pushes). One that the kernel refuses although all was
+/// well when it was accepted is logged and reported as
+/// [`ServerEvent::PushRefused`](crate::ServerEvent::PushRefused), and ends nothing.
+///
+/// The default is of no association: nothing can be pushed, and it has ended.
+#[derive(Clone, Default)]
+pub struct AssociationHandle {
+    /// What is shared is one thing, seen from two sides, so that each request carries one pointer.
+    drain: Drain,
+}
+
+impl AssociationHandle {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            drain: Drain::new(shared),
+        }
+    }
+
+    fn shared(&self) -> Option<&Arc<Shared>> {
+        self.drain.shared()
+    }
+
+    /// Returns the association, as it was when it came up or last restarted; `None` if it is the
+    /// default, of none.
+    #[must_use]
+    pub fn connect_info(&self) -> Option<&ConnectInfo> {
+        self.shared().map(|shared| shared.info())
+    }
+
+    /// Has a message sent that nobody asked for. It resolves when the message is accepted, and waits
+    /// for that while the peer has too much to read first.
+    ///
+    /// There is no request to take a stream and an identifier from: a message that names none goes
+    /// out on stream 0, with PPID 0, ordered.
+    ///
+    /// # Errors
+    ///
+    /// At once, and nothing is sent: [`Empty`](SendError::Empty),
+    /// [`InvalidStream`](SendError::InvalidStream), and [`TooLarge`](SendError::TooLarge) for more than
+    /// the transport can send, where it [says so](crate::Transport::max_message).
+    /// [`ShuttingDown`](SendError::ShuttingDown), [`Ended`](SendError::Ended) and
+    /// [`NoAssociation`](SendError::NoAssociation) as the table above says, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a message whose push was dropped before it resolved is not sent.
+    pub async fn push(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
+        match self.shared() {
+            Some(shared) => shared.push(message.into()).await,
+            None => Err(SendError::NoAssociation),
+        }
+    }
+
+    /// As [`push`](Self::push), and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push), and [`Io`](SendError::Io) of kind
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock): too much was accepted that the peer has not
+    /// read.
+    pub fn try_push(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        match self.shared() {
+            Some(shared) => shared.try_push(message.into()),
+            None => Err(SendError::NoAssociation),
+        }
+    }
+
+    /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
+    /// answered and accepted before is acknowledged, `Abort` at once with its reason. Calls in flight
+    /// are dropped. An abort overrides an orderly end that is under way; otherwise the first one
+    /// holds. It resolves nothing: see [`ended`](Self::ended).
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`](SendError::Ended) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
+    /// to end.
+    pub fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
+        match self.shared() {
+            Some(shared) => shared.shut_down(shutdown),
+            None => Err(SendError::NoAssociation),
+        }
+    }
+
+    /// Returns what tells when the server shuts down.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Whether nothing more will be accepted, since the association is shutting down or over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared().is_none_or(|shared| shared.is_closed())
+    }
+
+    /// Resolves when the association is over, with how it ended: before the hook hears of it in
+    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed). `None` if the peer restarted, which is the end of
+    /// this handle and not of the association, or if its task was dropped, as when the runtime stops.
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be cancelled and called again.
+    pub async fn ended(&self) -> Option<End> {
+        match self.shared() {
+            Some(shared) => shared.ended().await,
+            None => None,
+        }
+    }
+
+    /// Whether both are of the same association, and of the same life of its peer: after a restart the
+    /// identifier is the same, and the peer has forgotten everything.
+    #[must_use]
+    pub fn same_association(&self, other: &Self) -> bool {
+        match (self.shared(), other.shared()) {
+            (Some(this), Some(other)) => Arc::ptr_eq(this, other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for AssociationHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.connect_info() {
+            Some(info) => write!(f, "AssociationHandle({info})"),
+            None => f.write_str("AssociationHandle(none)"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! How much may be accepted that the transport has not taken.
+
+use sctp_tokio::SendError;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+
+use crate::Config;
+
+/// The limits of one association's pushed messages, and who waits. Made when the first message is
+/// pushed: most associations never have one.
+#[derive(Debug)]
+pub(super) struct Room {
+    messages: Semaphore,
+    bytes: Semaphore,
+    all_bytes: u32,
+    pub(super) ended: Notify,
+}
+
+/// Room for one message, until it is dropped or kept.
+pub(super) struct Place<'a> {
+    message: SemaphorePermit<'a>,
+    bytes: SemaphorePermit<'a>,
+}
+
+impl Place<'_> {
+    /// Goes with the message from now on, until the driver gives it back.
+    pub(super) fn keep(self) {
+        self.message.forget();
+        self.bytes.forget();
+    }
+}
+
+impl Room {
+    pub(super) fn new(config: &Config) -> Self {
+        let limit = |limit: usize| limit.clamp(1, Semaphore::MAX_PERMITS);
+        let all_bytes = u32::try_from(limit(config.push_queue_bytes)).unwrap_or(u32::MAX);
+        Self {
+            messages: Semaphore::new(limit(config.push_queue)),
+            bytes: Semaphore::new(all_bytes as usize),
+            all_bytes,
+            ended: Notify::new(),
+        }
+    }
+
+    /// What a message takes of the bytes: one that is longer than all of them has them to itself.
+    fn cost(&self, len: usize) -> u32 {
+        u32::try_from(len).map_or(self.all_bytes, |len| len.min(self.all_bytes))
+    }
+
+    /// Waits in line. `None` when nothing more will be accepted.
+    pub(super) async fn acquire(&self, len: usize) -> Option<Place<'_>> {
+        let message = self.messages.acquire().await.ok()?;
+        let bytes = self.bytes.acquire_many(self.cost(len)).await.ok()?;
+        Some(Place { message, bytes })
+    }
+
+    /// As `acquire`, without waiting.
+    pub(super) fn try_acquire(&self, len: usize) -> Result<Option<Place<'_>>, SendError> {
+        let message = self.messages.try_acquire();
+        let place = message.and_then(|message| {
+            let bytes = self.bytes.try_acquire_many(self.cost(len))?;
+            Ok(Place { message, bytes })
+        });
+        match place {
+            Ok(place) => Ok(Some(place)),
+            Err(TryAcquireError::Closed) => Ok(None),
+            Err(TryAcquireError::NoPermits) => {
+                Err(SendError::Io(std::io::ErrorKind::WouldBlock.into()))
+            }
+        }
+    }
+
+    /// The transport has taken a message of this length, or refused it.
+    pub(super) fn give_back(&self, len: usize) {
+        self.messages.add_permits(1);
+        self.bytes.add_permits(self.cost(len) as usize);
+    }
+
+    /// Tells those who wait that nothing more will be accepted.
+    pub(super) fn close(&self) {
+        self.messages.close();
+        self.bytes.close();
+    }
+}

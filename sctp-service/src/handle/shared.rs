@@ -1,0 +1,288 @@
+//! What the driver of an association shares with those who hold a handle of it.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    task::Waker,
+};
+
+use sctp_tokio::{End, Message, SendError};
+use tokio_util::sync::CancellationToken;
+
+use super::room::{Place, Room};
+use crate::{Config, ConnectInfo, Shutdown};
+
+/// One for each association, and for each life of its peer. It holds neither transport nor task, so
+/// whoever keeps it keeps nothing of them.
+pub(crate) struct Shared {
+    /// Cancelled when the server is to shut down.
+    drain: CancellationToken,
+    info: ConnectInfo,
+    config: Arc<Config>,
+    /// How long a message the transport can send, where it knows.
+    max_message: Option<usize>,
+    /// How many there are now, which may be more than there were.
+    outbound_streams: AtomicU16,
+    /// There is something in `core` that the driver has not seen. It looks here and not there: with
+    /// every poll, and mostly there is nothing.
+    pending: AtomicBool,
+    core: Mutex<Core>,
+}
+
+struct Core {
+    phase: Phase,
+    accepted: VecDeque<Message>,
+    shutdown: Option<Shutdown>,
+    room: Option<Arc<Room>>,
+    driver: Option<Waker>,
+}
+
+enum Phase {
+    Open,
+    /// Nothing more is accepted.
+    ShuttingDown,
+    Over(Option<End>),
+}
+
+/// What was handed in since the driver looked last.
+pub(crate) struct Taken {
+    pub(crate) messages: VecDeque<Message>,
+    pub(crate) shutdown: Option<Shutdown>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        drain: CancellationToken,
+        info: ConnectInfo,
+        config: Arc<Config>,
+        max_message: Option<usize>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            drain,
+            outbound_streams: AtomicU16::new(info.outbound_streams()),
+            info,
+            config,
+            max_message,
+            pending: AtomicBool::new(false),
+            core: Mutex::new(Core {
+                phase: Phase::Open,
+                accepted: VecDeque::new(),
+                shutdown: None,
+                room: None,
+                driver: None,
+            }),
+        })
+    }
+
+    pub(crate) fn drain(&self) -> &CancellationToken {
+        &self.drain
+    }
+
+    pub(super) fn info(&self) -> &ConnectInfo {
+        &self.info
+    }
+
+    pub(super) async fn push(&self, message: Message) -> Result<(), SendError> {
+        self.check(&message)?;
+        let room = self.room()?;
+        let place = room.acquire(message.payload.len()).await;
+        self.accept(message, place)
+    }
+
+    pub(super) fn try_push(&self, message: Message) -> Result<(), SendError> {
+        self.check(&message)?;
+        let room = self.room()?;
+        let place = room.try_acquire(message.payload.len())?;
+        self.accept(message, place)
+    }
+
+    /// Refuses what the transport would refuse, while there is somebody to tell.
+    fn check(&self, message: &Message) -> Result<(), SendError> {
+        let (len, stream) = (message.payload.len(), message.info.stream);
+        let negotiated = self.outbound_streams.load(Ordering::Relaxed);
+        if len == 0 {
+            Err(SendError::Empty)
+        } else if self.max_message.is_some_and(|max| len > max) {
+            Err(SendError::TooLarge { len })
+        } else if stream.get() >= negotiated {
+            Err(SendError::InvalidStream { stream, negotiated })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn room(&self) -> Result<Arc<Room>, SendError> {
+        let mut core = self.lock();
+        core.phase.check()?;
+        Ok(core.room(&self.config))
+    }
+
+    fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), SendError> {
+        let mut core = self.lock();
+        core.phase.check()?;
+        // Room is closed behind `phase` and under its lock, so without a place it has failed.
+        let Some(place) = place else {
+            return Err(SendError::ShuttingDown);
+        };
+        place.keep();
+        core.accepted.push_back(message);
+        self.wake(core);
+        Ok(())
+    }
+
+    pub(super) fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
+        let mut core = self.lock();
+        match core.phase.check() {
+            Ok(()) => core.close(),
+            Err(SendError::ShuttingDown) if shutdown == Shutdown::AfterAck => return Ok(()),
+            Err(SendError::ShuttingDown) => {}
+            Err(error) => return Err(error),
+        }
+        if !matches!(core.shutdown, Some(Shutdown::Abort(_))) {
+            core.shutdown = Some(shutdown);
+        }
+        self.wake(core);
+        Ok(())
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        !matches!(self.lock().phase, Phase::Open)
+    }
+
+    pub(super) async fn ended(&self) -> Option<End> {
+        loop {
+            let room = {
+                let mut core = self.lock();
+                if let Phase::Over(end) = &core.phase {
+                    return end.clone();
+                }
+                core.room(&self.config)
+            };
+            let mut ended = std::pin::pin!(room.ended.notified());
+            // Before the look, or an end between the two would go unnoticed.
+            ended.as_mut().enable();
+            if !matches!(self.lock().phase, Phase::Over(_)) {
+                ended.await;
+            }
+        }
+    }
+
+    /// Tells the driver. It may be running already: a wake-up too many is harmless.
+    fn wake(&self, core: MutexGuard<'_, Core>) {
+        if self.pending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let driver = core.driver.clone();
+        // Released before waking, which may run anything.
+        drop(core);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Nothing here can be left half done by a panic, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The driver's side.
+impl Shared {
+    /// Names the task to wake; before it looks whether there is something.
+    pub(crate) fn register(&self, driver: &Waker) {
+        let earlier = self.lock().driver.replace(driver.clone());
+        drop(earlier);
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take(&self) -> Taken {
+        let mut core = self.lock();
+        self.pending.store(false, Ordering::Release);
+        Taken {
+            messages: mem::take(&mut core.accepted),
+            shutdown: core.shutdown.take(),
+        }
+    }
+
+    /// The transport has taken a message of this length, or refused it.
+    pub(crate) fn give_back(&self, len: usize) {
+        let room = self.lock().room.clone();
+        if let Some(room) = room {
+            room.give_back(len);
+        }
+    }
+
+    pub(crate) fn set_outbound_streams(&self, streams: u16) {
+        self.outbound_streams.store(streams, Ordering::Relaxed);
+    }
+
+    /// Accepts nothing more. What was accepted is still to be taken.
+    pub(crate) fn close(&self) {
+        let mut core = self.lock();
+        if matches!(core.phase, Phase::Open) {
+            core.close();
+        }
+    }
+
+    /// It is over. Returns how many accepted messages were never taken.
+    pub(crate) fn end(&self, end: Option<End>) -> usize {
+        let mut core = self.lock();
+        if matches!(core.phase, Phase::Over(_)) {
+            return 0;
+        }
+        core.close();
+        core.phase = Phase::Over(end);
+        let (left, driver, room) = (
+            mem::take(&mut core.accepted),
+            core.driver.take(),
+            core.room.clone(),
+        );
+        drop(core);
+        // Outside the lock: the last of a waker may drop a whole task.
+        drop(driver);
+        if let Some(room) = room {
+            room.ended.notify_waiters();
+        }
+        left.len()
+    }
+
+    /// Makes that of the peer's next life, and ends this one.
+    pub(crate) fn renewed(&self, info: ConnectInfo) -> (Arc<Self>, usize) {
+        let drain = self.drain.clone();
+        let next = Self::new(drain, info, Arc::clone(&self.config), self.max_message);
+        next.lock().driver = self.lock().driver.clone();
+        (next, self.end(None))
+    }
+}
+
+impl Core {
+    fn room(&mut self, config: &Config) -> Arc<Room> {
+        let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
+        Arc::clone(room)
+    }
+
+    fn close(&mut self) {
+        self.phase = Phase::ShuttingDown;
+        if let Some(room) = &self.room {
+            room.close();
+        }
+    }
+}
+
+impl Phase {
+    fn check(&self) -> Result<(), SendError> {
+        Err(match self {
+            Self::Open => return Ok(()),
+            Self::ShuttingDown => SendError::ShuttingDown,
+            Self::Over(Some(end)) => SendError::Ended(end.clone()),
+            Self::Over(None) => SendError::NoAssociation,
+        })
+    }
+}

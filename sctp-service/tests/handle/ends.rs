@@ -1,0 +1,263 @@
+//! What becomes of handles, and of what they accepted, when an association ends.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use sctp_service::{
+    AbortReason, AssociationHandle, Config, End, IncomingAssociation, Payload, SendError,
+    ServerEvent, Shutdown, Side,
+    testing::{Duplex, Peer, duplex},
+};
+use tokio::time::sleep;
+
+use crate::{
+    Handles, heard,
+    support::{Server, settle},
+};
+
+/// A peer that holds one message unread, which is the first of three that were pushed.
+async fn stuck() -> (Handles, Peer, AssociationHandle) {
+    let mut server = Handles::new(Config::new().with_push_queue(2, 1_000));
+    let settings = Duplex::new().with_capacity(1);
+    let peer = server.server.network.connect_with(settings).await.unwrap();
+    let handle = server.ask(&peer).await;
+    for text in ["first", "second", "third"] {
+        handle.push(text).await.unwrap();
+        settle().await;
+    }
+    (server, peer, handle)
+}
+
+fn is_shutting_down(result: &Result<(), SendError>) -> bool {
+    matches!(result, Err(SendError::ShuttingDown))
+}
+
+fn counts(server: &Handles) -> (u32, u32) {
+    let line = server.server.log.closed();
+    let count = |name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}: ")).unwrap();
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
+    };
+    (count("pushes"), count("discarded_pushes"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_order_what_was_accepted_is_sent_first() {
+    let (server, peer, handle) = stuck().await;
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    assert!(is_shutting_down(&handle.try_push("late")));
+    assert!(handle.is_closed());
+    assert_eq!(handle.ended().now_or_never(), None);
+    settle().await;
+    for expected in ["first", "second", "third"] {
+        peer.expect_message(expected).await;
+    }
+    peer.expect_shutdown().await;
+    let end = End::Shutdown { by: Side::Local };
+    assert_eq!(handle.ended().await, Some(end.clone()));
+    let result = handle.push("late").await;
+    assert!(matches!(result, Err(SendError::Ended(heard)) if heard == end));
+    assert_eq!(counts(&server), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
+    let (server, peer, handle) = stuck().await;
+    let mut waiting = Box::pin(handle.push("fourth"));
+    assert!((&mut waiting).now_or_never().is_none());
+    handle
+        .shut_down(Shutdown::abort("licence expired"))
+        .unwrap();
+    assert!(is_shutting_down(&waiting.await));
+    peer.expect_message("first").await;
+    peer.expect_abort("licence expired").await;
+    handle.ended().await.unwrap();
+    assert_eq!(counts(&server), (3, 2));
+    let again = handle.shut_down(Shutdown::AfterAck);
+    assert!(matches!(again, Err(SendError::Ended(_))), "{again:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_overrides_an_orderly_end_and_not_the_other_way_round() {
+    let mut server = Handles::default();
+    let (peer, handle) = server.connect().await;
+    peer.hold_acks();
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    settle().await;
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shut_down(Shutdown::abort("now")).unwrap();
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    peer.expect_abort("now").await;
+
+    let (peer, handle) = server.connect().await;
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shut_down(Shutdown::abort("at once")).unwrap();
+    handle.shut_down(Shutdown::abort("too late")).unwrap();
+    peer.expect_abort("at once").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_that_is_not_served_yet_can_be_ended() {
+    let make = tower::service_fn(async |incoming: IncomingAssociation| {
+        incoming.association.push("go away").await.unwrap();
+        incoming.association.shut_down(Shutdown::AfterAck).unwrap();
+        std::future::pending::<()>().await;
+        Ok::<_, Infallible>(sctp_service::handler::handler_fn(
+            async |payload: Payload| payload,
+        ))
+    });
+    let server = Server::new(make);
+    let peer = server.connect().await;
+    peer.expect_message("go away").await;
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_in_flight_are_dropped() {
+    let server = Server::new(async |peer: AssociationHandle| {
+        peer.shut_down(Shutdown::AfterAck).unwrap();
+        sleep(Duration::from_secs(60)).await;
+        "never sent"
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_shutdown().await;
+    assert!(server.log.closed().contains("dropped_calls: 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_drains_calls_may_push() {
+    let mut server = Server::new(async |peer: AssociationHandle| {
+        peer.drain().started().await;
+        peer.push("the server goes down").await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        peer.push("last words").await.unwrap();
+        "answer"
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    settle().await;
+    server.stop();
+    for expected in ["the server goes down", "last words", "answer"] {
+        peer.expect_message(expected).await;
+    }
+    peer.expect_shutdown().await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
+    let mut server = Handles::default();
+    let (peer, handle) = server.connect().await;
+    server.server.stop();
+    peer.expect_shutdown().await;
+    server.server.stopped().await;
+    assert_eq!(
+        handle.ended().await,
+        Some(End::Shutdown { by: Side::Local })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_shuts_down_hears_no_more() {
+    let (server, peer, handle) = stuck().await;
+    peer.shutdown();
+    assert_eq!(handle.ended().await, Some(End::Shutdown { by: Side::Peer }));
+    assert_eq!(counts(&server), (3, 2));
+    assert!(matches!(handle.try_push("late"), Err(SendError::Ended(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
+    let mut server = Handles::default();
+    let (peer, handle) = server.connect().await;
+    peer.abort("goodbye");
+    let end = handle.ended().await.unwrap();
+    assert_eq!(end.reason().unwrap(), "goodbye");
+
+    let (peer, handle) = server.connect().await;
+    peer.lose();
+    assert!(matches!(handle.ended().await, Some(End::Lost { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_an_earlier_handle_reaches_nobody() {
+    let (mut server, peer, old) = stuck().await;
+    peer.restart();
+    let ended = old.ended().await;
+    assert_eq!(ended, None);
+    for result in [
+        old.try_push("for the earlier life"),
+        old.shut_down(Shutdown::AfterAck),
+    ] {
+        assert!(
+            matches!(result, Err(SendError::NoAssociation)),
+            "{result:?}"
+        );
+    }
+    let new = server.ask(&peer).await;
+    new.push("for this one").await.unwrap();
+    peer.expect_message("for this one").await;
+    assert!(heard(&peer).is_empty());
+    peer.abort("enough");
+    new.ended().await.unwrap();
+    assert_eq!(counts(&server), (4, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_closed_when_the_hook_hears_of_the_end() {
+    let held = Arc::new(Mutex::new(None::<AssociationHandle>));
+    let (keep, look) = (Arc::clone(&held), Arc::clone(&held));
+    let seen = Arc::new(Mutex::new(None));
+    let see = Arc::clone(&seen);
+    let (listener, network) = sctp_service::testing::ScriptedListener::new();
+    let serve = sctp_service::serve(listener, async move |peer: AssociationHandle| {
+        *keep.lock().unwrap() = Some(peer);
+        "hello"
+    });
+    tokio::spawn(IntoFuture::into_future(serve.on_event(move |event| {
+        if matches!(event, ServerEvent::Closed { .. }) {
+            let handle = look.lock().unwrap().clone().unwrap();
+            *see.lock().unwrap() = handle.ended().now_or_never();
+        }
+    })));
+    let peer = network.connect().await.unwrap();
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    peer.abort("goodbye");
+    settle().await;
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen.unwrap().unwrap().reason().unwrap(), "goodbye");
+}
+
+#[tokio::test]
+async fn a_dropped_task_is_an_end_that_nobody_saw() {
+    let (transport, peer) = duplex();
+    let (tell, mut handles) = tokio::sync::mpsc::channel(1);
+    let mut served = Box::pin(IntoFuture::into_future(sctp_service::serve_association(
+        transport,
+        async move |handle: AssociationHandle| {
+            tell.send(handle).await.unwrap();
+            "hello"
+        },
+    )));
+    peer.send("hello").await;
+    tokio::select! {
+        end = &mut served => panic!("{end:?}"),
+        _ = peer.expect_message("hello") => {}
+    }
+    let handle = handles.recv().await.unwrap();
+    drop(served);
+    assert_eq!(handle.ended().await, None);
+    assert!(matches!(
+        handle.push("late").await,
+        Err(SendError::NoAssociation)
+    ));
+    let reason = AbortReason::from_static("late");
+    assert!(handle.shut_down(reason.into()).is_err());
+}

@@ -1,0 +1,140 @@
+//! How much is accepted, and what is refused.
+
+use std::{io::ErrorKind, time::Duration};
+
+use bytes::Bytes;
+use futures::{FutureExt, future::join_all};
+use sctp_service::{
+    AssociationHandle, Config, SendError,
+    testing::{Duplex, Peer},
+};
+use tokio::time::timeout;
+
+use crate::{
+    Handles, heard,
+    support::{on, settle},
+};
+
+/// A peer that holds one message unread, and reads none; `hello` was answered.
+async fn narrow(config: Config) -> (Handles, Peer, AssociationHandle) {
+    let mut server = Handles::new(config);
+    let settings = Duplex::new().with_capacity(1).with_max_message(1_000);
+    let peer = server.server.network.connect_with(settings).await.unwrap();
+    let handle = server.ask(&peer).await;
+    (server, peer, handle)
+}
+
+fn is_full(result: Result<(), SendError>) -> bool {
+    matches!(result, Err(SendError::Io(error)) if error.kind() == ErrorKind::WouldBlock)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_makes_pushes_wait() {
+    let (_server, peer, handle) = narrow(Config::new().with_push_queue(3, 1_000)).await;
+    // One is with the peer, three wait.
+    for number in 0..4 {
+        handle.push(number.to_string()).await.unwrap();
+        settle().await;
+    }
+    assert!(is_full(handle.try_push("5")));
+    let mut waiting = Box::pin(handle.push("4"));
+    assert!(
+        timeout(Duration::from_secs(60), &mut waiting)
+            .await
+            .is_err()
+    );
+    // Dropped, it is not sent, and its turn is the next one's.
+    drop(waiting);
+    let mut next = Box::pin(handle.push("6"));
+    assert!((&mut next).now_or_never().is_none());
+    peer.expect_message("0").await;
+    next.await.unwrap();
+    settle().await;
+    let mut all = Vec::new();
+    while all.last().is_none_or(|last| last != "6") {
+        all.push(peer.recv().await.unwrap().payload);
+    }
+    assert_eq!(all, ["1", "2", "3", "6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
+    let (_server, peer, handle) = narrow(Config::new().with_push_queue(100, 10)).await;
+    handle.push("unread").await.unwrap();
+    settle().await;
+    handle.push("12345").await.unwrap();
+    assert!(is_full(handle.try_push("123456")));
+    handle.try_push("67890").unwrap();
+    assert!(is_full(handle.try_push("!")));
+    for expected in ["unread", "12345", "67890"] {
+        peer.expect_message(expected).await;
+    }
+    settle().await;
+    handle.try_push("unread").unwrap();
+    settle().await;
+    handle.try_push(Bytes::from(vec![b'a'; 1_000])).unwrap();
+    assert!(is_full(handle.try_push("!")));
+    peer.expect_message("unread").await;
+    peer.expect_message([b'a'; 1_000]).await;
+    settle().await;
+    handle.try_push("!").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_more_is_kept_while_calls_are_answered() {
+    let config = Config::new()
+        .with_push_queue(2, 1_000)
+        .with_send_queue(2, 1_000);
+    let (_server, peer, handle) = narrow(config).await;
+    for number in 0..3 {
+        handle.push(number.to_string()).await.unwrap();
+        settle().await;
+    }
+    // Pushes that wait do not keep requests from being read: each queue has its own limit.
+    for stream in 0..3 {
+        peer.send(on(stream, "ask")).await;
+        settle().await;
+        assert!(is_full(handle.try_push("more")));
+    }
+    assert_eq!(peer.unread_by_server(), 1);
+    let mut all = Vec::new();
+    for _ in 0..6 {
+        all.push(peer.recv().await.unwrap().payload);
+    }
+    assert_eq!(all[..3], ["0", "1", "2"]);
+    assert_eq!(all[3..], ["ask"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_wait_in_line() {
+    let (_server, peer, handle) = narrow(Config::new().with_push_queue(1, 1_000)).await;
+    let pushes = (0..50).map(|number| {
+        let handle = handle.clone();
+        async move { handle.push(format!("{number}")).await.unwrap() }
+    });
+    let pushing = tokio::spawn(join_all(pushes));
+    for number in 0..50 {
+        peer.expect_message(number.to_string()).await;
+    }
+    pushing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_sent_is_refused_at_once() {
+    let (_server, peer, handle) = narrow(Config::new()).await;
+    let streams = handle.connect_info().unwrap().outbound_streams();
+    let refused = [
+        (on(0, ""), "empty"),
+        (on(streams, "hello"), "does not exist"),
+        (on(0, vec![0; 1_001]), "1001 bytes"),
+    ];
+    for (message, why) in refused {
+        for result in [handle.try_push(message.clone()), handle.push(message).await] {
+            let text = result.unwrap_err().to_string();
+            assert!(text.contains(why), "{text}");
+        }
+    }
+    handle.push(on(streams - 1, "hello")).await.unwrap();
+    peer.expect_message("hello").await;
+    assert!(heard(&peer).is_empty());
+}

@@ -1,0 +1,166 @@
+//! Messages that nobody asked for, and their order.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sctp_service::{
+    AssociationHandle, IncomingAssociation, Message, Payload, Ppid, Request, SendError,
+    serve_association,
+    testing::{duplex, request},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+use tower::service_fn;
+
+use crate::{
+    Handles, heard,
+    support::{Server, settle},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_resting_association_is_woken_for_a_push() {
+    let mut server = Handles::default();
+    let (peer, handle) = server.connect().await;
+    settle().await;
+    let message = Message::new("news").on_stream(7).with_ppid(Ppid::M3UA);
+    handle.push(message.unordered()).await.unwrap();
+    let heard = peer.expect_message("news").await;
+    assert_eq!(heard.info.stream.get(), 7);
+    assert_eq!(heard.info.ppid, Ppid::M3UA);
+    assert!(heard.info.unordered);
+    handle.try_push("more").unwrap();
+    assert_eq!(peer.expect_message("more").await.info.stream.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_answers_to_a_push_comes_to_the_service() {
+    let server = Server::new(async |peer: AssociationHandle, payload: Bytes| {
+        if payload == "start" {
+            peer.push("who are you?").await.unwrap();
+        }
+        payload
+    });
+    let peer = server.connect().await;
+    peer.send("start").await;
+    peer.expect_message("who are you?").await;
+    peer.expect_message("start").await;
+    peer.send("it is me").await;
+    peer.expect_message("it is me").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_was_accepted_before_an_answer_goes_out_before_it() {
+    let server = Server::new(async |peer: AssociationHandle, Payload(payload): Payload| {
+        for number in 0..3 {
+            peer.push(format!("{number} before")).await.unwrap();
+        }
+        Payload(payload)
+    });
+    let peer = server.connect().await;
+    for _ in 0..2 {
+        peer.send("answer").await;
+    }
+    for _ in 0..2 {
+        for expected in ["0 before", "1 before", "2 before", "answer"] {
+            peer.expect_message(expected).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_of_a_call_that_is_not_done_goes_out() {
+    let server = Server::new(async |peer: AssociationHandle| {
+        peer.push("working").await.unwrap();
+        sleep(Duration::from_secs(5)).await;
+        "done"
+    });
+    let peer = server.connect().await;
+    peer.send("work").await;
+    settle().await;
+    assert_eq!(heard(&peer), ["working"]);
+    peer.expect_message("done").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_make_service_pushes_before_there_is_a_service() {
+    let (go, gone) = oneshot::channel::<()>();
+    let gone = Arc::new(tokio::sync::Mutex::new(Some(gone)));
+    let make = service_fn(move |incoming: IncomingAssociation| {
+        let gone = Arc::clone(&gone);
+        async move {
+            incoming.association.push("welcome").await.unwrap();
+            gone.lock().await.take().unwrap().await.unwrap();
+            Ok::<_, Infallible>(service_fn(async |request: Request| {
+                Ok::<_, Infallible>(request.into_payload())
+            }))
+        }
+    });
+    let server = Server::new(make);
+    let peer = server.connect().await;
+    peer.expect_message("welcome").await;
+    peer.send("hello").await;
+    settle().await;
+    assert!(heard(&peer).is_empty());
+    go.send(()).unwrap();
+    peer.expect_message("hello").await;
+}
+
+#[tokio::test]
+async fn it_wakes_a_driver_that_other_tasks_polled_before() {
+    let (transport, peer) = duplex();
+    let (tell, mut handles) = mpsc::channel(1);
+    let mut served = Box::pin(IntoFuture::into_future(serve_association(
+        transport,
+        async move |handle: AssociationHandle| {
+            tell.send(handle).await.unwrap();
+            "hello"
+        },
+    )));
+    peer.send("hello").await;
+    tokio::select! {
+        end = &mut served => panic!("{end:?}"),
+        _ = peer.expect_message("hello") => {}
+    }
+    let handle = handles.recv().await.unwrap();
+    let serving = tokio::spawn(served);
+    // It rests in that task now.
+    tokio::task::yield_now().await;
+    handle.push("news").await.unwrap();
+    peer.expect_message("news").await;
+    peer.shutdown();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_default_is_of_no_association() {
+    let handle = request("hello").association().clone();
+    assert_eq!(handle.connect_info(), None);
+    let refused = [handle.try_push("news"), handle.push("news").await];
+    for error in refused.map(Result::unwrap_err) {
+        assert!(matches!(error, SendError::NoAssociation), "{error:?}");
+    }
+    assert!(handle.is_closed());
+    assert_eq!(handle.ended().await, None);
+    assert!(!handle.same_association(&AssociationHandle::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_tell_associations_apart() {
+    let mut server = Handles::default();
+    let (first, one) = server.connect().await;
+    let (_second, two) = server.connect().await;
+    let again = server.ask(&first).await;
+    assert!(one.same_association(&again));
+    assert!(!one.same_association(&two));
+    assert!(format!("{one:?}").starts_with("AssociationHandle(association "));
+    first.restart();
+    settle().await;
+    let anew = server.ask(&first).await;
+    assert!(!one.same_association(&anew));
+    assert_eq!(
+        one.connect_info().unwrap().assoc(),
+        anew.connect_info().unwrap().assoc()
+    );
+}

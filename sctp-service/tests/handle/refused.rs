@@ -1,0 +1,108 @@
+//! A push that the transport refuses, after all.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use sctp_service::{
+    AbortReason, AssociationHandle, ConnectInfo, End, Event, Message, RecvError, SendError,
+    ServerEvent, Transport, serve_association,
+    testing::{Duplex, InMemory},
+};
+use tokio::sync::mpsc;
+
+use crate::heard;
+
+/// It does not know how long a message may be.
+struct Unknowing(InMemory);
+
+impl Transport for Unknowing {
+    fn connect_info(&self) -> ConnectInfo {
+        self.0.connect_info()
+    }
+
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.0.poll_next_event(cx)
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.0.poll_ended(cx)
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        self.0.poll_send(cx, queue)
+    }
+
+    fn start_shutdown(&mut self) -> io::Result<()> {
+        self.0.start_shutdown()
+    }
+
+    fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
+        self.0.abort(reason)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_reported_and_ends_nothing() {
+    let (transport, peer) = Duplex::new().with_max_message(10).build();
+    let (tell, mut handles) = mpsc::channel(1);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&log);
+    let serving = serve_association(
+        Unknowing(transport),
+        async move |handle: AssociationHandle| {
+            for text in [
+                "before",
+                "longer than that",
+                "between",
+                "much too long",
+                "behind",
+            ] {
+                handle.push(text).await.unwrap();
+            }
+            tell.send(handle).await.unwrap();
+            "answer"
+        },
+    )
+    .on_event(move |event| match event {
+        ServerEvent::PushRefused { error, .. } => {
+            hook.lock().unwrap().push(error.to_string());
+        }
+        ServerEvent::Closed { counts, .. } => hook.lock().unwrap().push(format!("{counts:?}")),
+        _ => {}
+    });
+    let serving = tokio::spawn(serving.into_future());
+    peer.send("hello").await;
+    for expected in ["before", "between", "behind", "answer"] {
+        peer.expect_message(expected).await;
+    }
+    let handle = handles.recv().await.unwrap();
+    handle.push("last").await.unwrap();
+    peer.expect_message("last").await;
+    // What was refused has given its place back.
+    for _ in 0..100 {
+        handle.push("longer than that").await.unwrap();
+    }
+    handle.push("done").await.unwrap();
+    peer.expect_message("done").await;
+    peer.shutdown();
+    serving.await.unwrap();
+    assert!(heard(&peer).is_empty());
+    let log = log.lock().unwrap().clone();
+    assert_eq!(log.len(), 103, "{log:?}");
+    assert!(log[0].contains("16 bytes"), "{}", log[0]);
+    assert!(log[1].contains("13 bytes"), "{}", log[1]);
+    let closed = &log[102];
+    assert!(
+        closed.contains("pushes: 107, discarded_pushes: 102"),
+        "{closed}"
+    );
+    assert!(closed.contains("discarded_replies: 0"), "{closed}");
+}

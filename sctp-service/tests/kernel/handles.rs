@@ -1,0 +1,149 @@
+//! Messages that the server begins, and ends that it asks for, on the wire.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use sctp_service::{AssociationHandle, Config, End, Message, Ppid, SendError, Shutdown, Side};
+use sctp_tokio::{Association, SocketBuilder};
+use tokio::sync::mpsc;
+
+use crate::{
+    both_styles, must, reply,
+    server::{Server, Style},
+    support::held::Held,
+    until_end,
+};
+
+/// A server that echoes, and hands out the handle of each request.
+fn start(style: Style, config: Config) -> (Server, mpsc::Receiver<AssociationHandle>) {
+    let (tell, handles) = mpsc::channel(10);
+    let service = async move |handle: AssociationHandle, payload: Bytes| {
+        tell.send(handle).await.unwrap();
+        payload
+    };
+    let server = Server::start_with(style, config, SocketBuilder::new(), service);
+    (server, handles)
+}
+
+/// Asks, and returns the handle that came with the request.
+async fn ask(
+    client: &mut Association,
+    handles: &mut mpsc::Receiver<AssociationHandle>,
+) -> AssociationHandle {
+    client.send("hello").await.unwrap();
+    reply(client).await;
+    must(handles.recv()).await.unwrap()
+}
+
+both_styles! {
+    async fn a_push_arrives_as_it_was_made(style: Style) {
+        let (server, mut handles) = start(style, Config::new());
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        let message = Message::new("news").on_stream(5).with_ppid(Ppid::NGAP).unordered();
+        must(handle.push(message)).await.unwrap();
+        let received = reply(&mut client).await;
+        assert_eq!(received.payload, "news");
+        assert_eq!(received.info.stream.get(), 5);
+        assert_eq!(received.info.ppid, Ppid::NGAP);
+        assert!(received.info.unordered);
+    }
+
+    async fn an_orderly_end_comes_behind_what_was_pushed(style: Style) {
+        let (server, mut handles) = start(style, Config::new());
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        for number in 0..20 {
+            must(handle.push(number.to_string())).await.unwrap();
+        }
+        handle.shut_down(Shutdown::AfterAck).unwrap();
+        let (messages, end) = until_end(&mut client).await;
+        let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(messages, expected);
+        assert_eq!(end, End::Shutdown { by: Side::Peer });
+        assert_eq!(must(handle.ended()).await, Some(End::Shutdown { by: Side::Local }));
+    }
+
+    async fn an_abort_carries_its_reason(style: Style) {
+        let (server, mut handles) = start(style, Config::new());
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        handle.shut_down(Shutdown::abort("licence expired")).unwrap();
+        let (_, end) = until_end(&mut client).await;
+        assert_eq!(end.reason().unwrap(), "licence expired");
+        must(handle.ended()).await.unwrap();
+        assert!(matches!(handle.try_push("late"), Err(SendError::Ended(_))));
+    }
+
+    async fn what_is_too_long_is_refused_at_once_and_only_that(style: Style) {
+        let (server, mut handles) = start(style, Config::new());
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        let (mut fits, mut too_long) = (1, 16 << 20);
+        while fits + 1 < too_long {
+            let len = (fits + too_long) / 2;
+            match handle.try_push(vec![b'x'; len]) {
+                Err(SendError::TooLarge { .. }) => too_long = len,
+                other => {
+                    other.unwrap();
+                    fits = len;
+                    assert_eq!(reply(&mut client).await.payload.len(), len);
+                }
+            }
+        }
+        println!("the longest message has {fits} bytes");
+        assert!(fits > 100_000, "{fits}");
+        assert!(handle.push(Message::new("x").on_stream(60_000)).await.is_err());
+        ask(&mut client, &mut handles).await;
+    }
+
+    /// The client reads nothing for so long that a shared socket would be full for everybody.
+    async fn a_peer_that_fell_behind_hears_the_rest_when_it_reads(style: Style) {
+        let (server, mut handles) = start(style, Config::new());
+        let lazy = SocketBuilder::new().with_recv_buffer_size(60_000);
+        let mut client = must(lazy.connect(&[server.addr])).await.unwrap();
+        let handle = ask(&mut client, &mut handles).await;
+        let done = Arc::new(AtomicBool::new(false));
+        let (pushing, pushed) = (handle.clone(), Arc::clone(&done));
+        let pushing = tokio::spawn(async move {
+            for number in 0..200_u32 {
+                let mut payload = vec![b'x'; 8_000];
+                payload[..4].copy_from_slice(&number.to_be_bytes());
+                pushing.push(payload).await.unwrap();
+            }
+            pushed.store(true, Relaxed);
+        });
+        // Others are served meanwhile.
+        let mut other = server.connect().await;
+        for _ in 0..100 {
+            ask(&mut other, &mut handles).await;
+        }
+        assert!(!done.load(Relaxed), "1.6 megabytes were taken that nobody read");
+        for number in 0..200_u32 {
+            let received = reply(&mut client).await;
+            assert_eq!(received.payload[..4], number.to_be_bytes());
+        }
+        must(pushing).await.unwrap();
+        must(handle.push("behind them")).await.unwrap();
+        assert_eq!(reply(&mut client).await.payload, "behind them");
+    }
+
+    async fn a_handle_that_is_kept_holds_nothing_open(style: Style) {
+        let before = Held::now();
+        let (mut server, mut handles) = start(style, Config::new());
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        must(handle.push("news")).await.unwrap();
+        assert_eq!(reply(&mut client).await.payload, "news");
+        must(client.shutdown()).await.unwrap();
+        drop(client);
+        assert_eq!(must(handle.ended()).await, Some(End::Shutdown { by: Side::Peer }));
+        server.stop();
+        server.stopped().await;
+        before.is_back().await;
+        assert!(handle.is_closed());
+    }
+}
