@@ -91,6 +91,19 @@ fn server_push() {
 }
 
 #[test]
+fn paging() {
+    shows(
+        env!("CARGO_BIN_EXE_paging"),
+        &[
+            "ann: 2 b\"bob is calling\" on stream 1",
+            "network: ann takes it",
+            "network: bob cannot be paged: this socket has no such association",
+            "ann: aborted by the peer, reason \"your subscription has ended\"",
+        ],
+    );
+}
+
+#[test]
 fn graceful_shutdown() {
     let example = shows(
         env!("CARGO_BIN_EXE_graceful_shutdown"),

@@ -81,50 +81,40 @@ pub trait Transport: Send + 'static {
 
 /// Where associations come from.
 ///
-/// One around another sees each association before it is served. That is how a server comes to send
-/// without being asked, and when it likes: it keeps a [`SendHalf`](sctp_tokio::SendHalf) of each. What
-/// is sent through it goes out between the replies; what is answered to it comes to the service, like
-/// any message.
+/// One around another sees each association before it is served: to set options of its own, say. To send
+/// without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep, and not a
+/// [`SendHalf`](sctp_tokio::SendHalf): it keeps no descriptor, goes out in order with the replies, and works over every transport, for
+/// [`serve_endpoint`](crate::serve_endpoint) too.
 ///
 /// ```
-/// use std::{collections::HashMap, io, net::SocketAddr, sync::{Arc, Mutex, PoisonError}};
+/// use std::{io, net::SocketAddr};
 ///
 /// use sctp_service::Listener;
-/// use sctp_tokio::{Association, SctpListener, SendHalf};
+/// use sctp_tokio::{Association, SctpListener};
 ///
-/// /// Whom the server can send to, by their first address.
-/// type Peers = Arc<Mutex<HashMap<SocketAddr, SendHalf>>>;
+/// /// Sends to a multi-homed peer's last address first.
+/// struct LastFirst(SctpListener);
 ///
-/// struct Remembering {
-///     listener: SctpListener,
-///     peers: Peers,
-/// }
-///
-/// impl Listener for Remembering {
+/// impl Listener for LastFirst {
 ///     type Transport = Association;
 ///
 ///     async fn accept(&mut self) -> io::Result<Association> {
-///         let association = self.listener.accept().await?;
-///         if let Some(&peer) = association.peer_addrs().first() {
-///             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-///             peers.insert(peer, association.sender());
+///         let association = self.0.accept().await?;
+///         if let Some(&last) = association.peer_addrs().last() {
+///             association.set_primary(last)?;
 ///         }
 ///         Ok(association)
 ///     }
 ///
 ///     fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-///         self.listener.local_addrs()
+///         self.0.local_addrs()
 ///     }
 ///
 ///     fn stop_listening(&mut self) -> io::Result<()> {
-///         Listener::stop_listening(&mut self.listener)
+///         Listener::stop_listening(&mut self.0)
 ///     }
 /// }
 /// ```
-///
-/// Take each out again when [`ServerEvent::Closed`](crate::ServerEvent::Closed) tells of its end, or
-/// [`Refused`](crate::ServerEvent::Refused) that it was one too many: a `SendHalf` keeps the
-/// descriptor.
 pub trait Listener: Send + 'static {
     /// What it yields.
     type Transport: Transport;

@@ -22,14 +22,14 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// ```
 /// use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
 ///
-/// use sctp_service::{AssociationHandle, Payload, SendError, State};
+/// use sctp_service::{AssociationHandle, SendError, State};
 /// use sctp_tokio::Message;
 ///
 /// /// Who can be paged.
 /// type Registry = Arc<Mutex<HashMap<String, AssociationHandle>>>;
 ///
 /// /// A handler: a subscriber says its name.
-/// async fn attach(State(registry): State<Registry>, peer: AssociationHandle, name: String) -> Payload {
+/// async fn attach(State(registry): State<Registry>, peer: AssociationHandle, name: String) -> &'static str {
 ///     lock(&registry).insert(name.clone(), peer.clone());
 ///     // Gone when its association is, unless it has attached anew on another one in the meantime.
 ///     tokio::spawn(async move {
@@ -39,7 +39,7 @@ use crate::{ConnectInfo, Drain, Shutdown};
 ///             registry.remove(&name);
 ///         }
 ///     });
-///     Payload::from("attached")
+///     "attached"
 /// }
 ///
 /// /// From anywhere else: a network has a call for it.
@@ -50,9 +50,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// # fn lock(registry: &Registry) -> std::sync::MutexGuard<'_, HashMap<String, AssociationHandle>> {
 /// #     registry.lock().unwrap_or_else(PoisonError::into_inner)
 /// # }
-/// # use sctp_service::{Handler, handler};
-/// # let _ = handler::handler_fn(attach).with_state(Registry::default());
-/// # let _ = page;
+/// # use sctp_service::Handler;
+/// # let _ = (attach.with_state(Registry::default()), page);
 /// ```
 ///
 /// # Order

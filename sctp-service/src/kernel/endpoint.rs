@@ -50,8 +50,9 @@ where
 /// has messages with missing fragments. If there is no descriptor for that, it is aborted
 /// with the reason `receive queue full`.
 ///
-/// So an [`EndpointSender`] that was kept, to send without being asked, reaches only those that keep
-/// up. For one that was peeled off it answers [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
+/// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it follows to the
+/// new socket. An [`EndpointSender`] that was kept reaches only those that keep up: for one that was
+/// peeled off it answers [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
 /// [`try_send_to_all`](EndpointSender::try_send_to_all) passes it over without a word.
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,

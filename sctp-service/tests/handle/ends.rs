@@ -12,7 +12,7 @@ use sctp_service::{
     ServerEvent, Shutdown, Side,
     testing::{Duplex, Peer, duplex},
 };
-use tokio::time::sleep;
+use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
     Handles, heard,
@@ -131,6 +131,25 @@ async fn calls_in_flight_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_ends_the_association_closes_its_handles() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let server = Server::new(async move |peer: AssociationHandle| {
+        peer.push("before").await.unwrap();
+        tell.send(peer).await.unwrap();
+        Shutdown::AfterAck
+    });
+    let peer = server.connect().await;
+    peer.hold_acks();
+    peer.send("hello").await;
+    let handle = handles.recv().await.unwrap();
+    settle().await;
+    assert!(is_shutting_down(&handle.push("late").await));
+    peer.release_acks();
+    peer.expect_message("before").await;
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_server_drains_calls_may_push() {
     let mut server = Server::new(async |peer: AssociationHandle| {
         peer.drain().started().await;
@@ -173,6 +192,21 @@ async fn a_peer_that_shuts_down_hears_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
+    let server = Server::new(async |peer: AssociationHandle| {
+        sleep(Duration::from_secs(1)).await;
+        assert!(is_shutting_down(&peer.push("late").await));
+        "discarded"
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    settle().await;
+    peer.shutdown();
+    sleep(Duration::from_secs(2)).await;
+    assert!(server.log.closed().contains("discarded_replies: 1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
@@ -183,6 +217,17 @@ async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
     let (peer, handle) = server.connect().await;
     peer.lose();
     assert!(matches!(handle.ended().await, Some(End::Lost { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
+    let (server, peer, handle) = stuck().await;
+    let mut waiting = Box::pin(handle.push("fourth"));
+    assert!((&mut waiting).now_or_never().is_none());
+    peer.abort("goodbye");
+    let result = waiting.await;
+    assert!(matches!(result, Err(SendError::Ended(_))), "{result:?}");
+    assert_eq!(counts(&server), (3, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,21 +283,25 @@ async fn it_is_closed_when_the_hook_hears_of_the_end() {
 #[tokio::test]
 async fn a_dropped_task_is_an_end_that_nobody_saw() {
     let (transport, peer) = duplex();
-    let (tell, mut handles) = tokio::sync::mpsc::channel(1);
-    let mut served = Box::pin(IntoFuture::into_future(sctp_service::serve_association(
-        transport,
-        async move |handle: AssociationHandle| {
-            tell.send(handle).await.unwrap();
-            "hello"
-        },
-    )));
+    let (tell, mut handles) = mpsc::channel(1);
+    let service = async move |handle: AssociationHandle| {
+        tell.send(handle).await.unwrap();
+        "hello"
+    };
+    let one = Config::new().with_push_queue(1, 1_000);
+    let serving = sctp_service::serve_association(transport, service).with_config(one);
+    let mut served = Box::pin(serving.into_future());
     peer.send("hello").await;
     tokio::select! {
         end = &mut served => panic!("{end:?}"),
         _ = peer.expect_message("hello") => {}
     }
     let handle = handles.recv().await.unwrap();
+    handle.push("never taken").await.unwrap();
+    let mut waiting = Box::pin(handle.push("waiting"));
+    assert!((&mut waiting).now_or_never().is_none());
     drop(served);
+    assert!(matches!(waiting.await, Err(SendError::NoAssociation)));
     assert_eq!(handle.ended().await, None);
     assert!(matches!(
         handle.push("late").await,

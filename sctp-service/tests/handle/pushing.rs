@@ -159,6 +159,9 @@ async fn handles_tell_associations_apart() {
     settle().await;
     let anew = server.ask(&first).await;
     assert!(!one.same_association(&anew));
+    settle().await;
+    anew.push("news").await.unwrap();
+    first.expect_message("news").await;
     assert_eq!(
         one.connect_info().unwrap().assoc(),
         anew.connect_info().unwrap().assoc()

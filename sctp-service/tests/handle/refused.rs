@@ -9,14 +9,14 @@ use std::{
 
 use sctp_service::{
     AbortReason, AssociationHandle, ConnectInfo, End, Event, Message, RecvError, SendError,
-    ServerEvent, Transport, serve_association,
+    ServerEvent, Shutdown, Transport, serve_association,
     testing::{Duplex, InMemory},
 };
 use tokio::sync::mpsc;
 
-use crate::heard;
+use crate::{heard, support::settle};
 
-/// It does not know how long a message may be.
+/// It does not know how long a message may be, and its aborts go nowhere.
 struct Unknowing(InMemory);
 
 impl Transport for Unknowing {
@@ -44,8 +44,8 @@ impl Transport for Unknowing {
         self.0.start_shutdown()
     }
 
-    fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
-        self.0.abort(reason)
+    fn abort(&mut self, _: &AbortReason) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -105,4 +105,45 @@ async fn it_is_reported_and_ends_nothing() {
         "{closed}"
     );
     assert!(closed.contains("discarded_replies: 0"), "{closed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_reply_behind_a_push_is_still_a_reply() {
+    let (transport, peer) = Duplex::new().with_max_message(10).build();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&log);
+    let serving = serve_association(
+        Unknowing(transport),
+        async move |handle: AssociationHandle| {
+            handle.push("pushed").await.unwrap();
+            "an answer that is too long"
+        },
+    )
+    .on_event(move |event| hook.lock().unwrap().push(format!("{event:?}")));
+    let serving = tokio::spawn(serving.into_future());
+    peer.send("hello").await;
+    peer.expect_message("pushed").await;
+    serving.await.unwrap();
+    let log = log.lock().unwrap().clone();
+    assert!(log[1].starts_with("ReplyRefused"), "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_an_abort_and_its_end_nothing_is_accepted() {
+    let (transport, peer) = Duplex::new().build();
+    let (tell, mut handles) = mpsc::channel(1);
+    let serving = serve_association(
+        Unknowing(transport),
+        async move |handle: AssociationHandle| {
+            tell.send(handle).await.unwrap();
+            Shutdown::abort("enough")
+        },
+    );
+    let serving = tokio::spawn(serving.into_future());
+    peer.send("hello").await;
+    let handle = handles.recv().await.unwrap();
+    settle().await;
+    let result = handle.push("late").await;
+    assert!(matches!(result, Err(SendError::ShuttingDown)), "{result:?}");
+    serving.await.unwrap();
 }
