@@ -141,6 +141,14 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     text.unwrap_or("a panic without a message")
 }
 
+/// Calls a hook. Its panic ends here: a broken counter must not end an association, let alone the
+/// accept loop or a client.
+pub(crate) fn guard(hook: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        tracing::error!("the event hook panicked");
+    }
+}
+
 type Hook = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 
 /// The user's hook.
@@ -152,13 +160,9 @@ impl EventHook {
         Self(Some(Arc::new(hook)))
     }
 
-    /// Calls the hook. Its panic ends here: a broken counter must not end an association, let
-    /// alone the accept loop.
     pub(crate) fn emit(&self, event: &ServerEvent<'_>) {
         let Some(hook) = &self.0 else { return };
-        if catch_unwind(AssertUnwindSafe(|| hook(event))).is_err() {
-            tracing::error!("the event hook panicked");
-        }
+        guard(|| hook(event));
     }
 }
 

@@ -15,10 +15,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use reported::{DiskFull, WHY, chain, foreign};
 use sctp_service::{
-    Listener, Payload, Reply, Request,
-    client::{Client, Connect},
+    Listener, Message, Payload, Ppid, Received, Reply, Request,
+    client::{Client, Connect, Correlator},
     layer::{AbortOnErrorLayer, TraceLayer},
     sctp_tokio::{Association, ConnectError, RecvError},
     serve,
@@ -41,6 +42,8 @@ struct Lines {
     /// The span of each event that is in one.
     within: Arc<Mutex<Vec<String>>>,
     current: Arc<Mutex<Vec<u64>>>,
+    /// The fields of each warning.
+    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Lines {
@@ -76,6 +79,11 @@ impl Subscriber for Lines {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        if *event.metadata().level() == tracing::Level::WARN {
+            let mut fields = Fields(String::new());
+            event.record(&mut fields);
+            self.warnings.lock().unwrap().push(fields.0);
+        }
         let mut line = Line::default();
         event.record(&mut line);
         let text = format!("{}: {}", line.message, line.errors.join(": "));
@@ -212,6 +220,52 @@ async fn a_client_is_named_by_the_addresses_of_its_server() {
     ] {
         assert!(within.iter().any(|each| each == line), "{within:#?}");
     }
+}
+
+/// The payload is the identifier.
+struct Whole;
+
+impl Correlator for Whole {
+    type Key = Bytes;
+
+    fn stamp(&mut self, _: u32, message: &mut Message) -> Result<Bytes, BoxError> {
+        Ok(message.payload.clone())
+    }
+
+    fn identify(&mut self, received: &Received) -> Option<Bytes> {
+        Some(received.payload.clone())
+    }
+}
+
+/// It is the only hint that a server answers with a wrong identifier.
+#[tokio::test(start_paused = true)]
+async fn a_reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
+    let (lines, _guard) = Lines::start();
+    let (transport, peer) = duplex();
+    let client = Client::builder().with_correlator(|| Whole).over(transport);
+    let wrong = Message::new("wrong").with_ppid(Ppid::NGAP).on_stream(3);
+    let warnings = || {
+        let lines = lines.warnings.lock().unwrap();
+        lines
+            .iter()
+            .filter(|line| line.contains("a reply to no call"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let call = tokio::spawn(async move { client.request("right").await });
+    peer.recv().await.unwrap();
+    for _ in 0..100 {
+        peer.send(wrong.clone()).await;
+    }
+    settle().await;
+    let first = " message=a reply to no call, discarding peer=Some(192.0.2.1:40000) stream=3 ppid=60 replies=";
+    assert_eq!(warnings(), [format!("{first}1")]);
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    peer.send(wrong).await;
+    settle().await;
+    assert_eq!(warnings()[1..], [format!("{first}100")]);
+    peer.send("right").await;
+    call.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,13 +10,17 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use sctp_core::PathState;
 use sctp_service::{
     Config, Reply, Request, Shutdown,
+    client::{
+        Client, ClientMetrics,
+        pool::{Pool, PoolBuilder},
+    },
     handler::handler_fn,
     layer::{AbortOnErrorLayer, AssociationMetrics, MetricsLayer},
     serve,
-    testing::{Network, ScriptedListener},
+    testing::{Network, Peer, ScriptedListener},
 };
 use support::{on, settle};
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tower::{Service, ServiceBuilder};
 
 /// Serves with both halves, as a user would put them together.
@@ -180,4 +184,119 @@ async fn each_cause_and_failure_has_its_label() {
             ("sctp_failures_total accept", &[1.0]),
         ],
     );
+}
+
+/// A client of a server by hand, both ends of one association.
+async fn by_hand(metrics: &ClientMetrics) -> (ScriptedListener, Client, Peer) {
+    let (mut listener, network) = ScriptedListener::new();
+    let metrics = metrics.clone();
+    let client = Client::builder()
+        .on_event(move |event| metrics.record(event))
+        .connect(network.connector())
+        .await
+        .unwrap();
+    let peer = listener.accept_peer().await.unwrap();
+    (listener, client, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn associations_of_clients() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let metrics = ClientMetrics::new();
+    let (mut listener, client, peer) = by_hand(&metrics).await;
+    let caller = client.clone();
+    let call = tokio::spawn(async move { caller.request("x").await });
+    peer.recv().await.unwrap();
+    peer.restart();
+    call.await.unwrap().unwrap_err();
+    peer.change_path("192.0.2.9:7".parse().unwrap(), PathState::Unreachable);
+    for _ in 0..65 {
+        peer.send("of its own accord").await;
+    }
+    settle().await;
+    peer.abort("enough");
+    let peer = listener.accept_peer().await.unwrap();
+    peer.fail_receive(sctp_service::RecvError::Io(std::io::Error::other(
+        "as told",
+    )));
+    settle().await;
+    drop(listener);
+    sleep(Duration::from_millis(300)).await;
+    client.shutdown().await;
+    let recorded = recorded(&snapshotter);
+    assert!(
+        !recorded.contains_key("sctp_client_associations"),
+        "{recorded:#?}"
+    );
+    assert!(recorded["sctp_client_connect_failures_total"][0] >= 1.0);
+    for (name, count) in [
+        ("sctp_client_associations_up_total", 2.0),
+        ("sctp_client_associations_closed_total peer_abort", 1.0),
+        ("sctp_client_associations_closed_total abort", 1.0),
+        ("sctp_client_associations_restarted_total", 1.0),
+        ("sctp_client_path_changes_total unreachable", 1.0),
+        ("sctp_client_receive_failures_total", 1.0),
+        ("sctp_client_discarded_total lost_call", 1.0),
+        ("sctp_client_discarded_total push", 1.0),
+    ] {
+        assert_eq!(
+            recorded.get(name),
+            Some(&vec![count]),
+            "{name} in {recorded:#?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_of_pools() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let metrics = ClientMetrics::new();
+    let reported = |builder: PoolBuilder| {
+        let metrics = metrics.clone();
+        builder.on_event(move |event| metrics.record_pool(event))
+    };
+    let (listener, network) = ScriptedListener::new();
+    drop(listener);
+    let server = std::net::SocketAddr::from(([192, 0, 2, 1], 9877));
+    let (list, listed) = watch::channel(vec![server.into()]);
+    let connector = network.connector();
+    let pool = reported(Pool::builder()).watch_with(listed, move |_, client| {
+        client.connect_in_background(connector.clone())
+    });
+    for _ in 0..3 {
+        pool.request("x").await.unwrap_err();
+    }
+    assert_recorded(
+        &snapshotter,
+        &[
+            ("sctp_pool_servers", &[1.0]),
+            ("sctp_pool_unavailable_total", &[1.0]),
+        ],
+    );
+    let mut listener = network.listen().unwrap();
+    let peer = listener.accept_peer().await.unwrap();
+    settle().await;
+    let call = tokio::spawn(async move { pool.request("x").await });
+    let request = peer.recv().await.unwrap();
+    peer.send(request).await;
+    call.await.unwrap().unwrap();
+    drop(list);
+    settle().await;
+    assert_recorded(
+        &snapshotter,
+        &[
+            ("sctp_pool_servers", &[-1.0]),
+            ("sctp_pool_unavailable_calls_total", &[3.0]),
+            ("sctp_client_associations_up_total", &[1.0]),
+            ("sctp_client_associations_closed_total shutdown", &[1.0]),
+        ],
+    );
+    let nothing = || std::future::ready(Ok(Vec::new()));
+    let lookup = reported(Pool::builder()).resolve(nothing, Duration::from_secs(1));
+    lookup.await.unwrap_err();
+    assert_recorded(&snapshotter, &[("sctp_pool_lookup_failures_total", &[1.0])]);
 }

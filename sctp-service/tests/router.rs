@@ -1,15 +1,13 @@
 //! Which handler a request finds.
 
+#[path = "support/panics.rs"]
+mod panics;
 mod support;
 
-use std::{
-    panic::{self, AssertUnwindSafe},
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use panics::place_of_panic;
 use sctp_service::{Extension, Match, Message, Ppid, Request, Router, State, StreamId};
 use support::{Server, on, settle};
 use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, util::MapRequestLayer};
@@ -169,22 +167,8 @@ fn the_same_ppid_twice_panics() {
 #[test]
 fn a_panic_names_the_line_that_adds_a_route_again() {
     let once = Router::<()>::new().route(Ppid::NGAP, ngap);
-    let twice = AssertUnwindSafe(|| once.route(Ppid::NGAP, ngap));
-    let line = line!() - 1;
-    let me = thread::current().id();
-    let told = Arc::new(Mutex::new(None));
-    let hook = Arc::clone(&told);
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        // Other tests panic as well.
-        if thread::current().id() == me {
-            *hook.lock().unwrap() = info.location().map(|at| (at.file().to_owned(), at.line()));
-        }
-    }));
-    let result = panic::catch_unwind(twice);
-    panic::set_hook(before);
-    assert!(result.is_err());
-    assert_eq!(*told.lock().unwrap(), Some((file!().to_owned(), line)));
+    let (file, line) = place_of_panic(|| once.route(Ppid::NGAP, ngap));
+    assert_eq!((&file[..], line), (file!(), line!() - 1));
 }
 
 #[test]

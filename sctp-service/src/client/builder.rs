@@ -1,11 +1,14 @@
 //! How a client is set up.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, AtomicU64},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64},
+    },
 };
 
-use sctp_tokio::ConnectError;
+use sctp_tokio::{ConnectError, Received};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::timeout,
@@ -13,13 +16,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
+#[cfg(feature = "pool")]
+use super::push::MakeSink;
 use super::{
-    ByStream, Client, ClientConfig, Connect, Correlator,
+    ByStream, Client, ClientConfig, ClientEvent, Connect, Correlator,
     call::Abandoned,
     correlate::Factory,
     driver::{Driver, Mode},
+    event::ClientHook,
     handle::{Handle, Phase, Status},
-    push::PushQueue,
+    push::{PushQueue, Sink},
 };
 use crate::Transport;
 
@@ -38,11 +44,18 @@ use crate::Transport;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct ClientBuilder {
     config: ClientConfig,
     correlation: Factory,
+    hook: ClientHook,
+    /// That of the pool that the client belongs to.
+    #[cfg(feature = "pool")]
+    pool_hook: ClientHook,
+    /// Where that pool has pushes go.
+    #[cfg(feature = "pool")]
+    sink: Option<MakeSink>,
 }
 
 impl Default for ClientBuilder {
@@ -57,6 +70,11 @@ impl ClientBuilder {
         Self {
             config: ClientConfig::default(),
             correlation: Factory::by_stream(ByStream::default()),
+            hook: ClientHook::default(),
+            #[cfg(feature = "pool")]
+            pool_hook: ClientHook::default(),
+            #[cfg(feature = "pool")]
+            sink: None,
         }
     }
 
@@ -82,6 +100,52 @@ impl ClientBuilder {
         self
     }
 
+    /// Has a hook hear of what happens to the client's associations; the last one set holds. It runs
+    /// in the client's task: it should be quick, and must not block. See [`ClientEvent`].
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sctp_service::client::{Client, ClientEvent, Remote};
+    /// use std::net::SocketAddr;
+    ///
+    /// let server: SocketAddr = "192.0.2.1:9877".parse()?;
+    /// let client = Client::builder()
+    ///     .on_event(|event| match event {
+    ///         ClientEvent::Up { connect_info, .. } => println!("{connect_info} is up"),
+    ///         ClientEvent::Closed { connect_info, end, lasted, counts, .. } => {
+    ///             println!("{connect_info}: {end} after {lasted:?}, {} calls lost", counts.lost_calls);
+    ///         }
+    ///         ClientEvent::ConnectFailed { addrs, error, next, .. } => {
+    ///             println!("{addrs:?}: {error}; next attempt in {next:?}");
+    ///         }
+    ///         _ => {}
+    ///     })
+    ///     .connect(Remote::new(server))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_event(mut self, hook: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.hook = ClientHook::new(hook);
+        self
+    }
+
+    /// Has a pool hear of everything too, and get the pushes.
+    #[cfg(feature = "pool")]
+    pub(super) fn of_pool(mut self, hook: ClientHook, sink: MakeSink) -> Self {
+        self.pool_hook = hook;
+        self.sink = Some(sink);
+        self
+    }
+
+    /// The user's hook, and the pool's.
+    fn hook(&self) -> ClientHook {
+        let hook = self.hook.clone();
+        #[cfg(feature = "pool")]
+        let hook = hook.and(self.pool_hook.clone());
+        hook
+    }
+
     /// Connects, and sets up another association whenever one has ended.
     ///
     /// # Errors
@@ -99,7 +163,15 @@ impl ClientBuilder {
     pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
         let first = timeout(self.config.connect_timeout, connect.connect())
             .await
-            .unwrap_or(Err(ConnectError::TimedOut))?;
+            .unwrap_or(Err(ConnectError::TimedOut))
+            .inspect_err(|error| {
+                self.hook().emit(&ClientEvent::ConnectFailed {
+                    addrs: connect.addrs(),
+                    error,
+                    failures: 1,
+                    next: None,
+                });
+            })?;
         Ok(self.spawn(connect, Some(first), Mode::Eager))
     }
 
@@ -109,6 +181,7 @@ impl ClientBuilder {
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn connect_in_background(self, connect: impl Connect) -> Client {
         self.spawn(connect, None, Mode::Eager)
     }
@@ -120,6 +193,7 @@ impl ClientBuilder {
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn connect_lazily(self, connect: impl Connect) -> Client {
         self.spawn(connect, None, Mode::Lazy)
     }
@@ -130,18 +204,20 @@ impl ClientBuilder {
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn over<T: Transport>(self, transport: T) -> Client {
         let never = || std::future::pending::<Result<T, ConnectError>>();
         self.spawn(never, Some(transport), Mode::Once)
     }
 
+    #[track_caller]
     fn spawn<C: Connect>(self, connect: C, first: Option<C::Transport>, mode: Mode) -> Client {
         let max_in_flight = self
             .config
             .max_in_flight
             .clamp(1, Semaphore::MAX_PERMITS / 2);
         let (commands, inbox) = mpsc::channel(max_in_flight);
-        let (pushes, pushed) = mpsc::channel(self.config.push_queue.max(1));
+        let (sink, pushed) = self.sink();
         let span = span(&connect, first.as_ref(), mode);
         let phase = match &first {
             Some(transport) => Phase::Open(transport.connect_info()),
@@ -161,7 +237,7 @@ impl ClientBuilder {
             stop: CancellationToken::new(),
             wanted: Arc::new(Notify::new()),
             abandoned: Arc::new(Abandoned::default()),
-            pushes: Mutex::new(Some(pushed)),
+            pushes: Mutex::new(pushed),
             lost_pushes: Arc::new(AtomicU64::new(0)),
             next_call: AtomicU32::new(1),
             wait_for_connection: self.config.wait_for_connection,
@@ -174,12 +250,35 @@ impl ClientBuilder {
             stop: handle.stop.clone(),
             wanted: Arc::clone(&handle.wanted),
             abandoned: Arc::clone(&handle.abandoned),
-            pushes: PushQueue::new(pushes, Arc::clone(&handle.lost_pushes)),
+            pushes: PushQueue::new(sink, Arc::clone(&handle.lost_pushes)),
+            hook: self.hook(),
             correlation: self.correlation,
             config: self.config,
         };
         tokio::spawn(driver.run(first).instrument(span));
         Client::new(Arc::new(handle))
+    }
+
+    /// Where pushes go; with it a receiver, unless that is a pool's.
+    fn sink(&self) -> (Sink, Option<mpsc::Receiver<Received>>) {
+        let room = self.config.push_queue.max(1);
+        #[cfg(feature = "pool")]
+        if let Some(make) = &self.sink {
+            return (make(room), None);
+        }
+        let (queue, pushed) = mpsc::channel(room);
+        let sink = Arc::new(move |_: &_, received| queue.try_send(received).is_ok());
+        (sink, Some(pushed))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("config", &self.config)
+            .field("correlation", &self.correlation)
+            .field("events", &self.hook)
+            .finish_non_exhaustive()
     }
 }
 

@@ -159,6 +159,8 @@ impl Handle {
         loop {
             let phase = status.borrow_and_update().phase.clone();
             match phase {
+                // The client's task panicked.
+                Phase::Open(_) if self.commands.is_closed() => return Err(closed()),
                 Phase::Open(_) => {}
                 Phase::Closed(cause) => return Err(CallError::not_sent(cause)),
                 Phase::Stopping => return Err(closed()),
@@ -199,7 +201,7 @@ impl Handle {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.status.borrow().phase, Phase::Open(_))
+        !self.commands.is_closed() && matches!(self.status.borrow().phase, Phase::Open(_))
     }
 
     /// Hands a command to the client's task.

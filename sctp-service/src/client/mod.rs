@@ -55,13 +55,18 @@
 //! | the network fails | [`Lost`](Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
 //! | the peer starts again | go to its new life | [`Restarted`](Cause::Restarted) |
 //!
+//! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the calls
+//! that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such a hook, for
+//! the `metrics` facade.
+//!
 //! The guide to [errors](crate::guide::errors#what-a-client-gets) has a table of what can happen, and
 //! what a call then fails with.
 //!
 //! # Several servers
 //!
 //! With the feature `pool`, the module `pool` balances calls over servers that are listed, looked
-//! up by name, or fed through a channel.
+//! up by name, or fed through a channel; with one hook, and one receiver of what servers send of their
+//! own accord, for all of them.
 
 mod backoff;
 mod builder;
@@ -71,7 +76,9 @@ mod connect;
 mod correlate;
 mod driver;
 mod error;
+mod event;
 mod handle;
+mod metrics;
 #[cfg(feature = "pool")]
 pub mod pool;
 mod push;
@@ -84,5 +91,7 @@ pub use config::ClientConfig;
 pub use connect::{Connect, Remote};
 pub use correlate::{ByStream, Correlator};
 pub use error::{CallError, Cause, Fate, Refusal};
+pub use event::{ClientCounts, ClientEvent};
+pub use metrics::ClientMetrics;
 pub use push::Pushes;
 pub use service::Client;

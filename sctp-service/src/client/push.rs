@@ -15,6 +15,7 @@ use sctp_tokio::Received;
 use tokio::sync::mpsc;
 
 use super::handle::Handle;
+use crate::ConnectInfo;
 
 /// The messages that the peer sends of its own accord: notices, or requests in its direction.
 /// Made by [`Client::pushes`](super::Client::pushes).
@@ -68,22 +69,31 @@ impl fmt::Debug for Pushes {
     }
 }
 
+/// Where pushes go: the client's own queue, or that of its pool. It answers whether there was room.
+pub(super) type Sink = Arc<dyn Fn(&ConnectInfo, Received) -> bool + Send + Sync>;
+
+/// Makes the sink of a client of which so many pushes may wait at once.
+#[cfg(feature = "pool")]
+pub(super) type MakeSink = Arc<dyn Fn(usize) -> Sink + Send + Sync>;
+
 /// The driver's end of the queue.
-#[derive(Debug)]
 pub(super) struct PushQueue {
-    queue: mpsc::Sender<Received>,
+    sink: Sink,
     lost: Arc<AtomicU64>,
 }
 
 impl PushQueue {
-    pub(super) fn new(queue: mpsc::Sender<Received>, lost: Arc<AtomicU64>) -> Self {
-        Self { queue, lost }
+    pub(super) fn new(sink: Sink, lost: Arc<AtomicU64>) -> Self {
+        Self { sink, lost }
     }
 
-    pub(super) fn push(&self, received: Received) {
-        if self.queue.try_send(received).is_err() {
+    /// Answers whether there was room for it.
+    pub(super) fn push(&self, info: &ConnectInfo, received: Received) -> bool {
+        let taken = (self.sink)(info, received);
+        if !taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
             tracing::debug!("nobody receives what the peer pushes, discarding");
         }
+        taken
     }
 }

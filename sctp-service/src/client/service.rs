@@ -63,6 +63,7 @@ impl Client {
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn over(transport: impl Transport) -> Self {
         Self::builder().over(transport)
     }
@@ -127,7 +128,7 @@ impl Client {
     }
 
     /// Takes the receiver of what the server sends of its own accord. There is one: `None` when
-    /// it was taken before.
+    /// it was taken before, and for a client that a pool has made: there it is the pool's.
     #[must_use]
     pub fn pushes(&self) -> Option<Pushes> {
         let queue = self.handle.take_pushes()?;
@@ -153,6 +154,7 @@ impl Client {
         ending.ended().await
     }
 
+    /// How to end it, and to hear of its end.
     #[cfg(feature = "pool")]
     pub(super) fn ending(&self) -> super::handle::Ending {
         self.handle.ending()
@@ -250,6 +252,7 @@ impl Service<Message> for Client {
     /// # Panics
     ///
     /// When `poll_ready` has not reserved a place for it.
+    #[track_caller]
     fn call(&mut self, message: Message) -> Call {
         let Some(admission) = self.reserved.take() else {
             panic!("poll_ready must be called first");

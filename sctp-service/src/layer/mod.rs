@@ -57,5 +57,6 @@ pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
 pub use from_fn::{FromFn, FromFnFuture, FromFnLayer, Next, from_fn};
 pub use message_limit::{MessageLimit, MessageLimitFuture, MessageLimitLayer};
 pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
+pub(crate) use metrics::{end_label, path_label};
 pub use peer_rate_limit::{PeerRateLimit, PeerRateLimitFuture, PeerRateLimitLayer};
 pub use trace::{Trace, TraceFuture, TraceLayer};

@@ -73,10 +73,10 @@ async fn a_pool_waits_for_a_server() {
         let (servers, watched) = watch::channel(Vec::new());
         let (up, mut peers) = mpsc::unbounded_channel();
         let pool = Pool::builder().with_patience(time).watch_with(watched, {
-            move |_: &Target| {
+            move |_: &Target, client| {
                 let (transport, peer) = duplex();
                 up.send(peer).unwrap();
-                Client::over(transport)
+                client.over(transport)
             }
         });
         let waiting = tokio::spawn(async move { pool.request("x").await });
@@ -97,8 +97,9 @@ async fn a_name_is_looked_up_once() {
         let tasks = tokio::runtime::Handle::current().metrics();
         let pool = must(Pool::builder().resolve(lookup, time)).await.unwrap();
         settle().await;
-        // That of the pool, and the one that will look it up again.
-        assert_eq!(tasks.num_alive_tasks(), 2);
+        // That of the pool, of its list, of the server's client, and the one that will look it up
+        // again.
+        assert_eq!(tasks.num_alive_tasks(), 4);
         drop(pool);
         settle().await;
         assert_eq!(tasks.num_alive_tasks(), 0);

@@ -1,13 +1,21 @@
 //! Correlation by an identifier in the payload.
 
-use std::{error::Error, io, time::Duration};
+use std::{collections::HashMap, error::Error, io, time::Duration};
 
 use sctp_service::{
     End, Message, Received, Side,
-    client::{Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate},
+    client::{
+        Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate,
+        pool::{Pool, Target},
+    },
+    testing::duplex,
 };
+use tokio::sync::watch;
 
-use crate::support::{call, client_with, failure, must, payload, settle};
+use crate::{
+    pool::{addr, answer, calls, targets},
+    support::{call, client_with, failure, must, payload, settle},
+};
 
 /// The first four bytes are the identifier; the fifth is `Q` in requests.
 struct Header;
@@ -145,6 +153,33 @@ async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
     assert_eq!(must(client.shutdown()).await, None);
     // Its association is closed with its task.
     assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_panicked_gets_no_call_of_its_pool() {
+    let mut peers = Vec::new();
+    let mut transports = HashMap::new();
+    for server in 1..=2 {
+        let (transport, peer) = duplex();
+        transports.insert(Target::from(addr(server)), transport);
+        peers.push(peer);
+    }
+    let listed = watch::channel(targets([1, 2])).1;
+    let pool = Pool::builder().watch_with(listed, move |target, client| {
+        let transport = transports.remove(target).unwrap();
+        match *target == addr(1).into() {
+            true => client.with_correlator(|| Broken).over(transport),
+            false => client.over(transport),
+        }
+    });
+    // One for each.
+    let _first = calls(&pool, 2).await;
+    peers[0].send("X").await;
+    let calls = calls(&pool, 20).await;
+    answer(&peers[1], 2).await;
+    for call in calls {
+        assert_eq!(must(call).await.unwrap().unwrap().payload, &[2][..]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,12 +10,17 @@ mod connecting;
 mod correlation;
 mod debug;
 mod ends;
+mod events;
 mod for_ever;
 mod identifiers;
 mod lookups;
 mod network;
+#[path = "../support/panics.rs"]
+mod panic_place;
+mod panics;
 mod pool;
 mod pool_end;
+mod pool_events;
 mod support;
 mod world;
 

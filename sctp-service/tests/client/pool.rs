@@ -10,7 +10,7 @@ use std::{
 use sctp_service::{
     Message, Received,
     client::{
-        CallError, Cause, Client, ClientConfig, Fate,
+        CallError, Cause, Fate,
         pool::{Pool, PoolBuilder, RetryPolicy, Target},
     },
     testing::{InMemory, Peer, duplex},
@@ -68,12 +68,9 @@ impl Fleet {
 
     pub(crate) fn pool(&self, builder: PoolBuilder, servers: watch::Receiver<Vec<Target>>) -> Pool {
         let fleet = self.clone();
-        builder.watch_with(servers, move |target| {
+        builder.watch_with(servers, move |target, client| {
             let (fleet, target) = (fleet.clone(), target.clone());
-            let config = ClientConfig::new().with_wait_for_connection(true);
-            Client::builder()
-                .with_config(config)
-                .connect_in_background(move || std::future::ready(fleet.connect(&target)))
+            client.connect_in_background(move || std::future::ready(fleet.connect(&target)))
         })
     }
 
@@ -114,7 +111,6 @@ pub(crate) async fn answer(peer: &Peer, server: u8) -> usize {
 async fn calls_in_flight_are_spread_evenly() {
     let fleet = Fleet::of(1..=3);
     let pool = fleet.fixed(Pool::builder(), 1..=3);
-    // Associations come up with the first calls.
     let calls: Vec<Reply> = calls(&pool, 18).await;
     let mut answered = Vec::new();
     for server in 1..=3 {

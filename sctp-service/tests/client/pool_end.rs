@@ -5,7 +5,7 @@ use std::time::Duration;
 use sctp_service::{
     End, Message, Side,
     client::{
-        Cause, Client, Fate,
+        Cause, ClientBuilder, Fate,
         pool::{Pool, Target},
     },
     testing::duplex,
@@ -78,9 +78,14 @@ async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_was_never_used_has_nothing_to_shut_down() {
-    let pool = Fleet::of([1]).fixed(Pool::builder(), [1]);
-    assert!(must(pool.shutdown()).await.is_empty());
+async fn a_pool_that_was_never_used_has_associations_to_shut_down() {
+    let fleet = Fleet::of([1]);
+    let pool = fleet.fixed(Pool::builder(), [1, 2]);
+    settle().await;
+    let mut ends = must(pool.shutdown()).await;
+    ends.sort_by_key(|(target, _)| target.addrs()[0]);
+    assert_eq!(ends, [(addr(1).into(), LOCAL), (addr(2).into(), None)]);
+    fleet.peer(1).unwrap().expect_shutdown().await;
     let error = must(call(&pool)).await.unwrap().unwrap_err();
     assert_failed(&error, "the client was closed", Fate::NotSent);
 }
@@ -133,7 +138,7 @@ async fn a_peer_that_does_not_acknowledge_is_aborted_in_the_end() {
     peer.hold_acks();
     let mut transport = Some(transport);
     let servers = watch::channel(targets([1])).1;
-    let make = move |_: &Target| Client::over(transport.take().unwrap());
+    let make = move |_: &Target, client: ClientBuilder| client.over(transport.take().unwrap());
     let pool = Pool::builder().watch_with(servers, make);
     let one = calls(&pool, 1).await;
     let request = must(peer.recv()).await.unwrap();

@@ -10,9 +10,12 @@ use std::{
 
 use sctp_service::{
     End, Side,
-    client::{CallError, Cause, Fate, pool::Pool},
+    client::{
+        CallError, Cause, Fate,
+        pool::{Pool, RetryPolicy, Target},
+    },
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{must, netns::NetNs, server::Server};
 
@@ -155,6 +158,26 @@ async fn a_pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
         assert!(matches!(error.cause(), Cause::Closed), "{error}");
         assert_eq!(error.fate(), Fate::NotSent);
     }
+    for server in servers {
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn servers_that_come_and_go_under_load_fail_no_call() {
+    let servers = [Server::start(LONG), Server::start(LONG)];
+    let [stays, leaves] = servers.each_ref().map(|server| Target::from(server.addr));
+    let (list, listed) = watch::channel(vec![stays.clone()]);
+    let retry = RetryPolicy::new().with_retries(0);
+    let load = Load::on(&Pool::builder().with_retry(retry).watch(listed));
+    for _ in 0..20 {
+        list.send(vec![stays.clone(), leaves.clone()]).unwrap();
+        load.more(100).await;
+        list.send(vec![stays.clone()]).unwrap();
+        load.more(20).await;
+    }
+    let errors = load.finish().await;
+    assert!(errors.is_empty(), "{errors:?}");
     for server in servers {
         server.stop().await;
     }

@@ -67,7 +67,7 @@ pub trait Correlator: Send + 'static {
 
     /// Reads the identifier of a reply. `None` for what is no reply: it goes to
     /// [`Pushes`](super::Pushes). A reply whose identifier no call has is late or made up, and
-    /// is discarded.
+    /// is discarded; a warning in the log tells, every ten seconds at most.
     fn identify(&mut self, received: &Received) -> Option<Self::Key>;
 }
 

@@ -36,6 +36,9 @@ pub(super) struct Calls {
     timer: Timer,
     timer_due: Option<Instant>,
     live: usize,
+    /// Those that somebody waited for and that an end cut off: sent, and not sent.
+    lost: u64,
+    unsent: u64,
 }
 
 struct Entry {
@@ -103,6 +106,12 @@ impl Calls {
         self.waiting.push_back(call);
         self.live += 1;
         self.set_due(call, timeout.map(|timeout| later(Instant::now(), timeout)));
+    }
+
+    /// How many calls, of those that somebody waited for, an end cut off: with the message sent, and
+    /// not sent.
+    pub(super) fn cut_off(&self) -> (u64, u64) {
+        (self.lost, self.unsent)
     }
 
     /// How many calls somebody waits for.
@@ -209,8 +218,8 @@ impl Calls {
             .collect();
         for call in waiting {
             if let Some(entry) = self.entries.get(&call) {
-                let error = CallError::new(cause.clone(), entry.fate());
-                self.fail(call, error);
+                let fate = entry.fate();
+                self.cut(call, CallError::new(cause.clone(), fate));
             }
         }
     }
@@ -224,8 +233,19 @@ impl Calls {
             .map(|(call, _)| *call)
             .collect();
         for call in unsent {
-            self.fail(call, CallError::not_sent(cause.clone()));
+            self.cut(call, CallError::not_sent(cause.clone()));
         }
+    }
+
+    /// Fails a call that an end cuts off.
+    fn cut(&mut self, call: CallId, error: CallError) {
+        if self.is_live(call) {
+            match error.fate() {
+                Fate::Unknown => self.lost += 1,
+                Fate::NotSent => self.unsent += 1,
+            }
+        }
+        self.fail(call, error);
     }
 
     /// Returns the next call whose time is up.

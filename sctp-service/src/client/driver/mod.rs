@@ -2,23 +2,28 @@
 
 mod calls;
 mod outbox;
+mod report;
 mod session;
 
-use std::{error::Error, future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc};
+use std::{future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
-use sctp_tokio::{ConnectError, End};
+use sctp_tokio::ConnectError;
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::session::Session;
+use self::{
+    report::Reporter,
+    session::{Ended, Session},
+};
 use super::{
     ClientConfig, Connect,
     call::Abandoned,
     correlate::Factory,
     error::{CallError, Cause},
+    event::ClientHook,
     handle::{Command, Phase, Status},
     push::PushQueue,
 };
@@ -57,12 +62,14 @@ pub(super) struct Driver<C> {
     pub(super) abandoned: Arc<Abandoned>,
     pub(super) pushes: PushQueue,
     pub(super) correlation: Factory,
+    pub(super) hook: ClientHook,
     pub(super) config: ClientConfig,
 }
 
 impl<C: Connect> Driver<C> {
     pub(super) async fn run(mut self, mut first: Option<C::Transport>) {
         let mut failures = 0;
+        let reporter = Arc::new(Reporter::new(std::mem::take(&mut self.hook)));
         let cause = loop {
             let attempt = match first.take() {
                 Some(transport) => Ok(transport),
@@ -71,25 +78,28 @@ impl<C: Connect> Driver<C> {
                     ControlFlow::Break(()) => break Cause::Closed,
                 },
             };
-            let cause = match attempt {
+            let (cause, failed) = match attempt {
                 Ok(transport) => {
                     let began = Instant::now();
-                    let cause = self.session(transport).await;
+                    let cause = self.session(transport, &reporter).await;
                     if began.elapsed() >= self.config.backoff.max() {
                         failures = 0;
                     }
-                    cause
+                    (cause, None)
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn Error, "cannot set up an association");
-                    Cause::NotConnected(Arc::new(error))
+                    let error = Arc::new(error);
+                    (Cause::NotConnected(Arc::clone(&error)), Some(error))
                 }
             };
-            if self.mode == Mode::Once || self.stop.is_cancelled() {
-                break cause;
-            }
             failures += 1;
-            if self.back_off(failures, cause).await.is_break() {
+            let is_last = self.mode == Mode::Once || self.stop.is_cancelled();
+            let pause = (!is_last).then(|| self.config.backoff.pause(failures));
+            if let Some(error) = failed {
+                reporter.connect_failed(self.connect.addrs(), &error, failures, pause);
+            }
+            let Some(pause) = pause else { break cause };
+            if self.back_off(pause, cause).await.is_break() {
                 break Cause::Closed;
             }
         };
@@ -120,12 +130,12 @@ impl<C: Connect> Driver<C> {
     }
 
     /// Pauses, and fails the calls that were let in before.
-    async fn back_off(&mut self, failures: u32, cause: Cause) -> ControlFlow<()> {
+    async fn back_off(&mut self, pause: Duration, cause: Cause) -> ControlFlow<()> {
         self.status.send_modify(|status| {
             status.phase = Phase::BackingOff(cause.clone());
             status.trouble = Some(cause.clone());
         });
-        let mut pause = pin!(sleep(self.config.backoff.pause(failures)));
+        let mut pause = pin!(sleep(pause));
         loop {
             tokio::select! {
                 biased;
@@ -139,25 +149,34 @@ impl<C: Connect> Driver<C> {
     }
 
     /// Drives one association to its end, and says what its calls failed with.
-    async fn session(&mut self, transport: C::Transport) -> Cause {
+    async fn session(&mut self, transport: C::Transport, reporter: &Arc<Reporter>) -> Cause {
         self.abandoned.clear();
         // Whoever wanted an association has one: the next end is no reason for another.
         pin!(self.wanted.notified()).as_mut().enable();
+        let began = Instant::now();
         let info = transport.connect_info();
-        tracing::info!(peer = ?info.peer_addrs(), "association up");
         self.status.send_modify(|status| {
-            status.phase = Phase::Open(info);
+            status.phase = Phase::Open(info.clone());
             status.trouble = None;
         });
+        reporter.up(&info);
         let mut session = Session::new(
             transport,
+            info,
             &self.config,
             &self.correlation,
             self.status.clone(),
+            Arc::clone(reporter),
         );
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
-        let (end, cause): (End, Cause) = poll_fn(|cx| {
+        let Ended {
+            end,
+            cause,
+            reason,
+            counts,
+            info,
+        } = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
                 stopped = true;
                 self.inbox.close();
@@ -166,7 +185,7 @@ impl<C: Connect> Driver<C> {
             session.poll(cx, &mut self.inbox, &self.abandoned, &self.pushes)
         })
         .await;
-        tracing::info!(%end, "association over");
+        reporter.closed(&info, &end, reason.as_ref(), began.elapsed(), &counts);
         cause
     }
 

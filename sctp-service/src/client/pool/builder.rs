@@ -1,14 +1,14 @@
 //! How a pool is set up.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_tokio::SocketBuilder;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 use tower::{BoxError, ServiceExt as _, balance::p2c::Balance, buffer::Buffer, retry::Retry};
 
 use super::{
-    Pool, RetryPolicy, Target, call_error, members::Members, patience::Patience, resolve,
-    retry::WhileOpen, roll::Roll,
+    Pool, PoolEvent, RetryPolicy, Target, call_error, event::PoolHook, members::Membership,
+    patience::Patience, push, resolve, retry::WhileOpen, roll::Roll,
 };
 use crate::client::{CallError, Client, ClientBuilder, ClientConfig, Remote};
 
@@ -21,6 +21,8 @@ pub struct PoolBuilder {
     patience: Duration,
     queue: usize,
     retry: RetryPolicy,
+    push_queue: usize,
+    hook: PoolHook,
 }
 
 impl Default for PoolBuilder {
@@ -39,18 +41,24 @@ impl PoolBuilder {
             patience: Duration::from_secs(10),
             queue: 1024,
             retry: RetryPolicy::default(),
+            push_queue: 1024,
+            hook: PoolHook::default(),
         }
     }
 
     /// Sets what each server's client is set up with. Have it [wait for its
     /// connection](ClientConfig::wait_for_connection): a client that fails calls at once while it
     /// has none attracts them.
+    ///
+    /// A hook of this builder's hears of all servers' clients alike;
+    /// [that of the pool](Self::on_event) hears which server it is, too.
     pub fn with_client(mut self, client: ClientBuilder) -> Self {
         self.client = client;
         self
     }
 
-    /// Sets what each association's socket is set up with.
+    /// Sets what each association's socket is set up with. [`watch_with`](Self::watch_with), whose
+    /// clients may have no socket, does not look at it.
     pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
         self.socket = socket;
         self
@@ -76,64 +84,134 @@ impl PoolBuilder {
         self
     }
 
-    /// Makes a pool of these servers.
+    /// Sets how many messages that servers send of their own accord wait to be
+    /// [received](Pool::pushes), of all servers together, at least 1. Those of one server are besides
+    /// limited by [`ClientConfig::push_queue`]. One that finds no room is discarded, and
+    /// [counted](super::PoolPushes::lost): to hold back reading instead would hold back the replies,
+    /// too. Default: 1,024.
+    pub fn with_push_queue(mut self, messages: usize) -> Self {
+        self.push_queue = messages;
+        self
+    }
+
+    /// Has a hook hear of what happens to the pool and its servers; the last one set holds. It should
+    /// be quick, and must not block. See [`PoolEvent`].
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sctp_service::client::{ClientEvent, pool::{Pool, PoolEvent}};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder()
+    ///     .on_event(|event| match event {
+    ///         PoolEvent::Added { server, .. } => println!("{:?}: listed", server.addrs()),
+    ///         PoolEvent::Client { server, event: ClientEvent::Closed { end, .. }, .. } => {
+    ///             println!("{:?}: {end}", server.addrs());
+    ///         }
+    ///         PoolEvent::Unavailable { .. } => println!("no server is ready"),
+    ///         _ => {}
+    ///     })
+    ///     .dns("orders.internal:9877", Duration::from_secs(10))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_event(mut self, hook: impl Fn(&PoolEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.hook = PoolHook::new(hook);
+        self
+    }
+
+    /// Makes a pool of these servers, which are reached with the kernel's SCTP.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn fixed(self, servers: impl IntoIterator<Item = impl Into<Target>>) -> Pool {
         let servers = servers.into_iter().map(Into::into).collect();
         self.watch(watch::channel(servers).1)
     }
 
-    /// Makes a pool of the servers that a channel lists. When its sender is dropped, the last
-    /// list holds. An empty list means what it says: calls wait for a server until they lose
+    /// Makes a pool of the servers that a channel lists, which are reached with the kernel's SCTP.
+    /// When its sender is dropped, the last list holds. An empty list means what it says: calls wait for a server until they lose
     /// [patience](Self::with_patience).
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn watch(self, servers: watch::Receiver<Vec<Target>>) -> Pool {
-        let (client, socket) = (self.client.clone(), self.socket.clone());
-        self.watch_with(servers, move |target| {
+        let socket = self.socket.clone();
+        self.watch_with(servers, move |target, client| {
             let remote = Remote::multi_homed(target.addrs().iter().copied());
-            client
-                .clone()
-                .connect_in_background(remote.with_socket(socket.clone()))
+            client.connect_in_background(remote.with_socket(socket.clone()))
         })
     }
 
-    /// As [`watch`](Self::watch), with clients of your own making: of other transports, or, in
-    /// tests, of servers in memory.
+    /// As [`watch`](Self::watch), with clients that a function connects: over other transports, to
+    /// addresses of its own finding, lazily; or, in tests, to servers in memory. All other pools are of
+    /// the kernel's SCTP.
+    ///
+    /// The function gets [the builder](Self::with_client) of the pool's clients, which it may change.
+    /// What becomes of a client that another builder makes is not reported to the
+    /// [pool's hook](Self::on_event), and what its server sends of its own accord is not among the
+    /// [pool's](Pool::pushes).
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # async fn run() {
+    /// use sctp_service::{client::pool::Pool, testing::ScriptedListener};
+    /// use std::net::SocketAddr;
+    /// use tokio::sync::watch;
+    ///
+    /// let (listener, network) = ScriptedListener::new();
+    /// let server = SocketAddr::from(([192, 0, 2, 1], 9877));
+    /// let (_list, servers) = watch::channel(vec![server.into()]);
+    /// let pool = Pool::builder().watch_with(servers, move |_server, client| {
+    ///     client.connect_in_background(network.connector())
+    /// });
+    /// # let _ = (listener, pool);
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     #[must_use]
+    #[track_caller]
     pub fn watch_with(
         self,
         servers: watch::Receiver<Vec<Target>>,
-        make: impl FnMut(&Target) -> Client + Send + 'static,
+        make: impl FnMut(&Target, ClientBuilder) -> Client + Send + 'static,
     ) -> Pool {
+        let runtime = Handle::current();
         let roll = Roll::default();
-        let balance = Balance::new(Members::new(servers, Box::new(make), roll.clone()));
-        let patience = Patience::new(balance, self.patience, roll.clone());
+        let (inlet, outlet) = push::channel(self.push_queue);
+        let (hook, make) = (self.hook.clone(), Box::new(make));
+        let membership = Membership::new(servers, self.client, make, inlet, hook, roll.clone());
+        let balance = Balance::new(membership.balanced());
+        let members = membership.watched();
+        runtime.spawn(membership.run());
+        let patience = Patience::new(balance, self.patience, roll.clone(), self.hook);
         let buffer = Buffer::new(patience, self.queue.max(1));
         let typed = buffer.map_err(call_error as fn(BoxError) -> CallError);
         let policy = WhileOpen {
             policy: self.retry,
             roll: roll.clone(),
+            removed: false,
         };
         Pool {
             calls: Retry::new(policy, typed),
             roll,
+            members,
+            pushes: Arc::new(outlet),
         }
     }
 
     /// Makes a pool of the servers that a name stands for, `host:port`, each of its addresses a
-    /// server of its own. The name is looked up again at this interval, through the system
+    /// server of its own, which are reached with the kernel's SCTP. The name is looked up again at this interval, through the system
     /// (`getaddrinfo`), which knows `/etc/hosts` and the cluster's search domains as well as DNS,
     /// and no time to live: hence the interval.
     ///
@@ -177,7 +255,7 @@ impl PoolBuilder {
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output = io::Result<Vec<SocketAddr>>> + Send,
     {
-        let servers = resolve::watch(lookup, interval).await?;
+        let servers = resolve::watch(lookup, interval, self.hook.clone()).await?;
         Ok(self.watch(servers))
     }
 }

@@ -1,7 +1,7 @@
 //! The servers of a pool.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     convert::Infallible,
     fmt,
     future::Future,
@@ -14,8 +14,8 @@ use futures_core::Stream;
 use tokio::sync::watch;
 use tower::discover::Change;
 
-use super::roll::Roll;
-use crate::client::Client;
+use super::{PoolEvent, event::PoolHook, push::Inlet, roll::Roll};
+use crate::client::{Client, ClientBuilder};
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,54 +42,170 @@ impl From<Vec<SocketAddr>> for Target {
     }
 }
 
-type Servers = watch::Receiver<Vec<Target>>;
-type Changed = Pin<Box<dyn Future<Output = Option<Servers>> + Send>>;
+/// Makes the client of a server, of a builder that is set up for it.
+pub(super) type Make = Box<dyn FnMut(&Target, ClientBuilder) -> Client + Send>;
 
-/// Turns the lists of a channel into changes.
-pub(super) struct Members {
-    /// `None` once the sender has gone.
-    changed: Option<Changed>,
-    known: HashSet<Target>,
-    changes: VecDeque<Change<Target, Target>>,
-    make: Box<dyn FnMut(&Target) -> Client + Send>,
+/// A server that is listed. One that is listed again after it was not is another one.
+#[derive(Clone)]
+pub(super) struct Member {
+    number: u64,
+    pub(super) server: Target,
+    pub(super) client: Client,
+}
+
+/// Keeps a client for each server that is listed, whether or not there are calls: a server that
+/// nobody calls can have something to say.
+pub(super) struct Membership {
+    servers: watch::Receiver<Vec<Target>>,
+    members: watch::Sender<Vec<Member>>,
+    last_number: u64,
+    client: ClientBuilder,
+    make: Make,
+    inlet: Inlet,
+    hook: PoolHook,
     roll: Roll,
 }
 
-impl Members {
+impl Membership {
+    /// Begins with the servers that are listed now.
     pub(super) fn new(
-        mut servers: Servers,
-        make: Box<dyn FnMut(&Target) -> Client + Send>,
+        servers: watch::Receiver<Vec<Target>>,
+        client: ClientBuilder,
+        make: Make,
+        inlet: Inlet,
+        hook: PoolHook,
         roll: Roll,
     ) -> Self {
-        let mut members = Self {
-            changed: None,
-            known: HashSet::new(),
-            changes: VecDeque::new(),
+        let mut membership = Self {
+            servers,
+            members: watch::channel(Vec::new()).0,
+            last_number: 0,
+            client,
             make,
+            inlet,
+            hook,
             roll,
         };
-        members.update(&servers.borrow_and_update());
-        members.changed = Some(Box::pin(change(servers)));
+        membership.update();
+        membership
+    }
+
+    /// Returns the members as the balancer finds them.
+    pub(super) fn balanced(&self) -> Members {
+        let mut watched = self.members.subscribe();
+        let mut members = Members::default();
+        members.update(&watched.borrow_and_update());
+        members.changed = Some(Box::pin(change(watched)));
         members
     }
 
-    fn update(&mut self, servers: &[Target]) {
-        let listed: HashSet<Target> = servers.iter().cloned().collect();
-        for gone in self.known.difference(&listed) {
-            tracing::info!(server = ?gone.addrs(), "server removed");
-            self.changes.push_back(Change::Remove(gone.clone()));
+    /// Returns the members that there are now, and later.
+    pub(super) fn watched(&self) -> Watched {
+        self.members.subscribe()
+    }
+
+    /// Follows the list until the pool ends.
+    pub(super) async fn run(mut self) {
+        let mut listing = true;
+        while !self.roll.is_stopped() {
+            tokio::select! {
+                biased;
+                () = self.roll.stopped() => {}
+                () = self.members.closed() => break,
+                changed = self.servers.changed(), if listing => match changed {
+                    Ok(()) => self.update(),
+                    // The last list holds.
+                    Err(_) => listing = false,
+                },
+            }
         }
-        for new in listed.difference(&self.known) {
-            tracing::info!(server = ?new.addrs(), "server added");
-            self.changes
-                .push_back(Change::Insert(new.clone(), new.clone()));
+        self.remove(&HashSet::new());
+    }
+
+    fn update(&mut self) {
+        let listed: HashSet<Target> = self.servers.borrow_and_update().iter().cloned().collect();
+        self.remove(&listed);
+        let known: HashSet<Target> = self
+            .members
+            .borrow()
+            .iter()
+            .map(|member| member.server.clone())
+            .collect();
+        let added: Vec<Member> = listed
+            .difference(&known)
+            .map(|server| self.add(server))
+            .collect();
+        if !added.is_empty() {
+            self.members.send_modify(|members| members.extend(added));
         }
-        self.known = listed;
+    }
+
+    fn add(&mut self, server: &Target) -> Member {
+        tracing::info!(server = ?server.addrs(), "server added");
+        self.hook.emit(&PoolEvent::Added { server });
+        let hook = self.hook.of_client(server);
+        let builder = self.client.clone();
+        let builder = builder.of_pool(hook, self.inlet.of_server(server));
+        let client = (self.make)(server, builder);
+        self.roll.enter(server, &client);
+        self.last_number += 1;
+        Member {
+            number: self.last_number,
+            server: server.clone(),
+            client,
+        }
+    }
+
+    /// Removes those that are not listed: first for the balancer, so that it chooses none that is
+    /// being shut down.
+    fn remove(&self, listed: &HashSet<Target>) {
+        let mut gone = Vec::new();
+        self.members.send_if_modified(|members| {
+            gone.extend(members.extract_if(.., |member| !listed.contains(&member.server)));
+            !gone.is_empty()
+        });
+        for member in gone {
+            let server = &member.server;
+            tracing::info!(server = ?server.addrs(), "server removed");
+            self.hook.emit(&PoolEvent::Removed { server });
+            // The balancer may have a handle until there is a call.
+            member.client.ending().begin();
+        }
     }
 }
 
-async fn change(mut servers: Servers) -> Option<Servers> {
-    servers.changed().await.is_ok().then_some(servers)
+pub(super) type Watched = watch::Receiver<Vec<Member>>;
+type Changed = Pin<Box<dyn Future<Output = Option<Watched>> + Send>>;
+
+/// The members as the balancer finds them: changes from what it knows.
+#[derive(Default)]
+pub(super) struct Members {
+    /// `None` once the membership has ended.
+    changed: Option<Changed>,
+    known: HashMap<Target, u64>,
+    changes: VecDeque<Change<Target, Client>>,
+}
+
+impl Members {
+    fn update(&mut self, members: &[Member]) {
+        let listed: HashSet<u64> = members.iter().map(|member| member.number).collect();
+        let gone = self
+            .known
+            .extract_if(|_, number| !listed.contains(number))
+            .map(|(server, _)| Change::Remove(server));
+        self.changes.extend(gone);
+        for member in members {
+            let server = &member.server;
+            if self.known.insert(server.clone(), member.number).is_none() {
+                let insert = Change::Insert(server.clone(), member.client.clone());
+                self.changes.push_back(insert);
+            }
+        }
+    }
+}
+
+async fn change(mut members: Watched) -> Option<Watched> {
+    members.changed().await.is_ok().then_some(members)
 }
 
 impl Stream for Members {
@@ -98,15 +214,8 @@ impl Stream for Members {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
-            match this.changes.pop_front() {
-                Some(Change::Insert(target, _)) => {
-                    let client = this.roll.enter(&target, || (this.make)(&target));
-                    return Poll::Ready(Some(Ok(Change::Insert(target, client))));
-                }
-                Some(Change::Remove(target)) => {
-                    return Poll::Ready(Some(Ok(Change::Remove(target))));
-                }
-                None => {}
+            if let Some(change) = this.changes.pop_front() {
+                return Poll::Ready(Some(Ok(change)));
             }
             let Some(changed) = &mut this.changed else {
                 return Poll::Pending;
@@ -114,10 +223,10 @@ impl Stream for Members {
             match changed.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => this.changed = None,
-                Poll::Ready(Some(mut servers)) => {
-                    let list = servers.borrow_and_update().clone();
-                    this.update(&list);
-                    this.changed = Some(Box::pin(change(servers)));
+                Poll::Ready(Some(mut watched)) => {
+                    let members = watched.borrow_and_update().clone();
+                    this.update(&members);
+                    this.changed = Some(Box::pin(change(watched)));
                 }
             }
         }

@@ -25,8 +25,10 @@
 //! A [fixed](PoolBuilder::fixed) list; a [name](PoolBuilder::dns) that is looked up again and
 //! again; any other [lookup](PoolBuilder::resolve); or a [watch
 //! channel](PoolBuilder::watch) that anything can feed. A server that is no longer listed gets no
-//! further call; its calls in flight are finished, and its association is shut down in order. The
-//! list is looked at when there is a call.
+//! further call; its calls in flight are finished, and its association is shut down in order. A server
+//! that is listed gets its association at once, without waiting for a call. All of these are reached
+//! with the kernel's SCTP; [`watch_with`](PoolBuilder::watch_with) is for other transports, those in
+//! memory for tests among them.
 //!
 //! A lookup that fails or finds nothing changes nothing; an empty list in a channel means empty.
 //!
@@ -35,10 +37,25 @@
 //! A call that failed is given to another server if that is [safe](RetryPolicy), up to three
 //! times. So no call is lost to a server that drains; an ABORT, or a server that dies, fails those
 //! that were in flight on it.
+//!
+//! # What servers send without being asked
+//!
+//! [`Pool::pushes`] is for all servers, and goes on whatever associations and servers come and go. Each
+//! message says which server it is from; [`Pool::client`] is the way to answer it.
+//!
+//! # What is to be seen of it
+//!
+//! [`PoolBuilder::on_event`] has a hook hear of servers that come and go, of their associations, of
+//! attempts to connect that fail, and when no server is ready: [`PoolEvent`].
+//! [`ClientMetrics::record_pool`](super::ClientMetrics::record_pool) is such a hook, for the `metrics`
+//! facade. What the pool is doing now is in [`Pool::servers`] and [`Pool::client`], and in the text of
+//! its `Debug`.
 
 mod builder;
+mod event;
 mod members;
 mod patience;
+mod push;
 mod resolve;
 mod retry;
 mod roll;
@@ -48,6 +65,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -58,9 +76,20 @@ use tower::{
 };
 use tower_service::Service;
 
-pub use self::{builder::PoolBuilder, members::Target, retry::RetryPolicy};
-use self::{members::Members, patience::Patience, retry::WhileOpen, roll::Roll};
-use super::{CallError, Cause, Fate};
+pub use self::{
+    builder::PoolBuilder,
+    event::PoolEvent,
+    members::Target,
+    push::{PoolPush, PoolPushes},
+    retry::RetryPolicy,
+};
+use self::{
+    members::{Members, Watched},
+    patience::Patience,
+    retry::WhileOpen,
+    roll::Roll,
+};
+use super::{CallError, Cause, Client, Fate};
 
 type Balanced = Patience<Balance<Members, Message>>;
 type Inner =
@@ -75,6 +104,8 @@ type Retried = Retry<WhileOpen, Inner>;
 pub struct Pool {
     calls: Retried,
     roll: Roll,
+    members: Watched,
+    pushes: Arc<push::Outlet>,
 }
 
 impl Pool {
@@ -94,6 +125,46 @@ impl Pool {
     /// As of [`Call`](super::Call): dropping it gives the call up.
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         self.clone().oneshot(message.into()).await
+    }
+
+    /// Returns the servers that are listed now.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Target> {
+        let members = self.members.borrow();
+        members.iter().map(|member| member.server.clone()).collect()
+    }
+
+    /// Returns the client of a server that is listed: to see what it is doing, or to send a message to
+    /// this server and no other, such as the answer to a [push](Self::pushes). It is in the pool's use:
+    /// shut down, it gets no further call, and its server is out of the pool until it is listed anew.
+    #[must_use]
+    pub fn client(&self, server: &Target) -> Option<Client> {
+        let members = self.members.borrow();
+        let member = members.iter().find(|member| member.server == *server)?;
+        Some(member.client.clone())
+    }
+
+    /// Takes the receiver of what the servers send of their own accord, each message with the server
+    /// that sent it. There is one: `None` when it was taken before.
+    ///
+    /// If nobody takes it, messages wait until there is no room for more, and further ones are
+    /// discarded.
+    ///
+    /// ```no_run
+    /// # async fn run(pool: sctp_service::client::pool::Pool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut pushes = pool.pushes().ok_or("taken before")?;
+    /// while let Some(push) = pushes.recv().await {
+    ///     println!("{:?}: {:?}", push.server.addrs(), push.received.payload);
+    ///     if let Some(client) = pool.client(&push.server) {
+    ///         client.send("noted").await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pushes(&self) -> Option<PoolPushes> {
+        self.pushes.take(self)
     }
 
     /// Takes no further call, finishes those in flight, shuts every association down in order, and
@@ -143,8 +214,7 @@ impl Service<Message> for Pool {
     }
 }
 
-/// Shows the servers that it has clients for, which is from the first call on, and what each of these
-/// clients is doing.
+/// Shows the servers that it has clients for, and what each of these clients is doing.
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")

@@ -8,11 +8,12 @@ use std::{
 };
 
 use sctp_tokio::{Message, Received};
+use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::roll::Roll;
+use super::{PoolEvent, event::PoolHook, roll::Roll};
 use crate::{
     client::{CallError, Cause},
     driver::timer::Timer,
@@ -25,25 +26,64 @@ pub(super) struct Patience<S> {
     patience: Duration,
     timer: Timer,
     /// The inner service has been waited for to no avail.
-    exhausted: bool,
+    exhausted: Option<Exhausted>,
     /// The next call is let in to fail so.
     failing: Option<Cause>,
     roll: Roll,
+    hook: PoolHook,
     /// Resolves when the pool is shut down: then all calls that still wait fail.
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
+/// Since when calls fail, and how many have.
+struct Exhausted {
+    since: Instant,
+    failed_calls: u64,
+}
+
 impl<S> Patience<S> {
-    pub(super) fn new(inner: S, patience: Duration, roll: Roll) -> Self {
+    pub(super) fn new(inner: S, patience: Duration, roll: Roll, hook: PoolHook) -> Self {
         Self {
             stopped: Box::pin(roll.stopped()),
             roll,
+            hook,
             inner,
             patience,
             timer: Timer::default(),
-            exhausted: false,
+            exhausted: None,
             failing: None,
         }
+    }
+
+    fn recovered(&mut self) {
+        self.timer = Timer::default();
+        self.failing = None;
+        if let Some(exhausted) = self.exhausted.take() {
+            let lasted = exhausted.since.elapsed();
+            let failed_calls = exhausted.failed_calls;
+            tracing::info!(?lasted, failed_calls, "a server is ready again");
+            self.hook.emit(&PoolEvent::Available {
+                lasted,
+                failed_calls,
+            });
+        }
+    }
+
+    /// Counts a call that is going to fail, and answers why it does.
+    fn fail_one(&mut self) -> Cause {
+        let trouble = self.roll.trouble();
+        let exhausted = self.exhausted.get_or_insert_with(|| {
+            let why = trouble.as_ref().map(tracing::field::display);
+            tracing::warn!(trouble = why, "no server is ready, failing calls");
+            let trouble = trouble.as_ref();
+            self.hook.emit(&PoolEvent::Unavailable { trouble });
+            Exhausted {
+                since: Instant::now(),
+                failed_calls: 0,
+            }
+        });
+        exhausted.failed_calls += 1;
+        Cause::Unavailable(trouble.map(Box::new))
     }
 }
 
@@ -61,20 +101,21 @@ where
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(ready) = self.inner.poll_ready(cx) {
-            self.timer = Timer::default();
-            self.exhausted = false;
-            self.failing = None;
+            self.recovered();
             return Poll::Ready(ready);
         }
-        if !self.timer.is_set() && !self.exhausted {
-            self.timer.set_in(self.patience);
+        if self.failing.is_some() {
+            return Poll::Ready(Ok(()));
         }
-        self.exhausted |= self.timer.poll_elapsed(cx);
-        if !self.exhausted {
-            return Poll::Pending;
+        if self.exhausted.is_none() {
+            if !self.timer.is_set() {
+                self.timer.set_in(self.patience);
+            }
+            if !self.timer.poll_elapsed(cx) {
+                return Poll::Pending;
+            }
         }
-        let trouble = self.roll.trouble().map(Box::new);
-        self.failing = Some(Cause::Unavailable(trouble));
+        self.failing = Some(self.fail_one());
         Poll::Ready(Ok(()))
     }
 

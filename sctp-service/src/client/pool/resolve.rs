@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
-use super::Target;
+use super::{PoolEvent, Target, event::PoolHook};
 use crate::{driver::timer::later, occasion::Occasions};
 
 /// Looks a name up through the system.
@@ -26,13 +26,15 @@ pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
 pub(super) async fn watch<F, Fut>(
     mut lookup: F,
     interval: Duration,
+    hook: PoolHook,
 ) -> io::Result<watch::Receiver<Vec<Target>>>
 where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output = io::Result<Vec<SocketAddr>>> + Send,
 {
     let interval = interval.max(Duration::from_millis(1));
-    let first = timed(lookup(), interval).await?;
+    let failed = move |error: &io::Error| hook.emit(&PoolEvent::LookupFailed { error });
+    let first = timed(lookup(), interval).await.inspect_err(&failed)?;
     let (servers, watched) = watch::channel(first);
     tokio::spawn(async move {
         let mut ticks = interval_at(later(Instant::now(), interval), interval);
@@ -56,13 +58,14 @@ where
                     });
                 }
                 Err(error) => {
-                    if let Some(failed) = failures.count() {
+                    if let Some(times) = failures.count() {
                         tracing::warn!(
                             error = &error as &dyn Error,
-                            failed,
+                            failed = times,
                             "cannot look the servers up, keeping those known"
                         );
                     }
+                    failed(&error);
                 }
             }
         }
@@ -110,7 +113,8 @@ mod tests {
         ];
         let mut answers = answers.into_iter();
         let lookup = move || ready(answers.next().unwrap_or_else(|| Ok(Vec::new())));
-        let mut servers = watch(lookup, INTERVAL).await.expect("the first list");
+        let hook = PoolHook::default();
+        let mut servers = watch(lookup, INTERVAL, hook).await.expect("the first list");
         let both = [addr(1).into(), addr(2).into()];
         assert_eq!(*servers.borrow_and_update(), both);
         let began = Instant::now();

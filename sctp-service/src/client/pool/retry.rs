@@ -97,6 +97,8 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
 pub(super) struct WhileOpen {
     pub(super) policy: RetryPolicy,
     pub(super) roll: Roll,
+    /// The call was repeated once, beyond what the policy says, since its server was removed.
+    pub(super) removed: bool,
 }
 
 impl Policy<Message, Received, CallError> for WhileOpen {
@@ -110,10 +112,46 @@ impl Policy<Message, Received, CallError> for WhileOpen {
         if self.roll.is_stopped() {
             return None;
         }
+        // It was given to a server that was taken off the list at the same moment.
+        if let Err(error) = result
+            && matches!(error.cause(), Cause::Closed)
+            && error.is_safe_to_retry()
+            && !std::mem::replace(&mut self.removed, true)
+        {
+            return Some(ready(()));
+        }
         self.policy.retry(message, result)
     }
 
     fn clone_request(&mut self, message: &Message) -> Option<Message> {
         self.policy.clone_request(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::client::Fate;
+
+    #[test]
+    fn a_call_for_a_server_that_was_just_removed_is_repeated_once_whatever_the_policy() {
+        let repeated = |policy: &mut WhileOpen, fate| {
+            let mut message = Message::new(Bytes::new());
+            let mut failed = Err(CallError::new(Cause::Closed, fate));
+            policy.retry(&mut message, &mut failed).is_some()
+        };
+        let mut policy = WhileOpen {
+            policy: RetryPolicy::new().with_retries(0),
+            roll: Roll::default(),
+            removed: false,
+        };
+        assert!(!repeated(&mut policy, Fate::Unknown));
+        // Each call has a policy of its own.
+        let mut other = policy.clone();
+        assert!(repeated(&mut policy, Fate::NotSent));
+        assert!(!repeated(&mut policy, Fate::NotSent));
+        assert!(repeated(&mut other, Fate::NotSent));
     }
 }

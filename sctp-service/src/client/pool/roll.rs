@@ -22,18 +22,16 @@ pub(super) struct Roll {
 type Entry = (Target, Ending);
 
 impl Roll {
-    /// Makes a client and enters it. If the pool is shut down meanwhile, so is the client.
-    pub(super) fn enter(&self, target: &Target, make: impl FnOnce() -> Client) -> Client {
-        let mut clients = self.lock();
-        let client = make();
+    /// Enters a client. If the pool was shut down while it was made, so is the client.
+    pub(super) fn enter(&self, target: &Target, client: &Client) {
         let ending = client.ending();
+        let mut clients = self.lock();
         if self.stopped.is_cancelled() {
             ending.begin();
         } else {
             clients.retain(|(_, ending)| !ending.is_over());
         }
         clients.push((target.clone(), ending));
-        client
     }
 
     pub(super) fn is_stopped(&self) -> bool {

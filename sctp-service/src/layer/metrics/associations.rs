@@ -41,13 +41,14 @@ impl AssociationMetrics {
             }
             ServerEvent::Closed { end, counts, .. } => {
                 self.associations.decrement(1);
-                counter!("sctp_associations_closed_total", "cause" => cause(end)).increment(1);
+                counter!("sctp_associations_closed_total", "cause" => end_label(end)).increment(1);
                 discarded(counts);
             }
             ServerEvent::Refused { .. } => self.refused.increment(1),
             ServerEvent::Restarted { .. } => self.restarted.increment(1),
             ServerEvent::PathChanged { change, .. } => {
-                counter!("sctp_path_changes_total", "state" => state(change.state)).increment(1);
+                counter!("sctp_path_changes_total", "state" => path_label(change.state))
+                    .increment(1);
             }
             ServerEvent::Panicked { .. } => failure("panic"),
             ServerEvent::ReplyRefused { .. } => failure("reply"),
@@ -87,7 +88,8 @@ fn discarded(counts: &Counts) {
     }
 }
 
-fn cause(end: &End) -> &'static str {
+/// Labels an end.
+pub(crate) fn end_label(end: &End) -> &'static str {
     match end {
         End::Shutdown { by: Side::Local } => "shutdown",
         End::Shutdown { by: Side::Peer } => "peer_shutdown",
@@ -100,7 +102,8 @@ fn cause(end: &End) -> &'static str {
     }
 }
 
-fn state(state: PathState) -> &'static str {
+/// Labels the state of a path.
+pub(crate) fn path_label(state: PathState) -> &'static str {
     match state {
         PathState::Available => "available",
         PathState::Unreachable => "unreachable",

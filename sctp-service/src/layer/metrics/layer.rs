@@ -7,8 +7,9 @@ use super::{Metrics, instruments::Instruments};
 /// Counts and measures the requests of a service and its replies. It does nothing to the
 /// association.
 ///
-/// Both tables together are all that the crate records; the second is that of
-/// [`AssociationMetrics`](super::AssociationMetrics). Counters only ever rise.
+/// Both tables together are all that is recorded of a server; the second is that of
+/// [`AssociationMetrics`](super::AssociationMetrics). Counters only ever rise. What is recorded of
+/// clients is in the tables of [`ClientMetrics`](crate::client::ClientMetrics).
 ///
 /// | by this layer | kind | unit | is |
 /// |---|---|---|---|

@@ -2,7 +2,8 @@
 //!
 //! There are two halves, since a layer sees requests and not associations: [`MetricsLayer`]
 //! measures what a service does, and [`AssociationMetrics`] counts what the server's
-//! [events](crate::ServerEvent) tell. Both speak to the [`metrics`] facade: install a recorder
+//! [events](crate::ServerEvent) tell. Clients have
+//! [`ClientMetrics`](crate::client::ClientMetrics). All of them speak to the [`metrics`] facade: install a recorder
 //! (an exporter for Prometheus, StatsD, ...) before they are made, or nothing is recorded.
 
 mod associations;
@@ -20,6 +21,7 @@ use std::{
 use tower_service::Service;
 
 pub use associations::AssociationMetrics;
+pub(crate) use associations::{end_label, path_label};
 pub use future::MetricsFuture;
 use instruments::Instruments;
 pub use layer::MetricsLayer;

@@ -1,7 +1,9 @@
 //! What a client meets, in the same words on the kernel's SCTP and in memory: what a user tests in
 //! memory holds on the kernel. Each of the two test binaries has a `world` of its own.
 
+mod events;
 mod pool;
+mod pool_pushes;
 mod scripted;
 mod served;
 mod server;

@@ -23,10 +23,9 @@ fn pool(places: [&Place; 2]) -> Pool {
         .collect();
     let connectors = places.map(Place::connector);
     let mut connectors: HashMap<Target, _> = targets.iter().cloned().zip(connectors).collect();
-    Pool::builder().watch_with(watch::channel(targets).1, move |target| {
-        Client::builder()
-            .with_config(config())
-            .connect_in_background(connectors.remove(target).unwrap())
+    let builder = Pool::builder().with_client(Client::builder().with_config(config()));
+    builder.watch_with(watch::channel(targets).1, move |target, client| {
+        client.connect_in_background(connectors.remove(target).unwrap())
     })
 }
 

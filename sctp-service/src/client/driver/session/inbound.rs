@@ -1,7 +1,6 @@
 //! What the transport has to say.
 
 use std::{
-    error::Error,
     io,
     task::{Context, Poll},
 };
@@ -46,14 +45,22 @@ impl<T: Transport> Session<T> {
         }
         match self.correlation.find(&received) {
             Found::Reply(call) => {
-                if !self.calls.complete(call, received) {
+                if self.calls.complete(call, received) {
+                    self.counts.replies += 1;
+                } else {
+                    self.counts.late_replies += 1;
                     tracing::debug!(call, "a late reply, discarding");
                 }
             }
-            Found::Push => pushes.push(received),
+            Found::Push => {
+                self.counts.pushes += 1;
+                if !pushes.push(&self.info, received) {
+                    self.counts.discarded_pushes += 1;
+                }
+            }
             Found::Late => {
-                let (stream, ppid) = (received.info.stream, received.info.ppid);
-                tracing::debug!(%stream, %ppid, "a reply to no call, discarding");
+                self.counts.late_replies += 1;
+                self.reporter.uncorrelated(&self.info, &received);
             }
             Found::Stray => {
                 tracing::warn!(stream = %received.info.stream, "a reply to no call, aborting");
@@ -70,11 +77,11 @@ impl<T: Transport> Session<T> {
                 self.restarted();
             }
             Notification::StreamChange(_) => {
-                let streams = streams(&self.transport);
+                let streams = streams(&self.transport.connect_info());
                 self.correlation.set_streams(streams);
             }
             Notification::PeerAddrChange(change) => {
-                tracing::info!(addr = ?change.addr, state = ?change.state, "path changed");
+                self.reporter.path_changed(&self.info, change);
             }
             other => tracing::debug!(notification = ?other, "notification"),
         }
@@ -95,10 +102,11 @@ impl<T: Transport> Session<T> {
 
     /// The peer has forgotten everything that it was asked.
     fn restarted(&mut self) {
-        tracing::info!("the peer restarted");
+        self.info = self.transport.connect_info();
         self.calls.fail_all(&Cause::Restarted, true);
         self.fail_outbox(&Cause::Restarted);
-        self.correlation = self.factory.make(streams(&self.transport));
+        self.correlation = self.factory.make(streams(&self.info));
+        self.reporter.restarted(&self.info);
         if self.state == State::AwaitingAck {
             // Its new life does not know of the end that was begun.
             self.start_shutdown();
@@ -120,7 +128,7 @@ impl<T: Transport> Session<T> {
     }
 
     fn receive_failed(&mut self, error: &RecvError) {
-        tracing::warn!(error = error as &dyn Error, "receiving failed, aborting");
+        self.reporter.receive_failed(&self.info, error);
         let (reason, cause) = match error {
             RecvError::TooLarge { limit } => (
                 &reasons::MESSAGE_TOO_LARGE,

@@ -6,6 +6,7 @@ mod outbound;
 use std::{
     collections::VecDeque,
     error::Error,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,11 +18,12 @@ use tokio::sync::{mpsc, watch};
 use super::{
     calls::Calls,
     outbox::{Outbox, Owner},
+    report::Reporter,
 };
 use crate::{
-    Transport,
+    ConnectInfo, Transport,
     client::{
-        ClientConfig,
+        ClientConfig, ClientCounts,
         call::Abandoned,
         correlate::{CallId, Correlation, Factory},
         error::{CallError, Cause},
@@ -55,6 +57,10 @@ const ITEMS_PER_ROUND: usize = 32;
 /// The end of the association is the end of each state, and fails whatever is left.
 pub(super) struct Session<T> {
     transport: T,
+    /// The association as it came up, or last restarted.
+    info: ConnectInfo,
+    reporter: Arc<Reporter>,
+    counts: ClientCounts,
     state: State,
     calls: Calls,
     outbox: Outbox,
@@ -66,8 +72,20 @@ pub(super) struct Session<T> {
     status: watch::Sender<Status>,
     /// Bounds every state but `Open` and `Draining`, which the calls' own timeouts bound.
     deadline: Timer,
-    /// Why this end aborts.
+    /// Why this end aborts, and what it tells the peer.
     cause: Option<Cause>,
+    reason: Option<AbortReason>,
+}
+
+/// What is left of an association.
+pub(super) struct Ended {
+    pub(super) end: End,
+    /// What its calls failed with.
+    pub(super) cause: Cause,
+    /// What this end told the peer, if it aborted.
+    pub(super) reason: Option<AbortReason>,
+    pub(super) counts: ClientCounts,
+    pub(super) info: ConnectInfo,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +105,18 @@ enum State {
 impl<T: Transport> Session<T> {
     pub(super) fn new(
         transport: T,
+        info: ConnectInfo,
         config: &ClientConfig,
         factory: &Factory,
         status: watch::Sender<Status>,
+        reporter: Arc<Reporter>,
     ) -> Self {
-        let correlation = factory.make(streams(&transport));
+        let correlation = factory.make(streams(&info));
         Self {
             transport,
+            info,
+            reporter,
+            counts: ClientCounts::default(),
             state: State::Open,
             calls: Calls::default(),
             outbox: Outbox::default(),
@@ -104,6 +127,7 @@ impl<T: Transport> Session<T> {
             status,
             deadline: Timer::default(),
             cause: None,
+            reason: None,
         }
     }
 
@@ -123,7 +147,7 @@ impl<T: Transport> Session<T> {
         inbox: &mut mpsc::Receiver<Command>,
         abandoned: &Abandoned,
         pushes: &PushQueue,
-    ) -> Poll<(End, Cause)> {
+    ) -> Poll<Ended> {
         for _ in 0..ROUNDS_PER_POLL {
             let mut worked = self.take_commands(cx, inbox);
             worked |= self.take_abandoned(cx, abandoned);
@@ -190,6 +214,7 @@ impl<T: Transport> Session<T> {
         self.state = State::Aborting;
         self.close_door();
         self.cause = Some(cause);
+        self.reason = Some(reason.clone());
         if let Err(error) = self.transport.abort(reason) {
             tracing::debug!(error = &error as &dyn Error, "cannot abort");
         }
@@ -208,13 +233,14 @@ impl<T: Transport> Session<T> {
     fn fail_outbox(&mut self, cause: &Cause) {
         for owner in self.outbox.clear() {
             if let Owner::OneWay(one_way) = owner {
+                self.counts.unsent_calls += 1;
                 one_way.finish(Err(CallError::not_sent(cause.clone())));
             }
         }
     }
 
     /// Fails whatever is left.
-    fn finish(&mut self, end: End) -> (End, Cause) {
+    fn finish(&mut self, end: End) -> Ended {
         let cause = self.cause.take().unwrap_or_else(|| Cause::from(&end));
         self.status.send_modify(|status| {
             status.close_door();
@@ -222,12 +248,21 @@ impl<T: Transport> Session<T> {
         });
         self.calls.fail_all(&cause, false);
         self.fail_outbox(&cause);
-        (end, cause)
+        let (lost, unsent) = self.calls.cut_off();
+        let mut counts = self.counts;
+        counts.lost_calls += lost;
+        counts.unsent_calls += unsent;
+        Ended {
+            end,
+            cause,
+            reason: self.reason.take(),
+            counts,
+            info: self.info.clone(),
+        }
     }
 }
 
 /// How many streams there are in both directions.
-fn streams<T: Transport>(transport: &T) -> u16 {
-    let info = transport.connect_info();
+fn streams(info: &ConnectInfo) -> u16 {
     info.inbound_streams().min(info.outbound_streams())
 }

@@ -58,6 +58,7 @@ impl<T: Transport> Session<T> {
         message.info.context = id;
         match kind {
             Kind::Call(reply) => {
+                self.counts.calls += 1;
                 let timeout = self.config.call_timeout;
                 self.calls.insert(id, message, reply, permit, timeout);
             }
@@ -148,6 +149,7 @@ impl<T: Transport> Session<T> {
             transport,
             calls,
             correlation,
+            counts,
             ..
         } = self;
         let mut closing = false;
@@ -161,6 +163,7 @@ impl<T: Transport> Session<T> {
                 Err(error @ (SendError::Ended(_) | SendError::ShuttingDown)),
             ) => {
                 closing = true;
+                counts.unsent_calls += 1;
                 let cause = match error {
                     SendError::Ended(end) => Cause::from(&end),
                     _ => Cause::ShutDown,

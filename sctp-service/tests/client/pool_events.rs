@@ -1,0 +1,170 @@
+//! What a pool's hook hears, and what its servers send of their own accord, beyond what is tested on
+//! both transports.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use sctp_service::{
+    Message,
+    client::{
+        Client, ClientConfig,
+        pool::{Pool, PoolEvent},
+    },
+    testing::InMemory,
+};
+use sctp_tokio::ConnectError;
+use tokio::{sync::watch, time::sleep};
+
+use crate::{
+    events::Heard,
+    pool::{Fleet, addr, answer, call, calls, targets},
+    support::{must, settle},
+};
+
+#[tokio::test(start_paused = true)]
+async fn hooks_of_a_client_and_of_its_pool_both_hear() {
+    let heard = Heard::default();
+    let (pools, clients, servers) = (heard.clone(), heard.clone(), heard.clone());
+    let builder = Pool::builder()
+        .with_client(Client::builder().on_event(move |_| clients.push("all servers' clients")))
+        .on_event(move |event| {
+            if let PoolEvent::Client { .. } = event {
+                pools.push("the pool");
+            }
+        });
+    let (_list, listed) = watch::channel(targets([1, 2]));
+    let _pool = builder.watch_with(listed, move |target, client| {
+        let servers = servers.clone();
+        let client = match *target == addr(1).into() {
+            true => client.on_event(move |_| servers.push("this server's client")),
+            false => client,
+        };
+        client
+            .connect_in_background(|| std::future::ready(Err::<InMemory, _>(ConnectError::Refused)))
+    });
+    settle().await;
+    let mut heard = heard.take();
+    heard.sort_unstable();
+    let expected = [
+        "all servers' clients",
+        "the pool",
+        "the pool",
+        "this server's client",
+    ];
+    assert_eq!(heard, expected);
+}
+
+/// Nothing is locked that what a hook may want to look at would wait for.
+#[tokio::test(start_paused = true)]
+async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
+    let fleet = Fleet::of(1..=2);
+    let (list, listed) = watch::channel(targets([1]));
+    let pool: Arc<OnceLock<Pool>> = Arc::default();
+    let (seen, heard) = (Arc::clone(&pool), Heard::default());
+    let hook = heard.clone();
+    let builder = Pool::builder().on_event(move |event| {
+        if let Some(pool) = seen.get() {
+            hook.push(format!("{pool:?}"));
+            drop(pool.pushes());
+            if let PoolEvent::Added { .. } = event {
+                let pool = pool.clone();
+                tokio::spawn(async move { pool.shutdown().await });
+            }
+        }
+    });
+    let made = fleet.pool(builder, listed);
+    pool.set(made.clone()).unwrap();
+    settle().await;
+    list.send(targets([2])).unwrap();
+    settle().await;
+    assert!(format!("{made:?}").contains("shut_down: true"));
+    // 1: up, removed, closed; 2: added, perhaps up and closed, removed.
+    assert!(heard.take().len() >= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_connected_to_and_shut_down_without_a_call() {
+    let fleet = Fleet::of(1..=2);
+    let (list, listed) = watch::channel(targets([1]));
+    let pool = fleet.pool(Pool::builder(), listed);
+    settle().await;
+    let first = fleet.peer(1).unwrap();
+    list.send(targets([2])).unwrap();
+    settle().await;
+    first.expect_shutdown().await;
+    let second = fleet.peer(2).unwrap();
+    // Listed again, it is another one.
+    list.send(targets([1, 2])).unwrap();
+    settle().await;
+    let again = fleet.peer(1).unwrap();
+    assert!(!Arc::ptr_eq(&first, &again));
+    let calls = calls(&pool, 8).await;
+    assert_eq!(answer(&again, 1).await + answer(&second, 2).await, 8);
+    for call in calls {
+        must(call).await.unwrap().unwrap();
+    }
+    drop(pool);
+    settle().await;
+    again.expect_shutdown().await;
+    second.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_fails_is_told_with_the_error() {
+    let heard = Heard::default();
+    let hook = heard.clone();
+    let mut answers = vec![Err(io::ErrorKind::TimedOut.into()), Ok(vec![addr(1)])];
+    let lookup = move || std::future::ready(answers.pop().unwrap_or_else(|| Ok(Vec::new())));
+    let pool = Pool::builder()
+        .on_event(move |event| {
+            if let PoolEvent::LookupFailed { error, .. } = event {
+                assert_eq!(event.server(), None);
+                hook.push(error.kind());
+            }
+        })
+        .resolve(lookup, Duration::from_secs(10));
+    let _pool = must(pool).await.unwrap();
+    sleep(Duration::from_secs(25)).await;
+    let expected = [io::ErrorKind::TimedOut, io::ErrorKind::NotFound];
+    assert_eq!(heard.take(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_pushes_without_end_leaves_room_for_others() {
+    let fleet = Fleet::of(1..=3);
+    let config = ClientConfig::new().with_push_queue(4);
+    let client = Client::builder().with_config(config);
+    let builder = Pool::builder().with_client(client).with_push_queue(6);
+    let pool = fleet.fixed(builder, 1..=3);
+    let mut pushes = pool.pushes().unwrap();
+    settle().await;
+    let peers = [1, 2, 3].map(|server| fleet.peer(server).unwrap());
+    for (peer, messages) in peers.iter().zip([100, 1, 100]) {
+        for message in 0..messages {
+            peer.send(Message::new(vec![message]).on_stream(0)).await;
+        }
+        settle().await;
+    }
+    // Four of the first, one of the second, and what was left of the queue.
+    assert_eq!(pushes.lost(), 201 - 6);
+    let mut heard = Vec::new();
+    for _ in 0..6 {
+        let push = must(pushes.recv()).await.unwrap();
+        let server = (1..=3).find(|n| push.server == addr(*n).into()).unwrap();
+        heard.push((server, push.received.payload[0]));
+    }
+    assert_eq!(heard, [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (3, 0)]);
+    // There is room again.
+    peers[0].send(Message::new("again").on_stream(0)).await;
+    assert_eq!(must(pushes.recv()).await.unwrap().received.payload, "again");
+    // Replies were not held up.
+    let one = call(&pool);
+    settle().await;
+    for (peer, server) in peers.iter().zip(1..) {
+        answer(peer, server).await;
+    }
+    must(one).await.unwrap().unwrap();
+}
