@@ -28,6 +28,9 @@ fn a_pool_loses_only_what_was_in_flight_on_the_killed_server() {
     let text = run(env!("CARGO_BIN_EXE_pool"), &["--in-flight", "16"]);
     assert!(text.contains("one drained (exit status: 0): "), "{text}");
     assert!(text.contains("no call was lost other than "), "{text}");
+    assert_eq!(text.matches("] up\n").count(), 3, "{text}");
+    // What it had not read when it was told to stop, the pool repeats.
+    assert!(text.contains("shut down by the peer, after "), "{text}");
 }
 
 #[test]

@@ -15,7 +15,14 @@ use std::{
 };
 
 use clap::Parser;
-use sctp_service::{Payload, client::pool::Pool, serve};
+use sctp_service::{
+    Payload,
+    client::{
+        ClientEvent,
+        pool::{Pool, PoolEvent},
+    },
+    serve,
+};
 use sctp_tokio::SctpListener;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -65,7 +72,9 @@ async fn main() -> ExitCode {
 async fn play(in_flight: usize) -> Result {
     let (drained, killed, left) = (Server::start()?, Server::start()?, Server::start()?);
     let (mut drained, mut killed, mut left) = (drained.await?, killed.await?, left.await?);
-    let pool = Pool::builder().fixed([drained.addr, killed.addr, left.addr]);
+    let pool = Pool::builder()
+        .on_event(tell)
+        .fixed([drained.addr, killed.addr, left.addr]);
     let mut load = Load::start(&pool, in_flight);
 
     load.run("three servers").await?;
@@ -81,6 +90,26 @@ async fn play(in_flight: usize) -> Result {
     drop(left.input.take());
     left.child.wait().await?;
     load.judge(failed_before, in_flight)
+}
+
+/// Tells what happens to the pool's associations, as a hook.
+fn tell(event: &PoolEvent<'_>) {
+    let PoolEvent::Client { server, event, .. } = event else {
+        return;
+    };
+    let what = match event {
+        ClientEvent::Up { .. } => "up".to_owned(),
+        ClientEvent::Closed { end, counts, .. } => {
+            let (calls, lost) = (counts.calls, counts.lost_calls);
+            format!("{end}, after {calls} calls, of which {lost} were not answered")
+        }
+        ClientEvent::ConnectFailed {
+            failures: 1, error, ..
+        } => format!("not to be had: {error}"),
+        _ => return,
+    };
+    // Nobody can be told if standard output is gone.
+    let _ = writeln!(io::stdout(), "  {:?} {what}", server.addrs());
 }
 
 /// One of the servers, seen from the outside.
