@@ -10,7 +10,7 @@ use sctp_tokio::{AbortReason, Association, End, Event, Message, Received, Side};
 use tokio::sync::Semaphore;
 
 use crate::{
-    service::{ABORT, ECHO, LATER, QUIT, SILENCE, THRICE, server_reason},
+    service::{ABORT, BOTH, ECHO, EXPEL, LATER, LEAVE, PUSH, QUIT, SILENCE, THRICE, server_reason},
     support::{dice::Dice, must},
 };
 
@@ -23,8 +23,10 @@ pub(crate) enum Ending {
     Shutdown,
     /// It asks the server to shut down.
     Quit,
+    Leave,
     /// It asks the server to abort.
     Aborted,
+    Expelled,
     /// It aborts.
     Abort,
     /// It is dropped.
@@ -35,8 +37,9 @@ pub(crate) enum Ending {
 
 impl Ending {
     pub(crate) fn random(dice: &mut Dice) -> Self {
-        use Ending::{Abort, Aborted, Drain, Drop, Quit, Shutdown};
-        [Shutdown, Quit, Aborted, Abort, Drop, Drain][dice.below(6)]
+        use Ending::{Abort, Aborted, Drain, Drop, Expelled, Leave, Quit, Shutdown};
+        let all = [Shutdown, Quit, Leave, Aborted, Expelled, Abort, Drop, Drain];
+        all[dice.below(all.len())]
     }
 }
 
@@ -83,8 +86,13 @@ impl Client {
                 let end = must(peer.shutdown()).await.unwrap();
                 assert_eq!(end, End::Shutdown { by: Side::Local });
             }
-            Ending::Quit => {
-                let stream = self.send(&peer, QUIT, false).await;
+            Ending::Quit | Ending::Leave => {
+                let how = if self.ending == Ending::Quit {
+                    QUIT
+                } else {
+                    LEAVE
+                };
+                let stream = self.send(&peer, how, false).await;
                 let last = self.due[usize::from(stream)].back().copied();
                 assert_eq!(
                     self.until_end(&mut peer).await,
@@ -93,8 +101,13 @@ impl Client {
                 let missing = self.due[usize::from(stream)].back().copied();
                 assert_ne!(missing, last, "the last reply is missing");
             }
-            Ending::Aborted => {
-                self.send(&peer, ABORT, false).await;
+            Ending::Aborted | Ending::Expelled => {
+                let how = if self.ending == Ending::Aborted {
+                    ABORT
+                } else {
+                    EXPEL
+                };
+                self.send(&peer, how, false).await;
                 let end = self.until_end(&mut peer).await;
                 assert_eq!(end.reason().unwrap(), server_reason(self.who));
             }
@@ -131,8 +144,9 @@ impl Client {
     }
 
     async fn ask(&mut self, peer: &Association) {
-        let kind = [ECHO, LATER, THRICE, SILENCE][self.dice.below(4)];
-        let unordered = kind != THRICE && self.dice.below(6) == 0;
+        let kind = [ECHO, LATER, THRICE, SILENCE, BOTH, PUSH][self.dice.below(6)];
+        let may_overtake = matches!(kind, ECHO | LATER | SILENCE);
+        let unordered = may_overtake && self.dice.below(6) == 0;
         self.send(peer, kind, unordered).await;
     }
 
@@ -151,9 +165,10 @@ impl Client {
         must(peer.send(message)).await.unwrap();
         let due = &mut self.due[usize::from(stream)];
         match kind {
-            SILENCE | ABORT => {}
+            SILENCE | ABORT | EXPEL => {}
             _ if unordered => drop(self.unordered.insert(id)),
             THRICE => due.extend([(id, 0), (id, 1), (id, 2)]),
+            BOTH => due.extend([(id, 0), (id, 1)]),
             _ => due.push_back((id, 0)),
         }
         stream

@@ -121,7 +121,8 @@ async fn run(seed: u64) -> usize {
         .with_ordering(ordering)
         .with_max_in_flight(1 + dice.below(8))
         .with_read_ahead(1 + dice.below(8))
-        .with_send_queue(1 + dice.below(8), 1 + dice.below(10_000));
+        .with_send_queue(1 + dice.below(8), 1 + dice.below(10_000))
+        .with_push_queue(1 + dice.below(4), 1 + dice.below(5_000));
     let service = Service::default();
     let handler = service.clone();
     let handle = move |request| handler.clone().call(request);

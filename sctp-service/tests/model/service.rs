@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use sctp_service::{AbortReason, IntoReply, Reply, Request, Shutdown};
+use sctp_service::{AbortReason, IntoReply, Message, Reply, Request, Shutdown};
 
 /// What a request asks for: its first byte.
 pub(crate) const ECHO: u8 = 0;
@@ -15,6 +15,13 @@ pub(crate) const THRICE: u8 = 2;
 pub(crate) const SILENCE: u8 = 3;
 pub(crate) const QUIT: u8 = 4;
 pub(crate) const ABORT: u8 = 5;
+/// One answer that is pushed, and one that is a reply.
+pub(crate) const BOTH: u8 = 6;
+/// An answer that is pushed, and no reply.
+pub(crate) const PUSH: u8 = 7;
+/// As `QUIT` and `ABORT`, without a reply.
+pub(crate) const LEAVE: u8 = 8;
+pub(crate) const EXPEL: u8 = 9;
 
 /// The reason that the server aborts a client with.
 pub(crate) fn server_reason(who: u8) -> String {
@@ -30,7 +37,10 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn call(self, request: Request) -> Reply {
+        let peer = request.association().clone();
+        let stream = request.stream();
         let payload = request.into_payload();
+        let push = |index| Message::new(numbered(&payload, index)).on_stream(stream);
         let (kind, who, id) = (payload[0], payload[1], payload[2]);
         if !self.served.lock().unwrap().insert((who, id)) {
             self.twice.lock().unwrap().push((who, id));
@@ -51,6 +61,19 @@ impl Service {
             ABORT => {
                 let reason = AbortReason::new(server_reason(who)).unwrap();
                 Shutdown::Abort(reason).into_reply()
+            }
+            // That it fails means that the association is ending, and then nothing is due.
+            BOTH if peer.push(push(0)).await.is_ok() => Reply::new(numbered(&payload, 1)),
+            PUSH | LEAVE if peer.push(push(0)).await.is_ok() => {
+                if kind == LEAVE {
+                    let _ = peer.shut_down(Shutdown::AfterAck);
+                }
+                ().into_reply()
+            }
+            BOTH | PUSH | LEAVE => ().into_reply(),
+            EXPEL => {
+                let _ = peer.shut_down(Shutdown::abort(server_reason(who)));
+                ().into_reply()
             }
             _ => Reply::new(numbered(&payload, 0)),
         }
