@@ -89,7 +89,7 @@ impl<T: Transport> Link<T> {
         self.pump();
     }
 
-    /// Takes what a handle asked for.
+    /// Takes the end that a handle asked for.
     pub(super) fn take_asked(&mut self) -> Option<Shutdown> {
         self.pump();
         self.asked.take()

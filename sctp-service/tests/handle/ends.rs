@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures::FutureExt;
 use sctp_service::{
     AbortReason, AssociationHandle, Config, End, IncomingAssociation, Payload, SendError,
@@ -16,7 +17,7 @@ use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
     Handles, heard,
-    support::{Server, settle},
+    support::{Server, on, settle},
 };
 
 /// A peer that holds one message unread, which is the first of three that were pushed.
@@ -147,6 +148,32 @@ async fn a_reply_that_ends_the_association_closes_its_handles() {
     peer.release_acks();
     peer.expect_message("before").await;
     peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_a_call_asks_for_holds_at_once() {
+    for end in [Shutdown::AfterAck, Shutdown::abort("enough")] {
+        let asked = end.clone();
+        let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
+            if payload == "end" {
+                peer.shut_down(asked.clone()).unwrap();
+                return None;
+            }
+            peer.push("pushed").await.unwrap();
+            Some(payload)
+        });
+        let peer = server.connect().await;
+        // All of them are read in one go.
+        for (stream, text) in ["first", "end", "behind it"].into_iter().enumerate() {
+            peer.send(on(u16::try_from(stream).unwrap(), text)).await;
+        }
+        peer.expect_message("pushed").await;
+        peer.expect_message("first").await;
+        match end {
+            Shutdown::AfterAck => peer.expect_shutdown().await,
+            _ => peer.expect_abort("enough").await,
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

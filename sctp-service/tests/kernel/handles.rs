@@ -147,3 +147,61 @@ both_styles! {
         assert!(handle.is_closed());
     }
 }
+
+/// Tasks on several threads push through one handle, while the association's task answers.
+fn pushing_at_once(style: Style) {
+    const TASKS: u16 = 8;
+    const EACH: u32 = 300;
+    let workers = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    let scenario = async {
+        let (server, mut handles) = start(style, Config::new().with_push_queue(5, 1_000));
+        let mut client = server.connect().await;
+        let handle = ask(&mut client, &mut handles).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for stream in 1..=TASKS {
+            let handle = handle.clone();
+            tasks.spawn(async move {
+                for number in 0..EACH {
+                    let message = Message::new(number.to_be_bytes().to_vec()).on_stream(stream);
+                    handle.push(message).await.unwrap();
+                }
+            });
+        }
+        let mut next = [0_u32; TASKS as usize + 1];
+        for _ in 0..u32::from(TASKS) * EACH {
+            if next[0] % 10 == 0 {
+                client.send("hello").await.unwrap();
+                must(handles.recv()).await.unwrap();
+            }
+            next[0] += 1;
+            let received = loop {
+                let received = reply(&mut client).await;
+                if received.payload != "hello" {
+                    break received;
+                }
+            };
+            let expected = &mut next[usize::from(received.info.stream.get())];
+            assert_eq!(received.payload[..], expected.to_be_bytes());
+            *expected += 1;
+        }
+        assert_eq!(next[1..], [EACH; TASKS as usize]);
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+    };
+    workers.block_on(scenario);
+}
+
+#[test]
+fn tasks_of_several_threads_push_at_once_peel_off() {
+    pushing_at_once(Style::PeelOff);
+}
+
+#[test]
+fn tasks_of_several_threads_push_at_once_one_to_many() {
+    pushing_at_once(Style::OneToMany);
+}

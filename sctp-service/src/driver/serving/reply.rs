@@ -33,6 +33,12 @@ where
             }
             Poll::Ready(Progress::Answered(Err(never))) => match never {},
             Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
+        }?;
+        // What it asked for through a handle holds from here on, as what a reply asks for does: were
+        // it left to the next poll, others would be served in between, and find the handle closed.
+        match link.take_asked() {
+            Some(shutdown) if !self.is_over() => ControlFlow::Break(Exit::Shutdown(shutdown)),
+            _ => ControlFlow::Continue(()),
         }
     }
 
