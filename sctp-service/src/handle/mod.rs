@@ -54,6 +54,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// # let _ = (attach.with_state(Registry::default()), page);
 /// ```
 ///
+/// How to ask and wait for the answer is in [a guide](crate::guide::server_begins).
+///
 /// # Order
 ///
 /// Messages go out in the order in which they were accepted. One that was accepted before a handler
