@@ -20,11 +20,13 @@ use crate::ConnectInfo;
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
     /// An association came up and has a task of its own.
+    #[non_exhaustive]
     Up {
         /// The association.
         connect_info: &'a ConnectInfo,
     },
     /// An association is over.
+    #[non_exhaustive]
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -37,11 +39,13 @@ pub enum ServerEvent<'a> {
     },
     /// The peer started again under the same addresses. Calls of its earlier life are dropped,
     /// their replies will not be sent, and its service is made anew.
+    #[non_exhaustive]
     Restarted {
         /// The association as it is now.
         connect_info: &'a ConnectInfo,
     },
     /// A path of a multi-homed association changed its state.
+    #[non_exhaustive]
     PathChanged {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -53,6 +57,7 @@ pub enum ServerEvent<'a> {
     /// has can bring about. The association is aborted with the reason `internal error` or
     /// `no stream to reply on`, since a peer that waits for an answer would otherwise wait for
     /// ever.
+    #[non_exhaustive]
     ReplyRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -61,6 +66,7 @@ pub enum ServerEvent<'a> {
     },
     /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused by the
     /// transport, and is not sent. Nothing else happens: nobody waits for an answer.
+    #[non_exhaustive]
     PushRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -68,6 +74,7 @@ pub enum ServerEvent<'a> {
         error: &'a SendError,
     },
     /// Receiving failed; the association is aborted.
+    #[non_exhaustive]
     ReceiveFailed {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -76,6 +83,7 @@ pub enum ServerEvent<'a> {
     },
     /// The service panicked; the association is aborted with the reason `internal error`, and
     /// nothing else is affected.
+    #[non_exhaustive]
     Panicked {
         /// The association.
         connect_info: &'a ConnectInfo,
@@ -84,11 +92,13 @@ pub enum ServerEvent<'a> {
     },
     /// An association was aborted as it came up, since there were
     /// [too many](crate::Config::max_associations).
+    #[non_exhaustive]
     Refused {
         /// The association.
         connect_info: &'a ConnectInfo,
     },
     /// Accepting failed; the server tries again after a pause.
+    #[non_exhaustive]
     AcceptFailed {
         /// Why.
         error: &'a io::Error,

@@ -86,7 +86,7 @@ async fn play() -> Result {
 /// Prints what the server hears of its associations.
 fn report(event: &ServerEvent<'_>) {
     match event {
-        ServerEvent::Up { connect_info } => say("server", &format!("{connect_info} is up")),
+        ServerEvent::Up { connect_info, .. } => say("server", &format!("{connect_info} is up")),
         ServerEvent::Closed {
             connect_info,
             end,

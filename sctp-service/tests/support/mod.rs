@@ -103,7 +103,7 @@ impl Log {
             ServerEvent::ReceiveFailed { error, .. } => format!("receive failed: {error}"),
             ServerEvent::Panicked { message, .. } => format!("panicked: {message}"),
             ServerEvent::Refused { .. } => "refused".into(),
-            ServerEvent::AcceptFailed { error } => format!("accept failed: {error}"),
+            ServerEvent::AcceptFailed { error, .. } => format!("accept failed: {error}"),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(line);
