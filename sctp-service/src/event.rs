@@ -10,7 +10,7 @@ use std::{
 use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, RecvError, SendError};
 
-use crate::ConnectInfo;
+use crate::{AssociationHandle, ConnectInfo};
 
 /// Something that happened in the life of an association or of the server.
 ///
@@ -24,12 +24,16 @@ pub enum ServerEvent<'a> {
     Up {
         /// The association.
         connect_info: &'a ConnectInfo,
+        /// The same as what can be pushed to, and ended: to be kept, by a server that begins.
+        association: &'a AssociationHandle,
     },
     /// An association is over.
     #[non_exhaustive]
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
+        /// Its handle, which is closed.
+        association: &'a AssociationHandle,
         /// How it ended.
         end: &'a End,
         /// The reason that this end gave, if it aborted.
@@ -43,6 +47,8 @@ pub enum ServerEvent<'a> {
     Restarted {
         /// The association as it is now.
         connect_info: &'a ConnectInfo,
+        /// The handle of the peer's new life. Those of its earlier one are closed.
+        association: &'a AssociationHandle,
     },
     /// A path of a multi-homed association changed its state.
     #[non_exhaustive]
@@ -110,9 +116,9 @@ impl ServerEvent<'_> {
     #[must_use]
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
         match self {
-            Self::Up { connect_info }
+            Self::Up { connect_info, .. }
             | Self::Closed { connect_info, .. }
-            | Self::Restarted { connect_info }
+            | Self::Restarted { connect_info, .. }
             | Self::PathChanged { connect_info, .. }
             | Self::ReplyRefused { connect_info, .. }
             | Self::PushRefused { connect_info, .. }

@@ -52,6 +52,13 @@ pub(super) enum Inbound {
     Other,
 }
 
+impl<T> Link<T> {
+    /// Makes what requests, make-services and events carry.
+    pub(super) fn handle(&self) -> AssociationHandle {
+        AssociationHandle::new(Arc::clone(&self.association))
+    }
+}
+
 impl<T: Transport> Link<T> {
     pub(super) fn new(
         transport: T,
@@ -123,11 +130,6 @@ impl<T: Transport> Link<T> {
         self.counts.pushes += left as u64;
         self.counts.discarded_pushes += left as u64;
         self.report_restart();
-    }
-
-    /// Makes what requests and make-services carry.
-    pub(super) fn handle(&self) -> AssociationHandle {
-        AssociationHandle::new(Arc::clone(&self.association))
     }
 
     /// Queues a message of a reply, behind what was pushed before it.

@@ -12,21 +12,31 @@ impl<T> Link<T> {
     pub(super) fn report_up(&self) {
         tracing::info!(peers = ?self.info.peer_addrs(), "association up");
         let connect_info = &self.info;
-        self.events.emit(&ServerEvent::Up { connect_info });
+        let association = &self.handle();
+        self.events.emit(&ServerEvent::Up {
+            connect_info,
+            association,
+        });
     }
 
     pub(super) fn report_restart(&self) {
         tracing::info!("the peer restarted");
         let connect_info = &self.info;
-        self.events.emit(&ServerEvent::Restarted { connect_info });
+        let association = &self.handle();
+        self.events.emit(&ServerEvent::Restarted {
+            connect_info,
+            association,
+        });
     }
 
     pub(super) fn report_closed(&self, end: &End, reason: Option<&AbortReason>) {
         let (connect_info, counts) = (&self.info, &self.counts);
         let shown = reason.map(tracing::field::display);
         tracing::info!(%end, reason = shown, ?counts, "association closed");
+        let association = &self.handle();
         self.events.emit(&ServerEvent::Closed {
             connect_info,
+            association,
             end,
             reason,
             counts,

@@ -13,8 +13,9 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// An association that is being served, for what the server begins: a message that nobody asked for
 /// (paging, a notice, a watchdog's request), or the end of the association.
 ///
-/// It is an argument of a handler, part of every [`Request`](crate::Request::association), and of what a
-/// make-service [gets](crate::IncomingAssociation::association). It is cheap to clone, works from any task and
+/// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what a
+/// make-service [gets](crate::IncomingAssociation::association), and of the events
+/// [`Up`](crate::ServerEvent::Up), `Restarted` and `Closed`. It is cheap to clone, works from any task and
 /// thread, and for [`serve`](crate::serve()), [`serve_endpoint`](crate::serve_endpoint) and
 /// [`serve_association`](crate::serve_association) alike. It keeps nothing open: neither the
 /// association, nor its descriptor, nor a server that shuts down waits for one.

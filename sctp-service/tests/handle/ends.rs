@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::FutureExt;
 use sctp_service::{
     AbortReason, AssociationHandle, Config, End, IncomingAssociation, Payload, SendError,
-    ServerEvent, Shutdown, Side,
-    testing::{Duplex, Peer, duplex},
+    ServerEvent, Shutdown, Side, serve,
+    testing::{Duplex, Peer, ScriptedListener, duplex},
 };
 use tokio::{sync::mpsc, time::sleep};
 
@@ -281,30 +281,52 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
     assert_eq!(counts(&server), (4, 2));
 }
 
+/// A registry that the hook alone keeps.
 #[tokio::test(start_paused = true)]
-async fn it_is_closed_when_the_hook_hears_of_the_end() {
-    let held = Arc::new(Mutex::new(None::<AssociationHandle>));
-    let (keep, look) = (Arc::clone(&held), Arc::clone(&held));
-    let seen = Arc::new(Mutex::new(None));
-    let see = Arc::clone(&seen);
-    let (listener, network) = sctp_service::testing::ScriptedListener::new();
-    let serve = sctp_service::serve(listener, async move |peer: AssociationHandle| {
-        *keep.lock().unwrap() = Some(peer);
-        "hello"
-    });
-    tokio::spawn(IntoFuture::into_future(serve.on_event(move |event| {
-        if matches!(event, ServerEvent::Closed { .. }) {
-            let handle = look.lock().unwrap().clone().unwrap();
-            *see.lock().unwrap() = handle.ended().now_or_never();
+async fn the_hook_hears_of_each_handle_and_of_its_end() {
+    let known = Arc::new(Mutex::new(Vec::<AssociationHandle>::new()));
+    let registry = Arc::clone(&known);
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let ended = Arc::clone(&ends);
+    let hook = move |event: &ServerEvent<'_>| {
+        let mut known = registry.lock().unwrap();
+        match event {
+            ServerEvent::Up { association, .. } => known.push((*association).clone()),
+            ServerEvent::Restarted { association, .. } => {
+                known.retain(|handle| !handle.is_closed());
+                known.push((*association).clone());
+            }
+            ServerEvent::Closed { association, .. } => {
+                assert!(association.is_closed());
+                let end = association.ended().now_or_never();
+                ended.lock().unwrap().push(end.unwrap().unwrap());
+                known.retain(|handle| !handle.same_association(association));
+            }
+            _ => {}
         }
-    })));
-    let peer = network.connect().await.unwrap();
-    peer.send("hello").await;
-    peer.expect_message("hello").await;
-    peer.abort("goodbye");
+    };
+    let (listener, network) = ScriptedListener::new();
+    let serving = serve(listener, async |payload: Payload| payload).on_event(hook);
+    tokio::spawn(serving.into_future());
+    let peers = [
+        network.connect().await.unwrap(),
+        network.connect().await.unwrap(),
+    ];
     settle().await;
-    let seen = seen.lock().unwrap().clone();
-    assert_eq!(seen.unwrap().unwrap().reason().unwrap(), "goodbye");
+    peers[1].restart();
+    settle().await;
+    let handles = known.lock().unwrap().clone();
+    assert_eq!(handles.len(), 2);
+    for (handle, peer) in handles.iter().zip(&peers) {
+        handle.push("news").await.unwrap();
+        peer.expect_message("news").await;
+    }
+    peers[1].abort("goodbye");
+    settle().await;
+    assert_eq!(ends.lock().unwrap()[0].reason().unwrap(), "goodbye");
+    let left = known.lock().unwrap().clone();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].same_association(&handles[0]));
 }
 
 #[tokio::test]
