@@ -159,8 +159,6 @@ impl Handle {
         loop {
             let phase = status.borrow_and_update().phase.clone();
             match phase {
-                // The client's task panicked.
-                Phase::Open(_) if self.commands.is_closed() => return Err(closed()),
                 Phase::Open(_) => {}
                 Phase::Closed(cause) => return Err(CallError::not_sent(cause)),
                 Phase::Stopping => return Err(closed()),
@@ -201,13 +199,15 @@ impl Handle {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        !self.commands.is_closed() && matches!(self.status.borrow().phase, Phase::Open(_))
+        matches!(self.status.borrow().phase, Phase::Open(_))
     }
 
     /// Hands a command to the client's task.
     pub(super) fn submit(&self, command: Command) {
         // The queue has a place for every permit, so only the end of the task refuses one.
         if let Err(refused) = self.commands.try_send(command) {
+            // If it panicked, its status is that of before: nobody is to be let in any more.
+            self.permits.close();
             let cause = match &self.status.borrow().phase {
                 Phase::Closed(cause) => cause.clone(),
                 _ => Cause::Closed,
