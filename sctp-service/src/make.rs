@@ -59,6 +59,7 @@ impl IncomingAssociation {
     label = "neither a service, nor a make-service, nor a handler",
     note = "a service is `Service<Request, Error = Infallible> + Clone`, and its response is `IntoReply`",
     note = "a service with another error type becomes one with `AbortOnErrorLayer` as its outermost layer",
+    note = "if it should be a handler, `handler_fn(handler)` says which argument is no extractor, or what else is wrong",
     note = "a handler that takes `State`, and a `Router` with state, become one with `.with_state(..)`",
     note = "to put layers around a handler, make it a service first: `.service(handler_fn(handler))`"
 )]

@@ -67,8 +67,8 @@ use crate::{IntoReply, Parts, Request};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler, or not in this place",
     label = "not made of a request's parts",
-    note = "only the last argument can take the payload (`Payload`, `Bytes`, `String`, `Received`, `Request`)",
-    note = "implement `FromRequestParts` for a type of your own"
+    note = "only the last argument can take the payload (`Payload`, `Typed`, `Bytes`, `String`, `Received`, `Request`)",
+    note = "implement `FromRequestParts` for a type of your own, or `FromRequest` if it takes the payload"
 )]
 pub trait FromRequestParts<S>: Sized {
     /// What is replied when it cannot be made.
@@ -87,6 +87,7 @@ pub trait FromRequestParts<S>: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the last argument of a handler",
     label = "not made of a request",
+    note = "a `Typed` can if its codec implements `DecodePayload` for its message",
     note = "implement `FromRequest` or `FromRequestParts` for a type of your own"
 )]
 pub trait FromRequest<S, Via = ViaRequest>: Sized {

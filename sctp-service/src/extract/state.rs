@@ -21,6 +21,12 @@ impl<S: Sync, T: FromRef<S>> FromRequestParts<S> for State<T> {
 
 /// What a part of the state can be taken from; implement it to give each handler only the part
 /// that it needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the state `{S}`, nor a part of it",
+    label = "not in the state `{S}`",
+    note = "a handler or a router that takes `State` is given it with `.with_state(state)`",
+    note = "implement `FromRef<{S}>` for `{Self}` to make it a part"
+)]
 pub trait FromRef<S> {
     /// Takes the part.
     fn from_ref(state: &S) -> Self;

@@ -5,7 +5,9 @@
 //! [`IntoReply`]. Handlers answer; they do not fail: an error is a reply too, and the type that
 //! it has decides what the peer is told.
 //!
-//! A handler without state can be served as it is; [`handler_fn`] makes a tower service of it,
+//! A handler without state can be served as it is, and where the compiler will not have it, put it
+//! into [`handler_fn`]: then it says which argument is no extractor, which result no reply, or what
+//! in the future is not `Send`. [`handler_fn`] makes a tower service of it,
 //! to put layers around; [`Handler::with_state`] gives it its state; and a
 //! [`Router`](crate::Router) chooses among several.
 
@@ -15,6 +17,7 @@ mod tuples;
 use std::{future::Future, pin::Pin};
 
 pub use service::{HandlerService, ReplyFuture};
+pub use tuples::{Arguments, Function};
 
 #[cfg(doc)]
 use crate::IntoReply;
@@ -33,16 +36,19 @@ pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
-    note = "a handler is an async function whose arguments are extractors and whose result is `IntoReply`",
-    note = "only its last argument can take the payload, and its future must be `Send`",
-    note = "if it takes `State<T>`, give it its state: `.with_state(state)`"
+    note = "a handler is an async function of up to eight arguments, handed over and not called: `handler`, not `handler()`",
+    note = "its arguments are extractors, its result is `IntoReply`, and its future is `Send`",
+    note = "to have a service on a route, use `route_service`"
 )]
 pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {
     /// Answers one request.
     fn call(self, request: Request, state: S) -> Pin<Box<dyn Future<Output = Reply> + Send>>;
 
     /// Makes a service of it, with a state that its arguments can be made of.
-    fn with_state(self, state: S) -> HandlerService<Self, T, S> {
+    ///
+    /// Where the compiler says no more than that "its trait bounds were not satisfied", write
+    /// `Handler::with_state(handler, state)`: then it says which.
+    fn with_state(self, state: S) -> HandlerService<Self, S> {
         HandlerService::new(self, state)
     }
 }
@@ -61,7 +67,7 @@ pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {
 ///     .service(handler_fn(async |text: String| text.to_uppercase()));
 /// # let _ = service;
 /// ```
-pub fn handler_fn<H, T>(handler: H) -> HandlerService<H, T, ()>
+pub fn handler_fn<H, T>(handler: H) -> HandlerService<H>
 where
     H: Handler<T, ()>,
 {
@@ -77,7 +83,7 @@ where
     H: Handler<T, ()>,
     T: 'static,
 {
-    type Service = HandlerService<H, T, ()>;
+    type Service = HandlerService<H>;
     type Future = std::future::Ready<Result<Self::Service, Shutdown>>;
 
     fn make_service(self, _: IncomingAssociation) -> Self::Future {

@@ -4,7 +4,6 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -15,27 +14,28 @@ use super::{BoxReply, Handler};
 use crate::{Reply, Request};
 
 /// A handler as a tower service; always ready.
-pub struct HandlerService<H, T, S> {
+pub struct HandlerService<H, S = ()> {
     handler: H,
     state: S,
-    arguments: PhantomData<fn() -> T>,
+    /// [`Handler::call`]. Here, and not a bound of `Service`: of what is no handler the compiler
+    /// would say once more that it is no service.
+    call: fn(H, Request, S) -> BoxReply,
 }
 
-impl<H, T, S> HandlerService<H, T, S> {
-    pub(super) fn new(handler: H, state: S) -> Self {
+impl<H, S> HandlerService<H, S> {
+    pub(super) fn new<T>(handler: H, state: S) -> Self
+    where
+        H: Handler<T, S>,
+    {
         Self {
             handler,
             state,
-            arguments: PhantomData,
+            call: H::call,
         }
     }
 }
 
-impl<H, T, S> Service<Request> for HandlerService<H, T, S>
-where
-    H: Handler<T, S>,
-    S: Clone,
-{
+impl<H: Clone, S: Clone> Service<Request> for HandlerService<H, S> {
     type Response = Reply;
     type Error = Infallible;
     type Future = ReplyFuture;
@@ -45,17 +45,25 @@ where
     }
 
     fn call(&mut self, request: Request) -> ReplyFuture {
-        ReplyFuture(self.handler.clone().call(request, self.state.clone()))
+        ReplyFuture((self.call)(
+            self.handler.clone(),
+            request,
+            self.state.clone(),
+        ))
     }
 }
 
-impl<H: Clone, T, S: Clone> Clone for HandlerService<H, T, S> {
+impl<H: Clone, S: Clone> Clone for HandlerService<H, S> {
     fn clone(&self) -> Self {
-        Self::new(self.handler.clone(), self.state.clone())
+        Self {
+            handler: self.handler.clone(),
+            state: self.state.clone(),
+            call: self.call,
+        }
     }
 }
 
-impl<H, T, S> fmt::Debug for HandlerService<H, T, S> {
+impl<H, S> fmt::Debug for HandlerService<H, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerService")
             .field("handler", &std::any::type_name::<H>())

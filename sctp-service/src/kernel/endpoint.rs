@@ -33,9 +33,11 @@ const BACKLOG: usize = 128;
 /// # Panics
 ///
 /// Outside a tokio runtime.
+#[track_caller]
 pub fn serve_endpoint<M, K>(endpoint: Endpoint, make_service: M) -> Serve<EndpointListener, M, K>
 where
     M: MakeService<K>,
+    K: 'static,
 {
     serve(EndpointListener::new(endpoint), make_service)
 }
@@ -66,6 +68,7 @@ impl EndpointListener {
     /// # Panics
     ///
     /// Outside a tokio runtime.
+    #[track_caller]
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         let sender = endpoint.sender();

@@ -53,6 +53,7 @@ pub fn serve_association<T, M, K>(transport: T, make_service: M) -> ServeAssocia
 where
     T: Transport,
     M: MakeService<K>,
+    K: 'static,
 {
     ServeAssociation {
         transport,
@@ -60,6 +61,7 @@ where
         config: Config::default(),
         events: EventHook::default(),
         signal: Box::pin(pending()),
+        run: |this| Box::pin(this.run()),
         kind: PhantomData,
     }
 }
@@ -72,14 +74,12 @@ pub struct ServeAssociation<T, M, K> {
     config: Config,
     events: EventHook,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// How it is started: as in [`Serve`](crate::Serve).
+    run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<T, M, K> ServeAssociation<T, M, K>
-where
-    T: Transport,
-    M: MakeService<K>,
-{
+impl<T, M, K> ServeAssociation<T, M, K> {
     /// Shuts the association down when the future resolves, as
     /// [`Serve::with_graceful_shutdown`](crate::Serve::with_graceful_shutdown) does.
     pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
@@ -103,7 +103,14 @@ where
         self.events = EventHook::new(hook);
         self
     }
+}
 
+impl<T, M, K> ServeAssociation<T, M, K>
+where
+    T: Transport,
+    M: MakeService<K>,
+    K: 'static,
+{
     async fn run(self) -> End {
         let span = span(&self.transport.connect_info());
         let drain = CancellationToken::new();
@@ -130,17 +137,12 @@ where
     }
 }
 
-impl<T, M, K> IntoFuture for ServeAssociation<T, M, K>
-where
-    T: Transport,
-    M: MakeService<K>,
-    K: 'static,
-{
+impl<T, M, K> IntoFuture for ServeAssociation<T, M, K> {
     type Output = End;
     type IntoFuture = Pin<Box<dyn Future<Output = End> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        (self.run)(self)
     }
 }
 

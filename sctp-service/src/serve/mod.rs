@@ -58,6 +58,7 @@ pub fn serve<L, M, K>(listener: L, make_service: M) -> Serve<L, M, K>
 where
     L: Listener,
     M: MakeService<K>,
+    K: 'static,
 {
     Serve {
         listeners: vec![listener],
@@ -66,6 +67,7 @@ where
         events: EventHook::default(),
         executor: TokioExecutor,
         signal: None,
+        run: Serve::start,
         kind: PhantomData,
     }
 }
@@ -79,15 +81,13 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     events: EventHook,
     executor: E,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// How it is started. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
+    /// one that is not met would be reported once more, as "not a future".
+    run: fn(Self) -> ServeFuture,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<L, M, K, E> Serve<L, M, K, E>
-where
-    L: Listener,
-    M: MakeService<K>,
-    E: Executor,
-{
+impl<L, M, K, E> Serve<L, M, K, E> {
     /// Shuts the server down when the future resolves: it stops listening, lets the calls in
     /// flight finish, and shuts each association down in order. What is left after
     /// [`Config::drain_timeout`] is aborted, with the reason `server shutting down`.
@@ -130,7 +130,12 @@ where
     }
 
     /// Spawns the tasks of associations with something else than [`tokio::spawn`].
-    pub fn with_executor<E2: Executor>(self, executor: E2) -> Serve<L, M, K, E2> {
+    pub fn with_executor<E2: Executor>(self, executor: E2) -> Serve<L, M, K, E2>
+    where
+        L: Listener,
+        M: MakeService<K>,
+        K: 'static,
+    {
         let Self {
             listeners,
             make,
@@ -147,6 +152,7 @@ where
             events,
             executor,
             signal,
+            run: Serve::start,
             kind,
         }
     }
@@ -156,18 +162,30 @@ where
     /// # Errors
     ///
     /// What the system said.
-    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>>
+    where
+        L: Listener,
+    {
         let mut addrs = Vec::new();
         for listener in &self.listeners {
             addrs.extend(listener.local_addrs()?);
         }
         Ok(addrs)
     }
+}
 
-    async fn run(self)
-    where
-        K: 'static,
-    {
+impl<L, M, K, E> Serve<L, M, K, E>
+where
+    L: Listener,
+    M: MakeService<K>,
+    K: 'static,
+    E: Executor,
+{
+    fn start(self) -> ServeFuture {
+        ServeFuture(Box::pin(self.run()))
+    }
+
+    async fn run(self) {
         // `acquire_many` below counts with 32 bits.
         let limit = u32::try_from(self.config.max_associations).unwrap_or(u32::MAX >> 3);
         let drain = CancellationToken::new();
@@ -212,18 +230,12 @@ async fn all(loops: &mut JoinSet<()>) {
     }
 }
 
-impl<L, M, K, E> IntoFuture for Serve<L, M, K, E>
-where
-    L: Listener,
-    M: MakeService<K>,
-    E: Executor,
-    K: 'static,
-{
+impl<L, M, K, E> IntoFuture for Serve<L, M, K, E> {
     type Output = ();
     type IntoFuture = ServeFuture;
 
     fn into_future(self) -> ServeFuture {
-        ServeFuture(Box::pin(self.run()))
+        (self.run)(self)
     }
 }
 

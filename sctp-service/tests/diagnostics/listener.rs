@@ -1,0 +1,11 @@
+//! An address instead of a listener.
+//!
+//! says: the trait bound `&str: Listener` is not satisfied
+//! not: is not a future
+use sctp_service::serve;
+
+async fn handler() {}
+
+pub async fn run() {
+    serve("127.0.0.1:9877", handler).await;
+}
