@@ -56,10 +56,10 @@ impl EncodePayload<Pair> for Pairs {
 }
 
 /// Swaps both, beside an argument that is not the payload.
-async fn swap(stream: StreamId, pair: Typed<Pair, Pairs>) -> Typed<Pair, Pairs> {
+async fn swap(stream: StreamId, Typed(pair): Typed<Pair, Pairs>) -> Typed<Pair, Pairs> {
     assert_eq!(stream.get(), 4);
-    let Pair { key, value } = pair.into_inner();
-    Typed::new(Pair {
+    let Pair { key, value } = pair;
+    Typed(Pair {
         key: value,
         value: key,
     })

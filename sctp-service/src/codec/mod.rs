@@ -26,8 +26,8 @@
 //!     }
 //! }
 //!
-//! async fn double(number: Typed<u64, Numbers>) -> Typed<u64, Numbers> {
-//!     Typed::new(number.wrapping_mul(2))
+//! async fn double(Typed(number): Typed<u64, Numbers>) -> Typed<u64, Numbers> {
+//!     Typed(number.wrapping_mul(2))
 //! }
 //! # let _ = sctp_service::handler::handler_fn(double);
 //! ```
@@ -48,7 +48,7 @@ use std::fmt;
 use bytes::Bytes;
 pub use error::{BadFrame, BadPayload};
 pub use one_frame::OneFrame;
-pub use typed::Typed;
+pub use typed::{Coded, Typed};
 
 /// Makes a message of a payload.
 #[diagnostic::on_unimplemented(

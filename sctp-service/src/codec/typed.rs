@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
@@ -17,26 +16,34 @@ use crate::{IntoReply, Reply, Request, driver::reasons, extract::FromRequest};
 /// its PPID. A message that cannot be encoded is an error of the service: it is logged, and
 /// aborts the association with the reason `internal error`.
 ///
-/// A protocol usually names its own: `type Json<M> = Typed<M, JsonCodec>`.
-pub struct Typed<M, C> {
-    message: M,
-    codec: PhantomData<fn() -> C>,
+/// A protocol usually names its own, `type Json<M> = Typed<M, JsonCodec>`, and an argument takes the
+/// message out: `async fn handler(Typed(order): Json<Order>)`.
+///
+/// Its field is the message, an `M`: `<M as Coded<C>>::Message` is another name for that type.
+pub struct Typed<M, C>(pub <M as Coded<C>>::Message);
+
+/// Every type, as the message of every codec: it lets [`Typed`] name its codec without having a
+/// field of that type, which would be in the way of taking it apart.
+pub trait Coded<C> {
+    /// The type itself.
+    type Message;
+}
+
+impl<M, C> Coded<C> for M {
+    type Message = M;
 }
 
 impl<M, C> Typed<M, C> {
     /// Wraps a message.
     #[must_use]
     pub const fn new(message: M) -> Self {
-        Self {
-            message,
-            codec: PhantomData,
-        }
+        Self(message)
     }
 
     /// Takes the message.
     #[must_use]
     pub fn into_inner(self) -> M {
-        self.message
+        self.0
     }
 
     /// Encodes it, for a [`Message`](crate::Message) that says itself where it goes, or for a
@@ -49,7 +56,7 @@ impl<M, C> Typed<M, C> {
     where
         C: EncodePayload<M>,
     {
-        C::encode(self.message)
+        C::encode(self.0)
     }
 }
 
@@ -82,13 +89,13 @@ impl<M, C> Deref for Typed<M, C> {
     type Target = M;
 
     fn deref(&self) -> &M {
-        &self.message
+        &self.0
     }
 }
 
 impl<M, C> DerefMut for Typed<M, C> {
     fn deref_mut(&mut self) -> &mut M {
-        &mut self.message
+        &mut self.0
     }
 }
 
@@ -100,12 +107,33 @@ impl<M, C> From<M> for Typed<M, C> {
 
 impl<M: Clone, C> Clone for Typed<M, C> {
     fn clone(&self) -> Self {
-        Self::new(self.message.clone())
+        Self::new(self.0.clone())
     }
 }
 
 impl<M: fmt::Debug, C> fmt::Debug for Typed<M, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Typed").field(&self.message).finish()
+        f.debug_tuple("Typed").field(&self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// What a codec is does not matter: there is none in it.
+    #[test]
+    fn it_is_what_its_message_is() {
+        fn shared<T: Send + Sync + Unpin + 'static>(_: &T) {}
+        fn generic<M: Send + Sync + Unpin + 'static>(message: M) -> M {
+            let typed = Typed::<M, Rc<str>>(message);
+            shared(&typed);
+            let Typed(message) = typed;
+            message
+        }
+        assert_eq!(generic(7), 7);
+        assert_eq!(size_of::<Typed<u64, Rc<str>>>(), size_of::<u64>());
     }
 }
