@@ -25,45 +25,71 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Peer {
     wire: Arc<Wire>,
     at: Place,
+    /// How many streams it can send on.
+    streams: u16,
 }
 
 /// Doing what a peer does.
 impl Peer {
-    pub(super) fn new(wire: Arc<Wire>, at: Place) -> Self {
-        Self { wire, at }
+    pub(super) fn new(wire: Arc<Wire>, at: Place, streams: u16) -> Self {
+        Self { wire, at, streams }
     }
 
     /// Sends a message, and waits for room in the other end's receive queue. After the end it does
     /// nothing.
     ///
+    /// # Panics
+    ///
+    /// When SCTP could not carry it: it is empty, or its stream does not exist.
+    ///
     /// # Cancel safety
     ///
     /// Cancelled before it completes, nothing was sent.
-    pub async fn send(&self, message: impl Into<Message>) {
-        let mut message = Some(message.into());
+    #[track_caller]
+    pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = ()> + use<'_, M> {
+        let mut message = Some(self.checked(message.into()));
         let to = self.at.other();
-        self.wire
-            .wait(|state| {
-                let may = state.has_room(to) || state.at(to).end.is_some();
-                may.then(|| {
-                    if let Some(message) = message.take() {
-                        state.push(to, Item::Message(message));
-                    }
-                })
+        self.wire.wait(move |state| {
+            let may = state.has_room(to) || state.at(to).end.is_some();
+            may.then(|| {
+                if let Some(message) = message.take() {
+                    state.push(to, Item::Message(message));
+                }
             })
-            .await;
+        })
     }
 
     /// Sends a message if there is room, and tells whether there was.
+    ///
+    /// # Panics
+    ///
+    /// When SCTP could not carry it: it is empty, or its stream does not exist.
+    #[track_caller]
     pub fn try_send(&self, message: impl Into<Message>) -> bool {
+        let message = self.checked(message.into());
         let to = self.at.other();
         self.wire.act(|state| {
             let room = state.at(to).end.is_none() && state.has_room(to);
             if room {
-                state.push(to, Item::Message(message.into()));
+                state.push(to, Item::Message(message));
             }
             room
         })
+    }
+
+    /// What no peer can send would show a server that none will ever see.
+    #[track_caller]
+    fn checked(&self, message: Message) -> Message {
+        assert!(
+            !message.payload.is_empty(),
+            "SCTP cannot carry an empty message"
+        );
+        let (stream, streams) = (message.info.stream, self.streams);
+        assert!(
+            stream.get() < streams,
+            "the peer cannot send on stream {stream}: it has {streams}, from 0"
+        );
+        message
     }
 
     /// Begins the orderly end.
@@ -76,8 +102,13 @@ impl Peer {
     /// # Panics
     ///
     /// When the reason is longer than [`AbortReason::MAX_LEN`].
+    #[track_caller]
     pub fn abort(&self, reason: impl Into<Bytes>) {
-        let reason = AbortReason::new(reason).unwrap_or_else(|error| panic!("{error}"));
+        // Not by a closure: that would hide who called.
+        let reason = match AbortReason::new(reason) {
+            Ok(reason) => reason,
+            Err(error) => panic!("{error}"),
+        };
         self.wire.act(|state| state.abort(self.at, causes(&reason)));
     }
 

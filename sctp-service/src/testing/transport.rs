@@ -70,7 +70,7 @@ impl Duplex {
     }
 
     /// Sets how long a message of a server or a client may be, in bytes, before sending it is
-    /// refused. What a [`Peer`] sends is not checked.
+    /// refused. What a [`Peer`] sends may be longer.
     pub fn with_max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
@@ -134,7 +134,8 @@ impl InMemory {
     /// Puts this end into the hands of a test.
     pub(super) fn into_peer(mut self) -> Peer {
         self.given_away = true;
-        Peer::new(Arc::clone(&self.wire), self.at)
+        let streams = self.connect_info.outbound_streams();
+        Peer::new(Arc::clone(&self.wire), self.at, streams)
     }
 
     fn check(&self, message: &Message) -> Result<(), SendError> {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sctp_service::{
-    Message,
+    AssocId, ConnectInfo, Message,
     client::{ByStream, Cause, Client, ClientConfig, Fate},
+    testing::Duplex,
 };
 use tokio::time::sleep;
 
@@ -52,7 +53,10 @@ async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_beyond_those_for_calls_carries_pushes() {
-    let (client, peer) = client();
+    // The server has more streams than the client, which calls on 1 to 9.
+    let info = ConnectInfo::new(AssocId::new(3)).with_streams(11, 10);
+    let (transport, peer) = Duplex::new().with_connect_info(info).build();
+    let client = Client::builder().over(transport);
     let mut pushes = client.pushes().unwrap();
     peer.send(Message::new("far out").on_stream(10)).await;
     assert_eq!(must(pushes.recv()).await.unwrap().payload, "far out");

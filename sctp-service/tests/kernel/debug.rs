@@ -1,7 +1,10 @@
-//! What a log line shows of a server.
+//! What a log line shows of a server, and a panic.
 
-use sctp_service::{EndpointListener, Payload, serve};
+use sctp_service::{EndpointListener, Payload, serve, serve_endpoint};
 use sctp_tokio::{Endpoint, SctpListener};
+use tokio::runtime::Runtime;
+
+use crate::panics::place_of_panic;
 
 #[tokio::test]
 async fn a_server_shows_its_addresses_and_limits() {
@@ -23,4 +26,15 @@ async fn a_shared_socket_shows_its_addresses() {
     );
     let listener = EndpointListener::new(endpoint);
     assert_eq!(format!("{listener:?}"), expected);
+}
+
+#[test]
+fn a_shared_socket_outside_a_runtime_panics_at_the_line_that_serves_it() {
+    let runtime = Runtime::new().unwrap();
+    let endpoint = || runtime.block_on(Endpoint::bind("127.0.0.1:0")).unwrap();
+    let (first, second) = (endpoint(), endpoint());
+    let (file, line) = place_of_panic(|| EndpointListener::new(first));
+    assert_eq!((&file[..], line), (file!(), line!() - 1));
+    let (file, line) = place_of_panic(|| serve_endpoint(second, async || ()));
+    assert_eq!((&file[..], line), (file!(), line!() - 1));
 }

@@ -7,6 +7,9 @@
 #[path = "../support/kernel/mod.rs"]
 mod support;
 
+#[path = "../support/panics.rs"]
+mod panics;
+
 mod debug;
 mod handles;
 mod isolation;
