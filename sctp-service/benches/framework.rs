@@ -24,7 +24,7 @@ use std::{
 
 use bytes::Bytes;
 use sctp_service::{
-    Event, MakeService, Message, Transport, serve,
+    Event, KeyRouter, MakeService, Message, Ppid, Request, Router, Transport, serve,
     testing::{InMemory, Peer, ScriptedListener, duplex},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -35,7 +35,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// A loop over the transport: what is subtracted.
 const BARE: &str = "no framework";
-const SUBJECTS: [&str; 4] = [BARE, "a service", "a handler", "five layers"];
+const SUBJECTS: [&str; 6] = [
+    BARE,
+    "a service",
+    "a handler",
+    "a router",
+    "a router by key",
+    "five layers",
+];
 /// Messages before anything is counted: pools and queues have their size then.
 const WARM_UP: usize = 1_000;
 
@@ -124,6 +131,8 @@ fn exchange(subject: &str, in_flight: usize, messages: usize) -> io::Result<Cost
         }
         "a service" => serve_in_memory(&runtime, stacks::Inline)?,
         "a handler" => serve_in_memory(&runtime, stacks::echo)?,
+        "a router" => serve_in_memory(&runtime, routed())?,
+        "a router by key" => serve_in_memory(&runtime, routed_by_key())?,
         "five layers" => serve_in_memory(&runtime, stacks::layered())?,
         other => return Err(io::Error::other(format!("there is no subject {other}"))),
     };
@@ -148,6 +157,17 @@ fn serve_in_memory<K: 'static>(
     let (listener, network) = ScriptedListener::new();
     tokio::spawn(serve(listener, make_service).into_future());
     runtime.block_on(network.connect())
+}
+
+/// The handler behind a router, by PPID.
+fn routed() -> Router {
+    Router::new().route(Ppid::new(0), stacks::echo)
+}
+
+/// The handler behind two routers, by PPID and by the first byte.
+fn routed_by_key() -> Router {
+    let keys = KeyRouter::new(|request: &Request| request.payload().first().copied());
+    Router::new().nest(Ppid::new(0), keys.route(b'x', stacks::echo))
 }
 
 /// Sends messages, as many at once as may be in flight, and waits for their echoes.

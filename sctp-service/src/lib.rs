@@ -44,7 +44,7 @@ pub use kernel::{EndpointListener, EndpointTransport, serve_endpoint};
 pub use make::{IncomingAssociation, MakeService, ViaMakeService, ViaService};
 pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
 pub use request::{Parts, Request};
-pub use router::{Match, Route, Router};
+pub use router::{KeyRouter, Match, NestedRouter, Route, Router};
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
 pub use serve::{

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use panics::place_of_panic;
-use sctp_service::{Extension, Match, Message, Ppid, Request, Router, State, StreamId};
+use sctp_service::{Extension, KeyRouter, Match, Message, Ppid, Request, Router, State, StreamId};
 use support::{Server, on, settle};
 use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, util::MapRequestLayer};
 
@@ -83,6 +83,125 @@ async fn routers_merge_and_nest() {
         (on(1, "x").with_ppid(Ppid::S1AP), "fallback"),
     ];
     expect(router, &cases).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nested_router_says_what_it_does_not_know_itself() {
+    let by_stream = Router::new().route(StreamId::new(0), zero);
+    let by_predicate = Router::new().route(Match::when(|_| false), zero);
+    let router = Router::new()
+        .nest(Ppid::NGAP, by_stream)
+        .nest(Ppid::S1AP, by_predicate);
+    let server = Server::new(router);
+    for (ppid, reason) in [
+        (Ppid::NGAP, "no handler for stream 1 (PPID 60)"),
+        (
+            Ppid::S1AP,
+            "no handler for this message (PPID 18, stream 1)",
+        ),
+        (Ppid::M3UA, "no handler for PPID 3 on stream 1"),
+    ] {
+        let peer = server.connect().await;
+        peer.send(with_ppid(ppid)).await;
+        peer.expect_abort(reason).await;
+    }
+}
+
+/// The key of a message is its first letter; a full stop is none.
+fn by_letter<S: Clone + Send + Sync + 'static>() -> KeyRouter<char, S> {
+    KeyRouter::new(|request: &Request| match request.payload().first()? {
+        b'.' => None,
+        letter => Some(char::from(*letter)),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_router_chooses_by_what_the_payload_says() {
+    async fn greet(State(name): State<&'static str>) -> String {
+        format!("hello from {name}")
+    }
+    let by_stream = Router::new().route(StreamId::new(0), zero).fallback(other);
+    let by_letter = by_letter()
+        .route('n', ngap)
+        .route('g', greet)
+        .route_service('s', sctp_service::handler::handler_fn(s1ap))
+        .nest('r', by_stream);
+    let router = Router::new()
+        .nest(Ppid::NGAP, by_letter.clone().fallback(other))
+        .nest(Ppid::S1AP, by_letter)
+        .with_state("amf");
+    let to = |stream, text: &'static str| on(stream, text).with_ppid(Ppid::NGAP);
+    let cases = [
+        (to(1, "n"), "ngap"),
+        (to(1, "good day"), "hello from amf"),
+        (to(1, "s"), "s1ap"),
+        (to(0, "r"), "stream 0"),
+        (to(1, "r"), "fallback"),
+        (to(0, "x"), "fallback"),
+        (to(0, "."), "fallback"),
+        (on(1, "n").with_ppid(Ppid::S1AP), "ngap"),
+    ];
+    expect(router.clone(), &cases).await;
+
+    let server = Server::new(router);
+    for (text, reason) in [
+        ("x", "no handler for key 'x' (PPID 18, stream 3)"),
+        (".", "no key in this message (PPID 18, stream 3)"),
+    ] {
+        let peer = server.connect().await;
+        peer.send(on(3, text).with_ppid(Ppid::S1AP)).await;
+        peer.expect_abort(reason).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
+    let (entered, mut entries) = tokio::sync::mpsc::channel(8);
+    let slow = async move || {
+        entered.send(()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        "done"
+    };
+    let router = by_letter()
+        .route('s', slow)
+        .fallback(other)
+        .route_layer(ConcurrencyLimitLayer::new(1));
+    let server = Server::new(router);
+    let peers = [server.connect().await, server.connect().await];
+    for peer in &peers {
+        peer.send("s").await;
+    }
+    entries.recv().await.unwrap();
+    settle().await;
+    assert!(entries.try_recv().is_err(), "both calls run at once");
+    // The fallback is not behind the limit.
+    let third = server.connect().await;
+    third.send("x").await;
+    third.expect_message("fallback").await;
+    for peer in &peers {
+        peer.expect_message("done").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_a_key_router_is_around_the_fallback_too() {
+    fn shout(request: Request) -> Request {
+        let (parts, payload) = request.into_parts();
+        Request::from_parts(parts, payload.to_ascii_uppercase().into())
+    }
+    let echo = async |text: String| text;
+    let router = by_letter()
+        .route('a', echo)
+        .fallback(echo)
+        .layer(MapRequestLayer::new(shout))
+        .route('b', echo);
+    let server = Server::new(router);
+    let peer = server.connect().await;
+    // The key is that of the message as it came.
+    for (text, answer) in [("abc", "ABC"), ("xyz", "XYZ"), ("bcd", "bcd")] {
+        peer.send(text).await;
+        peer.expect_message(answer).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! What a route leads to while its state is still missing.
 
-use std::{convert::Infallible, marker::PhantomData, sync::Arc};
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
 
 use tower_layer::Layer;
 use tower_service::Service;
@@ -11,6 +11,39 @@ use crate::{IntoReply, Request, handler::Handler};
 /// Becomes a route when the state is there.
 pub(super) trait IntoRoute<S>: Send + Sync {
     fn to_route(&self, state: &S) -> Route;
+}
+
+/// What a route of a router leads to.
+pub(super) type Endpoint<S> = Arc<dyn IntoRoute<S>>;
+
+/// A [`Router`](crate::Router) or a [`KeyRouter`](crate::KeyRouter) that is to be nested in another
+/// one; both are `Into` it.
+pub struct NestedRouter<S>(pub(super) Endpoint<S>);
+
+impl<S> fmt::Debug for NestedRouter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NestedRouter").finish_non_exhaustive()
+    }
+}
+
+/// Puts a layer around something that still waits for its state.
+pub(super) fn layered<S, L>(inner: &Endpoint<S>, layer: &L) -> Endpoint<S>
+where
+    S: 'static,
+    L: Layer<Route> + Clone + Send + Sync + 'static,
+    L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Response: IntoReply,
+    <L::Service as Service<Request>>::Future: Send,
+{
+    Arc::new(Layered {
+        inner: Arc::clone(inner),
+        layer: layer.clone(),
+    })
+}
+
+/// Gives the state to something that waits for it.
+pub(super) fn resolved<S, S2>(endpoint: &Endpoint<S>, state: &S) -> Endpoint<S2> {
+    Arc::new(Resolved(endpoint.to_route(state)))
 }
 
 /// A handler, which takes the state.
@@ -54,7 +87,7 @@ where
 }
 
 /// A route that has its state already.
-pub(super) struct Resolved(pub(super) Route);
+struct Resolved(Route);
 
 impl<S> IntoRoute<S> for Resolved {
     fn to_route(&self, _: &S) -> Route {
@@ -63,9 +96,9 @@ impl<S> IntoRoute<S> for Resolved {
 }
 
 /// A layer around something that still waits for its state.
-pub(super) struct Layered<S, L> {
-    pub(super) inner: Arc<dyn IntoRoute<S>>,
-    pub(super) layer: L,
+struct Layered<S, L> {
+    inner: Endpoint<S>,
+    layer: L,
 }
 
 impl<S, L> IntoRoute<S> for Layered<S, L>

@@ -1,30 +1,32 @@
-//! Choose a handler by payload protocol identifier, by stream, or by anything else.
+//! Choose a handler by payload protocol identifier, by stream, by a key in the payload, or by
+//! anything else.
 
 mod endpoint;
+mod key_table;
+mod keyed;
 mod matching;
 mod route;
+mod service;
 mod table;
 
 use std::{
     convert::Infallible,
-    fmt,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
 };
 
-use endpoint::{FromHandler, FromService, IntoRoute, Layered, Resolved};
+pub use endpoint::NestedRouter;
+use endpoint::{Endpoint, FromHandler, FromService, IntoRoute, layered, resolved};
+pub use keyed::KeyRouter;
 pub use matching::Match;
 pub use route::Route;
 use table::Table;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{
-    IntoReply, Request, Shutdown,
-    handler::{Handler, ReplyFuture},
-};
+use crate::{IntoReply, Request, handler::Handler};
 
-/// Chooses a handler for each request: by predicate, by payload protocol identifier, by stream.
+/// Chooses a handler for each request: by predicate, by payload protocol identifier, by stream. A
+/// [`KeyRouter`] chooses by what the payload says.
 ///
 /// ```
 /// use sctp_service::{Match, Payload, Ppid, Router, State, StreamId};
@@ -50,8 +52,8 @@ use crate::{
 ///
 /// Predicates come first, in the order in which they were added; then the PPID, then the stream,
 /// then the [fallback](Self::fallback). Without one, a request that nothing matches aborts its
-/// association with a reason that says which PPID was not known: a peer that speaks another
-/// protocol is better told than ignored.
+/// association with a reason that says what was not known: a peer that speaks another protocol is
+/// better told than ignored.
 ///
 /// # Backpressure
 ///
@@ -67,7 +69,7 @@ pub struct Router<S = ()> {
 }
 
 struct Inner<S> {
-    table: Table<Arc<dyn IntoRoute<S>>>,
+    table: Table<Endpoint<S>>,
     /// What the table becomes when the first request comes, shared by all clones: a layer around
     /// a route is applied once, and its limit is one for all associations.
     resolved: OnceLock<Table<Route>>,
@@ -112,16 +114,16 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.add(matching.into(), Arc::new(FromService(service)))
     }
 
-    /// Hands all requests that match to another router: `nest(Ppid::NGAP, by_stream)`. What that
-    /// one does not know goes to its own fallback.
+    /// Hands all requests that match to another router, or to a [`KeyRouter`]:
+    /// `nest(Ppid::NGAP, by_stream)`. What that one does not know goes to its own fallback.
     ///
     /// # Panics
     ///
     /// When there is a route for the same PPID or stream already.
     #[track_caller]
     #[must_use]
-    pub fn nest(self, matching: impl Into<Match>, router: Self) -> Self {
-        self.add(matching.into(), Arc::new(router))
+    pub fn nest(self, matching: impl Into<Match>, router: impl Into<NestedRouter<S>>) -> Self {
+        self.add(matching.into(), router.into().0)
     }
 
     /// Adds all routes of another router; its predicates come behind those that are there.
@@ -139,7 +141,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     /// Sets the handler for what nothing else matches; the last one set holds.
     ///
-    /// Default: abort with the reason `no handler for PPID 4711 on stream 3`.
+    /// Default: abort with the reason `no handler for PPID 4711 on stream 3`; of a router that tells
+    /// only streams apart, `no handler for stream 3 (PPID 60)`, since the PPID may well be known to
+    /// the router around it; and of one that has only predicates, `no handler for this message (PPID
+    /// 60, stream 3)`.
     #[must_use]
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
@@ -180,9 +185,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// Provides the state. The router that comes of it needs another one, or none at all.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> Router<S2> {
-        let resolve = |endpoint: &Arc<dyn IntoRoute<S>>| -> Arc<dyn IntoRoute<S2>> {
-            Arc::new(Resolved(endpoint.to_route(&state)))
-        };
+        let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
         Router::from_table(self.inner.table.map(resolve, resolve))
     }
 
@@ -193,13 +196,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         <L::Service as Service<Request>>::Response: IntoReply,
         <L::Service as Service<Request>>::Future: Send,
     {
-        let wrap = |inner: &Arc<dyn IntoRoute<S>>| -> Arc<dyn IntoRoute<S>> {
-            Arc::new(Layered {
-                inner: Arc::clone(inner),
-                layer: layer.clone(),
-            })
-        };
-        let fallback = |inner: &Arc<dyn IntoRoute<S>>| {
+        let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
+        let fallback = |inner: &Endpoint<S>| {
             if fallback_too {
                 wrap(inner)
             } else {
@@ -210,14 +208,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     }
 
     #[track_caller]
-    fn add(self, matching: Match, endpoint: Arc<dyn IntoRoute<S>>) -> Self {
+    fn add(self, matching: Match, endpoint: Endpoint<S>) -> Self {
         let mut table = self.into_table();
         table.add(matching, endpoint);
         Self::from_table(table)
     }
 
     /// To change it. Not by a closure: that would hide from a panic who called.
-    fn into_table(self) -> Table<Arc<dyn IntoRoute<S>>> {
+    fn into_table(self) -> Table<Endpoint<S>> {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,
             Err(shared) => shared.table.clone(),
@@ -233,7 +231,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 }
 
 impl<S> Router<S> {
-    fn from_table(table: Table<Arc<dyn IntoRoute<S>>>) -> Self {
+    fn from_table(table: Table<Endpoint<S>>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 table,
@@ -245,51 +243,13 @@ impl<S> Router<S> {
 
 impl<S: Clone + Send + Sync + 'static> IntoRoute<S> for Router<S> {
     fn to_route(&self, state: &S) -> Route {
-        Route::from_table(self.resolve(state))
+        let table = self.resolve(state);
+        Route::from_fn(move |request| table.call(request))
     }
 }
 
-impl Service<Request> for Router<()> {
-    type Response = crate::Reply;
-    type Error = Infallible;
-    type Future = ReplyFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> ReplyFuture {
-        ReplyFuture(
-            self.inner
-                .resolved
-                .get_or_init(|| self.resolve(&()))
-                .call(request),
-        )
-    }
-}
-
-/// What the default fallback answers.
-fn unknown(request: &Request) -> Shutdown {
-    let (ppid, stream) = (request.ppid(), request.stream());
-    Shutdown::abort(format!("no handler for PPID {ppid} on stream {stream}"))
-}
-
-impl<S: Clone + Send + Sync + 'static> Default for Router<S> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<S> Clone for Router<S> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
-    }
-}
-
-impl<S> fmt::Debug for Router<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Router").field(&self.inner.table).finish()
+impl<S: Clone + Send + Sync + 'static> From<Router<S>> for NestedRouter<S> {
+    fn from(router: Router<S>) -> Self {
+        Self(Arc::new(router))
     }
 }

@@ -10,7 +10,6 @@ use std::{
 
 use tower_service::Service;
 
-use super::table::Table;
 use crate::{
     IntoReply, Reply, Request,
     handler::{BoxReply, Handler, ReplyFuture},
@@ -33,8 +32,7 @@ impl Route {
         T: 'static,
         S: Clone + Send + Sync + 'static,
     {
-        let answer = move |request| handler.clone().call(request, state.clone());
-        Self(Arc::new(AnswerWith(answer)))
+        Self::from_fn(move |request| handler.clone().call(request, state.clone()))
     }
 
     pub(super) fn from_service<Svc>(service: Svc) -> Self
@@ -43,18 +41,18 @@ impl Route {
         Svc::Response: IntoReply,
         Svc::Future: Send,
     {
-        Self(Arc::new(AnswerWith(move |request| -> BoxReply {
+        Self::from_fn(move |request| -> BoxReply {
             let mut service = service.clone();
             Box::pin(async move {
                 let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
                 let Ok(reply) = service.call(request).await;
                 reply.into_reply()
             })
-        })))
+        })
     }
 
-    pub(super) fn from_table(table: Table<Self>) -> Self {
-        Self(Arc::new(AnswerWith(move |request| table.call(request))))
+    pub(super) fn from_fn(answer: impl Fn(Request) -> BoxReply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(AnswerWith(answer)))
     }
 
     pub(super) fn answer(&self, request: Request) -> BoxReply {

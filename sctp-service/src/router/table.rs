@@ -7,9 +7,8 @@ use sctp_core::{Ppid, StreamId};
 use super::{
     Match, Route,
     matching::{Kind, Predicate},
-    unknown,
 };
-use crate::{IntoReply, Request, handler::BoxReply};
+use crate::{IntoReply, Request, Shutdown, handler::BoxReply};
 
 /// The routes of a router, to whatever they lead.
 #[derive(Clone)]
@@ -97,8 +96,24 @@ impl Table<Route> {
     pub(super) fn call(&self, request: Request) -> BoxReply {
         match self.find(&request) {
             Some(route) => route.answer(request),
-            None => Box::pin(async move { unknown(&request).into_reply() }),
+            None => {
+                let unknown = self.unknown(&request);
+                Box::pin(async move { unknown.into_reply() })
+            }
         }
+    }
+
+    /// What the default fallback answers: what was not found here. It may be a nested router, which
+    /// has the PPID because that is known.
+    fn unknown(&self, request: &Request) -> Shutdown {
+        let (ppid, stream) = (request.ppid(), request.stream());
+        Shutdown::abort(if !self.ppids.is_empty() {
+            format!("no handler for PPID {ppid} on stream {stream}")
+        } else if !self.streams.is_empty() {
+            format!("no handler for stream {stream} (PPID {ppid})")
+        } else {
+            format!("no handler for this message (PPID {ppid}, stream {stream})")
+        })
     }
 }
 

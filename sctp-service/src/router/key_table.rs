@@ -1,0 +1,52 @@
+//! Finding the route of a request by its key.
+
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
+
+use super::Route;
+use crate::{IntoReply, Request, Shutdown, handler::BoxReply};
+
+/// Finds the key of a request.
+type FindKey<K> = Arc<dyn Fn(&Request) -> Option<K> + Send + Sync>;
+
+/// The routes, to whatever they lead.
+pub(super) struct KeyTable<K, E> {
+    pub(super) key: FindKey<K>,
+    pub(super) routes: HashMap<K, E>,
+    pub(super) fallback: Option<E>,
+}
+
+impl<K: Hash + Eq + Clone, E> KeyTable<K, E> {
+    pub(super) fn map<F>(
+        &self,
+        route: impl Fn(&E) -> F,
+        fallback: impl Fn(&E) -> F,
+    ) -> KeyTable<K, F> {
+        let routes = self.routes.iter().map(|(key, e)| (key.clone(), route(e)));
+        KeyTable {
+            key: Arc::clone(&self.key),
+            routes: routes.collect(),
+            fallback: self.fallback.as_ref().map(fallback),
+        }
+    }
+}
+
+impl<K: Hash + Eq + fmt::Debug> KeyTable<K, Route> {
+    pub(super) fn call(&self, request: Request) -> BoxReply {
+        let key = (self.key)(&request);
+        let route = key.as_ref().and_then(|key| self.routes.get(key));
+        if let Some(route) = route.or(self.fallback.as_ref()) {
+            return route.answer(request);
+        }
+        let unknown = unknown(key.as_ref(), &request);
+        Box::pin(async move { unknown.into_reply() })
+    }
+}
+
+/// What the default fallback answers.
+fn unknown<K: fmt::Debug>(key: Option<&K>, request: &Request) -> Shutdown {
+    let (ppid, stream) = (request.ppid(), request.stream());
+    Shutdown::abort(match key {
+        Some(key) => format!("no handler for key {key:?} (PPID {ppid}, stream {stream})"),
+        None => format!("no key in this message (PPID {ppid}, stream {stream})"),
+    })
+}

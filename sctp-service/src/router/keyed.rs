@@ -1,0 +1,270 @@
+//! Choose a handler by a key in the payload.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    hash::Hash,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    Endpoint, FromHandler, FromService, IntoRoute, NestedRouter, Route, key_table::KeyTable,
+    layered, resolved,
+};
+use crate::{
+    IntoReply, Reply, Request,
+    handler::{Handler, ReplyFuture},
+};
+
+/// Chooses a handler for each request by a key of the protocol's own: a command code, a procedure
+/// code, the first byte. A function finds the key in the request, and one look-up the route,
+/// however many there are.
+///
+/// It is a service by itself, and most often [nested](crate::Router::nest) under the PPID of its
+/// protocol:
+///
+/// ```
+/// use sctp_service::{KeyRouter, Payload, Ppid, Request, Router, State};
+///
+/// /// The command code of a Diameter header (RFC 6733, section 3), and whether it is a request.
+/// fn command(request: &Request) -> Option<(u32, bool)> {
+///     let header = request.payload().get(..20)?;
+///     let code = u32::from_be_bytes([0, header[5], header[6], header[7]]);
+///     Some((code, header[4] & 0x80 != 0))
+/// }
+///
+/// async fn watchdog(State(host): State<&'static str>) -> String {
+///     format!("{host} is alive")
+/// }
+/// async fn authentication(Payload(request): Payload) -> Payload {
+///     Payload(request)
+/// }
+/// async fn unsupported() -> &'static str {
+///     "DIAMETER_COMMAND_UNSUPPORTED"
+/// }
+///
+/// let diameter = KeyRouter::new(command)
+///     .route((280, true), watchdog)
+///     .route((318, true), authentication)
+///     .fallback(unsupported);
+/// let router: Router = Router::new().nest(Ppid::DIAMETER, diameter).with_state("hss-1");
+/// # let _ = router;
+/// ```
+///
+/// What has no route, or no key at all, goes to the [fallback](Self::fallback). State, layers and
+/// backpressure are as with a [`Router`](crate::Router). The function runs for every request, before
+/// the handler and its extractors: it should be cheap, and look no further than it must.
+pub struct KeyRouter<K, S = ()> {
+    inner: Arc<Inner<K, S>>,
+}
+
+struct Inner<K, S> {
+    table: KeyTable<K, Endpoint<S>>,
+    /// What the table becomes when the first request comes, shared by all clones.
+    resolved: OnceLock<KeyTable<K, Route>>,
+}
+
+impl<K, S> KeyRouter<K, S>
+where
+    K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    /// Begins with no routes, and with what finds the key of a request; `None` where it has none,
+    /// being too short, say.
+    #[must_use]
+    pub fn new(key: impl Fn(&Request) -> Option<K> + Send + Sync + 'static) -> Self {
+        Self::from_table(KeyTable {
+            key: Arc::new(key),
+            routes: HashMap::new(),
+            fallback: None,
+        })
+    }
+
+    /// Adds a handler for a key.
+    ///
+    /// # Panics
+    ///
+    /// When there is a route for the key already.
+    #[track_caller]
+    #[must_use]
+    pub fn route<H, T>(self, key: K, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(key, Arc::new(FromHandler::new(handler)))
+    }
+
+    /// Adds a service for a key.
+    ///
+    /// # Panics
+    ///
+    /// When there is a route for the key already.
+    #[track_caller]
+    #[must_use]
+    pub fn route_service<Svc>(self, key: K, service: Svc) -> Self
+    where
+        Svc: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        Svc::Response: IntoReply,
+        Svc::Future: Send,
+    {
+        self.add(key, Arc::new(FromService(service)))
+    }
+
+    /// Hands all requests with a key to another router, of either kind.
+    ///
+    /// # Panics
+    ///
+    /// When there is a route for the key already.
+    #[track_caller]
+    #[must_use]
+    pub fn nest(self, key: K, router: impl Into<NestedRouter<S>>) -> Self {
+        self.add(key, router.into().0)
+    }
+
+    /// Sets the handler for requests whose key has no route, or that have none; the last one set
+    /// holds.
+    ///
+    /// Default: abort with the reason `no handler for key 316 (PPID 46, stream 3)`, the key as its
+    /// `Debug` shows it, or `no key in this message (PPID 46, stream 3)`.
+    #[must_use]
+    pub fn fallback<H, T>(self, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let mut table = self.into_table();
+        table.fallback = Some(Arc::new(FromHandler::new(handler)));
+        Self::from_table(table)
+    }
+
+    /// Puts a layer around every route that is there now, and around the fallback if one was
+    /// set, as [`Router::layer`](crate::Router::layer) does.
+    #[must_use]
+    pub fn layer<L>(self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoReply,
+        <L::Service as Service<Request>>::Future: Send,
+    {
+        let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
+        Self::from_table(self.inner.table.map(wrap, wrap))
+    }
+
+    /// As [`layer`](Self::layer), but not around the fallback.
+    #[must_use]
+    pub fn route_layer<L>(self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoReply,
+        <L::Service as Service<Request>>::Future: Send,
+    {
+        let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
+        Self::from_table(self.inner.table.map(wrap, Arc::clone))
+    }
+
+    /// Provides the state. The router that comes of it needs another one, or none at all.
+    #[must_use]
+    pub fn with_state<S2>(self, state: S) -> KeyRouter<K, S2> {
+        let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
+        KeyRouter {
+            inner: Arc::new(Inner {
+                table: self.inner.table.map(resolve, resolve),
+                resolved: OnceLock::new(),
+            }),
+        }
+    }
+
+    #[track_caller]
+    fn add(self, key: K, endpoint: Endpoint<S>) -> Self {
+        let mut table = self.into_table();
+        let taken = table.routes.insert(key.clone(), endpoint).is_some();
+        assert!(!taken, "there is a route for key {key:?} already");
+        Self::from_table(table)
+    }
+
+    /// To change it. Not by a closure: that would hide from a panic who called.
+    fn into_table(self) -> KeyTable<K, Endpoint<S>> {
+        match Arc::try_unwrap(self.inner) {
+            Ok(inner) => inner.table,
+            Err(shared) => shared.table.map(Arc::clone, Arc::clone),
+        }
+    }
+
+    fn from_table(table: KeyTable<K, Endpoint<S>>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                table,
+                resolved: OnceLock::new(),
+            }),
+        }
+    }
+
+    fn resolve(&self, state: &S) -> KeyTable<K, Route> {
+        let resolve = |endpoint: &Endpoint<S>| endpoint.to_route(state);
+        self.inner.table.map(resolve, resolve)
+    }
+}
+
+impl<K, S> From<KeyRouter<K, S>> for NestedRouter<S>
+where
+    K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    fn from(router: KeyRouter<K, S>) -> Self {
+        Self(Arc::new(router))
+    }
+}
+
+impl<K, S> IntoRoute<S> for KeyRouter<K, S>
+where
+    K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    fn to_route(&self, state: &S) -> Route {
+        let table = self.resolve(state);
+        Route::from_fn(move |request| table.call(request))
+    }
+}
+
+impl<K> Service<Request> for KeyRouter<K>
+where
+    K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = ReplyFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> ReplyFuture {
+        let table = self.inner.resolved.get_or_init(|| self.resolve(&()));
+        ReplyFuture(table.call(request))
+    }
+}
+
+impl<K, S> Clone for KeyRouter<K, S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<K: fmt::Debug, S> fmt::Debug for KeyRouter<K, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRouter")
+            .field("keys", &self.inner.table.routes.keys())
+            .field("fallback", &self.inner.table.fallback.is_some())
+            .finish()
+    }
+}
