@@ -164,8 +164,7 @@ async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
     };
     let router = by_letter()
         .route('s', slow)
-        .fallback(other)
-        .route_layer(ConcurrencyLimitLayer::new(1));
+        .layer(ConcurrencyLimitLayer::new(1));
     let server = Server::new(router);
     let peers = [server.connect().await, server.connect().await];
     for peer in &peers {
@@ -174,33 +173,31 @@ async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
     entries.recv().await.unwrap();
     settle().await;
     assert!(entries.try_recv().is_err(), "both calls run at once");
-    // The fallback is not behind the limit.
-    let third = server.connect().await;
-    third.send("x").await;
-    third.expect_message("fallback").await;
     for peer in &peers {
         peer.expect_message("done").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_of_a_key_router_is_around_the_fallback_too() {
+async fn a_layer_of_a_key_router_is_around_the_fallback_and_a_route_layer_is_not() {
     fn shout(request: Request) -> Request {
         let (parts, payload) = request.into_parts();
         Request::from_parts(parts, payload.to_ascii_uppercase().into())
     }
     let echo = async |text: String| text;
-    let router = by_letter()
-        .route('a', echo)
-        .fallback(echo)
-        .layer(MapRequestLayer::new(shout))
-        .route('b', echo);
-    let server = Server::new(router);
-    let peer = server.connect().await;
-    // The key is that of the message as it came.
-    for (text, answer) in [("abc", "ABC"), ("xyz", "XYZ"), ("bcd", "bcd")] {
-        peer.send(text).await;
-        peer.expect_message(answer).await;
+    let router = || by_letter().route('a', echo).fallback(echo);
+    let layer = MapRequestLayer::new(shout);
+    for (router, fallback) in [
+        (router().layer(layer.clone()), "XYZ"),
+        (router().route_layer(layer), "xyz"),
+    ] {
+        let server = Server::new(router.route('b', echo));
+        let peer = server.connect().await;
+        // The key is that of the message as it came.
+        for (text, answer) in [("abc", "ABC"), ("xyz", fallback), ("bcd", "bcd")] {
+            peer.send(text).await;
+            peer.expect_message(answer).await;
+        }
     }
 }
 
