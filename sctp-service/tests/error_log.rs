@@ -195,7 +195,7 @@ impl Connect for Gone {
     type Transport = InMemory;
 
     async fn connect(&mut self) -> Result<InMemory, ConnectError> {
-        Err(ConnectError::Refused)
+        Err(ConnectError::Refused { peer: Vec::new() })
     }
 
     fn addrs(&self) -> &[SocketAddr] {

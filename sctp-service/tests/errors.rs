@@ -33,9 +33,18 @@ fn causes() -> Vec<(Cause, &'static str)> {
         (Cause::Closed, "closed"),
         (Cause::Expired, "expired"),
         (Cause::Lost(io::ErrorKind::TimedOut), "timed out"),
-        (not_connected(ConnectError::Refused), "the peer refused"),
+        (
+            not_connected(ConnectError::Refused { peer: Vec::new() }),
+            "the peer refused",
+        ),
         (not_connected(ConnectError::Io(foreign())), WHY),
-        (not_connected(ConnectError::Unreachable(foreign())), WHY),
+        (
+            not_connected(ConnectError::Unreachable {
+                peer: Vec::new(),
+                error: foreign(),
+            }),
+            WHY,
+        ),
         (
             refused(Refusal::CallStream { stream, reserved }),
             "stream 7 is used for calls",

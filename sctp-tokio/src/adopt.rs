@@ -48,6 +48,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn listen_from(&self, fd: OwnedFd) -> io::Result<SctpListener> {
         let socket = self.adopt_listening(fd, Style::OneToMany)?;
         let up = socket.assoc_ids()?;
@@ -67,6 +68,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn listen_one_to_one_from(&self, fd: OwnedFd) -> io::Result<OneToOneListener> {
         let socket = self.adopt_listening(fd, Style::OneToOne)?;
         OneToOneListener::new(socket, self.max_message_size, Some(self.clone()))
@@ -84,6 +86,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn endpoint_from(&self, fd: OwnedFd) -> io::Result<Endpoint> {
         let socket = self.adopt_listening(fd, Style::OneToMany)?;
         let up = socket.assoc_ids()?;
@@ -103,6 +106,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn peeled_off_from(&self, fd: OwnedFd) -> io::Result<Association> {
         let socket = self.adopt(fd, Style::OneToMany, AssocId::ALL)?;
         if SockRef::from(&socket).is_listener()? {
@@ -142,6 +146,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn one_to_one_from(&self, fd: OwnedFd) -> io::Result<Association> {
         let socket = self.adopt(fd, Style::OneToOne, AssocId::FUTURE)?;
         socket

@@ -1,6 +1,7 @@
 //! One association with a peer.
 
 use std::{
+    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -69,7 +70,7 @@ impl Association {
     /// # Cancel safety
     ///
     /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
-    pub async fn connect(addrs: impl ToSocketAddrs) -> Result<Self, ConnectError> {
+    pub async fn connect(addrs: impl ToSocketAddrs + fmt::Debug) -> Result<Self, ConnectError> {
         SocketBuilder::new().connect_any(addrs).await
     }
 

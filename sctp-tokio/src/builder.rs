@@ -1,6 +1,6 @@
 //! What a socket is set up with before it is bound, listens or connects.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{EventSet, Socket, options::InitMsg};
 
@@ -220,6 +220,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn listen(&self) -> io::Result<SctpListener> {
         let socket = self.open_listening(Style::OneToMany)?;
         SctpListener::new(socket, self.max_message_size)
@@ -234,6 +235,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn endpoint(&self) -> io::Result<Endpoint> {
         let socket = self.open_listening(Style::OneToMany)?;
         Endpoint::new(socket, self.max_message_size)
@@ -249,6 +251,7 @@ impl SocketBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn listen_one_to_one(&self) -> io::Result<OneToOneListener> {
         let socket = self.open_listening(Style::OneToOne)?;
         OneToOneListener::new(socket, self.max_message_size, None)
@@ -281,7 +284,7 @@ impl SocketBuilder {
     /// As [`connect`](Self::connect).
     pub async fn connect_any(
         &self,
-        addrs: impl ToSocketAddrs,
+        addrs: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Association, ConnectError> {
         connect::connect_any(self, addrs).await
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     error::Error,
+    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -21,8 +22,9 @@ use crate::{
     Association, ConnectError, RecvHalf, SocketBuilder,
     assembly::{Assembled, Assembler},
     end::{Marks, ending},
+    explained::{Listed, not_connected_to},
     io::Io,
-    opening::no_address,
+    opening::resolve,
     receive::receive,
     shared::{Facts, Shared, Style},
 };
@@ -37,11 +39,15 @@ pub(crate) async fn connect(
     check_peer(peer)?;
     check_families(&builder.bind, peer)?;
     let socket = builder.open_for(peer, style)?;
+    // A function of the caller's can have made it an IPv6 socket without IPv4.
+    check_reach(&socket, peer)?;
     let attempt = Attempt::start(socket, peer, style, builder.max_message_size)?;
     match builder.connect_timeout {
-        Some(limit) => timeout(limit, attempt.finish())
-            .await
-            .unwrap_or(Err(ConnectError::TimedOut)),
+        Some(limit) => timeout(limit, attempt.finish()).await.unwrap_or_else(|_| {
+            Err(ConnectError::TimedOut {
+                peer: peer.to_vec(),
+            })
+        }),
         None => attempt.finish().await,
     }
 }
@@ -49,16 +55,17 @@ pub(crate) async fn connect(
 /// Tries one address after the other.
 pub(crate) async fn connect_any(
     builder: &SocketBuilder,
-    addrs: impl ToSocketAddrs,
+    addrs: impl ToSocketAddrs + fmt::Debug,
 ) -> Result<Association, ConnectError> {
-    let mut last = ConnectError::Io(no_address());
-    for addr in tokio::net::lookup_host(addrs).await? {
-        match builder.connect(&[addr]).await {
-            Ok(association) => return Ok(association),
-            Err(error) => last = error,
+    let (first, rest) = resolve(addrs).await.map_err(ConnectError::Io)?;
+    let mut result = builder.connect(&[first]).await;
+    for addr in rest {
+        if result.is_ok() {
+            break;
         }
+        result = builder.connect(&[addr]).await;
     }
-    Err(last)
+    result
 }
 
 fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
@@ -94,8 +101,16 @@ fn check_families(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
         return Ok(());
     }
     Err(invalid(format!(
-        "cannot connect to {peer:?}: the local addresses, {local:?}, are of the other family"
+        "cannot connect to {}: the local addresses, {}, are of the other family",
+        Listed(peer),
+        Listed(local)
     )))
+}
+
+/// The same of the socket itself: what the kernel lists are the addresses that it can send from, those
+/// of the host where it is bound to none in particular, and no IPv4 where it is for IPv6 only.
+pub(crate) fn check_reach(socket: &Socket, peer: &[SocketAddr]) -> io::Result<()> {
+    check_families(&socket.local_addrs(AssocId::FUTURE)?, peer)
 }
 
 fn share_a_family(local: &[SocketAddr], peer: &[SocketAddr]) -> bool {
@@ -107,6 +122,26 @@ fn share_a_family(local: &[SocketAddr], peer: &[SocketAddr]) -> bool {
         || peer
             .iter()
             .any(|peer| local.iter().any(|local| ipv4(local) == ipv4(peer)))
+}
+
+impl ConnectError {
+    /// What the kernel said to an attempt, and who was tried.
+    fn at(error: io::Error, socket: &Socket, addrs: &[SocketAddr]) -> Self {
+        match Self::from(error) {
+            Self::Refused { .. } => Self::Refused {
+                peer: addrs.to_vec(),
+            },
+            Self::TimedOut { .. } => Self::TimedOut {
+                peer: addrs.to_vec(),
+            },
+            Self::Unreachable { error, .. } => Self::Unreachable {
+                peer: addrs.to_vec(),
+                error,
+            },
+            Self::Io(error) => Self::Io(not_connected_to(error, socket, addrs)),
+            ended => ended,
+        }
+    }
 }
 
 /// A handshake under way.
@@ -129,7 +164,10 @@ impl Attempt {
         limit: usize,
     ) -> Result<Self, ConnectError> {
         let gives_up = Instant::now() + patience(&socket, peer.len())?;
-        let connecting = socket.connectx(peer)?;
+        let connecting = match socket.connectx(peer) {
+            Ok(connecting) => connecting,
+            Err(error) => return Err(ConnectError::at(error, &socket, peer)),
+        };
         Ok(Self {
             io: Io::new(socket)?,
             style,
@@ -146,15 +184,17 @@ impl Attempt {
         // one-to-one socket whose connect failed has an error, but never becomes writable while a
         // notification is queued. The first change of the association tells it on both; on a
         // one-to-one socket the error comes before it, and says more.
-        let change = poll_fn(|cx| self.poll_change(cx)).await?;
+        let change = match poll_fn(|cx| self.poll_change(cx)).await {
+            Ok(change) => change,
+            Err(error) => return Err(ConnectError::at(error, self.io.socket(), &self.peer)),
+        };
         match change.state {
             AssocState::CommUp => Ok(self.into_association(&change)?),
             AssocState::CantStart => Err(self.cant_start()),
-            _ => Err(ConnectError::Ended(ending(
-                &change,
-                &Marks::default(),
-                || None,
-            ))),
+            _ => Err(ConnectError::Ended {
+                peer: self.peer,
+                end: ending(&change, &Marks::default(), || None),
+            }),
         }
     }
 
@@ -178,11 +218,12 @@ impl Attempt {
 
     /// The kernel reports a refusal and a silence alike (cause 0). It gives a silent peer up at
     /// a moment that its own parameters fix, so an earlier failure is a refusal.
-    fn cant_start(&self) -> ConnectError {
+    fn cant_start(self) -> ConnectError {
+        let peer = self.peer;
         if Instant::now() < self.gives_up {
-            ConnectError::Refused
+            ConnectError::Refused { peer }
         } else {
-            ConnectError::TimedOut
+            ConnectError::TimedOut { peer }
         }
     }
 

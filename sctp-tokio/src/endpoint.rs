@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -16,8 +17,9 @@ use crate::{
     Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
     SocketBuilder,
     assembly::Assembler,
-    connect::check_peer,
+    connect::{check_peer, check_reach},
     endpoint_arrival::part_assoc,
+    explained::not_connected_to,
     hub::Hub,
     io::Io,
     opening::first_to_bind,
@@ -69,10 +71,11 @@ impl Endpoint {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
-    pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
+    pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::endpoint).await
     }
 
+    #[track_caller]
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {
         Ok(Self {
             hub: Arc::new(Hub::new(Io::new(socket)?)),
@@ -150,6 +153,7 @@ impl Endpoint {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
+    #[track_caller]
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
         let socket = self.hub.io.socket().peel_off(assoc)?;
         let peer = self.hub.remove(assoc);
@@ -185,15 +189,17 @@ impl Endpoint {
     /// # Errors
     ///
     /// `InvalidInput` for what cannot be the addresses of a peer: none, port 0, different ports,
-    /// `0.0.0.0`. What `sctp_connectx` says: a wrong address family, no route, or an association with
-    /// that peer that exists already.
+    /// `0.0.0.0`, none of a family that the endpoint's own addresses have. What `sctp_connectx` says, with
+    /// the addresses: no route, or an association with that peer that exists already, on this socket
+    /// or, of kind `AddrNotAvailable`, on another one.
     pub fn connect(&self, peer: &[SocketAddr]) -> io::Result<AssocId> {
         check_peer(peer)?;
-        self.hub
-            .io
-            .socket()
-            .connectx(peer)
-            .map(|connecting| connecting.assoc)
+        let socket = self.hub.io.socket();
+        check_reach(socket, peer)?;
+        match socket.connectx(peer) {
+            Ok(connecting) => Ok(connecting.assoc),
+            Err(error) => Err(not_connected_to(error, socket, peer)),
+        }
     }
 
     /// Sends one message on an association; see [`EndpointSender::send`].
@@ -268,6 +274,17 @@ impl Endpoint {
     /// What the kernel says.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.hub.io.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
+    /// message that can be sent, on any of the associations. One system call.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.hub.io.socket().send_buffer_size()
     }
 
     /// Lends the socket, for options and statistics. Receiving from it directly would take

@@ -152,7 +152,14 @@ impl Hub {
                 Some((at, error)) => {
                     return Err(refuse(queue, at, |message| {
                         let len = message.payload.len();
-                        send_error(error, &message.info, len, u16::MAX, None)
+                        send_error(
+                            error,
+                            Some(self.io.socket()),
+                            &message.info,
+                            len,
+                            u16::MAX,
+                            None,
+                        )
                     }));
                 }
             }

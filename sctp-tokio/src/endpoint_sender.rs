@@ -253,6 +253,17 @@ impl EndpointSender {
         self.hub.io.socket().peer_addrs(assoc)
     }
 
+    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
+    /// message that can be sent, on any of the associations. One system call.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.hub.io.socket().send_buffer_size()
+    }
+
     /// Lends the socket, for options and statistics.
     #[must_use]
     pub fn socket(&self) -> &Socket {

@@ -3,11 +3,11 @@
 //! One rule holds for all of them, and `docs/errors.md` states it: `Display` says the whole reason,
 //! the error inside included, so `source` goes on *behind* that one.
 
-use std::{fmt, io};
+use std::{fmt, io, net::SocketAddr};
 
 use sctp_core::{AssocId, StreamId};
 
-use crate::End;
+use crate::{End, explained::Listed};
 
 /// Why an association could not be set up. [`errors`](crate::errors) says when which comes, and what
 /// texts and sources are.
@@ -18,15 +18,31 @@ pub enum ConnectError {
     /// accepted as may. It gives no reason. A program that turns an association away with one does
     /// so after it has come up: then connecting succeeds, and the first receive is
     /// [`RecvError::Ended`].
-    Refused,
+    Refused {
+        /// The addresses that were tried; none where whoever made the error did not know them.
+        peer: Vec<SocketAddr>,
+    },
     /// No answer came within the attempts that `SCTP_INITMSG` allows, which take minutes by
     /// default, or within the caller's own limit:
     /// [`SocketBuilder::with_connect_timeout`](crate::SocketBuilder::with_connect_timeout).
-    TimedOut,
+    TimedOut {
+        /// As of [`Refused`](Self::Refused).
+        peer: Vec<SocketAddr>,
+    },
     /// There is no route to any of the addresses.
-    Unreachable(io::Error),
+    Unreachable {
+        /// As of [`Refused`](Self::Refused).
+        peer: Vec<SocketAddr>,
+        /// What the kernel said.
+        error: io::Error,
+    },
     /// The association came up and ended before it could be handed over.
-    Ended(End),
+    Ended {
+        /// As of [`Refused`](Self::Refused).
+        peer: Vec<SocketAddr>,
+        /// How.
+        end: End,
+    },
     /// The call itself failed. Of kind `Unsupported`: this kernel has no SCTP, and the text says
     /// what to do, or it lacks an option, which
     /// [`UnsupportedOption::of`](crate::options::UnsupportedOption::of) finds. Of kind `AddrInUse`,
@@ -38,19 +54,39 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("the peer refused the association"),
-            Self::TimedOut => f.write_str("the peer did not answer in time"),
-            Self::Unreachable(error) => write!(f, "the peer is unreachable: {error}"),
-            Self::Ended(end) => write!(f, "the association ended as it came up: {end}"),
+            Self::Refused { peer } => write!(f, "the peer{} refused the association", At(peer)),
+            Self::TimedOut { peer } => write!(f, "the peer{} did not answer in time", At(peer)),
+            Self::Unreachable { peer, error } => {
+                write!(f, "the peer{} is unreachable: {error}", At(peer))
+            }
+            Self::Ended { peer, end } => {
+                write!(
+                    f,
+                    "the association with the peer{} ended as it came up: {end}",
+                    At(peer)
+                )
+            }
             Self::Io(error) => error.fmt(f),
         }
+    }
+}
+
+/// The addresses of a peer, if they are known.
+struct At<'a>(&'a [SocketAddr]);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, " at {}", Listed(self.0))
     }
 }
 
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unreachable(error) | Self::Io(error) => error.source(),
+            Self::Unreachable { error, .. } | Self::Io(error) => error.source(),
             _ => None,
         }
     }
@@ -58,11 +94,12 @@ impl std::error::Error for ConnectError {
 
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
+        let peer = Vec::new();
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::Refused,
-            io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::ConnectionRefused => Self::Refused { peer },
+            io::ErrorKind::TimedOut => Self::TimedOut { peer },
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-                Self::Unreachable(error)
+                Self::Unreachable { peer, error }
             }
             _ => Self::Io(error),
         }
@@ -72,10 +109,11 @@ impl From<io::Error> for ConnectError {
 impl From<ConnectError> for io::Error {
     fn from(error: ConnectError) -> Self {
         let kind = match error {
-            ConnectError::Io(error) | ConnectError::Unreachable(error) => return error,
-            ConnectError::Refused => io::ErrorKind::ConnectionRefused,
-            ConnectError::TimedOut => io::ErrorKind::TimedOut,
-            ConnectError::Ended(_) => io::ErrorKind::ConnectionAborted,
+            ConnectError::Io(error) => return error,
+            ConnectError::Unreachable { ref error, .. } => error.kind(),
+            ConnectError::Refused { .. } => io::ErrorKind::ConnectionRefused,
+            ConnectError::TimedOut { .. } => io::ErrorKind::TimedOut,
+            ConnectError::Ended { .. } => io::ErrorKind::ConnectionAborted,
         };
         Self::new(kind, error)
     }
@@ -98,11 +136,20 @@ pub enum SendError {
     /// SCTP cannot send an empty message.
     Empty,
     /// The message is larger than the socket's send buffer, and could never be sent: see
-    /// [`SocketBuilder::with_send_buffer_size`](crate::SocketBuilder::with_send_buffer_size). Or
-    /// it lies in more than 1,024 places, which the kernel does not take either.
+    /// [`SocketBuilder::with_send_buffer_size`](crate::SocketBuilder::with_send_buffer_size).
     TooLarge {
         /// Its length in bytes.
         len: usize,
+        /// The longest message that can be sent, in bytes: the size of the send buffer, as
+        /// [`SendHalf::send_buffer_size`](crate::SendHalf::send_buffer_size) says it.
+        limit: usize,
+    },
+    /// The message lies in more places than the kernel takes (`IOV_MAX`).
+    TooManySlices {
+        /// How many they are.
+        slices: usize,
+        /// How many may be.
+        limit: usize,
     },
     /// There is no such outbound stream.
     InvalidStream {
@@ -123,8 +170,18 @@ impl fmt::Display for SendError {
             Self::ShuttingDown => f.write_str("the association is shutting down"),
             Self::NoAssociation => f.write_str("this socket has no such association"),
             Self::Empty => f.write_str("SCTP cannot send an empty message"),
-            Self::TooLarge { len } => {
-                write!(f, "a message of {len} bytes is larger than the send buffer")
+            Self::TooLarge { len, limit } => {
+                write!(
+                    f,
+                    "a message of {len} bytes is larger than the send buffer, {limit} bytes: \
+                     SocketBuilder::with_send_buffer_size asks for more, up to twice net.core.wmem_max"
+                )
+            }
+            Self::TooManySlices { slices, limit } => {
+                write!(
+                    f,
+                    "a message in {slices} slices, where {limit} may be: join some of them"
+                )
             }
             Self::InvalidStream { stream, negotiated } => {
                 write!(
@@ -152,9 +209,10 @@ impl From<SendError> for io::Error {
             SendError::Io(error) => return error,
             SendError::Ended(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
             SendError::NoAssociation => io::ErrorKind::NotConnected,
-            SendError::Empty | SendError::TooLarge { .. } | SendError::InvalidStream { .. } => {
-                io::ErrorKind::InvalidInput
-            }
+            SendError::Empty
+            | SendError::TooLarge { .. }
+            | SendError::TooManySlices { .. }
+            | SendError::InvalidStream { .. } => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)
     }

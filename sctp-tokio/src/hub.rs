@@ -127,7 +127,16 @@ impl Hub {
             self.io
                 .socket()
                 .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| send_error(error, &message.info, len, streams, None))
+        result.map_err(|error| {
+            send_error(
+                error,
+                Some(self.io.socket()),
+                &message.info,
+                len,
+                streams,
+                None,
+            )
+        })
     }
 
     pub(crate) fn try_send_queue(
@@ -156,7 +165,14 @@ impl Hub {
                         continue;
                     };
                     let len = message.payload.len();
-                    return Err(send_error(error, &message.info, len, streams, None));
+                    return Err(send_error(
+                        error,
+                        Some(self.io.socket()),
+                        &message.info,
+                        len,
+                        streams,
+                        None,
+                    ));
                 }
             }
         }
@@ -172,7 +188,16 @@ impl Hub {
         }
         let payload = [IoSlice::new(&message.payload)];
         let result = self.io.socket().send_msg_to_all(&message.info, &payload);
-        result.map_err(|error| send_error(error, &message.info, len, u16::MAX, None))
+        result.map_err(|error| {
+            send_error(
+                error,
+                Some(self.io.socket()),
+                &message.info,
+                len,
+                u16::MAX,
+                None,
+            )
+        })
     }
 
     /// See [`EndpointSender::wait_for_room`](crate::EndpointSender::wait_for_room).

@@ -37,6 +37,7 @@ pub(crate) struct Io {
 impl Io {
     /// Registers a socket. Panics outside a tokio runtime with its I/O driver enabled, as all of
     /// tokio's sockets do.
+    #[track_caller]
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
         #[allow(
             deprecated,

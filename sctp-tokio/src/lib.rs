@@ -73,6 +73,7 @@ mod endpoint_batch;
 mod endpoint_sender;
 mod error;
 mod event;
+mod explained;
 mod give_away;
 mod hub;
 mod hung_up;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -67,10 +68,11 @@ impl SctpListener {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
-    pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
+    pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::listen).await
     }
 
+    #[track_caller]
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {
         let io = Io::new(socket)?;
         let scratch = BytesMut::new();
@@ -156,6 +158,17 @@ impl SctpListener {
     /// What the kernel says.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.io.socket().local_addrs(AssocId::FUTURE)
+    }
+
+    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
+    /// message that can be sent on an association from here, each of which keeps it. One system call.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.io.socket().send_buffer_size()
     }
 
     /// Lends the socket, for options.

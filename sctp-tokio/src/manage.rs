@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use crate::{
     AbortReason, Association, End, SendError, SendHalf,
+    explained::{Listed, Whose, named, not_bound},
     recv_half::is_gone,
     shared::{Shared, Style, not_connected},
 };
@@ -54,6 +55,20 @@ macro_rules! manage {
                 self.option(Socket::assoc_stats)
             }
 
+            /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest message
+            /// that can be sent. One system call; see [`Socket::send_buffer_size`].
+            ///
+            /// An association has what its listener or endpoint had, whatever was asked for there.
+            ///
+            /// # Errors
+            ///
+            /// `NotConnected` as said above, and what `getsockopt(2)` says; that the association has
+            /// ended is no error.
+            #[doc(alias = "SO_SNDBUF")]
+            pub fn send_buffer_size(&self) -> io::Result<usize> {
+                self.option(|socket, _| socket.send_buffer_size())
+            }
+
             /// Returns the peer's addresses as they are now, the primary one first.
             ///
             /// # Errors
@@ -78,9 +93,13 @@ macro_rules! manage {
             ///
             /// # Errors
             ///
-            /// As said above.
+            /// As said above; `InvalidInput` also when the peer does not have the address, and then the
+            /// text names it and those that the peer has.
             pub fn peer_path(&self, addr: SocketAddr) -> io::Result<PathInfo> {
-                self.option(|socket, id| socket.path_info(id, addr))
+                self.option(|socket, id| {
+                    let explain = |error| Whose::Peers.explain(error, socket, id, addr);
+                    socket.path_info(id, addr).map_err(explain)
+                })
             }
 
             /// Sends on the path to this address of the peer, as long as it works; see
@@ -88,9 +107,13 @@ macro_rules! manage {
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also when the peer does not have the address.
+            /// As said above; `InvalidInput` also when the peer does not have the address, and then the
+            /// text names it and those that the peer has.
             pub fn set_primary(&self, addr: SocketAddr) -> io::Result<()> {
-                self.option(|socket, id| socket.set_primary_addr(id, addr))
+                self.option(|socket, id| {
+                    let explain = |error| Whose::Peers.explain(error, socket, id, addr);
+                    socket.set_primary_addr(id, addr).map_err(explain)
+                })
             }
 
             /// Asks the peer to send to this address of ours, as long as it works; see
@@ -98,11 +121,13 @@ macro_rules! manage {
             ///
             /// # Errors
             ///
-            /// As said above; `PermissionDenied` without ASCONF.
+            /// As said above; `PermissionDenied` without ASCONF; `AddrNotAvailable` when this end does not
+            /// have the address, and then the text names it and those that this end has.
             pub fn set_peer_primary(&self, addr: SocketAddr) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
-                    socket.set_peer_primary_addr(id, addr)
+                    let explain = |error| Whose::Own.explain(error, socket, id, addr);
+                    socket.set_peer_primary_addr(id, addr).map_err(explain)
                 })
             }
 
@@ -113,7 +138,13 @@ macro_rules! manage {
             ///
             /// As said above; `InvalidInput` also when the peer does not have the address.
             pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
-                self.option(|socket, id| socket.request_heartbeat(id, addr))
+                self.option(|socket, id| {
+                    let explain = |error| match addr {
+                        Some(addr) => Whose::Peers.explain(error, socket, id, addr),
+                        None => error,
+                    };
+                    socket.request_heartbeat(id, addr).map_err(explain)
+                })
             }
 
             /// Adds addresses to this end; see [`Socket::bindx_add`]. The port of each must be the
@@ -126,7 +157,8 @@ macro_rules! manage {
             pub fn bind_also(&self, addrs: &[SocketAddr]) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
-                    socket.bindx_add(addrs)
+                    let explain = |error| not_bound(&error, socket, id, addrs);
+                    socket.bindx_add(addrs).map_err(explain)
                 })
             }
 
@@ -139,7 +171,9 @@ macro_rules! manage {
             pub fn unbind(&self, addrs: &[SocketAddr]) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
-                    socket.bindx_remove(addrs)
+                    let named =
+                        |error| named(&error, format_args!("cannot unbind {}", Listed(addrs)));
+                    socket.bindx_remove(addrs).map_err(named)
                 })
             }
 

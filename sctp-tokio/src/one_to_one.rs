@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -56,10 +57,11 @@ impl OneToOneListener {
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O driver enabled.
-    pub async fn bind(addrs: impl ToSocketAddrs) -> io::Result<Self> {
+    pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::listen_one_to_one).await
     }
 
+    #[track_caller]
     pub(crate) fn new(
         socket: Socket,
         max_message_size: usize,
@@ -125,6 +127,17 @@ impl OneToOneListener {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
+    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
+    /// message that can be sent on an association from here, each of which keeps it. One system call.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.io.socket().send_buffer_size()
+    }
+
     /// Lends the socket, for options.
     #[must_use]
     pub fn socket(&self) -> &Socket {
@@ -155,6 +168,7 @@ impl Stream for OneToOneListener {
 }
 
 /// Makes an association of a one-to-one socket that has or had one.
+#[track_caller]
 pub(crate) fn one_to_one(socket: Socket, max_message_size: usize) -> io::Result<Association> {
     // The kernel ignores the identifier on a one-to-one socket. An association that has ended has
     // no status any more; its queue says so.

@@ -1,6 +1,6 @@
 //! Making a socket as a builder says.
 
-use std::{io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
 use sctp_core::{
     AssocId, EventSet, Family, Socket,
@@ -8,7 +8,7 @@ use sctp_core::{
 };
 use tokio::net::ToSocketAddrs;
 
-use crate::{SocketBuilder, shared::Style};
+use crate::{SocketBuilder, explained::named, shared::Style};
 
 /// The notifications that this crate needs for itself.
 const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
@@ -137,29 +137,40 @@ impl SocketBuilder {
 /// Makes a socket of the first of several addresses, or of those that a name resolves to, that can
 /// be bound.
 pub(crate) async fn first_to_bind<T>(
-    addrs: impl ToSocketAddrs,
+    addrs: impl ToSocketAddrs + fmt::Debug,
     make: impl Fn(&SocketBuilder) -> io::Result<T>,
 ) -> io::Result<T> {
-    let mut last = no_address();
-    for addr in tokio::net::lookup_host(addrs).await? {
-        match make(&SocketBuilder::new().bind([addr])) {
-            Ok(made) => return Ok(made),
-            Err(error) => last = error,
+    let (first, rest) = resolve(addrs).await?;
+    let make = |addr| make(&SocketBuilder::new().bind([addr]));
+    let mut made = make(first);
+    for addr in rest {
+        if made.is_ok() {
+            break;
         }
+        made = make(addr);
     }
-    Err(last)
+    made
 }
 
-/// A name was resolved, and to nothing.
-pub(crate) fn no_address() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "the name resolved to no address",
-    )
+/// The addresses of a name, at least one. An error names the name, which the resolver's does not.
+pub(crate) async fn resolve(
+    name: impl ToSocketAddrs + fmt::Debug,
+) -> io::Result<(SocketAddr, Vec<SocketAddr>)> {
+    let text = format!("{name:?}");
+    let mut found = tokio::net::lookup_host(name)
+        .await
+        .map_err(|error| named(&error, format_args!("cannot resolve {text}")))?;
+    match found.next() {
+        Some(first) => Ok((first, found.collect())),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{text} resolved to no address"),
+        )),
+    }
 }
 
 fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot bind {addr}: {error}"))
+    named(error, format_args!("cannot bind {addr}"))
 }
 
 /// Offers I-DATA, and has streams take turns. The kernel wants fragment interleaving to be on.

@@ -9,6 +9,7 @@ use sctp_core::{SendInfo, Socket};
 
 use crate::{
     End, Message, SendError,
+    explained::explained,
     run::{charge_one, send_run},
     shared::Shared,
 };
@@ -30,9 +31,10 @@ pub(crate) fn send_one(
     socket.send_msg(shared.id, info, payload)
 }
 
-/// Says what a failed send means.
+/// Says what a failed send means; asks the socket only where the kernel refused for the length.
 pub(crate) fn send_error(
     error: io::Error,
+    socket: Option<&Socket>,
     info: &SendInfo,
     len: usize,
     streams: u16,
@@ -44,7 +46,7 @@ pub(crate) fn send_error(
     let stream = info.stream;
     match (error.kind(), error.raw_os_error()) {
         (_, Some(ESHUTDOWN)) => SendError::ShuttingDown,
-        (_, Some(EMSGSIZE)) => SendError::TooLarge { len },
+        (_, Some(EMSGSIZE)) => too_large(error, socket, len),
         (_, Some(EINVAL)) if stream.get() >= streams => SendError::InvalidStream {
             stream,
             negotiated: streams,
@@ -60,6 +62,33 @@ pub(crate) fn send_error(
         ) => SendError::Ended(end.cloned().unwrap_or(End::Unread)),
         _ => SendError::Io(error),
     }
+}
+
+/// Says why a message is too long.
+fn too_large(error: io::Error, socket: Option<&Socket>, len: usize) -> SendError {
+    match socket.map(Socket::send_buffer_size) {
+        Some(Ok(limit)) if len > limit => SendError::TooLarge { len, limit },
+        Some(Ok(_)) => SendError::Io(explained(
+            error,
+            format!(
+                "a message of {len} bytes does not fit a packet, and this socket does not fragment"
+            ),
+        )),
+        _ => SendError::Io(error),
+    }
+}
+
+/// Why a message cannot be sent from so many places.
+pub(crate) fn check_slices(payload: &[IoSlice<'_>]) -> Result<(), SendError> {
+    /// `IOV_MAX`, `UIO_MAXIOV` in the kernel.
+    const LIMIT: usize = 1024;
+    if payload.len() > LIMIT {
+        return Err(SendError::TooManySlices {
+            slices: payload.len(),
+            limit: LIMIT,
+        });
+    }
+    Ok(())
 }
 
 /// Why a message cannot be sent, as far as it can be told without the kernel.

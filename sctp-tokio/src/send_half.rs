@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::{
     End, Message, SendError,
     recv_half::is_gone,
-    send::{attempt_queue, check, length, send_one, try_send_queue},
+    send::{attempt_queue, check, check_slices, length, send_one, try_send_queue},
     shared::Shared,
     sink::Outgoing,
     waiters::Waiter,
@@ -92,7 +92,7 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send`]; [`SendError::TooLarge`] also for too many slices.
+    /// As [`SendHalf::send`]; [`SendError::TooManySlices`] for more.
     ///
     /// # Cancel safety
     ///
@@ -104,6 +104,7 @@ impl SendHalf {
     ) -> Result<(), SendError> {
         let len = length(payload);
         check(info, len, self.shared.outbound_streams())?;
+        check_slices(payload)?;
         let Some(io) = self.shared.io() else {
             return Err(self.ended());
         };
@@ -125,6 +126,7 @@ impl SendHalf {
     ) -> Result<(), SendError> {
         let len = length(payload);
         check(info, len, self.shared.outbound_streams())?;
+        check_slices(payload)?;
         let Some(socket) = self.shared.socket() else {
             return Err(self.ended());
         };
@@ -146,6 +148,7 @@ impl SendHalf {
     ) -> Poll<Result<(), SendError>> {
         let len = length(payload);
         check(info, len, self.shared.outbound_streams())?;
+        check_slices(payload)?;
         let Some(io) = self.shared.io() else {
             return Poll::Ready(Err(self.ended()));
         };

@@ -141,7 +141,8 @@ impl Shared {
             return SendError::ShuttingDown;
         }
         self.marks.note_error(&error);
-        send_error(error, info, len, self.outbound_streams(), self.end())
+        let streams = self.outbound_streams();
+        send_error(error, self.socket(), info, len, streams, self.end())
     }
 
     /// Begins the orderly end.

@@ -87,7 +87,7 @@ async fn a_message_larger_than_the_send_buffer_is_refused_and_the_association_li
     let size = client.socket().unwrap().send_buffer_size().unwrap();
     let error = client.send(vec![1; size + 1]).await.unwrap_err();
     assert!(
-        matches!(error, SendError::TooLarge { len } if len == size + 1),
+        matches!(error, SendError::TooLarge { len, limit } if (len, limit) == (size + 1, size)),
         "{error}"
     );
     client.send("still here").await.unwrap();

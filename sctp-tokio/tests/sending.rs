@@ -115,7 +115,10 @@ async fn one_message_is_sent_from_several_places() {
     let many = vec![IoSlice::new(b"x"); 1025];
     assert!(matches!(
         client.send_vectored(&SendInfo::default(), &many).await,
-        Err(SendError::TooLarge { len: 1025 })
+        Err(SendError::TooManySlices {
+            slices: 1025,
+            limit: 1024
+        })
     ));
 }
 

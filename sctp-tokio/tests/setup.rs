@@ -98,7 +98,7 @@ async fn a_connect_to_nobody_is_refused_at_once() {
     let (listener, addr) = listener().await;
     drop(listener);
     let error = must(Association::connect(addr)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused), "{error}");
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
     assert_eq!(
         io::Error::from(error).kind(),
         io::ErrorKind::ConnectionRefused
@@ -113,7 +113,10 @@ async fn a_connect_without_a_route_says_unreachable() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ConnectError::Unreachable(_) | ConnectError::TimedOut),
+        matches!(
+            error,
+            ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. }
+        ),
         "{error}"
     );
 }
@@ -199,7 +202,7 @@ async fn a_listener_that_stopped_refuses_and_still_hands_over_those_that_are_up(
     listener.stop().unwrap();
     assert!(matches!(
         must(Association::connect(addr)).await,
-        Err(ConnectError::Refused)
+        Err(ConnectError::Refused { .. })
     ));
     let mut server = listener.try_accept().unwrap();
     assert_eq!(

@@ -41,7 +41,7 @@ async fn a_connect_under_way_is_writable_and_says_nothing_of_its_failure() {
     assert!(socket.take_error().unwrap().is_none());
     // What we make of it.
     let error = must(Association::connect(addr)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused), "{error}");
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_message_larger_than_the_shared_send_buffer_is_refused_alone() {
     let size = endpoint.socket().send_buffer_size().unwrap();
     let error = endpoint.send(id, vec![0; size + 1]).await.unwrap_err();
     assert!(
-        matches!(error, SendError::TooLarge { len } if len == size + 1),
+        matches!(error, SendError::TooLarge { len, limit } if (len, limit) == (size + 1, size)),
         "{error}"
     );
     let mut queue = [Message::new(vec![0; size + 1]), Message::new("behind it")].into();

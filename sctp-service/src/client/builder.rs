@@ -163,7 +163,7 @@ impl ClientBuilder {
     pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
         let first = timeout(self.config.connect_timeout, connect.connect())
             .await
-            .unwrap_or(Err(ConnectError::TimedOut))
+            .unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }))
             .inspect_err(|error| {
                 self.hook().emit(&ClientEvent::ConnectFailed {
                     addrs: connect.addrs(),

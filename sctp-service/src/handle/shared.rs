@@ -106,8 +106,8 @@ impl Shared {
         let negotiated = self.outbound_streams.load(Ordering::Relaxed);
         if len == 0 {
             Err(SendError::Empty)
-        } else if self.max_message.is_some_and(|max| len > max) {
-            Err(SendError::TooLarge { len })
+        } else if let Some(limit) = self.max_message.filter(|max| len > *max) {
+            Err(SendError::TooLarge { len, limit })
         } else if stream.get() >= negotiated {
             Err(SendError::InvalidStream { stream, negotiated })
         } else {

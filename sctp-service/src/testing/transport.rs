@@ -144,7 +144,10 @@ impl InMemory {
         if len == 0 {
             Err(SendError::Empty)
         } else if len > self.max_message {
-            Err(SendError::TooLarge { len })
+            Err(SendError::TooLarge {
+                len,
+                limit: self.max_message,
+            })
         } else if stream.get() >= negotiated {
             Err(SendError::InvalidStream { stream, negotiated })
         } else {

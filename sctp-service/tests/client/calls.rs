@@ -219,7 +219,7 @@ async fn messages_that_cannot_be_sent_are_refused_and_harm_nobody() {
             (|e| matches!(e, SendError::Empty)) as fn(&SendError) -> bool,
         ),
         ("far too long", |e| {
-            matches!(e, SendError::TooLarge { len: 12 })
+            matches!(e, SendError::TooLarge { len: 12, limit: 10 })
         }),
     ] {
         for error in [

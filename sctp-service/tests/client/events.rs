@@ -149,7 +149,7 @@ impl Connect for Late {
     async fn connect(&mut self) -> Result<InMemory, ConnectError> {
         self.attempts += 1;
         if self.attempts < 3 {
-            return Err(ConnectError::Refused);
+            return Err(ConnectError::Refused { peer: Vec::new() });
         }
         let (transport, peer) = duplex();
         self.peer = Some(peer);

@@ -48,7 +48,8 @@ impl Fleet {
         let mut servers = self.0.lock().unwrap();
         let listening = servers.get_mut(&target.addrs()[0]);
         let (transport, peer) = duplex();
-        *listening.ok_or(ConnectError::Refused)? = Some(Arc::new(peer));
+        *listening.ok_or_else(|| ConnectError::Refused { peer: Vec::new() })? =
+            Some(Arc::new(peer));
         Ok(transport)
     }
 

@@ -42,8 +42,11 @@ async fn hooks_of_a_client_and_of_its_pool_both_hear() {
             true => client.on_event(move |_| servers.push("this server's client")),
             false => client,
         };
-        client
-            .connect_in_background(|| std::future::ready(Err::<InMemory, _>(ConnectError::Refused)))
+        client.connect_in_background(|| {
+            std::future::ready(Err::<InMemory, _>(ConnectError::Refused {
+                peer: Vec::new(),
+            }))
+        })
     });
     settle().await;
     let mut heard = heard.take();

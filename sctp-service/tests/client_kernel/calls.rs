@@ -57,12 +57,12 @@ async fn nobody_listens() {
     let addr = gone.addr;
     gone.stop().await;
     let error = must(Client::connect(addr)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused), "{error}");
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
     let client = Client::builder().connect_lazily(Remote::new(addr));
     let error = must(client.request("x")).await.unwrap_err();
     assert_eq!(error.fate(), Fate::NotSent);
     assert!(
-        matches!(error.cause(), Cause::NotConnected(error) if matches!(**error, ConnectError::Refused))
+        matches!(error.cause(), Cause::NotConnected(error) if matches!(**error, ConnectError::Refused { .. }))
     );
 }
 

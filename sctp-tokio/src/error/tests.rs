@@ -26,7 +26,7 @@ fn lost() -> End {
     }
 }
 
-fn send_errors() -> [(SendError, &'static str); 8] {
+fn send_errors() -> [(SendError, &'static str); 9] {
     let invalid = SendError::InvalidStream {
         stream: StreamId::new(9),
         negotiated: 3,
@@ -36,7 +36,20 @@ fn send_errors() -> [(SendError, &'static str); 8] {
         (SendError::ShuttingDown, "shutting down"),
         (SendError::NoAssociation, "no such association"),
         (SendError::Empty, "empty"),
-        (SendError::TooLarge { len: 70_000 }, "70000"),
+        (
+            SendError::TooLarge {
+                len: 70_000,
+                limit: 60_000,
+            },
+            "70000 bytes is larger than the send buffer, 60000",
+        ),
+        (
+            SendError::TooManySlices {
+                slices: 1025,
+                limit: 1024,
+            },
+            "in 1025 slices, where 1024",
+        ),
         (invalid, "stream 9 does not exist, 3"),
         (SendError::Io(foreign()), "the disk is full"),
         (SendError::Io(from_kernel()), "unreachable"),
@@ -54,13 +67,30 @@ fn recv_errors() -> [(RecvError, &'static str); 4] {
 
 #[test]
 fn connecting() {
-    let ended = End::Shutdown { by: Side::Peer };
+    let end = End::Shutdown { by: Side::Peer };
+    let peer: Vec<SocketAddr> = vec![([192, 0, 2, 1], 9).into(), ([192, 0, 2, 2], 9).into()];
+    let nobody = || Vec::new();
+    let unreachable = |error| ConnectError::Unreachable {
+        peer: Vec::new(),
+        error,
+    };
     for (error, why) in [
-        (ConnectError::Refused, "refused"),
-        (ConnectError::TimedOut, "did not answer"),
-        (ConnectError::Unreachable(from_kernel()), "unreachable"),
-        (ConnectError::Unreachable(foreign()), "the disk is full"),
-        (ConnectError::Ended(ended), "shut down by the peer"),
+        (ConnectError::Refused { peer: nobody() }, "the peer refused"),
+        (
+            ConnectError::Refused { peer: peer.clone() },
+            "the peer at 192.0.2.1:9, 192.0.2.2:9 refused",
+        ),
+        (ConnectError::TimedOut { peer: nobody() }, "did not answer"),
+        (
+            ConnectError::TimedOut { peer: peer.clone() },
+            "192.0.2.2:9 did not answer",
+        ),
+        (unreachable(from_kernel()), "unreachable"),
+        (unreachable(foreign()), "the disk is full"),
+        (
+            ConnectError::Ended { peer, end },
+            "192.0.2.2:9 ended as it came up: shut down by the peer",
+        ),
         (ConnectError::Io(foreign()), "the disk is full"),
         (ConnectError::Io(from_kernel()), "unreachable"),
     ] {

@@ -124,7 +124,7 @@ impl<C: Connect> Driver<C> {
             biased;
             () = self.stop.cancelled() => ControlFlow::Break(()),
             result = timeout(self.config.connect_timeout, self.connect.connect()) => {
-                ControlFlow::Continue(result.unwrap_or(Err(ConnectError::TimedOut)))
+                ControlFlow::Continue(result.unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() })))
             }
         }
     }

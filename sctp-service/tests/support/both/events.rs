@@ -160,7 +160,7 @@ fn a_hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
         let error = must(builder.clone().connect(place.connector()))
             .await
             .unwrap_err();
-        assert!(matches!(error, ConnectError::Refused), "{error}");
+        assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
         let refused = "the peer refused the association";
         events
             .expect(&[&format!("{refused}, 1 times, again: false")])

@@ -117,7 +117,7 @@ fn a_listener_that_stops_refuses_and_hands_over_what_is_up() {
         let Err(refused) = must(connector.connect()).await else {
             panic!("it listens");
         };
-        assert!(matches!(refused, ConnectError::Refused), "{refused}");
+        assert!(matches!(refused, ConnectError::Refused { .. }), "{refused}");
         must(listener.accept()).await.unwrap();
     });
 }
