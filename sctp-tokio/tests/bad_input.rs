@@ -263,10 +263,7 @@ async fn a_second_association_with_the_same_peer_is_refused() {
             break;
         }
     }
-    assert_eq!(
-        number(&client.connect(&[addr]).unwrap_err()),
-        Some(EISCONN)
-    );
+    assert_eq!(number(&client.connect(&[addr]).unwrap_err()), Some(EISCONN));
     let own = client.peel_off(id).unwrap();
     let error = client.connect(&[addr]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
