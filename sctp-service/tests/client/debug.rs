@@ -38,7 +38,10 @@ async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
     let shown = format!("{pool:?}");
     let up = format!("[{}]: Open(ConnectInfo {{", addr(1));
     assert!(shown.contains(&up), "{shown}");
-    let down = format!("[{}]: BackingOff(NotConnected(Refused { peer: [] }))", addr(2));
+    let down = format!(
+        "[{}]: BackingOff(NotConnected(Refused {{ peer: [] }}))",
+        addr(2)
+    );
     assert!(shown.contains(&down), "{shown}");
     assert!(shown.contains("shut_down: false"), "{shown}");
     pool.shutdown().await;
