@@ -202,6 +202,9 @@ where
 
     /// Looks whether a handle has asked for an end that is not under way already.
     fn asked_exit(&mut self) -> Option<Exit> {
+        if !self.link.has_asked() {
+            return None;
+        }
         let shutdown = self.link.take_asked()?;
         let heed = match &self.state {
             State::Starting(_) => true,

@@ -89,6 +89,11 @@ impl<T: Transport> Link<T> {
         self.pump();
     }
 
+    /// Whether a handle may have asked for an end. It is asked for each call, and costs a look.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.is_some() || self.association.is_pending()
+    }
+
     /// Takes the end that a handle asked for.
     pub(super) fn take_asked(&mut self) -> Option<Shutdown> {
         self.pump();

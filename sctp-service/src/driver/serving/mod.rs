@@ -150,6 +150,7 @@ where
         if let Some(index) = self.calls.pop_woken() {
             worked = true;
             self.poll_call(index, link)?;
+            self.check_asked(link)?;
         }
         // In this order a message that was read is served in the same round.
         worked |= self.read(cx, link)?;
@@ -184,6 +185,7 @@ where
         let index = self.calls.start(self.service.call(request), ticket);
         // Most handlers answer at once: polled here, they need no second round.
         self.poll_call(index, link)?;
+        self.check_asked(link)?;
         ControlFlow::Continue(true)
     }
 

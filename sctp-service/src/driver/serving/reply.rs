@@ -33,9 +33,15 @@ where
             }
             Poll::Ready(Progress::Answered(Err(never))) => match never {},
             Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
-        }?;
-        // What it asked for through a handle holds from here on, as what a reply asks for does: were
-        // it left to the next poll, others would be served in between, and find the handle closed.
+        }
+    }
+
+    /// What a call asked for through a handle holds from there on, as what a reply asks for does: were
+    /// it left to the next poll, others would be served in between, and find the handle closed.
+    pub(super) fn check_asked<T: Transport>(&mut self, link: &mut Link<T>) -> ControlFlow<Exit> {
+        if !link.has_asked() {
+            return ControlFlow::Continue(());
+        }
         match link.take_asked() {
             Some(shutdown) if !self.is_over() => ControlFlow::Break(Exit::Shutdown(shutdown)),
             _ => ControlFlow::Continue(()),
