@@ -74,7 +74,8 @@ pub struct Config {
     /// Default per stream.
     pub ordering: Ordering,
     /// How long an association may be without a request before it is shut down in order; `None`
-    /// is for ever.
+    /// is for ever. While calls are in flight or replies wait to be sent it is not idle; messages that an
+    /// [`AssociationHandle`](crate::AssociationHandle) pushed make no difference.
     ///
     /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
     /// for hours are normal in signalling.

@@ -17,7 +17,7 @@ pub struct IncomingAssociation {
     /// The association.
     pub connect_info: ConnectInfo,
     /// The same as what can be pushed to, and ended. What is pushed before the service is made is
-    /// sent then already: a banner, say.
+    /// sent then already: a banner, say. What the peer answers is read when the service is made.
     pub association: AssociationHandle,
 }
 

@@ -41,7 +41,7 @@ where
 
     /// Ends it now.
     pub(super) fn abort(&mut self, reason: AbortReason) {
-        self.link.close_pushes();
+        self.link.begin_end();
         self.link.discard_outbox();
         let state = match self.link.transport.abort(&reason) {
             Ok(()) => State::Aborting,

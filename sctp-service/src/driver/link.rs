@@ -36,6 +36,8 @@ pub(super) struct Link<T> {
     outbox_bytes: usize,
     /// The kernel takes no more: the peer has shut down.
     muted: bool,
+    /// This end has begun to end it, which a restart of the peer does not undo.
+    pub(super) ending: bool,
 }
 
 /// What there is to read, as far as it matters to the driver.
@@ -80,6 +82,7 @@ impl<T: Transport> Link<T> {
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             muted: false,
+            ending: false,
         }
     }
 
@@ -127,6 +130,9 @@ impl<T: Transport> Link<T> {
         self.info = self.transport.connect_info();
         let (next, left) = self.association.renewed(self.info.clone());
         self.association = next;
+        if self.ending {
+            self.association.close();
+        }
         self.counts.pushes += left as u64;
         self.counts.discarded_pushes += left as u64;
         self.report_restart();
@@ -159,6 +165,11 @@ impl<T: Transport> Link<T> {
     pub(super) fn is_full(&self) -> bool {
         self.outbox.len() - self.marks.len() >= self.config.send_queue.max(1)
             || self.outbox_bytes - self.marks.bytes() >= self.config.send_queue_bytes.max(1)
+    }
+
+    /// Whether the peer has replies to read. What was pushed to it, it did not ask for.
+    pub(super) fn has_replies(&self) -> bool {
+        self.outbox.len() > self.marks.len()
     }
 
     pub(super) fn is_flushed(&self) -> bool {

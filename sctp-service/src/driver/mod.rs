@@ -242,7 +242,7 @@ where
                 self.enter(State::AwaitingAck);
             }
             Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
-                self.link.close_pushes();
+                self.link.begin_end();
                 self.deadline.set_in(self.link.config.shutdown_timeout);
                 self.enter(State::Flushing);
             }

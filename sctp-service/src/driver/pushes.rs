@@ -94,6 +94,12 @@ impl<T: Transport> Link<T> {
         self.asked.is_some() || self.association.is_pending()
     }
 
+    /// As `close_pushes`, for good: this end ends the association.
+    pub(super) fn begin_end(&mut self) {
+        self.ending = true;
+        self.close_pushes();
+    }
+
     /// Takes the end that a handle asked for.
     pub(super) fn take_asked(&mut self) -> Option<Shutdown> {
         self.pump();

@@ -68,8 +68,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// Up to [`Config::push_queue`](crate::Config::push_queue) messages, with up to
 /// [`push_queue_bytes`](crate::Config::push_queue_bytes), are accepted and not yet taken by the
 /// transport: a peer that does not read makes [`push`](Self::push) wait, and never the server's memory
-/// grow. They do not count in [`send_queue`](crate::Config::send_queue), nor as requests for
-/// [`idle_timeout`](crate::Config::idle_timeout).
+/// grow. They do not count in [`send_queue`](crate::Config::send_queue), and sent or waiting they keep no
+/// association from being [idle](crate::Config::idle_timeout).
 ///
 /// # What becomes of accepted messages
 ///
@@ -86,6 +86,10 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// [`discarded_pushes`](crate::Counts::discarded_pushes). One that the kernel refuses although all was
 /// well when it was accepted is logged and reported as
 /// [`ServerEvent::PushRefused`](crate::ServerEvent::PushRefused), and ends nothing.
+///
+/// A restart is heard of where messages are read. While none are (the service is being made, requests
+/// wait for calls in flight, the server drains), a peer that restarted is sent what is pushed through a
+/// handle of its earlier life, as it is sent replies of that.
 ///
 /// The default is of no association: nothing can be pushed, and it has ended.
 #[derive(Clone, Default)]
@@ -153,7 +157,8 @@ impl AssociationHandle {
     /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
     /// answered and accepted before is acknowledged, `Abort` at once with its reason. Calls in flight
     /// are dropped. An abort overrides an orderly end that is under way; otherwise the first one
-    /// holds. It resolves nothing: see [`ended`](Self::ended).
+    /// holds. Where the peer has shut down already, nothing is left to end: calls of its last requests go
+    /// on. It resolves nothing: see [`ended`](Self::ended).
     ///
     /// # Errors
     ///

@@ -124,7 +124,7 @@ impl Shared {
     fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), SendError> {
         let mut core = self.lock();
         core.phase.check()?;
-        // Room is closed behind `phase` and under its lock, so without a place it has failed.
+        // Room is closed when `phase` says so already, so without a place it has failed.
         let Some(place) = place else {
             return Err(SendError::ShuttingDown);
         };
@@ -136,16 +136,19 @@ impl Shared {
 
     pub(super) fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
         let mut core = self.lock();
-        match core.phase.check() {
+        let room = match core.phase.check() {
             Ok(()) => core.close(),
             Err(SendError::ShuttingDown) if shutdown == Shutdown::AfterAck => return Ok(()),
-            Err(SendError::ShuttingDown) => {}
+            Err(SendError::ShuttingDown) => None,
             Err(error) => return Err(error),
-        }
+        };
         if !matches!(core.shutdown, Some(Shutdown::Abort(_))) {
             core.shutdown = Some(shutdown);
         }
         self.wake(core);
+        if let Some(room) = room {
+            room.close();
+        }
         Ok(())
     }
 
@@ -226,8 +229,13 @@ impl Shared {
     /// Accepts nothing more. What was accepted is still to be taken.
     pub(crate) fn close(&self) {
         let mut core = self.lock();
-        if matches!(core.phase, Phase::Open) {
-            core.close();
+        if !matches!(core.phase, Phase::Open) {
+            return;
+        }
+        let room = core.close();
+        drop(core);
+        if let Some(room) = room {
+            room.close();
         }
     }
 
@@ -237,17 +245,14 @@ impl Shared {
         if matches!(core.phase, Phase::Over(_)) {
             return 0;
         }
-        core.close();
+        let room = core.close();
         core.phase = Phase::Over(end);
-        let (left, driver, room) = (
-            mem::take(&mut core.accepted),
-            core.driver.take(),
-            core.room.clone(),
-        );
+        let (left, driver) = (mem::take(&mut core.accepted), core.driver.take());
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
         drop(driver);
         if let Some(room) = room {
+            room.close();
             room.ended.notify_waiters();
         }
         left.len()
@@ -268,11 +273,12 @@ impl Core {
         Arc::clone(room)
     }
 
-    fn close(&mut self) {
+    /// Accepts nothing more. What it returns is to be closed when the lock is released: that wakes
+    /// those who wait, and waking may run anything.
+    #[must_use]
+    fn close(&mut self) -> Option<Arc<Room>> {
         self.phase = Phase::ShuttingDown;
-        if let Some(room) = &self.room {
-            room.close();
-        }
+        self.room.clone()
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a server begins: messages that nobody asked for, and the end of an association.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
+mod accepted;
 mod ends;
 mod limits;
 mod pushing;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
+mod threads;
 
 use bytes::Bytes;
 use sctp_service::{AssociationHandle, Config, Request, testing::Peer};

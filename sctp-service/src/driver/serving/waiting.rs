@@ -70,7 +70,7 @@ where
             return ControlFlow::Continue(());
         };
         while self.idle.poll_elapsed(cx) {
-            let busy = !self.calls.is_empty() || !link.is_flushed();
+            let busy = !self.calls.is_empty() || link.has_replies();
             let now = Instant::now();
             let since = if busy { now } else { self.last_request };
             let due = later(since, timeout);
