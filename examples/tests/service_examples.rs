@@ -97,7 +97,7 @@ fn paging() {
         &[
             "ann: 2 b\"bob is calling\" on stream 1",
             "network: ann takes it",
-            "network: bob cannot be paged: this socket has no such association",
+            "network: bob cannot be paged: there is no such association",
             "ann: aborted by the peer, reason \"your subscription has ended\"",
         ],
     );

@@ -129,9 +129,9 @@ pub enum SendError {
     Ended(End),
     /// The association is shutting down, from this end or the peer's; SCTP has no half close.
     ShuttingDown,
-    /// Only from an [`Endpoint`](crate::Endpoint): its socket has no such association. It is over, and
+    /// There is no such association. From an [`Endpoint`](crate::Endpoint): on its socket. It is over, and
     /// [`Event::Ended`](crate::Event::Ended) tells how or has told it; or it has been peeled off, or is
-    /// not up yet, or never was.
+    /// not up yet, or never was. From a handle of sctp-service: it is of none, or the peer restarted.
     NoAssociation,
     /// SCTP cannot send an empty message.
     Empty,
@@ -168,7 +168,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Ended(end) => write!(f, "the association has ended: {end}"),
             Self::ShuttingDown => f.write_str("the association is shutting down"),
-            Self::NoAssociation => f.write_str("this socket has no such association"),
+            Self::NoAssociation => f.write_str("there is no such association"),
             Self::Empty => f.write_str("SCTP cannot send an empty message"),
             Self::TooLarge { len, limit } => {
                 write!(
@@ -191,6 +191,15 @@ impl fmt::Display for SendError {
             }
             Self::Io(error) => error.fmt(f),
         }
+    }
+}
+
+impl SendError {
+    /// Whether it says only that there is no room now: from what does not wait for it, such as the `try_`
+    /// functions. The same message can be sent later.
+    #[must_use]
+    pub fn is_would_block(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

@@ -67,11 +67,15 @@ impl Network {
     }
 }
 
-async fn attach(State(network): State<Network>, peer: AssociationHandle, name: String) -> String {
-    network.attached().insert(name.clone(), peer.clone());
-    let attached = format!("attached as {name}");
-    tokio::spawn(network.watch(name, peer));
-    attached
+/// The answer is pushed and not returned: whoever is registered can be paged, and must not be before it
+/// has the answer. No `await` is between the last two lines: were the association to end in it, the call
+/// would be dropped there, and nobody would forget the subscriber.
+async fn attach(State(network): State<Network>, peer: AssociationHandle, name: String) {
+    let answer = Message::new(format!("attached as {name}")).with_ppid(ATTACH);
+    if peer.push(answer).await.is_ok() {
+        network.attached().insert(name.clone(), peer.clone());
+        tokio::spawn(network.watch(name, peer));
+    }
 }
 
 /// Answers nothing: this is an answer itself.

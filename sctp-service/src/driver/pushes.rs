@@ -34,8 +34,13 @@ impl Marks {
 
     /// Counts messages that left the queue, from its front, and hands out the lengths of the pushed
     /// ones. Answers whether the last of all was one.
-    pub(super) fn leave(&mut self, messages: u64, mut pushed: impl FnMut(usize)) -> bool {
+    #[inline]
+    pub(super) fn leave(&mut self, messages: u64, pushed: impl FnMut(usize)) -> bool {
         self.left += messages;
+        !self.pushed.is_empty() && self.pushed_leave(pushed)
+    }
+
+    fn pushed_leave(&mut self, mut pushed: impl FnMut(usize)) -> bool {
         let mut last = false;
         while let Some(&(number, len)) = self.pushed.front() {
             if number >= self.left {
@@ -46,7 +51,7 @@ impl Marks {
             self.pushed.pop_front();
             pushed(len);
         }
-        if self.pushed.is_empty() && self.pushed.capacity() > 0 {
+        if self.pushed.is_empty() {
             self.pushed = VecDeque::new();
         }
         last
@@ -62,10 +67,15 @@ impl<T> Drop for Link<T> {
 
 impl<T: Transport> Link<T> {
     /// Queues what was pushed since. In the common case, that nothing was, it costs a look.
+    #[inline]
     pub(super) fn pump(&mut self) {
-        if !self.association.is_pending() {
-            return;
+        if self.association.is_pending() {
+            self.take_pushed();
         }
+    }
+
+    #[cold]
+    fn take_pushed(&mut self) {
         let taken = self.association.take();
         for message in taken.messages {
             self.counts.pushes += 1;

@@ -31,8 +31,11 @@ use crate::{ConnectInfo, Drain, Shutdown};
 ///
 /// /// A handler: a subscriber says its name.
 /// async fn attach(State(registry): State<Registry>, peer: AssociationHandle, name: String) -> &'static str {
+///     // From here on it can be paged, and may be before it has this handler's answer. Where it must not
+///     // be, `push` the answer first, and return nothing.
 ///     lock(&registry).insert(name.clone(), peer.clone());
-///     // Gone when its association is, unless it has attached anew on another one in the meantime.
+///     // Gone when its association is, unless it has attached anew on another one in the meantime. To
+///     // wait for anything between the two lines would be a leak: the call is dropped if its association ends.
 ///     tokio::spawn(async move {
 ///         peer.ended().await;
 ///         let mut registry = lock(&registry);
@@ -75,8 +78,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 ///
 /// | what happens | accepted and not yet sent | a later [`push`](Self::push) |
 /// |---|---|---|
-/// | the server drains | sent | accepted while calls are in flight, then `ShuttingDown` |
-/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN | `ShuttingDown`, then `Ended` |
+/// | the server drains, or [`graceful_shutdown`](Self::graceful_shutdown) | as after `AfterAck` | accepted while calls are in flight, then `ShuttingDown` |
+/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Ended` |
 /// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Ended` |
 /// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Ended` |
 /// | the peer restarts | discarded, counted | `NoAssociation`: the new life has handles of its own |
@@ -116,6 +119,14 @@ impl AssociationHandle {
         self.shared().map(|shared| shared.info())
     }
 
+    /// Returns a number to know it by, as the key of a map: no other association that this process serves
+    /// has it, nor has another life of the peer, unlike the [`AssocId`](crate::AssocId), which is unique on one
+    /// socket and outlives a restart. 0 if it is the default, of none.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.shared().map_or(0, |shared| shared.id())
+    }
+
     /// Has a message sent that nobody asked for. It resolves when the message is accepted, and waits
     /// for that while the peer has too much to read first.
     ///
@@ -145,8 +156,8 @@ impl AssociationHandle {
     /// # Errors
     ///
     /// Those of [`push`](Self::push), and [`Io`](SendError::Io) of kind
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock): too much was accepted that the peer has not
-    /// read.
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
+    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read.
     pub fn try_push(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.shared() {
             Some(shared) => shared.try_push(message.into()),
@@ -155,10 +166,12 @@ impl AssociationHandle {
     }
 
     /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
-    /// answered and accepted before is acknowledged, `Abort` at once with its reason. Calls in flight
-    /// are dropped. An abort overrides an orderly end that is under way; otherwise the first one
-    /// holds. Where the peer has shut down already, nothing is left to end: calls of its last requests go
-    /// on. It resolves nothing: see [`ended`](Self::ended).
+    /// answered and accepted before is acknowledged, `Abort` at once with its reason. **Calls in flight
+    /// are dropped**, that of a handler which does this itself too, unless it answers without waiting for
+    /// anything: so a handler ends its association through its reply. To let calls finish is
+    /// [`graceful_shutdown`](Self::graceful_shutdown). An abort overrides an orderly end that is under way;
+    /// otherwise the first one holds. Where the peer has shut down already, nothing is left to end: calls
+    /// of its last requests go on. It resolves nothing: see [`ended`](Self::ended).
     ///
     /// # Errors
     ///
@@ -171,10 +184,23 @@ impl AssociationHandle {
         }
     }
 
-    /// Returns what tells when the server shuts down.
+    /// Returns what tells when the server shuts down, or this association is
+    /// [to](Self::graceful_shutdown). For an association without a call in flight that is too late to push a
+    /// goodbye; [a guide](crate::guide::server_begins) says how.
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.drain
+    }
+
+    /// Begins a graceful shutdown of this association alone, as that of the server is for all: no
+    /// further request is read, and when those that were read are answered, the association is shut
+    /// down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
+    /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`]. It lasts: a peer that
+    /// restarts meanwhile is shut down too.
+    pub fn graceful_shutdown(&self) {
+        if let Some(shared) = self.shared() {
+            shared.drain().cancel();
+        }
     }
 
     /// Whether nothing more will be accepted, since the association is shutting down or over.
@@ -183,8 +209,9 @@ impl AssociationHandle {
         self.shared().is_none_or(|shared| shared.is_closed())
     }
 
-    /// Resolves when the association is over, with how it ended: before the hook hears of it in
-    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed). `None` if the peer restarted, which is the end of
+    /// Resolves when the association is over, with how it ended. When the hook hears of it in
+    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed), this is so already, but tasks that wait for it
+    /// may not have run yet. `None` if the peer restarted, which is the end of
     /// this handle and not of the association, or if its task was dropped, as when the runtime stops.
     ///
     /// # Cancel safety
@@ -198,13 +225,10 @@ impl AssociationHandle {
     }
 
     /// Whether both are of the same association, and of the same life of its peer: after a restart the
-    /// identifier is the same, and the peer has forgotten everything.
+    /// identifier is the same, and the peer has forgotten everything. Two of none are not.
     #[must_use]
     pub fn same_association(&self, other: &Self) -> bool {
-        match (self.shared(), other.shared()) {
-            (Some(this), Some(other)) => Arc::ptr_eq(this, other),
-            _ => false,
-        }
+        self.id() == other.id() && self.id() != 0
     }
 }
 

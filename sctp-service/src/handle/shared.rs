@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU16, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
     },
     task::Waker,
 };
@@ -16,9 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::room::{Place, Room};
 use crate::{Config, ConnectInfo, Shutdown};
 
+/// Of all servers of the process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
 /// One for each association, and for each life of its peer. It holds neither transport nor task, so
 /// whoever keeps it keeps nothing of them.
 pub(crate) struct Shared {
+    id: u64,
     /// Cancelled when the server is to shut down.
     drain: CancellationToken,
     info: ConnectInfo,
@@ -62,6 +66,7 @@ impl Shared {
         max_message: Option<usize>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             drain,
             outbound_streams: AtomicU16::new(info.outbound_streams()),
             info,
@@ -80,6 +85,10 @@ impl Shared {
 
     pub(crate) fn drain(&self) -> &CancellationToken {
         &self.drain
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(super) fn info(&self) -> &ConnectInfo {

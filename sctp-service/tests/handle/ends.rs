@@ -197,6 +197,37 @@ async fn while_the_server_drains_calls_may_push() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
+    let (tell, mut handles) = mpsc::channel(2);
+    let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
+        let drain = peer.drain().clone();
+        tell.send(peer).await.unwrap();
+        drain.started().await;
+        sleep(Duration::from_secs(1)).await;
+        payload
+    });
+    let peers = [server.connect().await, server.connect().await];
+    for peer in &peers {
+        peer.send("in flight").await;
+    }
+    let (first, second) = (handles.recv().await.unwrap(), handles.recv().await.unwrap());
+    first.graceful_shutdown();
+    settle().await;
+    first.push("accepted").await.unwrap();
+    peers[0].send("never read").await;
+    peers[0].expect_message("accepted").await;
+    peers[0].expect_message("in flight").await;
+    peers[0].expect_shutdown().await;
+    // That was the one, not the server.
+    assert!(!second.drain().is_started());
+    server.connect().await;
+    second.graceful_shutdown();
+    peers[1].expect_message("in flight").await;
+    peers[1].expect_shutdown().await;
+    AssociationHandle::default().graceful_shutdown();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;

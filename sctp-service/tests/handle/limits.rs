@@ -1,6 +1,6 @@
 //! How much is accepted, and what is refused.
 
-use std::{io::ErrorKind, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, future::join_all};
@@ -25,7 +25,7 @@ async fn narrow(config: Config) -> (Handles, Peer, AssociationHandle) {
 }
 
 fn is_full(result: Result<(), SendError>) -> bool {
-    matches!(result, Err(SendError::Io(error)) if error.kind() == ErrorKind::WouldBlock)
+    result.is_err_and(|error| error.is_would_block())
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,6 +154,9 @@ async fn handles_tell_associations_apart() {
     let again = server.ask(&first).await;
     assert!(one.same_association(&again));
     assert!(!one.same_association(&two));
+    let none = AssociationHandle::default();
+    assert_eq!((one.id(), none.id()), (again.id(), 0));
+    assert!(one.id() != 0 && one.id() != two.id());
     assert!(format!("{one:?}").starts_with("AssociationHandle(association "));
     first.restart();
     settle().await;
