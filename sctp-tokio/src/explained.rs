@@ -20,6 +20,7 @@ impl fmt::Display for Explained {
 
 impl Error for Explained {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Its text is not in ours, which says the same in words.
         Some(&self.error)
     }
 }

@@ -81,11 +81,11 @@ async fn connect(server: &[String]) -> Result<Association, Box<dyn Error>> {
     if let [only] = server {
         // The addresses of one name may be different hosts, and are tried one after the other.
         let connected = Association::connect(only).await;
-        return connected.map_err(|error| format!("cannot connect to {only}: {error}").into());
+        return connected.map_err(|error| format!("cannot connect: {error}").into());
     }
     let addrs = address::resolve(server).await?;
     let connected = SocketBuilder::new().connect(&addrs).await;
-    connected.map_err(|error| format!("cannot connect to {}: {error}", server.join(" ")).into())
+    connected.map_err(|error| format!("cannot connect: {error}").into())
 }
 
 fn complain(message: &str) {

@@ -56,12 +56,11 @@ fn losses_can_be_tolerated_and_made_up_for() {
 
 #[test]
 fn a_refusal_is_reported() {
-    let result = result(&nobody(), &["-a", "3", "--duration", "1h"], 1);
+    let nobody = nobody();
+    let result = result(&nobody, &["-a", "3", "--duration", "1h"], 1);
     let refused = causes(&result["associations"]["refused"]);
-    assert_eq!(
-        refused,
-        BTreeMap::from([("the peer refused the association".to_owned(), 3)])
-    );
+    let cause = format!("the peer at {nobody} refused the association");
+    assert_eq!(refused, BTreeMap::from([(cause, 3)]));
     assert_eq!(result["associations"]["established"], 0);
 }
 
@@ -194,11 +193,8 @@ fn ctrl_c_while_connecting_reports() {
     load.signal("INT");
     let mut load = load.program;
     load.exits_with(1);
-    assert!(
-        load.stdout
-            .text()
-            .contains("the peer refused the association")
-    );
+    let refused = format!("the peer at {addr} refused the association");
+    assert!(load.stdout.text().contains(&refused));
 }
 
 #[test]
@@ -232,6 +228,7 @@ fn messages_that_are_too_long_are_told() {
     let server = Server::start(&[]);
     let result = result(server.addr(), &["-n", "5", "--size", "1M"], 1);
     let lost = causes(&result["associations"]["lost"]);
-    let cause = "cannot send: a message of 1048576 bytes is larger than the send buffer";
-    assert_eq!(lost, BTreeMap::from([(cause.to_owned(), 1)]));
+    let cause = "cannot send: a message of 1048576 bytes is larger than the send buffer, ";
+    assert!(lost.keys().all(|lost| lost.starts_with(cause)), "{lost:?}");
+    assert_eq!(lost.values().sum::<u64>(), 1);
 }
