@@ -61,6 +61,7 @@ impl IncomingAssociation {
     note = "a service with another error type becomes one with `AbortOnErrorLayer` as its outermost layer",
     note = "if it should be a handler, `handler_fn(handler)` says which argument is no extractor, or what else is wrong",
     note = "a handler that takes `State`, and a `Router` with state, become one with `.with_state(..)`",
+    note = "a make-service is `Service<IncomingAssociation>`, and answers `Result<service, impl Into<Shutdown>>`: a service, such as `handler_fn(handler)`, and no bare handler",
     note = "to put layers around a handler, make it a service first: `.service(handler_fn(handler))`"
 )]
 pub trait MakeService<Kind>: Clone + Send + 'static {
