@@ -96,36 +96,52 @@ where
         }
     }
 
-    /// Runs the association to its end, and reports both.
-    pub(crate) async fn run(mut self) -> End {
-        self.link.report_up();
-        let drain = self.link.association.drain().clone();
-        let mut signal = pin!(drain.cancelled());
-        let mut signalled = false;
-        let mut registered: Option<Waker> = None;
-        let end = poll_fn(|cx| {
-            // To register costs more than to look, and with the next poll nothing has changed.
-            let known = registered.as_ref();
-            let is_new = known.is_none_or(|waker| !waker.will_wake(cx.waker()));
-            if is_new {
-                registered = Some(cx.waker().clone());
-                self.link.association.register(cx.waker());
-            }
-            if !signalled {
-                signalled = match is_new {
-                    true => signal.as_mut().poll(cx).is_ready(),
-                    false => drain.is_cancelled(),
-                };
-                if signalled {
-                    self.drain();
+    /// Runs the association to its end, reports both, and does `then` with the end.
+    ///
+    /// No `async fn`: that would have the driver twice, as what it was called with and as what it runs. For
+    /// the same reason it takes `then`, and is not awaited in a block of the caller's.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it takes less memory, as said above"
+    )]
+    pub(crate) fn run<R>(
+        mut self,
+        then: impl FnOnce(End) -> R + Send,
+    ) -> impl Future<Output = R> + Send
+    where
+        S: Send,
+        S::Future: Send,
+    {
+        async move {
+            self.link.report_up();
+            let drain = self.link.association.drain().clone();
+            let mut signal = pin!(drain.cancelled());
+            let mut signalled = false;
+            let mut registered: Option<Waker> = None;
+            let end = poll_fn(|cx| {
+                // To register costs more than to look, and with the next poll nothing has changed.
+                let known = registered.as_ref();
+                let is_new = known.is_none_or(|waker| !waker.will_wake(cx.waker()));
+                if is_new {
+                    registered = Some(cx.waker().clone());
+                    self.link.association.register(cx.waker());
                 }
-            }
-            self.poll(cx)
-        })
-        .await;
-        self.link.end_pushes(Some(end.clone()));
-        self.link.report_closed(&end, self.reason.as_ref());
-        end
+                if !signalled {
+                    signalled = match is_new {
+                        true => signal.as_mut().poll(cx).is_ready(),
+                        false => drain.is_cancelled(),
+                    };
+                    if signalled {
+                        self.drain();
+                    }
+                }
+                self.poll(cx)
+            })
+            .await;
+            self.link.end_pushes(Some(end.clone()));
+            self.link.report_closed(&end, self.reason.as_ref());
+            then(end)
+        }
     }
 
     /// Shuts the association down in order, once what has been read is answered.

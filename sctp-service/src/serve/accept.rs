@@ -117,12 +117,8 @@ impl<E: Executor> Server<E> {
         let events = self.events.clone();
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
-        let task = async move {
-            Driver::new(transport, make, config, events, drain)
-                .run()
-                .await;
-            drop(permit);
-        };
+        let driver = Driver::new(transport, make, config, events, drain);
+        let task = driver.run(move |_| drop(permit));
         self.executor.spawn(task.instrument(span));
     }
 }

@@ -122,7 +122,7 @@ where
             self.events,
             drain.clone(),
         );
-        let mut served = pin!(driver.run().instrument(span));
+        let mut served = pin!(driver.run(|end| end).instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {
             if let Some(waiting) = &mut signal
