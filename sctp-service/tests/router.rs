@@ -8,8 +8,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use panics::place_of_panic;
-use sctp_service::{Extension, KeyRouter, Match, Message, Ppid, Request, Router, State, StreamId};
+use sctp_service::{
+    Extension, KeyRouter, MakeService, Match, Message, Ppid, Request, Router, State, StreamId,
+};
 use support::{Server, on, settle};
+use tokio::sync::mpsc::{self, Receiver};
 use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, util::MapRequestLayer};
 
 async fn ngap() -> &'static str {
@@ -154,9 +157,28 @@ async fn a_key_router_chooses_by_what_the_payload_says() {
     }
 }
 
+/// Two associations call what tells that it was entered, and then takes its time.
+async fn runs_one_call_at_a_time<M, K>(router: M, message: &Message, mut entries: Receiver<()>)
+where
+    M: MakeService<K>,
+    K: 'static,
+{
+    let server = Server::new(router);
+    let peers = [server.connect().await, server.connect().await];
+    for peer in &peers {
+        peer.send(message.clone()).await;
+    }
+    assert_eq!(entries.recv().await, Some(()));
+    settle().await;
+    assert!(entries.try_recv().is_err(), "both calls run at once");
+    for peer in &peers {
+        peer.expect_message("done").await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
-    let (entered, mut entries) = tokio::sync::mpsc::channel(8);
+    let (entered, entries) = mpsc::channel(8);
     let slow = async move || {
         entered.send(()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -165,17 +187,7 @@ async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
     let router = by_letter()
         .route('s', slow)
         .layer(ConcurrencyLimitLayer::new(1));
-    let server = Server::new(router);
-    let peers = [server.connect().await, server.connect().await];
-    for peer in &peers {
-        peer.send("s").await;
-    }
-    entries.recv().await.unwrap();
-    settle().await;
-    assert!(entries.try_recv().is_err(), "both calls run at once");
-    for peer in &peers {
-        peer.expect_message("done").await;
-    }
+    runs_one_call_at_a_time(router, &Message::new("s"), entries).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,7 +249,7 @@ async fn a_layer_is_around_the_fallback_and_a_route_layer_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_around_a_route_is_one_for_all_associations() {
-    let (entered, mut entries) = tokio::sync::mpsc::channel(8);
+    let (entered, entries) = mpsc::channel(8);
     let slow = async move |_: Bytes| {
         entered.send(()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -246,17 +258,7 @@ async fn a_limit_around_a_route_is_one_for_all_associations() {
     let router = Router::new()
         .route(Ppid::NGAP, slow)
         .layer(ConcurrencyLimitLayer::new(1));
-    let server = Server::new(router);
-    let peers = [server.connect().await, server.connect().await];
-    for peer in &peers {
-        peer.send(with_ppid(Ppid::NGAP)).await;
-    }
-    entries.recv().await.unwrap();
-    settle().await;
-    assert!(entries.try_recv().is_err(), "both calls run at once");
-    for peer in &peers {
-        peer.expect_message("done").await;
-    }
+    runs_one_call_at_a_time(router, &with_ppid(Ppid::NGAP), entries).await;
 }
 
 #[tokio::test(start_paused = true)]

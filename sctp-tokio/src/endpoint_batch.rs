@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     many::{Places, send_many},
     run::goes_alone,
-    send::{check, send_error},
+    send::check,
 };
 
 /// What one run carries, or why the front message that is not passed over cannot be sent.
@@ -150,17 +150,8 @@ impl Hub {
                     full.insert(assoc);
                 }
                 Some((at, error)) => {
-                    return Err(refuse(queue, at, |message| {
-                        let len = message.payload.len();
-                        send_error(
-                            error,
-                            Some(self.io.socket()),
-                            &message.info,
-                            len,
-                            u16::MAX,
-                            None,
-                        )
-                    }));
+                    let why = |message: &_| self.refused(error, message, u16::MAX);
+                    return Err(refuse(queue, at, why));
                 }
             }
         }

@@ -127,16 +127,14 @@ impl Hub {
             self.io
                 .socket()
                 .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| {
-            send_error(
-                error,
-                Some(self.io.socket()),
-                &message.info,
-                len,
-                streams,
-                None,
-            )
-        })
+        result.map_err(|error| self.refused(error, message, streams))
+    }
+
+    /// Says why a message was not sent.
+    pub(crate) fn refused(&self, error: io::Error, message: &Message, streams: u16) -> SendError {
+        let len = message.payload.len();
+        let socket = self.io.socket();
+        send_error(error, Some(socket), &message.info, len, streams, None)
     }
 
     pub(crate) fn try_send_queue(
@@ -164,15 +162,7 @@ impl Hub {
                     let Some(message) = queue.pop_front() else {
                         continue;
                     };
-                    let len = message.payload.len();
-                    return Err(send_error(
-                        error,
-                        Some(self.io.socket()),
-                        &message.info,
-                        len,
-                        streams,
-                        None,
-                    ));
+                    return Err(self.refused(error, &message, streams));
                 }
             }
         }
@@ -188,16 +178,7 @@ impl Hub {
         }
         let payload = [IoSlice::new(&message.payload)];
         let result = self.io.socket().send_msg_to_all(&message.info, &payload);
-        result.map_err(|error| {
-            send_error(
-                error,
-                Some(self.io.socket()),
-                &message.info,
-                len,
-                u16::MAX,
-                None,
-            )
-        })
+        result.map_err(|error| self.refused(error, message, u16::MAX))
     }
 
     /// See [`EndpointSender::wait_for_room`](crate::EndpointSender::wait_for_room).

@@ -9,7 +9,6 @@ use std::{
 
 use sctp_core::{AssocState, Notification, SendInfo};
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
-
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, pushes::Marks, serving::may_have_left_requests, spare};

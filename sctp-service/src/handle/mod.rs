@@ -195,8 +195,7 @@ impl AssociationHandle {
     /// Begins a graceful shutdown of this association alone, as that of the server is for all: no
     /// further request is read, and when those that were read are answered, the association is shut
     /// down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
-    /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`]. It lasts: a peer that
-    /// restarts meanwhile is shut down too.
+    /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`].
     pub fn graceful_shutdown(&self) {
         if let Some(shared) = self.shared() {
             shared.drain().cancel();

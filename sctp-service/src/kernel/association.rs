@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, Socket};
+use sctp_core::AbortReason;
 use sctp_tokio::{
     Association, End, Event, Message, OneToOneListener, RecvError, SctpListener, SendError,
 };
@@ -25,7 +25,7 @@ impl Transport for Association {
     }
 
     fn max_message(&self) -> Option<usize> {
-        self.socket().and_then(longest)
+        self.send_buffer_size().ok()
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
@@ -59,11 +59,6 @@ impl Transport for Association {
         }
         aborted
     }
-}
-
-/// The kernel refuses a message that is longer than the send buffer, and nothing else for its length.
-pub(super) fn longest(socket: &Socket) -> Option<usize> {
-    SockRef::from(socket).send_buffer_size().ok()
 }
 
 impl Listener for SctpListener {

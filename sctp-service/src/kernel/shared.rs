@@ -12,7 +12,7 @@ use sctp_core::{AbortReason, AssocId};
 use sctp_tokio::{Association, End, EndpointSender, Event, Message, RecvError, SendError};
 use tokio::sync::Notify;
 
-use super::{association::longest, inbox::Inbox};
+use super::inbox::Inbox;
 use crate::{ConnectInfo, Transport};
 
 type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -93,7 +93,7 @@ impl Transport for EndpointTransport {
     fn max_message(&self) -> Option<usize> {
         match &self.own {
             Some(own) => own.max_message(),
-            None => longest(self.sender.socket()),
+            None => self.sender.send_buffer_size().ok(),
         }
     }
 

@@ -13,7 +13,10 @@ use sctp_service::{
     ServerEvent, Shutdown, Side, serve,
     testing::{Duplex, Peer, ScriptedListener, duplex},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 
 use crate::{
     Handles, heard,
@@ -225,6 +228,21 @@ async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
     peers[1].expect_message("in flight").await;
     peers[1].expect_shutdown().await;
     AssociationHandle::default().graceful_shutdown();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let server = Server::new(async move |peer: AssociationHandle| {
+        tell.send(peer).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let peer = server.connect().await;
+    peer.send("hangs").await;
+    let begun = Instant::now();
+    handles.recv().await.unwrap().graceful_shutdown();
+    peer.expect_abort("server shutting down").await;
+    assert_eq!(begun.elapsed().as_secs(), 20);
 }
 
 #[tokio::test(start_paused = true)]

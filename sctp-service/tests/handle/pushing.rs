@@ -9,14 +9,14 @@ use sctp_service::{
     testing::{duplex, request},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
-    time::sleep,
+    sync::{Notify, mpsc, oneshot},
+    time::{sleep, timeout},
 };
 use tower::service_fn;
 
 use crate::{
     Handles, heard,
-    support::{Server, settle},
+    support::{Server, on, settle},
 };
 
 #[tokio::test(start_paused = true)]
@@ -48,6 +48,34 @@ async fn what_the_peer_answers_to_a_push_comes_to_the_service() {
     peer.expect_message("start").await;
     peer.send("it is me").await;
     peer.expect_message("it is me").await;
+}
+
+/// An answer is a message like any other: it is served when its stream's turn comes.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on_its_own() {
+    let answered = Arc::new(Notify::new());
+    let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
+        if payload == "answer" {
+            answered.notify_one();
+            return None;
+        }
+        peer.push("question").await.unwrap();
+        answered.notified().await;
+        Some("done")
+    });
+    for (stream, arrives) in [(1, true), (0, false)] {
+        let peer = server.connect().await;
+        peer.send("ask").await;
+        peer.expect_message("question").await;
+        peer.send(on(stream, "answer")).await;
+        let done = timeout(Duration::from_secs(3600), peer.recv()).await;
+        let expected = arrives.then(|| Some("done".into()));
+        assert_eq!(
+            done.ok()
+                .map(|message| message.map(|message| message.payload)),
+            expected
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
