@@ -32,7 +32,7 @@ pub(crate) fn encode_list(addrs: &[SocketAddr]) -> Vec<u8> {
             SocketAddr::V6(addr) => {
                 bytes.extend(AF_INET6.to_ne_bytes());
                 bytes.extend(addr.port().to_be_bytes());
-                bytes.extend(addr.flowinfo().to_be_bytes());
+                bytes.extend(addr.flowinfo().to_ne_bytes());
                 bytes.extend(addr.ip().octets());
                 bytes.extend(addr.scope_id().to_ne_bytes());
             }
@@ -67,7 +67,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(SocketAddr, usize)> {
         }
         AF_INET6 => {
             let bytes: &[u8; V6_LEN] = bytes.first_chunk()?;
-            let flowinfo = u32::from_be_bytes(bytes[4..8].try_into().ok()?);
+            let flowinfo = u32::from_ne_bytes(bytes[4..8].try_into().ok()?);
             let ip: [u8; 16] = bytes[8..24].try_into().ok()?;
             let scope = u32::from_ne_bytes(bytes[24..28].try_into().ok()?);
             Some((
@@ -120,6 +120,15 @@ mod tests {
                 prop_assert_eq!(addrs.len(), count);
             }
         }
+    }
+
+    #[test]
+    fn flow_information_is_not_swapped() {
+        // std and socket2 pass `sin6_flowinfo` through as it is.
+        let addr = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 1, 0x0102_0304, 5);
+        let bytes = encode(addr.into());
+        assert_eq!(bytes[4..8], 0x0102_0304_u32.to_ne_bytes());
+        assert_eq!(decode(&bytes), Some((addr.into(), V6_LEN)));
     }
 
     #[test]
