@@ -57,7 +57,10 @@ impl SendInfo {
         self
     }
 
-    /// Sets how long the kernel tries.
+    /// Sets how long the kernel tries to deliver the message.
+    ///
+    /// A message longer than one DATA chunk that is not fully reliable needs a stream of its own,
+    /// or must be unordered: see [`Reliability`].
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.reliability = reliability;

@@ -8,6 +8,16 @@ use std::time::Duration;
 /// Only a peer that supports PR-SCTP can be told to skip a message; toward any other, every
 /// message is reliable.
 ///
+/// # Reliable messages on the same stream
+///
+/// Keep partially reliable messages longer than one DATA chunk away from reliable ones: send them on
+/// a stream of their own, or [unordered](crate::SendInfo::unordered). A receiving Linux kernel does
+/// not deliver what follows an abandoned long message on its ordered stream, reliable messages
+/// included. The sender cannot tell: the peer has acknowledged them, and the association can still
+/// end with an orderly shutdown.
+///
+/// # Reports
+///
 /// Linux reports a message that it gave up by [`SendFailed`](crate::SendFailed) only if its
 /// lifetime was over before it was sent at all. One given up later, after its retransmissions,
 /// or for a more important one is merely counted:
@@ -22,6 +32,8 @@ pub enum Reliability {
     /// than one millisecond becomes one, longer than `u32::MAX` milliseconds becomes that.
     Lifetime(Duration),
     /// Give up after this many retransmissions; 0 sends once.
+    ///
+    /// With 0, Linux can abandon a message longer than one DATA chunk although no packet was lost.
     Retransmissions(u32),
     /// When the send buffer is full, messages with a numerically larger value are given up to
     /// make room for this one; 0 is the most important.

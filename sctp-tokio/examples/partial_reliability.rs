@@ -1,6 +1,10 @@
-//! Messages that are not worth sending late (PR-SCTP, RFC 3758 and 7496). The receiver does not
-//! read for a while, so the window closes; what has waited longer than its lifetime is given up
-//! and comes back, and the reliable messages all arrive.
+//! Messages with a lifetime beside reliable ones (PR-SCTP, RFC 3758 and 7496).
+//!
+//! The receiver does not read for a while, so its window closes. Messages that have waited longer
+//! than their lifetime are abandoned and come back to the sender. The reliable messages all arrive.
+//!
+//! The two kinds have a stream each: Linux may not deliver what follows an abandoned message on the
+//! same ordered stream, reliable messages included.
 //!
 //! ```text
 //! cargo run -p sctp-tokio --example partial_reliability
@@ -11,6 +15,8 @@ use std::{error::Error, time::Duration};
 use sctp_tokio::{Event, Message, Notification, Reliability, SocketBuilder};
 
 const COUNT: u32 = 40;
+const RELIABLE: u16 = 0;
+const FLEETING: u16 = 1;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -24,24 +30,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (client, server) = tokio::join!(builder.connect(&peer), listener.accept());
     let (mut client, mut server) = (client?, server?);
 
-    let fleeting = Reliability::Lifetime(Duration::from_millis(50));
+    let lifetime = Reliability::Lifetime(Duration::from_millis(50));
     for number in 0..COUNT {
-        let reliability = match number % 2 {
-            0 => Reliability::Reliable,
-            _ => fleeting,
+        let message = Message::new(vec![u8::try_from(number)?; 2000]);
+        let message = match number % 2 {
+            0 => message.on_stream(RELIABLE),
+            _ => message.on_stream(FLEETING).with_reliability(lifetime),
         };
-        let message = Message::new(vec![u8::try_from(number)?; 2000]).with_reliability(reliability);
         client.send(message).await?;
     }
     println!("sent {COUNT} messages, every other one with a lifetime of 50 ms");
 
-    // Time passes, and nobody reads.
+    // The lifetimes pass while the receiver does not read.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let reader = tokio::spawn(async move {
         let (mut reliable, mut fleeting) = (0, 0);
         while let Ok(Some(message)) = server.recv().await {
-            match message.payload[0] % 2 {
-                0 => reliable += 1,
+            match message.stream().get() {
+                RELIABLE => reliable += 1,
                 _ => fleeting += 1,
             }
         }

@@ -50,7 +50,13 @@ impl Message {
         self
     }
 
-    /// Sets how long the kernel tries to deliver it.
+    /// Sets how long the kernel tries to deliver the message. Defaults to
+    /// [`Reliability::Reliable`].
+    ///
+    /// Send other messages longer than one packet on a stream of their own, or
+    /// [unordered](Self::unordered). Once one is abandoned, Linux may not deliver the messages behind
+    /// it on the same stream, although they are reliable and acknowledged. An orderly
+    /// end of the association does not show the loss.
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.info.reliability = reliability;
