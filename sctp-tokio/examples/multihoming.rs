@@ -4,6 +4,10 @@
 //! The addresses of loopback, 127.0.0.1 and 127.0.0.2, stand for two networks. To see a path fail
 //! use addresses of two real ones, and take one down.
 //!
+//! Both ends bind to the addresses of their networks and not to the wildcard address. The wildcard
+//! announces all addresses of a machine, and a common one, such as that of a container bridge, shuts
+//! the second of two such peers out.
+//!
 //! ```text
 //! cargo run -p sctp-tokio --example multihoming [LOCAL1 LOCAL2]
 //! ```

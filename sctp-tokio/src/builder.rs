@@ -96,8 +96,14 @@ impl SocketBuilder {
     }
 
     /// Binds to these addresses, all of them with one port: several make the socket
-    /// multi-homed. If the first has port 0 the kernel chooses one, for all. Default: every
+    /// multi-homed. If the first has port 0 the kernel chooses one, for all. Default: the wildcard
     /// address, a port of the kernel's choice.
+    ///
+    /// Bound to the wildcard address (`0.0.0.0` or `[::]`), the kernel tells every peer all
+    /// addresses of the machine, those of container bridges included. Two peers that announce one
+    /// common address with the same port shut each other out: the association of the second
+    /// gets no answer, and connecting times out. Name the addresses that peers can reach where a
+    /// machine has others.
     pub fn bind(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.bind = addrs.into_iter().collect();
         self

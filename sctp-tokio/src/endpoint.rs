@@ -64,6 +64,9 @@ impl Endpoint {
     /// Opens an endpoint on an address; of several that a name resolves to, on the first that can
     /// be bound. For several addresses at once (multi-homing) use [`SocketBuilder`].
     ///
+    /// The wildcard address announces every address of the machine to peers: see
+    /// [`SocketBuilder::bind`].
+    ///
     /// # Errors
     ///
     /// As [`SocketBuilder::endpoint`].

@@ -61,6 +61,9 @@ impl SctpListener {
     /// Listens on an address; of several that a name resolves to, on the first that can be
     /// bound. For several addresses at once (multi-homing) use [`SocketBuilder`].
     ///
+    /// The wildcard address announces every address of the machine to peers: see
+    /// [`SocketBuilder::bind`].
+    ///
     /// # Errors
     ///
     /// As [`SocketBuilder::listen`].

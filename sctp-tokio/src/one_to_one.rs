@@ -50,6 +50,9 @@ pub struct OneToOneListener {
 impl OneToOneListener {
     /// Listens on an address; of several that a name resolves to, on the first that can be bound.
     ///
+    /// The wildcard address announces every address of the machine to peers: see
+    /// [`SocketBuilder::bind`].
+    ///
     /// # Errors
     ///
     /// As [`SocketBuilder::listen_one_to_one`].

@@ -61,6 +61,10 @@ pub struct Connecting {
 impl Socket {
     /// Binds the socket to one address (`bind(2)`). Port 0 lets the kernel choose.
     ///
+    /// The wildcard address announces every address of the machine to peers, those of container
+    /// bridges included. A peer does not answer a second association that announces the address and
+    /// port of another: bind to the addresses that peers can reach.
+    ///
     /// # Errors
     ///
     /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` (ports below 1024), `InvalidInput`

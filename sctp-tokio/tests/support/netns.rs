@@ -102,18 +102,22 @@ impl Drop for NetNs {
 /// 10.2.0.1 and 10.2.0.2 at those of the second. The interfaces are called `one` and `two`.
 pub fn two_cables() -> (NetNs, NetNs) {
     let (left, right) = (NetNs::new(), NetNs::new());
+    cable(&left, &right, "one", "10.1.0");
+    cable(&left, &right, "two", "10.2.0");
+    (left, right)
+}
+
+/// Joins two namespaces by a cable. Both ends have the interface `name`, with the addresses 1 and 2
+/// of the network.
+pub fn cable(left: &NetNs, right: &NetNs, name: &str, network: &str) {
     let peer = &right.name;
     left.ip(&format!(
-        "link add one type veth peer name one netns {peer}\n\
-         link add two type veth peer name two netns {peer}\n\
-         addr add 10.1.0.1/24 dev one\naddr add 10.2.0.1/24 dev two\n\
-         link set one up\nlink set two up"
+        "link add {name} type veth peer name {name} netns {peer}\n\
+         addr add {network}.1/24 dev {name}\nlink set {name} up"
     ));
-    right.ip(
-        "addr add 10.1.0.2/24 dev one\naddr add 10.2.0.2/24 dev two\n\
-         link set one up\nlink set two up",
-    );
-    (left, right)
+    right.ip(&format!(
+        "addr add {network}.2/24 dev {name}\nlink set {name} up"
+    ));
 }
 
 fn enter(name: &str) {

@@ -1,0 +1,112 @@
+//! Addresses that a socket bound to the wildcard address announces to its peers.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{net::SocketAddr, time::Duration};
+
+use sctp_tokio::{
+    AssocId, Association, ConnectError, SctpListener, SocketBuilder, options::RtoInfo,
+};
+use support::{
+    must,
+    netns::{NetNs, cable},
+    patience,
+};
+use tokio::sync::oneshot;
+
+/// The address of the container bridge that both clients have.
+const BRIDGE: &str = "172.17.0.1";
+
+/// A client's namespace with a container bridge, and a cable to the server's.
+fn client(server: &NetNs, cable_name: &str, network: &str) -> NetNs {
+    let client = NetNs::new();
+    cable(server, &client, cable_name, network);
+    client.ip(&format!(
+        "link add docker0 type dummy\naddr add {BRIDGE}/16 dev docker0\nlink set docker0 up"
+    ));
+    client
+}
+
+/// Retransmits an INIT often enough within the time limit.
+fn quick() -> SocketBuilder {
+    let millis = Duration::from_millis;
+    let timeouts = RtoInfo::new()
+        .with_initial(millis(50))
+        .with_min(millis(50))
+        .with_max(millis(100));
+    SocketBuilder::new().configure(move |socket| socket.set_rto_info(AssocId::FUTURE, &timeouts))
+}
+
+async fn hold_all(mut listener: SctpListener) {
+    let mut held: Vec<Association> = Vec::new();
+    while let Ok(association) = listener.accept().await {
+        held.push(association);
+    }
+}
+
+/// Connects from two clients with the same port, the first bound to the wildcard address and the
+/// second to `second`. Returns the addresses that the server learned of the first, and the outcome
+/// of the second.
+async fn connect_twice(
+    second: &'static str,
+    timeout: Duration,
+) -> (Vec<SocketAddr>, Result<(), ConnectError>) {
+    let server = NetNs::new();
+    let (one, two) = (
+        client(&server, "one", "10.1.0"),
+        client(&server, "two", "10.2.0"),
+    );
+    let (tell, ready) = oneshot::channel();
+    let (tell_addrs, learned) = oneshot::channel();
+    let _serving = server.start(move || async move {
+        let addr = "0.0.0.0:0".parse().unwrap();
+        let mut listener = SocketBuilder::new().bind([addr]).listen().unwrap();
+        tell.send(listener.local_addrs().unwrap()[0].port())
+            .unwrap();
+        let first = must(listener.accept()).await.unwrap();
+        tell_addrs.send(first.peer_addrs().to_vec()).unwrap();
+        hold_all(listener).await;
+        drop(first);
+    });
+    let port = must(ready).await.unwrap();
+    let (tell, ready) = oneshot::channel();
+    let (done, finished) = oneshot::channel::<()>();
+    let _first = one.start(move || async move {
+        let wildcard = "0.0.0.0:0".parse().unwrap();
+        let peer = [SocketAddr::new([10, 1, 0, 1].into(), port)];
+        let first = must(quick().bind([wildcard]).connect(&peer)).await.unwrap();
+        tell.send(first.local_addrs()[0].port()).unwrap();
+        let _ = finished.await;
+        drop(first);
+    });
+    let local_port = must(ready).await.unwrap();
+    let learned = must(learned).await.unwrap();
+    let outcome = two.start(move || async move {
+        let local = SocketAddr::new(second.parse().unwrap(), local_port);
+        let peer = [SocketAddr::new([10, 2, 0, 1].into(), port)];
+        let builder = quick().bind([local]).with_connect_timeout(timeout);
+        let outcome = must(builder.connect(&peer)).await;
+        outcome.map(drop)
+    });
+    let outcome = must(outcome).await;
+    drop(done);
+    (learned, outcome)
+}
+
+#[tokio::test]
+async fn wildcard_bind_announces_bridge_and_shuts_out_peer() {
+    let (learned, outcome) = connect_twice("0.0.0.0", Duration::from_secs(2)).await;
+    assert!(
+        learned.iter().any(|addr| addr.ip().to_string() == BRIDGE),
+        "{learned:?}"
+    );
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, ConnectError::TimedOut { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn explicit_bind_is_not_shut_out_by_peer_with_same_bridge() {
+    let (_, outcome) = connect_twice("10.2.0.2", patience()).await;
+    outcome.unwrap();
+}
