@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Each call makes the descriptor non-blocking, sets on it what this crate relies on (receive
 /// information, notifications, fragment interleave), and what the builder says; the builder's
-/// addresses and `SO_REUSEPORT` are not looked at, for it is too late. What can be checked is
+/// addresses, `SO_REUSEADDR` and `SO_REUSEPORT` are not looked at, for it is too late. What can be checked is
 /// checked: that it is an SCTP socket (`SO_PROTOCOL`), of the right style (`SO_TYPE`), that it
 /// listens or carries an association. When the check fails the descriptor is closed.
 ///

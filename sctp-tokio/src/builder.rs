@@ -44,6 +44,7 @@ pub struct SocketBuilder {
     pub(crate) bind: Vec<SocketAddr>,
     pub(crate) init: Option<InitMsg>,
     pub(crate) nodelay: bool,
+    pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
     pub(crate) send_buffer_size: Option<usize>,
     pub(crate) recv_buffer_size: Option<usize>,
@@ -84,6 +85,7 @@ impl SocketBuilder {
             bind: Vec::new(),
             init: None,
             nodelay: true,
+            reuse_address: true,
             reuse_port: false,
             send_buffer_size: None,
             recv_buffer_size: None,
@@ -123,6 +125,19 @@ impl SocketBuilder {
     /// 200 ms for the acknowledgement of the one before.
     pub fn with_nodelay(mut self, nodelay: bool) -> Self {
         self.nodelay = nodelay;
+        self
+    }
+
+    /// Sets whether a port can be bound while associations of an earlier socket still use it
+    /// (`SO_REUSEADDR`). Default: on.
+    ///
+    /// A server that is restarted meets such associations: those that live on elsewhere, and those
+    /// whose SHUTDOWN an unreachable peer has not answered, which the kernel keeps for minutes. Off,
+    /// binding fails with `AddrInUse` until the last one has ended. A second socket that listens is
+    /// refused in either case.
+    #[doc(alias = "SO_REUSEADDR")]
+    pub fn with_reuse_address(mut self, reuse_address: bool) -> Self {
+        self.reuse_address = reuse_address;
         self
     }
 

@@ -37,6 +37,7 @@ impl fmt::Debug for SocketBuilder {
             .field("max_inbound_streams", &init.max_inbound_streams)
             .field("nodelay", &self.nodelay)
             .field("interleaving", &self.interleaving)
+            .field("reuse_address", &self.reuse_address)
             .field("reuse_port", &self.reuse_port)
             .field("max_message_size", &self.max_message_size);
         let attempts = Some(init.max_attempts).filter(|attempts| *attempts > 0);

@@ -24,7 +24,13 @@ impl SocketBuilder {
     pub(crate) fn open_listening(&self, style: Style) -> io::Result<Socket> {
         let socket = self.open(Family::of(&self.bind), style)?;
         self.bind_socket(&socket)?;
-        socket.listen(BACKLOG)?;
+        // Two sockets that may reuse a port can both bind it before either of them listens.
+        socket
+            .listen(BACKLOG)
+            .map_err(|error| match self.bind.first() {
+                Some(addr) => named(&error, format_args!("cannot listen on {addr}")),
+                None => error,
+            })?;
         Ok(socket)
     }
 
@@ -34,6 +40,9 @@ impl SocketBuilder {
             Style::OneToMany => Socket::one_to_many(family)?,
             Style::OneToOne => Socket::one_to_one(family)?,
         };
+        if self.reuse_address {
+            socket.set_reuse_address(true)?;
+        }
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }

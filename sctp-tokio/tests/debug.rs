@@ -24,7 +24,7 @@ fn from_loopback() -> SocketBuilder {
 #[test]
 fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
     let defaults = "outbound_streams: 128, max_inbound_streams: 1024, nodelay: true, interleaving: false, \
-                    reuse_port: false, max_message_size: 1048576";
+                    reuse_address: true, reuse_port: false, max_message_size: 1048576";
     assert_eq!(
         line(&SocketBuilder::new()),
         format!("SocketBuilder {{ bind: [], {defaults} }}")
@@ -33,6 +33,7 @@ fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
     let all = from_loopback()
         .with_init(init.with_max_timeout(Duration::from_secs(5)))
         .with_nodelay(false)
+        .with_reuse_address(false)
         .with_reuse_port(true)
         .with_interleaving(true)
         .with_max_message_size(9)
@@ -44,8 +45,8 @@ fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
     assert_eq!(
         line(&all),
         "SocketBuilder { bind: [127.0.0.1:0], outbound_streams: 7, max_inbound_streams: 1024, \
-         nodelay: false, interleaving: true, reuse_port: true, max_message_size: 9, max_attempts: 3, \
-         max_timeout: 5s, connect_timeout: 1s, send_buffer_size: 10, recv_buffer_size: 20, \
+         nodelay: false, interleaving: true, reuse_address: false, reuse_port: true, \
+         max_message_size: 9, max_attempts: 3, max_timeout: 5s, connect_timeout: 1s, send_buffer_size: 10, recv_buffer_size: 20, \
          events: {\"SHUTDOWN\"}, configured: 1 }"
     );
 }

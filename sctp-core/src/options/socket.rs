@@ -106,6 +106,20 @@ impl Socket {
             .map(|bytes| usize::try_from(bytes).unwrap_or(0))
     }
 
+    /// Allows binding addresses and a port that associations of an earlier socket still use
+    /// (`SO_REUSEADDR`). Set it before `bind`. Default off.
+    ///
+    /// Every socket that has the port must have it set; those that were accepted or peeled off take
+    /// it over. A second socket cannot listen on the port all the same (`sctp_get_port_local`).
+    ///
+    /// # Errors
+    ///
+    /// What `setsockopt(2)` says.
+    #[doc(alias = "SO_REUSEADDR")]
+    pub fn set_reuse_address(&self, on: bool) -> io::Result<()> {
+        self.set_int(libc::SOL_SOCKET, libc::SO_REUSEADDR, i32::from(on))
+    }
+
     /// Lets several sockets of one user bind the same addresses and port, between which the
     /// kernel then shares out new associations by the peer's address and port (`SO_REUSEPORT`).
     /// Set it on each before `bind`.
