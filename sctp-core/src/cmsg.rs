@@ -1,8 +1,10 @@
 //! Ancillary data, built and read without casting (RFC 6458 section 5.3).
 
 use crate::{
-    AssocId, NextInfo, Ppid, RecvInfo, SendInfo, StreamId,
     abi::{self, Layout},
+    ids::{AssocId, StreamId},
+    info::{NextInfo, RecvInfo, SendInfo},
+    ppid::Ppid,
 };
 
 // struct cmsghdr { size_t cmsg_len; int cmsg_level; int cmsg_type; }, aligned as size_t.
@@ -149,7 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Reliability;
+    use crate::reliability::Reliability;
 
     fn control(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::from((HEADER_LEN + data.len()).to_ne_bytes());

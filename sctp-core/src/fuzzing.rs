@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::{ErrorCauses, Notification, addr, cmsg::RecvControl};
+use crate::{cmsg::RecvControl, error_cause::ErrorCauses, notification::Notification, sockaddr};
 
 /// Decodes a notification; what it says of itself must lie within the bytes.
 pub fn notification(data: &[u8]) {
@@ -50,12 +50,12 @@ pub fn address_list(data: &[u8]) {
     let Some((count, list)) = data.split_first() else {
         return;
     };
-    let Some(addrs) = addr::decode_list(list, usize::from(*count)) else {
+    let Some(addrs) = sockaddr::decode_list(list, usize::from(*count)) else {
         return;
     };
     assert_eq!(addrs.len(), usize::from(*count));
-    let encoded = addr::encode_list(&addrs);
-    assert_eq!(addr::decode_list(&encoded, addrs.len()), Some(addrs));
+    let encoded = sockaddr::encode_list(&addrs);
+    assert_eq!(sockaddr::decode_list(&encoded, addrs.len()), Some(addrs));
 }
 
 /// Decodes error causes; each takes at least its own header.

@@ -1,6 +1,10 @@
 //! What travels beside a message: where it goes, where it came from, what comes next.
 
-use crate::{AssocId, Ppid, Reliability, StreamId};
+use crate::{
+    ids::{AssocId, StreamId},
+    ppid::Ppid,
+    reliability::Reliability,
+};
 
 /// How one message is to be sent (`SCTP_SNDINFO`, `SCTP_PRINFO` and `SCTP_AUTHINFO`, RFC 6458
 /// sections 5.3.4, 5.3.7 and 5.3.8).

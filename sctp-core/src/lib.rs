@@ -39,10 +39,9 @@
 compile_error!("sctp-core is made of Linux's system calls, and builds for Linux only");
 
 mod abi;
-mod abort;
-mod addr;
-mod cause;
+mod abort_reason;
 mod cmsg;
+mod error_cause;
 mod event_set;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -55,11 +54,12 @@ mod notification;
 pub mod options;
 mod ppid;
 mod reliability;
+mod sockaddr;
 mod socket;
 mod sys;
 
-pub use abort::{AbortReason, ReasonTooLong};
-pub use cause::{ErrorCause, ErrorCauses, Iter as ErrorCauseIter};
+pub use abort_reason::{AbortReason, ReasonTooLong};
+pub use error_cause::{ErrorCause, ErrorCauseIter, ErrorCauses};
 pub use event_set::EventSet;
 pub use ids::{AssocId, StreamId};
 pub use info::{NextInfo, RecvInfo, SendInfo};

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, convert::Infallible, future::IntoFuture, time::
 
 use bytes::Bytes;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use sctp_core::PathState;
+use sctp_core::PeerAddrChangeState;
 use sctp_service::{
     Config, Reply, Request, Shutdown,
     client::{
@@ -163,7 +163,10 @@ async fn each_cause_and_failure_has_its_label() {
     network.fail_accept(std::io::Error::other("as told")).await;
     peers[0].send("panic").await;
     peers[1].send("stream 777 does not exist").await;
-    peers[2].change_path("192.0.2.9:7".parse().unwrap(), PathState::Unreachable);
+    peers[2].change_path(
+        "192.0.2.9:7".parse().unwrap(),
+        PeerAddrChangeState::Unreachable,
+    );
     peers[2].restart();
     settle().await;
     peers[2].lose();
@@ -211,7 +214,10 @@ async fn associations_of_clients() {
     peer.recv().await.unwrap();
     peer.restart();
     call.await.unwrap().unwrap_err();
-    peer.change_path("192.0.2.9:7".parse().unwrap(), PathState::Unreachable);
+    peer.change_path(
+        "192.0.2.9:7".parse().unwrap(),
+        PeerAddrChangeState::Unreachable,
+    );
     for _ in 0..65 {
         peer.send("of its own accord").await;
     }

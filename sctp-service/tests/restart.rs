@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sctp_core::PathState;
+use sctp_core::PeerAddrChangeState;
 use sctp_service::{AbortReason, IncomingAssociation, Request, Shutdown, State};
 use support::{Server, on, settle};
 use tokio::time::sleep;
@@ -90,8 +90,14 @@ async fn an_orderly_end_that_was_under_way_is_begun_again() {
 async fn a_change_of_a_path_is_an_event_and_nothing_more() {
     let server = Server::new(async |payload: Bytes| payload);
     let peer = server.connect().await;
-    peer.change_path("192.0.2.9:40003".parse().unwrap(), PathState::Unreachable);
-    peer.change_path("[2001:db8::1]:7".parse().unwrap(), PathState::Confirmed);
+    peer.change_path(
+        "192.0.2.9:40003".parse().unwrap(),
+        PeerAddrChangeState::Unreachable,
+    );
+    peer.change_path(
+        "[2001:db8::1]:7".parse().unwrap(),
+        PeerAddrChangeState::Confirmed,
+    );
     peer.send("hello").await;
     peer.expect_message("hello").await;
     server.log.assert_has("path 192.0.2.9:40003 Unreachable");

@@ -76,7 +76,7 @@ fn show(what: &str, client: &Association) -> std::io::Result<()> {
         let path = client.peer_path(addr)?;
         println!(
             "  {addr}: {:?}, retransmits after {:?}",
-            path.status, path.retransmission_timeout
+            path.state, path.retransmission_timeout
         );
     }
     Ok(())

@@ -58,7 +58,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut given_up = 0;
     loop {
         match client.next_event().await? {
-            Event::Notification(Notification::SendFailed(failed)) if failed.ends => given_up += 1,
+            Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
+                given_up += 1
+            }
             Event::Ended(end) => {
                 println!("client: {end}; {given_up} messages were given up and came back");
                 break;

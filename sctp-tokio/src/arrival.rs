@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::BytesMut;
-use sctp_core::{AbortReason, AssocChange, AssocState, Notification, Part, RecvInfo};
+use sctp_core::{AbortReason, AssocChange, AssocChangeState, Notification, Part, RecvInfo};
 
 use crate::{
     End, Event, Received, RecvError, RecvHalf, Side, assembly::Assembled, end::ending,
@@ -82,14 +82,16 @@ impl RecvHalf {
 
     fn observe_change(&mut self, change: AssocChange) -> Option<Event> {
         match change.state {
-            AssocState::CommUp => return None,
-            AssocState::Restart => {
+            AssocChangeState::CommUp => return None,
+            AssocChangeState::Restart => {
                 self.assembler.forget(change.assoc);
                 self.shared
                     .set_streams(change.outbound_streams, change.inbound_streams);
                 return Some(Event::Notification(Notification::AssocChange(change)));
             }
-            AssocState::ShutdownComplete | AssocState::CommLost | AssocState::CantStart => {
+            AssocChangeState::ShutdownComplete
+            | AssocChangeState::CommLost
+            | AssocChangeState::CantStart => {
                 let shared = &self.shared;
                 let pending = self.pending_error.take();
                 let socket_error = || {

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AssocChange, AssocId, AssocState, Notification, Part, Socket};
+use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket};
 use tokio::{
     net::ToSocketAddrs,
     time::{Instant, timeout},
@@ -189,8 +189,8 @@ impl Attempt {
             Err(error) => return Err(ConnectError::at(error, self.io.socket(), &self.peer)),
         };
         match change.state {
-            AssocState::CommUp => Ok(self.into_association(&change)?),
-            AssocState::CantStart => Err(self.cant_start()),
+            AssocChangeState::CommUp => Ok(self.into_association(&change)?),
+            AssocChangeState::CantStart => Err(self.cant_start()),
             _ => Err(ConnectError::Ended {
                 peer: self.peer,
                 end: ending(&change, &Marks::default(), || None),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sctp_core::{AssocChange, AssocState, ErrorCause, ErrorCauses};
+use sctp_core::{AssocChange, AssocChangeState, ErrorCause, ErrorCauses};
 
 /// Which of the two ends did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -178,7 +178,7 @@ pub(crate) fn ending(
     marks: &Marks,
     socket_error: impl FnOnce() -> Option<io::ErrorKind>,
 ) -> End {
-    if change.state == AssocState::ShutdownComplete {
+    if change.state == AssocChangeState::ShutdownComplete {
         return End::Shutdown {
             by: marks.shut_down_by(),
         };
@@ -197,7 +197,7 @@ pub(crate) fn ending(
             causes,
         };
     }
-    if change.state == AssocState::CantStart {
+    if change.state == AssocChangeState::CantStart {
         return End::Lost {
             error: io::ErrorKind::ConnectionRefused,
         };

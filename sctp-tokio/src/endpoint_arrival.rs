@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sctp_core::{AbortReason, AssocChange, AssocId, AssocState, Notification, Part};
+use sctp_core::{AbortReason, AssocChange, AssocChangeState, AssocId, Notification, Part};
 
 use crate::{
     Endpoint, EndpointEvent, Event, Received, RecvError, Side, assembly::Assembled, end::ending,
@@ -94,13 +94,15 @@ impl Endpoint {
     /// Takes note of an association's coming and going. Whether it has ended.
     fn observe_change(&mut self, change: &AssocChange) -> bool {
         match change.state {
-            AssocState::CommUp | AssocState::Restart => {
+            AssocChangeState::CommUp | AssocChangeState::Restart => {
                 self.assembler.forget(change.assoc);
                 let peer = Peer::new(change.outbound_streams, change.inbound_streams);
                 self.hub.insert(change.assoc, peer);
                 return false;
             }
-            AssocState::CommLost | AssocState::ShutdownComplete | AssocState::CantStart => {}
+            AssocChangeState::CommLost
+            | AssocChangeState::ShutdownComplete
+            | AssocChangeState::CantStart => {}
             _ => return false,
         }
         self.assembler.forget(change.assoc);

@@ -119,8 +119,8 @@ pub use message::{Message, Received};
 pub use one_to_one::OneToOneListener;
 pub use recv_half::RecvHalf;
 pub use sctp_core::{
-    self, AbortReason, AssocChange, AssocId, AssocState, ErrorCause, ErrorCauses, EventSet,
-    Notification, PathState, PeerAddrChange, Ppid, ReasonTooLong, RecvInfo, Reliability,
+    self, AbortReason, AssocChange, AssocChangeState, AssocId, ErrorCause, ErrorCauses, EventSet,
+    Notification, PeerAddrChange, PeerAddrChangeState, Ppid, ReasonTooLong, RecvInfo, Reliability,
     SendFailed, SendInfo, Socket, StreamId, options,
 };
 pub use send_half::SendHalf;

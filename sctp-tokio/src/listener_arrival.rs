@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
 use bytes::BytesMut;
-use sctp_core::{AssocChange, AssocId, AssocState, Notification, Part, Socket};
+use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket};
 
 use crate::{
     Association, RecvHalf, SctpListener,
@@ -108,7 +108,7 @@ impl SctpListener {
             .flatten();
         match notification {
             Some(Notification::AssocChange(change)) => match change.state {
-                AssocState::CommUp => {
+                AssocChangeState::CommUp => {
                     self.came_up(Up {
                         assoc: change.assoc,
                         outbound_streams: change.outbound_streams,
@@ -116,7 +116,9 @@ impl SctpListener {
                     });
                     None
                 }
-                AssocState::CommLost | AssocState::ShutdownComplete => self.ended(&change, part),
+                AssocChangeState::CommLost | AssocChangeState::ShutdownComplete => {
+                    self.ended(&change, part)
+                }
                 // A restart, for one, is not the end.
                 _ => self.keep(Some(change.assoc), part),
             },

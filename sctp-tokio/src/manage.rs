@@ -332,7 +332,7 @@ impl SendHalf {
         };
         // Every acknowledgement that frees a message raises the edge of writability anew
         // (`sctp_wfree`), after the account has been changed.
-        let unacknowledged = |socket: &Socket| match socket.send_queue_memory() {
+        let unacknowledged = |socket: &Socket| match socket.send_buffer_used() {
             Ok(0) => Ok(()),
             Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(error),

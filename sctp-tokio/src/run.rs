@@ -29,7 +29,7 @@ pub(crate) trait Outlet {
 
 impl Outlet for Socket {
     fn room(&self) -> usize {
-        self.send_room().unwrap_or(0)
+        self.send_buffer_free().unwrap_or(0)
     }
 
     fn send_held<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {

@@ -73,7 +73,7 @@ async fn an_endpoint_on_every_address_reaches_both_families() {
         let Event::Notification(Notification::AssocChange(change)) = event.event else {
             panic!("{event:?}");
         };
-        assert_eq!(change.state, sctp_tokio::AssocState::CommUp, "{peer}");
+        assert_eq!(change.state, sctp_tokio::AssocChangeState::CommUp, "{peer}");
         must(listener.accept()).await.unwrap();
         // What came of that association's end.
         while !matches!(

@@ -12,7 +12,7 @@ use std::{
 
 use sctp_tokio::{
     AbortReason, AssocId, Notification, Ppid, Reliability, SendInfo, Socket, StreamId,
-    sctp_core::{AssocState, Family},
+    sctp_core::{AssocChangeState, Family},
 };
 use support::sync::*;
 
@@ -61,8 +61,11 @@ fn the_life_of_an_association() {
     assert_eq!(client.peer_addrs(id).unwrap(), [addr]);
     assert!(!client.local_addrs(id).unwrap().is_empty());
     client.send_eof(id).unwrap();
-    assert_eq!(change(&client), (AssocState::ShutdownComplete, id));
-    assert_eq!(change(&server), (AssocState::ShutdownComplete, server_id));
+    assert_eq!(change(&client), (AssocChangeState::ShutdownComplete, id));
+    assert_eq!(
+        change(&server),
+        (AssocChangeState::ShutdownComplete, server_id)
+    );
     assert_eq!(server.assoc_count().unwrap(), 0);
     fails(client.send_eof(id), &[EPIPE]);
 }
@@ -105,8 +108,8 @@ fn ending_each_of_many() {
             .unwrap();
         }
         let wanted = match abort {
-            true => AssocState::CommLost,
-            false => AssocState::ShutdownComplete,
+            true => AssocChangeState::CommLost,
+            false => AssocChangeState::ShutdownComplete,
         };
         for client in &clients {
             assert_eq!(change(client).0, wanted);
@@ -127,7 +130,7 @@ fn an_idle_association_closes() {
     let addr = listen(&server, 1);
     client.connectx(&[addr]).unwrap();
     came_up(&client);
-    assert_eq!(change(&client).0, AssocState::ShutdownComplete);
+    assert_eq!(change(&client).0, AssocChangeState::ShutdownComplete);
 }
 
 #[test]

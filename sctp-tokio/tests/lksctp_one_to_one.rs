@@ -13,7 +13,7 @@ use rustix::event::PollFlags;
 use sctp_tokio::{
     AssocId, EventSet, Notification, SendInfo, Socket,
     options::InitMsg,
-    sctp_core::{AssocState, AuthIndication, Family},
+    sctp_core::{AssocChangeState, AuthIndication, Family},
 };
 use support::{
     raw::{SCTP_ABORT, SCTP_EOF, send_raw},
@@ -97,7 +97,7 @@ fn connecting() {
     let server = accept(&listener);
     server.shutdown_write().unwrap();
     came_up(&first);
-    assert_eq!(change(&first).0, AssocState::ShutdownComplete);
+    assert_eq!(change(&first).0, AssocChangeState::ShutdownComplete);
     fails(connect(&first, addr), EISCONN);
     let _second = accept(&listener);
     let again = one_to_one();
@@ -228,7 +228,7 @@ fn names_and_events() {
     let closed = |event| matches!(event, Notification::Shutdown { .. }).then_some(());
     notification(&server, closed);
     for socket in [&server, &client] {
-        assert_eq!(change(socket).0, AssocState::ShutdownComplete);
+        assert_eq!(change(socket).0, AssocChangeState::ShutdownComplete);
     }
 }
 

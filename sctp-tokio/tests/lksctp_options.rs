@@ -13,7 +13,7 @@ use std::{
 
 use sctp_tokio::{
     AbortReason, AssocId, Reliability, SendInfo, Socket,
-    options::{DefaultSendInfo, DelayedSack, PathStatus, PeerAddrParams},
+    options::{DefaultSendInfo, DelayedSack, PathState, PeerAddrParams},
     sctp_core::Family,
 };
 use support::sync::*;
@@ -158,7 +158,7 @@ fn the_path_of_an_accepted_and_of_a_peeled_off_socket() {
     ];
     for (socket, id, peer) in ends {
         let path = socket.path_info(id, peer).unwrap();
-        assert_eq!((path.addr, path.status), (Some(peer), PathStatus::Active));
+        assert_eq!((path.addr, path.state), (Some(peer), PathState::Active));
         assert_eq!(socket.status(id).unwrap().primary, path);
         let elsewhere = "192.0.2.1:9".parse().unwrap();
         let error = socket.path_info(id, elsewhere).unwrap_err();

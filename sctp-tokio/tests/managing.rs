@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr};
 
 use sctp_tokio::{
     Association, Event, Message, Notification, SendError, SocketBuilder, StreamId,
-    options::{AssociationState, PathStatus, ResetDirection, StreamResetPolicy},
+    options::{AssociationState, PathState, ResetDirection, StreamResetPolicy},
 };
 use support::{endpoint, must, notification, pair, pair_with};
 
@@ -44,7 +44,7 @@ async fn its_state_its_paths_and_what_it_has_done() {
     let peer = client.peer_addrs()[0];
     assert_eq!(client.current_peer_addrs().unwrap(), [peer]);
     assert_eq!(client.current_local_addrs().unwrap(), server.peer_addrs());
-    assert_eq!(client.peer_path(peer).unwrap().status, PathStatus::Active);
+    assert_eq!(client.peer_path(peer).unwrap().state, PathState::Active);
     client.set_primary(peer).unwrap();
     client.request_heartbeat(Some(peer)).unwrap();
     client.request_heartbeat(None).unwrap();

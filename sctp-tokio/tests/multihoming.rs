@@ -14,7 +14,7 @@ use std::{
 use sctp_tokio::{
     AssocId, Association, End, Event, Message, Notification, RecvError, Side, SocketBuilder,
     options::{AssocInfo, Heartbeat, InitMsg, PeerAddrParams, PfExposure, RtoInfo},
-    sctp_core::PathState,
+    sctp_core::PeerAddrChangeState,
 };
 use support::{
     must,
@@ -106,7 +106,7 @@ async fn receive_all(mut server: Association, count: u32) {
     assert_eq!(received, count);
 }
 
-async fn path_becomes(client: &mut Association, addr: &str, wanted: PathState) {
+async fn path_becomes(client: &mut Association, addr: &str, wanted: PeerAddrChangeState) {
     let ip: IpAddr = addr.parse().unwrap();
     notification(client, |event| match event {
         Notification::PeerAddrChange(change) => {
@@ -139,7 +139,7 @@ async fn survives(cut: fn(&NetNs, &NetNs), mend: fn(&NetNs, &NetNs)) {
         .await
         .unwrap();
         // The peer has named its second address; a heartbeat confirms that it leads there.
-        path_becomes(&mut client, "10.2.0.2", PathState::Confirmed).await;
+        path_becomes(&mut client, "10.2.0.2", PeerAddrChangeState::Confirmed).await;
         let sender = client.sender();
         let sending = tokio::spawn(async move {
             for number in 0..COUNT {
@@ -150,11 +150,16 @@ async fn survives(cut: fn(&NetNs, &NetNs), mend: fn(&NetNs, &NetNs)) {
             }
             (left, right)
         });
-        path_becomes(&mut client, "10.1.0.2", PathState::PotentiallyFailed).await;
-        path_becomes(&mut client, "10.1.0.2", PathState::Unreachable).await;
+        path_becomes(
+            &mut client,
+            "10.1.0.2",
+            PeerAddrChangeState::PotentiallyFailed,
+        )
+        .await;
+        path_becomes(&mut client, "10.1.0.2", PeerAddrChangeState::Unreachable).await;
         let (left, right) = must(sending).await.unwrap();
         mend(&left, &right);
-        path_becomes(&mut client, "10.1.0.2", PathState::Available).await;
+        path_becomes(&mut client, "10.1.0.2", PeerAddrChangeState::Available).await;
         assert!(must(client.shutdown()).await.unwrap().is_orderly());
     });
     tokio::join!(serving, sending);

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use sctp_tokio::{
     AbortReason, AssocId, Association, End, Endpoint, Event, Message, Notification, Received, Side,
-    SocketBuilder, options::InitMsg, sctp_core::AssocState,
+    SocketBuilder, options::InitMsg, sctp_core::AssocChangeState,
 };
 use support::{acknowledged, must, netns::two_cables};
 use tokio::sync::oneshot;
@@ -51,7 +51,7 @@ impl Log {
             Event::Notification(Notification::AssocChange(change)) => {
                 assert!(matches!(
                     change.state,
-                    AssocState::Restart | AssocState::CommUp
+                    AssocChangeState::Restart | AssocChangeState::CommUp
                 ));
                 let (outbound, inbound) = (change.outbound_streams, change.inbound_streams);
                 self.0

@@ -156,7 +156,7 @@ async fn flushed_waits_for_the_acknowledgement_of_everything() {
     };
     let (flushed, ()) = must(async { tokio::join!(flushed, receive) }).await;
     flushed.unwrap();
-    assert_eq!(client.socket().unwrap().send_queue_memory().unwrap(), 0);
+    assert_eq!(client.socket().unwrap().send_buffer_used().unwrap(), 0);
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn an_abort_discards_what_is_unsent_and_says_so() {
         match must(client.next_event()).await.unwrap() {
             Event::Notification(Notification::SendFailed(event)) => {
                 assert_eq!(event.payload, vec![7; 1000]);
-                assert!(event.begins && event.ends);
+                assert!(event.first_fragment && event.last_fragment);
                 failed += 1;
             }
             Event::Ended(end) => break end,

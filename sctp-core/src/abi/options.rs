@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Field, Layout};
-use crate::AssocId;
+use crate::ids::AssocId;
 
 #[cfg(test)]
 use super::Description;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::decode::Fields;
-use crate::{AssocId, ErrorCauses};
+use crate::{error_cause::ErrorCauses, ids::AssocId};
 
 /// An association came up, ended, restarted or could not start (`SCTP_ASSOC_CHANGE`, RFC 6458
 /// section 6.1.1).
@@ -13,7 +13,7 @@ pub struct AssocChange {
     /// The association; [`AssocId::FUTURE`] (0) when one could not start.
     pub assoc: AssocId,
     /// What happened to it.
-    pub state: AssocState,
+    pub state: AssocChangeState,
     /// The first error cause's code, in host byte order; 0 when there is none. Linux delivers it
     /// in network byte order, and this crate swaps it.
     pub error: u16,
@@ -31,7 +31,7 @@ pub struct AssocChange {
 /// What happened to an association (`sac_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum AssocState {
+pub enum AssocChangeState {
     /// It is ready for messages (`SCTP_COMM_UP`).
     CommUp,
     /// It failed: the peer aborted it, or does not answer (`SCTP_COMM_LOST`).
@@ -46,7 +46,7 @@ pub enum AssocState {
     Other(u16),
 }
 
-impl AssocState {
+impl AssocChangeState {
     fn from_kernel(state: u16) -> Self {
         match state {
             0 => Self::CommUp,
@@ -63,7 +63,7 @@ impl AssocChange {
     pub(super) fn decode(bytes: &Bytes) -> Option<Self> {
         let fields = Fields(bytes);
         Some(Self {
-            state: AssocState::from_kernel(fields.u16(8)?),
+            state: AssocChangeState::from_kernel(fields.u16(8)?),
             error: fields.cause(10)?,
             outbound_streams: fields.u16(12)?,
             inbound_streams: fields.u16(14)?,
@@ -165,7 +165,7 @@ impl Authentication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorCause, Notification};
+    use crate::{error_cause::ErrorCause, notification::Notification};
 
     #[test]
     fn an_abort_with_a_reason_is_decoded_as_linux_writes_it() {
@@ -182,7 +182,7 @@ mod tests {
         let Ok(Notification::AssocChange(event)) = Notification::decode(bytes.into()) else {
             panic!("not an AssocChange");
         };
-        assert_eq!(event.state, AssocState::CommLost);
+        assert_eq!(event.state, AssocChangeState::CommLost);
         assert_eq!(event.error, ErrorCause::USER_INITIATED_ABORT);
         assert_eq!((event.outbound_streams, event.inbound_streams), (10, 5));
         assert_eq!(event.assoc, AssocId::new(7));

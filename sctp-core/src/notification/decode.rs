@@ -8,19 +8,19 @@ use super::{
     Adaptation, AssocChange, AssocReset, Authentication, Notification, PartialDelivery,
     PeerAddrChange, RemoteError, SendFailed, StreamChange, StreamReset,
 };
-use crate::{AssocId, abi};
+use crate::{abi, ids::AssocId};
 
 /// The bytes given as a notification are not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ParseError {
+pub struct DecodeError {
     /// The notification's type as far as it could be read.
     pub kind: Option<u16>,
     /// How many bytes there were.
     pub len: usize,
 }
 
-impl fmt::Display for ParseError {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Some(kind) => write!(
@@ -33,18 +33,18 @@ impl fmt::Display for ParseError {
     }
 }
 
-impl std::error::Error for ParseError {}
+impl std::error::Error for DecodeError {}
 
-impl From<ParseError> for std::io::Error {
-    fn from(error: ParseError) -> Self {
+impl From<DecodeError> for std::io::Error {
+    fn from(error: DecodeError) -> Self {
         Self::new(std::io::ErrorKind::InvalidData, error)
     }
 }
 
-pub(super) fn notification(mut bytes: Bytes) -> Result<Notification, ParseError> {
+pub(super) fn notification(mut bytes: Bytes) -> Result<Notification, DecodeError> {
     let len = bytes.len();
     let header = Fields(&bytes);
-    let read = |error: Option<u16>| ParseError { kind: error, len };
+    let read = |error: Option<u16>| DecodeError { kind: error, len };
     let kind = header.u16(0).ok_or_else(|| read(None))?;
     let flags = header.u16(2).ok_or_else(|| read(Some(kind)))?;
     let claimed = header.u32(4).ok_or_else(|| read(Some(kind)))?;
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn decode(bytes: Vec<u8>) -> Result<Notification, ParseError> {
+    fn decode(bytes: Vec<u8>) -> Result<Notification, DecodeError> {
         Notification::decode(bytes.into())
     }
 

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::decode::Fields;
-use crate::{AssocId, Ppid, StreamId};
+use crate::{
+    ids::{AssocId, StreamId},
+    ppid::Ppid,
+};
 
 // Flags of a DATA chunk (RFC 9260 section 3.3.1), which Linux puts into `snd_flags`.
 const LAST_FRAGMENT: u16 = 0x1;
@@ -16,7 +19,7 @@ const EVENT_LEN: usize = 32;
 /// A message, or a fragment of one, could not be delivered (`SCTP_SEND_FAILED_EVENT`, RFC 6458
 /// section 6.1.11).
 ///
-/// Linux reports each fragment of a long message by itself, in order; `begins` and `ends` tell
+/// Linux reports each fragment of a long message by itself, in order; `first_fragment` and `last_fragment` tell
 /// where the message starts and stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,9 +39,9 @@ pub struct SendFailed {
     /// The number given with the send.
     pub context: u32,
     /// Whether this is the first fragment of the message.
-    pub begins: bool,
+    pub first_fragment: bool,
     /// Whether this is the last fragment of the message.
-    pub ends: bool,
+    pub last_fragment: bool,
     /// The payload of the fragment.
     pub payload: Bytes,
 }
@@ -52,8 +55,8 @@ impl SendFailed {
             error: fields.cause(8)?,
             stream: StreamId::new(fields.u16(12)?),
             unordered: chunk_flags & UNORDERED != 0,
-            begins: chunk_flags & FIRST_FRAGMENT != 0,
-            ends: chunk_flags & LAST_FRAGMENT != 0,
+            first_fragment: chunk_flags & FIRST_FRAGMENT != 0,
+            last_fragment: chunk_flags & LAST_FRAGMENT != 0,
             ppid: Ppid::from_wire(fields.u32(16)?),
             context: fields.u32(20)?,
             assoc: fields.assoc(28)?,
@@ -70,8 +73,8 @@ impl SendFailed {
             error: fields.cause(8)?,
             stream: StreamId::new(fields.u16(12)?),
             unordered: chunk_flags & UNORDERED != 0,
-            begins: chunk_flags & FIRST_FRAGMENT != 0,
-            ends: chunk_flags & LAST_FRAGMENT != 0,
+            first_fragment: chunk_flags & FIRST_FRAGMENT != 0,
+            last_fragment: chunk_flags & LAST_FRAGMENT != 0,
             ppid: Ppid::from_wire(fields.u32(20)?),
             context: fields.u32(24)?,
             assoc: fields.assoc(44)?,
@@ -111,7 +114,7 @@ impl PartialDelivery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Notification;
+    use crate::notification::Notification;
 
     #[test]
     fn an_unsent_message_comes_back_whole() {
@@ -130,7 +133,7 @@ mod tests {
         let Ok(Notification::SendFailed(event)) = Notification::decode(bytes.into()) else {
             panic!("not a SendFailed");
         };
-        assert!(!event.sent && event.begins && event.ends && !event.unordered);
+        assert!(!event.sent && event.first_fragment && event.last_fragment && !event.unordered);
         assert_eq!(
             (event.error, event.stream.get(), event.context),
             (12, 3, 99)

@@ -9,14 +9,14 @@ mod reconfig;
 use bytes::Bytes;
 
 pub use association::{
-    Adaptation, AssocChange, AssocState, AuthIndication, Authentication, RemoteError,
+    Adaptation, AssocChange, AssocChangeState, AuthIndication, Authentication, RemoteError,
 };
-pub use decode::ParseError;
+pub use decode::DecodeError;
 pub use message::{PartialDelivery, SendFailed};
-pub use path::{PathState, PeerAddrChange};
-pub use reconfig::{AssocReset, ResetOutcome, StreamChange, StreamReset};
+pub use path::{PeerAddrChange, PeerAddrChangeState};
+pub use reconfig::{AssocReset, ReconfigOutcome, StreamChange, StreamReset};
 
-use crate::AssocId;
+use crate::ids::AssocId;
 
 /// A report of the kernel about an association, its paths or its messages (RFC 6458
 /// section 6.1).
@@ -73,9 +73,9 @@ impl Notification {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] when there are fewer bytes than its type needs or than its own length
+    /// [`DecodeError`] when there are fewer bytes than its type needs or than its own length
     /// field claims.
-    pub fn decode(bytes: Bytes) -> Result<Self, ParseError> {
+    pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
         decode::notification(bytes)
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::decode::Fields;
-use crate::{AssocId, addr};
+use crate::{ids::AssocId, sockaddr};
 
 /// A path to the peer changed its state (`SCTP_PEER_ADDR_CHANGE`, RFC 6458 section 6.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct PeerAddrChange {
     /// The peer's address; `None` if the kernel named none.
     pub addr: Option<SocketAddr>,
     /// The path's new state.
-    pub state: PathState,
+    pub state: PeerAddrChangeState,
     /// Why, as the kernel numbers it (`sctp_sn_error_t`): 0 is a threshold that was exceeded,
     /// 2 a heartbeat that was answered.
     pub error: i32,
@@ -23,7 +23,7 @@ pub struct PeerAddrChange {
 /// What happened to a path (`spc_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum PathState {
+pub enum PeerAddrChangeState {
     /// It can be used again (`SCTP_ADDR_AVAILABLE`).
     Available,
     /// It does not answer (`SCTP_ADDR_UNREACHABLE`).
@@ -45,18 +45,18 @@ pub enum PathState {
 
 impl PeerAddrChange {
     pub(super) fn decode(fields: Fields<'_>) -> Option<Self> {
-        let storage = fields.0.get(8..8 + addr::STORAGE_LEN)?;
+        let storage = fields.0.get(8..8 + sockaddr::STORAGE_LEN)?;
         Some(Self {
-            addr: addr::decode_storage(storage),
+            addr: sockaddr::decode_storage(storage),
             state: match fields.i32(136)? {
-                0 => PathState::Available,
-                1 => PathState::Unreachable,
-                2 => PathState::Removed,
-                3 => PathState::Added,
-                4 => PathState::MadePrimary,
-                5 => PathState::Confirmed,
-                6 => PathState::PotentiallyFailed,
-                other => PathState::Other(other),
+                0 => PeerAddrChangeState::Available,
+                1 => PeerAddrChangeState::Unreachable,
+                2 => PeerAddrChangeState::Removed,
+                3 => PeerAddrChangeState::Added,
+                4 => PeerAddrChangeState::MadePrimary,
+                5 => PeerAddrChangeState::Confirmed,
+                6 => PeerAddrChangeState::PotentiallyFailed,
+                other => PeerAddrChangeState::Other(other),
             },
             error: fields.i32(140)?,
             assoc: fields.assoc(144)?,

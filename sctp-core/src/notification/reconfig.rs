@@ -1,7 +1,7 @@
 //! Notifications about stream reconfiguration (RFC 6525).
 
 use super::decode::Fields;
-use crate::{AssocId, StreamId};
+use crate::ids::{AssocId, StreamId};
 
 const INCOMING: u16 = 0x1;
 const OUTGOING: u16 = 0x2;
@@ -10,7 +10,7 @@ const FAILED: u16 = 0x8;
 
 /// How a request to reconfigure went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResetOutcome {
+pub enum ReconfigOutcome {
     /// It was done.
     Done,
     /// The peer refused.
@@ -19,7 +19,7 @@ pub enum ResetOutcome {
     Failed,
 }
 
-impl ResetOutcome {
+impl ReconfigOutcome {
     fn from_flags(flags: u16) -> Self {
         match flags {
             flags if flags & DENIED != 0 => Self::Denied,
@@ -36,7 +36,7 @@ pub struct StreamReset {
     /// The association.
     pub assoc: AssocId,
     /// How it went.
-    pub outcome: ResetOutcome,
+    pub outcome: ReconfigOutcome,
     /// Whether it is about streams that the peer sends on.
     pub incoming: bool,
     /// Whether it is about streams that this end sends on.
@@ -50,7 +50,7 @@ impl StreamReset {
         let list = fields.0.get(12..)?;
         Some(Self {
             assoc: fields.assoc(8)?,
-            outcome: ResetOutcome::from_flags(flags),
+            outcome: ReconfigOutcome::from_flags(flags),
             incoming: flags & INCOMING != 0,
             outgoing: flags & OUTGOING != 0,
             streams: list
@@ -69,7 +69,7 @@ pub struct AssocReset {
     /// The association.
     pub assoc: AssocId,
     /// How it went.
-    pub outcome: ResetOutcome,
+    pub outcome: ReconfigOutcome,
     /// The next transmission sequence number of this end.
     pub local_tsn: u32,
     /// The next transmission sequence number of the peer.
@@ -80,7 +80,7 @@ impl AssocReset {
     pub(super) fn decode(fields: Fields<'_>, flags: u16) -> Option<Self> {
         Some(Self {
             assoc: fields.assoc(8)?,
-            outcome: ResetOutcome::from_flags(flags),
+            outcome: ReconfigOutcome::from_flags(flags),
             local_tsn: fields.u32(12)?,
             remote_tsn: fields.u32(16)?,
         })
@@ -98,7 +98,7 @@ pub struct StreamChange {
     /// The association.
     pub assoc: AssocId,
     /// How it went.
-    pub outcome: ResetOutcome,
+    pub outcome: ReconfigOutcome,
     /// How many streams the peer can send on in addition.
     pub added_inbound_streams: u16,
     /// How many streams this end can send on in addition.
@@ -109,7 +109,7 @@ impl StreamChange {
     pub(super) fn decode(fields: Fields<'_>, flags: u16) -> Option<Self> {
         Some(Self {
             assoc: fields.assoc(8)?,
-            outcome: ResetOutcome::from_flags(flags),
+            outcome: ReconfigOutcome::from_flags(flags),
             added_inbound_streams: fields.u16(12)?,
             added_outbound_streams: fields.u16(14)?,
         })
@@ -119,7 +119,7 @@ impl StreamChange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Notification;
+    use crate::notification::Notification;
 
     #[test]
     fn lists_the_streams() {
@@ -132,7 +132,7 @@ mod tests {
         bytes.extend(9u16.to_ne_bytes());
         let expected = StreamReset {
             assoc: AssocId::new(5),
-            outcome: ResetOutcome::Denied,
+            outcome: ReconfigOutcome::Denied,
             incoming: false,
             outgoing: true,
             streams: vec![StreamId::new(1), StreamId::new(9)],

@@ -3,8 +3,9 @@
 use std::{io, net::SocketAddr};
 
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
+    ids::AssocId,
+    socket::Socket,
 };
 
 impl Socket {

@@ -4,9 +4,9 @@ use std::{hint, io};
 
 use super::raw::invalid;
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
-    socket::short_answer,
+    ids::AssocId,
+    socket::{Socket, short_answer},
 };
 
 /// An algorithm that authenticates chunks (RFC 4895 section 8).

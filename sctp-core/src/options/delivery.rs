@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{AssocId, Socket, abi};
+use crate::{abi, ids::AssocId, socket::Socket};
 
 impl Socket {
     /// Sets the number that names this end's adaptation layer to peers of associations to come

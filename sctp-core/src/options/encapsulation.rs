@@ -4,8 +4,9 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use super::raw::{from_millis, to_millis};
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
+    ids::AssocId,
+    socket::Socket,
 };
 
 impl Socket {
@@ -23,7 +24,7 @@ impl Socket {
     /// `InvalidInput` for an unknown association or address, [`AssocId::CURRENT`] and
     /// [`AssocId::ALL`]; [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.11.
     #[doc(alias = "SCTP_REMOTE_UDP_ENCAPS_PORT")]
-    pub fn set_remote_udp_port(
+    pub fn set_remote_udp_encaps_port(
         &self,
         assoc: AssocId,
         addr: Option<SocketAddr>,
@@ -45,7 +46,11 @@ impl Socket {
     ///
     /// `InvalidInput` for an unknown association or address;
     /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.11.
-    pub fn remote_udp_port(&self, assoc: AssocId, addr: Option<SocketAddr>) -> io::Result<u16> {
+    pub fn remote_udp_encaps_port(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+    ) -> io::Result<u16> {
         let request = abi::UdpEncaps {
             assoc,
             addr,
@@ -67,7 +72,7 @@ impl Socket {
     /// [`AssocId::ALL`], and for an interval above zero and below 5 s;
     /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.14.
     #[doc(alias = "SCTP_PLPMTUD_PROBE_INTERVAL")]
-    pub fn set_probe_interval(
+    pub fn set_plpmtud_probe_interval(
         &self,
         assoc: AssocId,
         addr: Option<SocketAddr>,
@@ -88,7 +93,11 @@ impl Socket {
     ///
     /// `InvalidInput` for an unknown association or address;
     /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.14.
-    pub fn probe_interval(&self, assoc: AssocId, addr: Option<SocketAddr>) -> io::Result<Duration> {
+    pub fn plpmtud_probe_interval(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+    ) -> io::Result<Duration> {
         let request = abi::ProbeInterval {
             assoc,
             addr,

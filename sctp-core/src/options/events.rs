@@ -3,8 +3,10 @@
 use std::io;
 
 use crate::{
-    AssocId, EventSet, Socket,
     abi::{self, Layout as _},
+    event_set::EventSet,
+    ids::AssocId,
+    socket::Socket,
 };
 
 impl Socket {

@@ -4,8 +4,8 @@ use std::{io, time::Duration};
 
 use super::raw::to_millis;
 use crate::{
-    Socket,
     abi::{self, Layout as _},
+    socket::Socket,
 };
 
 /// What associations to come are set up with (`SCTP_INITMSG`, RFC 6458 section 8.1.3).

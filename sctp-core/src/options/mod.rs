@@ -37,7 +37,7 @@
 #![doc = include_str!("TABLE.md")]
 
 mod asconf;
-mod associations;
+mod assoc_stats;
 mod auth;
 mod delivery;
 mod encapsulation;
@@ -45,7 +45,7 @@ mod events;
 mod init;
 mod partial_reliability;
 mod path;
-mod peer_params;
+mod peer_addr_params;
 mod raw;
 mod reconfig;
 mod scheduling;
@@ -57,18 +57,18 @@ mod table_test;
 mod timing;
 mod unsupported;
 
-pub use associations::AssocStats;
+pub use assoc_stats::AssocStats;
 pub use auth::HmacId;
 pub use init::InitMsg;
 pub use partial_reliability::{PrPolicy, PrStatus};
 pub use path::{PathThresholds, PfExposure};
-pub use peer_params::{Heartbeat, MtuDiscovery, PeerAddrParams, SackDelay};
+pub use peer_addr_params::{Heartbeat, MtuDiscovery, PeerAddrParams, SackDelay};
 pub use reconfig::{ResetDirection, StreamResetPolicy};
 pub use scheduling::StreamScheduler;
 pub use send::DefaultSendInfo;
-pub use status::{AssociationState, PathInfo, PathStatus, Status};
+pub use status::{AssociationState, PathInfo, PathState, Status};
 pub use timing::{AssocInfo, DelayedSack, RtoInfo};
 pub use unsupported::UnsupportedOption;
 
 #[cfg(doc)]
-use crate::{AssocId, Socket};
+use crate::{ids::AssocId, socket::Socket};

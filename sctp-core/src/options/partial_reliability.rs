@@ -2,7 +2,11 @@
 
 use std::io;
 
-use crate::{AssocId, Socket, StreamId, abi};
+use crate::{
+    abi,
+    ids::{AssocId, StreamId},
+    socket::Socket,
+};
 
 /// Which messages to count (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,12 +3,13 @@
 use std::{io, net::SocketAddr};
 
 use super::{
-    PathInfo, PathStatus, UnsupportedOption,
+    PathInfo, PathState, UnsupportedOption,
     raw::{from_millis, known},
 };
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
+    ids::AssocId,
+    socket::Socket,
 };
 
 /// When a path counts as failing, and when traffic leaves it (`SCTP_PEER_ADDR_THLDS` and
@@ -110,7 +111,7 @@ impl Socket {
         let raw = self.option(abi::SCTP_GET_PEER_ADDR_INFO, &request)?;
         Ok(PathInfo {
             addr: raw.addr,
-            status: PathStatus::from_kernel(raw.state),
+            state: PathState::from_kernel(raw.state),
             congestion_window: raw.cwnd,
             smoothed_rtt_ticks: raw.srtt,
             retransmission_timeout: from_millis(raw.rto),

@@ -4,9 +4,9 @@ use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 
 use super::unsupported::explain;
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout},
-    socket::short_answer,
+    ids::AssocId,
+    socket::{Socket, short_answer},
     sys,
 };
 
@@ -109,7 +109,7 @@ pub(super) fn known(addr: Option<SocketAddr>) -> io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Family;
+    use crate::socket::Family;
 
     #[cfg_attr(miri, ignore = "makes sockets")]
     #[test]

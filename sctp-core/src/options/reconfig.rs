@@ -4,8 +4,9 @@ use std::io;
 
 use super::UnsupportedOption;
 use crate::{
-    AssocId, Socket, StreamId,
     abi::{self, Layout as _},
+    ids::{AssocId, StreamId},
+    socket::Socket,
 };
 
 /// Which requests of the peer this end accepts, and which it may make itself

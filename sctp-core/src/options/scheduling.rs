@@ -3,8 +3,9 @@
 use std::io;
 
 use crate::{
-    AssocId, Socket, StreamId,
     abi::{self, Layout as _},
+    ids::{AssocId, StreamId},
+    socket::Socket,
 };
 
 /// In which order the messages of different streams go out (RFC 8260 section 3).
@@ -12,7 +13,7 @@ use crate::{
 #[non_exhaustive]
 pub enum StreamScheduler {
     /// First come, first served (`SCTP_SS_FCFS`): the default.
-    FirstCome,
+    FirstComeFirstServed,
     /// The stream with the numerically smallest value first (`SCTP_SS_PRIO`).
     Priority,
     /// Streams take turns (`SCTP_SS_RR`).
@@ -29,7 +30,7 @@ pub enum StreamScheduler {
 impl StreamScheduler {
     fn from_kernel(number: u32) -> Self {
         match number {
-            abi::SCTP_SS_FCFS => Self::FirstCome,
+            abi::SCTP_SS_FCFS => Self::FirstComeFirstServed,
             abi::SCTP_SS_PRIO => Self::Priority,
             abi::SCTP_SS_RR => Self::RoundRobin,
             abi::SCTP_SS_FC => Self::FairCapacity,
@@ -40,7 +41,7 @@ impl StreamScheduler {
 
     fn to_kernel(self) -> u32 {
         match self {
-            Self::FirstCome => abi::SCTP_SS_FCFS,
+            Self::FirstComeFirstServed => abi::SCTP_SS_FCFS,
             Self::Priority => abi::SCTP_SS_PRIO,
             Self::RoundRobin => abi::SCTP_SS_RR,
             Self::FairCapacity => abi::SCTP_SS_FC,

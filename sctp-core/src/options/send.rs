@@ -4,8 +4,11 @@ use std::io;
 
 use super::raw::invalid;
 use crate::{
-    AssocId, Ppid, Reliability, Socket, StreamId,
     abi::{self, Layout as _},
+    ids::{AssocId, StreamId},
+    ppid::Ppid,
+    reliability::Reliability,
+    socket::Socket,
 };
 
 /// How a message is sent that says nothing about itself (`SCTP_DEFAULT_SNDINFO`, RFC 6458

@@ -2,7 +2,11 @@
 
 use std::{io, os::fd::AsFd};
 
-use crate::{Socket, abi, socket::short_answer, sys};
+use crate::{
+    abi,
+    socket::{Socket, short_answer},
+    sys,
+};
 
 impl Socket {
     fn int(&self, level: i32, name: i32) -> io::Result<i32> {
@@ -162,7 +166,7 @@ impl Socket {
     ///
     /// What `getsockopt(2)` says.
     #[doc(alias = "SO_MEMINFO")]
-    pub fn send_queue_memory(&self) -> io::Result<usize> {
+    pub fn send_buffer_used(&self) -> io::Result<usize> {
         const SK_MEMINFO_WMEM_QUEUED: usize = 5;
         let [queued] = self.memory([SK_MEMINFO_WMEM_QUEUED])?;
         Ok(queued)
@@ -176,7 +180,7 @@ impl Socket {
     ///
     /// What `getsockopt(2)` says.
     #[doc(alias = "SO_MEMINFO")]
-    pub fn recv_room(&self) -> io::Result<usize> {
+    pub fn recv_buffer_free(&self) -> io::Result<usize> {
         const SK_MEMINFO_RMEM_ALLOC: usize = 0;
         const SK_MEMINFO_RCVBUF: usize = 1;
         let [queued, size] = self.memory([SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF])?;
@@ -184,13 +188,13 @@ impl Socket {
     }
 
     /// Returns how much of the send buffer is free, in the kernel's bytes: its size without what
-    /// [`Socket::send_queue_memory`] says, asked for with one call (`SO_MEMINFO`).
+    /// [`Socket::send_buffer_used`] says, asked for with one call (`SO_MEMINFO`).
     ///
     /// # Errors
     ///
     /// What `getsockopt(2)` says.
     #[doc(alias = "SO_MEMINFO")]
-    pub fn send_room(&self) -> io::Result<usize> {
+    pub fn send_buffer_free(&self) -> io::Result<usize> {
         const SK_MEMINFO_SNDBUF: usize = 3;
         const SK_MEMINFO_WMEM_QUEUED: usize = 5;
         let [size, queued] = self.memory([SK_MEMINFO_SNDBUF, SK_MEMINFO_WMEM_QUEUED])?;

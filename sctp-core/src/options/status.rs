@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::{AssocId, Socket, abi};
+use crate::{abi, ids::AssocId, socket::Socket};
 
 /// The state of an association (`SCTP_STATUS`, RFC 6458 section 8.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct PathInfo {
     /// The peer's address; `None` only if the kernel named none.
     pub addr: Option<SocketAddr>,
     /// Whether it can be used.
-    pub status: PathStatus,
+    pub state: PathState,
     /// The congestion window, in bytes.
     pub congestion_window: u32,
     /// The smoothed round-trip time, in ticks of the kernel: RFC 6458 has milliseconds, Linux
@@ -90,7 +90,7 @@ pub struct PathInfo {
 /// Whether a path can be used (`spinfo_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum PathStatus {
+pub enum PathState {
     /// It does not answer.
     Inactive,
     /// It answers badly (RFC 7829).
@@ -105,7 +105,7 @@ pub enum PathStatus {
     Other(i32),
 }
 
-impl PathStatus {
+impl PathState {
     pub(super) fn from_kernel(state: i32) -> Self {
         match state {
             0 => Self::Inactive,
@@ -144,7 +144,7 @@ impl Socket {
             fragmentation_point: raw.fragmentation_point,
             primary: PathInfo {
                 addr: raw.primary_addr,
-                status: PathStatus::from_kernel(raw.primary_state),
+                state: PathState::from_kernel(raw.primary_state),
                 congestion_window: raw.primary_cwnd,
                 smoothed_rtt_ticks: raw.primary_srtt,
                 retransmission_timeout: Duration::from_millis(raw.primary_rto.into()),

@@ -4,8 +4,9 @@ use std::{io, time::Duration};
 
 use super::raw::{from_millis, to_millis};
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
+    ids::AssocId,
+    socket::Socket,
 };
 
 /// Bounds of the retransmission timeout (`SCTP_RTOINFO`, RFC 6458 section 8.1.1).

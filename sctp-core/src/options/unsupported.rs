@@ -139,7 +139,10 @@ pub(super) fn explain(number: i32, error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AssocId, Family, Socket};
+    use crate::{
+        ids::AssocId,
+        socket::{Family, Socket},
+    };
 
     /// A number that no kernel has.
     const NONE: i32 = 9999;

@@ -6,7 +6,7 @@ use bytes::{Buf as _, BytesMut};
 
 use super::{
     RecvMeta, Socket,
-    blocks::{Blocks, MAX_SLOT_LEN},
+    block_pool::{Blocks, MAX_SLOT_LEN},
 };
 use crate::sys::{self, MAX_BATCH};
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{Socket, decode_addrs};
-use crate::{AbortReason, AssocId, SendInfo, abi, addr, cmsg::SendControl, sys};
+use crate::{
+    abi, abort_reason::AbortReason, cmsg::SendControl, ids::AssocId, info::SendInfo, sockaddr, sys,
+};
 
 /// The address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +72,7 @@ impl Socket {
     /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` (ports below 1024), `InvalidInput`
     /// (already bound, or an IPv6 address on an IPv4 socket).
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
-        sys::bind(self.as_fd(), &addr::encode(addr))
+        sys::bind(self.as_fd(), &sockaddr::encode(addr))
     }
 
     /// Binds the socket to further addresses (`sctp_bindx`, RFC 6458 section 9.1). All must have
@@ -83,7 +85,7 @@ impl Socket {
     #[doc(alias = "sctp_bindx")]
     #[doc(alias = "SCTP_BINDX_ADD_ADDR")]
     pub fn bindx_add(&self, addrs: &[SocketAddr]) -> io::Result<()> {
-        self.set(abi::SCTP_SOCKOPT_BINDX_ADD, &addr::encode_list(addrs))
+        self.set(abi::SCTP_SOCKOPT_BINDX_ADD, &sockaddr::encode_list(addrs))
     }
 
     /// Gives addresses up (`sctp_bindx`, RFC 6458 section 9.1). The last one cannot go.
@@ -93,7 +95,7 @@ impl Socket {
     /// `InvalidInput` when an address is not bound; `ResourceBusy` for the last one.
     #[doc(alias = "SCTP_BINDX_REM_ADDR")]
     pub fn bindx_remove(&self, addrs: &[SocketAddr]) -> io::Result<()> {
-        self.set(abi::SCTP_SOCKOPT_BINDX_REM, &addr::encode_list(addrs))
+        self.set(abi::SCTP_SOCKOPT_BINDX_REM, &sockaddr::encode_list(addrs))
     }
 
     /// Accepts associations (`listen(2)`).
@@ -134,7 +136,7 @@ impl Socket {
     /// association, and routing errors.
     #[doc(alias = "sctp_connectx")]
     pub fn connectx(&self, addrs: &[SocketAddr]) -> io::Result<Connecting> {
-        let (assoc, in_progress) = sys::connectx(self.as_fd(), &addr::encode_list(addrs))?;
+        let (assoc, in_progress) = sys::connectx(self.as_fd(), &sockaddr::encode_list(addrs))?;
         Ok(Connecting { assoc, in_progress })
     }
 

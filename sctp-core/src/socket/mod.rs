@@ -1,7 +1,7 @@
 //! The socket: one method, one system call.
 
 mod batch;
-mod blocks;
+mod block_pool;
 mod connection;
 mod receive;
 mod send;
@@ -16,7 +16,7 @@ pub use connection::{Connecting, Family};
 pub use receive::{RecvFlags, RecvMeta};
 pub use send::SendItem;
 
-use crate::{AssocId, abi, addr, sys};
+use crate::{abi, ids::AssocId, sockaddr, sys};
 
 /// A non-blocking SCTP socket, closed when dropped.
 ///
@@ -169,7 +169,7 @@ impl TryFrom<OwnedFd> for Socket {
 fn decode_addrs(value: &[u8]) -> Option<Vec<std::net::SocketAddr>> {
     // struct sctp_getaddrs { sctp_assoc_t assoc_id; __u32 addr_num; __u8 addrs[]; }
     let count = u32::from_ne_bytes(*value.get(4..)?.first_chunk()?);
-    addr::decode_list(value.get(8..)?, usize::try_from(count).ok()?)
+    sockaddr::decode_list(value.get(8..)?, usize::try_from(count).ok()?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,12 @@ use std::{fmt, io, net::SocketAddr, os::fd::AsFd};
 use bytes::BufMut;
 
 use super::Socket;
-use crate::{NextInfo, RecvInfo, abi, addr, cmsg::RecvControl, sys};
+use crate::{
+    abi,
+    cmsg::RecvControl,
+    info::{NextInfo, RecvInfo},
+    sockaddr, sys,
+};
 
 /// The flags of a receive (`msg_flags`).
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -81,7 +86,7 @@ impl RecvMeta {
             flags: RecvFlags(raw.flags),
             info,
             next,
-            from: addr::decode(raw.name).map(|(addr, _)| addr),
+            from: sockaddr::decode(raw.name).map(|(addr, _)| addr),
         }
     }
 }

@@ -8,8 +8,11 @@ use std::{
 
 use super::Socket;
 use crate::{
-    AssocId, SendInfo, abi, addr,
+    abi,
     cmsg::SendControl,
+    ids::AssocId,
+    info::SendInfo,
+    sockaddr,
     sys::{self, MAX_BATCH, Outgoing},
 };
 
@@ -59,7 +62,7 @@ impl Socket {
         payload: &[IoSlice<'_>],
     ) -> io::Result<()> {
         let control = SendControl::new(AssocId::FUTURE, info, 0);
-        let name = addr::encode(to);
+        let name = sockaddr::encode(to);
         let message = Outgoing {
             name: &name,
             control: control.as_bytes(),

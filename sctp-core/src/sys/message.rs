@@ -16,8 +16,8 @@ use std::{
 
 use bytes::{BufMut, BytesMut};
 
-use super::{check, check_len, retry, settle::settle};
-use crate::{addr, cmsg::RECV_SPACE};
+use super::{check, check_len, compact::compact, retry};
+use crate::{cmsg::RECV_SPACE, sockaddr};
 
 /// How many messages one batched call carries at the most. Larger batches gained nothing
 /// measurable, and this many headers still fit comfortably on the stack.
@@ -35,11 +35,11 @@ pub(crate) struct RawMeta<'a> {
 /// used are initialised, by [`Beside::header`], and no address, since that is the kernel's work.
 struct Beside {
     control: MaybeUninit<[u64; RECV_SPACE / 8]>,
-    name: MaybeUninit<[u64; addr::STORAGE_LEN / 8]>,
+    name: MaybeUninit<[u64; sockaddr::STORAGE_LEN / 8]>,
 }
 
 // The buffers are what the header says they are, to the byte.
-const _: () = assert!(RECV_SPACE.is_multiple_of(8) && addr::STORAGE_LEN.is_multiple_of(8));
+const _: () = assert!(RECV_SPACE.is_multiple_of(8) && sockaddr::STORAGE_LEN.is_multiple_of(8));
 
 impl Beside {
     const fn new() -> Self {
@@ -56,7 +56,7 @@ impl Beside {
         // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
         header.msg_name = self.name.as_mut_ptr().cast();
-        header.msg_namelen = addr::STORAGE_LEN as _;
+        header.msg_namelen = sockaddr::STORAGE_LEN as _;
         header.msg_iov = iov;
         header.msg_iovlen = 1;
         header.msg_control = self.control.as_mut_ptr().cast();
@@ -72,7 +72,7 @@ impl Beside {
     /// has filled in.
     unsafe fn read(&self, header: &libc::msghdr) -> RawMeta<'_> {
         let control_len = (header.msg_controllen as usize).min(RECV_SPACE);
-        let name_len = (header.msg_namelen as usize).min(addr::STORAGE_LEN);
+        let name_len = (header.msg_namelen as usize).min(sockaddr::STORAGE_LEN);
         RawMeta {
             flags: header.msg_flags,
             // SAFETY: `header` initialised all of the buffer, and the line above stays within it.
@@ -196,11 +196,11 @@ unsafe fn receive_batch(
         let len = (header.msg_len as usize).min(slot_len);
         // SAFETY: the header is that of `side[index]`, and the kernel counted it as received.
         let meta = unsafe { side[index].read(&header.msg_hdr) };
-        let place = settle(spare, end, index * slot_len, len);
+        let place = compact(spare, end, index * slot_len, len);
         end = place.end;
         each(start + place.start..start + place.end, meta);
     }
-    // SAFETY: `settle` has left every byte before `end` initialised, and `end` within the room.
+    // SAFETY: `compact` has left every byte before `end` initialised, and `end` within the room.
     unsafe { block.set_len(start + end) };
     Ok(count)
 }

@@ -5,10 +5,10 @@
 //! builds too. What the bytes mean is decided elsewhere, in safe code. Each block holds one
 //! unsafe operation and says why it is sound.
 
+mod compact;
 mod control;
 mod message;
 mod options;
-mod settle;
 
 pub(crate) use control::*;
 pub(crate) use message::*;

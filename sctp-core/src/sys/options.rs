@@ -7,8 +7,8 @@ use std::{
 
 use super::{check, control::own, socklen};
 use crate::{
-    AssocId,
     abi::{self, Layout as _},
+    ids::AssocId,
 };
 
 /// `getsockopt(2)`. SCTP's options are in and out: `value` goes to the kernel, holding an

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::SocketAddr};
 
-use sctp_core::{AssocId, AssocState, EventSet, Family, Socket};
+use sctp_core::{AssocChangeState, AssocId, EventSet, Family, Socket};
 
 use crate::{
     check::{UNKNOWN, fails, invalid, on_each_end, on_each_fresh_socket},
@@ -53,7 +53,7 @@ fn without_authentication_every_association_is_refused() {
     }
     let addr = listen(&listener, Family::V4);
     client.connectx(&[addr]).unwrap();
-    assert_eq!(wait_change(&client).0, AssocState::CantStart);
+    assert_eq!(wait_change(&client).0, AssocChangeState::CantStart);
 }
 
 #[test]

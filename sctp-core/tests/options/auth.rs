@@ -6,7 +6,7 @@ use std::{
 };
 
 use sctp_core::{
-    AssocId, AssocState, AuthIndication, EventSet, Family, Notification, SendInfo, Socket,
+    AssocChangeState, AssocId, AuthIndication, EventSet, Family, Notification, SendInfo, Socket,
     options::{HmacId, InitMsg, RtoInfo},
 };
 
@@ -253,5 +253,5 @@ fn an_authenticated_cookie_is_dropped_without_the_sysctl() {
     });
     let addr = listen(&listener, Family::V4);
     client.connectx(&[addr]).unwrap();
-    assert_eq!(wait_change(&client).0, AssocState::CantStart);
+    assert_eq!(wait_change(&client).0, AssocChangeState::CantStart);
 }

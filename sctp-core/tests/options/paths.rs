@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use sctp_core::{
     AssocId, Socket,
     options::{
-        Heartbeat, MtuDiscovery, PathStatus, PathThresholds, PeerAddrParams, PfExposure, SackDelay,
+        Heartbeat, MtuDiscovery, PathState, PathThresholds, PeerAddrParams, PfExposure, SackDelay,
     },
 };
 
@@ -148,7 +148,7 @@ fn path_info() {
     on_each_end(|end, _| {
         let info = end.socket.path_info(end.assoc, end.peer).unwrap();
         assert_eq!(info.addr, Some(end.peer));
-        assert_eq!(info.status, PathStatus::Active);
+        assert_eq!(info.state, PathState::Active);
         assert!(info.mtu > 0 && info.congestion_window > 0, "{info:?}");
         assert_eq!(end.socket.status(end.assoc).unwrap().primary, info);
         invalid(end.socket.path_info(end.assoc, nobody(end.peer)));
@@ -240,56 +240,74 @@ fn pf_exposure() {
 }
 
 #[test]
-fn remote_udp_port() {
+fn remote_udp_encaps_port() {
     // Not the ports of a connection: nothing listens there, and the pair could not connect.
     on_each_fresh_socket(|socket, style| {
-        let get = || socket.remote_udp_port(AssocId::FUTURE, None).unwrap();
+        let get = || {
+            socket
+                .remote_udp_encaps_port(AssocId::FUTURE, None)
+                .unwrap()
+        };
         assert_eq!(get(), 0);
         for port in [9899, 1, 0] {
             socket
-                .set_remote_udp_port(AssocId::FUTURE, None, port)
+                .set_remote_udp_encaps_port(AssocId::FUTURE, None, port)
                 .unwrap();
             assert_eq!(get(), port);
         }
         if style == Style::OneToMany {
             for assoc in [UNKNOWN, AssocId::CURRENT, AssocId::ALL] {
-                invalid(socket.set_remote_udp_port(assoc, None, 9899));
-                invalid(socket.remote_udp_port(assoc, None));
+                invalid(socket.set_remote_udp_encaps_port(assoc, None, 9899));
+                invalid(socket.remote_udp_encaps_port(assoc, None));
             }
         }
     });
     on_each_end(|end, _| {
         for (path, port) in [(None, 9899), (Some(end.peer), 9900)] {
             end.socket
-                .set_remote_udp_port(end.assoc, path, port)
+                .set_remote_udp_encaps_port(end.assoc, path, port)
                 .unwrap();
-            assert_eq!(end.socket.remote_udp_port(end.assoc, path).unwrap(), port);
+            assert_eq!(
+                end.socket.remote_udp_encaps_port(end.assoc, path).unwrap(),
+                port
+            );
         }
-        assert_eq!(end.socket.remote_udp_port(end.assoc, None).unwrap(), 9899);
+        assert_eq!(
+            end.socket.remote_udp_encaps_port(end.assoc, None).unwrap(),
+            9899
+        );
         let unknown = Some(nobody(end.peer));
-        invalid(end.socket.remote_udp_port(end.assoc, unknown));
-        invalid(end.socket.set_remote_udp_port(end.assoc, unknown, 1));
+        invalid(end.socket.remote_udp_encaps_port(end.assoc, unknown));
+        invalid(end.socket.set_remote_udp_encaps_port(end.assoc, unknown, 1));
     });
 }
 
 #[test]
-fn probe_interval() {
+fn plpmtud_probe_interval() {
     let values = [5, 60, 0].map(Duration::from_secs);
-    let set = |socket: &Socket, assoc, value: &_| socket.set_probe_interval(assoc, None, *value);
-    let get = |socket: &Socket, assoc| socket.probe_interval(assoc, None);
+    let set =
+        |socket: &Socket, assoc, value: &_| socket.set_plpmtud_probe_interval(assoc, None, *value);
+    let get = |socket: &Socket, assoc| socket.plpmtud_probe_interval(assoc, None);
     of_assoc(Scope::Narrow, &values, set, get);
     on_each_end(|end, _| {
         let path = Some(end.peer);
         for value in values {
             end.socket
-                .set_probe_interval(end.assoc, path, value)
+                .set_plpmtud_probe_interval(end.assoc, path, value)
                 .unwrap();
-            assert_eq!(end.socket.probe_interval(end.assoc, path).unwrap(), value);
+            assert_eq!(
+                end.socket.plpmtud_probe_interval(end.assoc, path).unwrap(),
+                value
+            );
         }
+        invalid(end.socket.set_plpmtud_probe_interval(
+            end.assoc,
+            path,
+            Duration::from_millis(4999),
+        ));
         invalid(
             end.socket
-                .set_probe_interval(end.assoc, path, Duration::from_millis(4999)),
+                .plpmtud_probe_interval(end.assoc, Some(nobody(end.peer))),
         );
-        invalid(end.socket.probe_interval(end.assoc, Some(nobody(end.peer))));
     });
 }

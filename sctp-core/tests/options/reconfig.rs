@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, IoSlice};
 
 use sctp_core::{
-    AssocId, EventSet, Family, Notification, ResetOutcome, SendInfo, Socket, StreamId, StreamReset,
+    AssocId, EventSet, Family, Notification, ReconfigOutcome, SendInfo, Socket, StreamId,
+    StreamReset,
     options::{ResetDirection, StreamResetPolicy, UnsupportedOption},
 };
 
@@ -80,7 +81,7 @@ fn reset_streams() {
                 .unwrap();
             for (end, sends) in [(client, client_sends), (server, !client_sends)] {
                 let reset = wait_stream_reset(end);
-                assert_eq!(reset.outcome, ResetOutcome::Done);
+                assert_eq!(reset.outcome, ReconfigOutcome::Done);
                 assert_eq!((reset.outgoing, reset.incoming), (sends, !sends));
                 assert_eq!(reset.streams, streams);
             }
@@ -128,7 +129,7 @@ fn reset_assoc() {
                 Notification::AssocReset(reset) => Some(reset),
                 _ => None,
             });
-            assert_eq!(reset.outcome, ResetOutcome::Done);
+            assert_eq!(reset.outcome, ReconfigOutcome::Done);
         }
     });
 }
@@ -143,7 +144,7 @@ fn add_streams() {
                 Notification::StreamChange(change) => Some(change),
                 _ => None,
             });
-            assert_eq!(change.outcome, ResetOutcome::Done);
+            assert_eq!(change.outcome, ReconfigOutcome::Done);
         }
         let after = client.socket.status(client.assoc).unwrap();
         assert_eq!(after.outbound_streams, before.outbound_streams + 5);

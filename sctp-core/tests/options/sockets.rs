@@ -82,12 +82,12 @@ fn events_of_all_associations_with_one_call() {
 fn what_is_queued_takes_room_from_the_receive_buffer() {
     on_each_fresh_socket(|socket, _| {
         let size = socket.recv_buffer_size().unwrap();
-        assert_eq!(socket.recv_room().unwrap(), size);
+        assert_eq!(socket.recv_buffer_free().unwrap(), size);
     });
     for style in STYLES {
         let pair = pair(style, Family::V4);
         let (client, server) = (&pair.client, &pair.server);
-        let empty = server.socket.recv_room().unwrap();
+        let empty = server.socket.recv_buffer_free().unwrap();
         let info = SendInfo::default();
         let payload = [IoSlice::new(&[0; 1000])];
         client
@@ -95,10 +95,10 @@ fn what_is_queued_takes_room_from_the_receive_buffer() {
             .send_msg(client.assoc, &info, &payload)
             .unwrap();
         wait_readable(&server.socket);
-        let room = server.socket.recv_room().unwrap();
+        let room = server.socket.recv_buffer_free().unwrap();
         assert!(room + 1000 <= empty, "{room} of {empty} bytes");
         recv(&server.socket);
-        assert_eq!(server.socket.recv_room().unwrap(), empty);
+        assert_eq!(server.socket.recv_buffer_free().unwrap(), empty);
     }
 }
 

@@ -17,7 +17,7 @@ fn stream_scheduler() {
     let values = [
         StreamScheduler::Priority,
         StreamScheduler::RoundRobin,
-        StreamScheduler::FirstCome,
+        StreamScheduler::FirstComeFirstServed,
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_stream_scheduler(assoc, *value);
     of_assoc(Scope::Wide, &values, set, Socket::stream_scheduler);
@@ -77,7 +77,10 @@ fn stream_scheduler_value() {
             }
         }
         // Another scheduler begins with a clean slate.
-        for scheduler in [StreamScheduler::FirstCome, StreamScheduler::Priority] {
+        for scheduler in [
+            StreamScheduler::FirstComeFirstServed,
+            StreamScheduler::Priority,
+        ] {
             socket.set_stream_scheduler(assoc, scheduler).unwrap();
         }
         assert_eq!(get(), 0);

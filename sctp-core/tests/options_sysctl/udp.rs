@@ -9,8 +9,8 @@ use std::{
 
 use rustix::io::Errno;
 use sctp_core::{
-    AssocId, EventSet, Family, Notification, PathState, SendInfo,
-    options::{PathStatus, PfExposure, RtoInfo, StreamResetPolicy},
+    AssocId, EventSet, Family, Notification, PeerAddrChangeState, SendInfo,
+    options::{PathState, PfExposure, RtoInfo, StreamResetPolicy},
 };
 
 use crate::{
@@ -39,7 +39,7 @@ fn packets_go_to_the_udp_port() {
         let socket = style.socket(Family::V4);
         let port = receiver.local_addr().unwrap().port();
         socket
-            .set_remote_udp_port(AssocId::FUTURE, None, port)
+            .set_remote_udp_encaps_port(AssocId::FUTURE, None, port)
             .unwrap();
         let peer = "127.0.0.1:4242".parse().unwrap();
         assert!(socket.connectx(&[peer]).unwrap().in_progress);
@@ -57,7 +57,7 @@ fn cut_off(end: &End) -> UdpSocket {
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = sink.local_addr().unwrap().port();
     end.socket
-        .set_remote_udp_port(end.assoc, None, port)
+        .set_remote_udp_encaps_port(end.assoc, None, port)
         .unwrap();
     sink
 }
@@ -105,7 +105,7 @@ fn a_potentially_failed_path_is_shown_as_asked() {
         Notification::PeerAddrChange(change) => Some(change.state),
         _ => None,
     });
-    assert_eq!(state, PathState::PotentiallyFailed);
+    assert_eq!(state, PeerAddrChangeState::PotentiallyFailed);
     for (exposure, shown) in [
         (PfExposure::Exposed, true),
         (PfExposure::Hidden, false),
@@ -114,7 +114,7 @@ fn a_potentially_failed_path_is_shown_as_asked() {
         socket.set_pf_exposure(assoc, exposure).unwrap();
         let info = socket.path_info(assoc, peer);
         if shown {
-            assert_eq!(info.unwrap().status, PathStatus::PotentiallyFailed);
+            assert_eq!(info.unwrap().state, PathState::PotentiallyFailed);
         } else {
             let error = info.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::PermissionDenied);

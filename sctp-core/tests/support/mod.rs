@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sctp_core::{AssocId, AssocState, EventSet, Family, Notification, RecvMeta, Socket};
+use sctp_core::{AssocChangeState, AssocId, EventSet, Family, Notification, RecvMeta, Socket};
 
 /// After this long, what a test waits for will not come.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -158,12 +158,12 @@ pub(crate) fn wait_notification<T>(socket: &Socket, want: impl Fn(Notification) 
 /// Waits until an association is up, and returns it.
 pub(crate) fn wait_until_up(socket: &Socket) -> AssocId {
     let change = wait_change(socket);
-    assert_eq!(change.0, AssocState::CommUp);
+    assert_eq!(change.0, AssocChangeState::CommUp);
     change.1
 }
 
 /// Waits until an association comes, goes or fails.
-pub(crate) fn wait_change(socket: &Socket) -> (AssocState, AssocId) {
+pub(crate) fn wait_change(socket: &Socket) -> (AssocChangeState, AssocId) {
     wait_notification(socket, |notification| match notification {
         Notification::AssocChange(change) => Some((change.state, change.assoc)),
         _ => None,

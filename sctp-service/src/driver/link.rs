@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use sctp_core::{AssocState, Notification, SendInfo};
+use sctp_core::{AssocChangeState, Notification, SendInfo};
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +98,7 @@ impl<T: Transport> Link<T> {
 
     fn notified(&mut self, notification: &Notification) -> Inbound {
         match notification {
-            Notification::AssocChange(change) if change.state == AssocState::Restart => {
+            Notification::AssocChange(change) if change.state == AssocChangeState::Restart => {
                 self.restart();
                 return Inbound::Restarted;
             }

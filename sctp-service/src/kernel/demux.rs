@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocId, AssocState, Notification};
+use sctp_core::{AbortReason, AssocChangeState, AssocId, Notification};
 use sctp_tokio::{Endpoint, EndpointEvent, Event};
 use tokio::{
     select,
@@ -162,7 +162,7 @@ impl Demux {
     /// buffer is full the kernel drops what the others send.
     fn unstuff(&mut self) {
         let socket = self.endpoint.socket();
-        let (Ok(room), Ok(size)) = (socket.recv_room(), socket.recv_buffer_size()) else {
+        let (Ok(room), Ok(size)) = (socket.recv_buffer_free(), socket.recv_buffer_size()) else {
             return;
         };
         if room > size / 2 {
@@ -205,7 +205,7 @@ async fn elapsed(timer: &mut Timer) {
 fn is_up(event: &Event) -> bool {
     match event {
         Event::Notification(Notification::AssocChange(change)) => {
-            change.state == AssocState::CommUp
+            change.state == AssocChangeState::CommUp
         }
         _ => false,
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sctp_core::{AssocId, Notification, PathState};
+use sctp_core::{AssocId, Notification, PeerAddrChangeState};
 
 const ASSOC_CHANGE: u16 = 0x8001;
 const PEER_ADDR_CHANGE: u16 = 0x8002;
@@ -20,7 +20,11 @@ pub(super) fn restart(assoc: AssocId) -> Notification {
 }
 
 /// A path changed its state.
-pub(super) fn path_change(assoc: AssocId, addr: SocketAddr, state: PathState) -> Notification {
+pub(super) fn path_change(
+    assoc: AssocId,
+    addr: SocketAddr,
+    state: PeerAddrChangeState,
+) -> Notification {
     let mut bytes = header(PEER_ADDR_CHANGE, PEER_ADDR_CHANGE_LEN);
     match addr.ip() {
         IpAddr::V4(ip) => {
@@ -38,16 +42,16 @@ pub(super) fn path_change(assoc: AssocId, addr: SocketAddr, state: PathState) ->
     decode(bytes)
 }
 
-fn path_state(state: PathState) -> i32 {
+fn path_state(state: PeerAddrChangeState) -> i32 {
     match state {
-        PathState::Available => 0,
-        PathState::Unreachable => 1,
-        PathState::Removed => 2,
-        PathState::Added => 3,
-        PathState::MadePrimary => 4,
-        PathState::Confirmed => 5,
-        PathState::PotentiallyFailed => 6,
-        PathState::Other(other) => other,
+        PeerAddrChangeState::Available => 0,
+        PeerAddrChangeState::Unreachable => 1,
+        PeerAddrChangeState::Removed => 2,
+        PeerAddrChangeState::Added => 3,
+        PeerAddrChangeState::MadePrimary => 4,
+        PeerAddrChangeState::Confirmed => 5,
+        PeerAddrChangeState::PotentiallyFailed => 6,
+        PeerAddrChangeState::Other(other) => other,
         _ => i32::MAX,
     }
 }

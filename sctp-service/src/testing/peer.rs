@@ -3,7 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sctp_core::{AbortReason, AssocId, Notification, PathState};
+use sctp_core::{AbortReason, AssocId, Notification, PeerAddrChangeState};
 use sctp_tokio::{End, Message, RecvError};
 use tokio::time::timeout;
 
@@ -127,7 +127,7 @@ impl Peer {
     }
 
     /// Has the other end hear that a path changed its state.
-    pub fn change_path(&self, addr: SocketAddr, state: PathState) {
+    pub fn change_path(&self, addr: SocketAddr, state: PeerAddrChangeState) {
         self.notify(|assoc| notification::path_change(assoc, addr, state));
     }
 

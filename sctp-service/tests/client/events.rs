@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::PathState;
+use sctp_core::PeerAddrChangeState;
 use sctp_service::{
     RecvError,
     client::{Client, ClientConfig, ClientCounts, ClientEvent, Connect},
@@ -125,7 +125,7 @@ async fn a_restart_a_path_and_a_failure_to_receive_are_told() {
     must(peer.recv()).await.unwrap();
     peer.restart();
     support::failure(lost).await;
-    peer.change_path(addr(9), PathState::Unreachable);
+    peer.change_path(addr(9), PeerAddrChangeState::Unreachable);
     sleep(Duration::from_secs(5)).await;
     peer.fail_receive(RecvError::Io(io::Error::other("as told")));
     must(client.shutdown()).await;

@@ -120,7 +120,7 @@ pub fn eventually(mut reached: impl FnMut() -> bool) -> impl Future<Output = ()>
 pub fn acknowledged(association: &Association) -> impl Future<Output = ()> {
     eventually(|| {
         let socket = association.socket().unwrap();
-        socket.send_queue_memory().unwrap() == 0
+        socket.send_buffer_used().unwrap() == 0
     })
 }
 

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, os::fd::AsFd as _};
 use rustix::event::{PollFd, PollFlags, poll};
 use sctp_tokio::{
     AssocId, EventSet, Notification, Socket,
-    sctp_core::{AssocState, Family},
+    sctp_core::{AssocChangeState, Family},
 };
 use socket2::MsgHdr;
 
@@ -34,7 +34,7 @@ impl RawPeer {
         socket.set_nodelay(true).unwrap();
         let assoc = socket.connectx(&[to]).unwrap().assoc;
         let peer = Self { socket, assoc };
-        assert_eq!(peer.next_change(), AssocState::CommUp);
+        assert_eq!(peer.next_change(), AssocChangeState::CommUp);
         peer
     }
 
@@ -44,7 +44,7 @@ impl RawPeer {
     }
 
     /// Waits for the next change of the association.
-    pub fn next_change(&self) -> AssocState {
+    pub fn next_change(&self) -> AssocChangeState {
         loop {
             readable(&self.socket);
             let mut bytes = Vec::with_capacity(1 << 17);

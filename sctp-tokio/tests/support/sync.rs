@@ -5,7 +5,7 @@ use std::{io, io::IoSlice, net::SocketAddr};
 use rustix::event::{PollFd, PollFlags, poll};
 use sctp_tokio::{
     AssocId, EventSet, Notification, SendInfo, Socket,
-    sctp_core::{AssocState, Family, RecvMeta},
+    sctp_core::{AssocChangeState, Family, RecvMeta},
 };
 
 use super::LOOPBACK;
@@ -97,7 +97,7 @@ pub fn notification<T>(socket: &Socket, wanted: impl Fn(Notification) -> Option<
 }
 
 /// Waits for a change of an association.
-pub fn change(socket: &Socket) -> (AssocState, AssocId) {
+pub fn change(socket: &Socket) -> (AssocChangeState, AssocId) {
     notification(socket, |notification| match notification {
         Notification::AssocChange(change) => Some((change.state, change.assoc)),
         _ => None,
@@ -107,6 +107,6 @@ pub fn change(socket: &Socket) -> (AssocState, AssocId) {
 /// Waits for an association to come up.
 pub fn came_up(socket: &Socket) -> AssocId {
     let (state, id) = change(socket);
-    assert_eq!(state, AssocState::CommUp);
+    assert_eq!(state, AssocChangeState::CommUp);
     id
 }

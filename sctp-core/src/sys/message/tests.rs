@@ -120,7 +120,7 @@ fn what_there_is_no_room_for_is_cut() {
     let incoming = Incoming {
         payload: vec![1; 100],
         control: vec![2; RECV_SPACE + 8],
-        name: vec![3; addr::STORAGE_LEN + 8],
+        name: vec![3; sockaddr::STORAGE_LEN + 8],
     };
     let mut buf = [0; 10];
     let call = interrupted(&incoming);
@@ -132,7 +132,7 @@ fn what_there_is_no_room_for_is_cut() {
             [len, meta.control.len(), meta.name.len()]
         })
     };
-    assert_eq!(lengths.unwrap(), [10, RECV_SPACE, addr::STORAGE_LEN]);
+    assert_eq!(lengths.unwrap(), [10, RECV_SPACE, sockaddr::STORAGE_LEN]);
 }
 
 #[test]
@@ -243,12 +243,12 @@ fn padding_that_the_kernel_leaves_out_is_initialised() {
 #[test]
 fn lengths_that_lie_stay_within_the_buffers() {
     let mut beside = Beside::new();
-    beside.name = MaybeUninit::new([0; addr::STORAGE_LEN / 8]);
+    beside.name = MaybeUninit::new([0; sockaddr::STORAGE_LEN / 8]);
     let mut header = beside.header(std::ptr::null_mut());
     header.msg_controllen = usize::MAX as _;
     header.msg_namelen = libc::socklen_t::MAX;
     // SAFETY: the header is that of `beside`, and both buffers are initialised.
     let meta = unsafe { beside.read(&header) };
     assert_eq!(meta.control.len(), RECV_SPACE);
-    assert_eq!(meta.name.len(), addr::STORAGE_LEN);
+    assert_eq!(meta.name.len(), sockaddr::STORAGE_LEN);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
-use sctp_core::PathState;
+use sctp_core::PeerAddrChangeState;
 use sctp_tokio::{End, Side};
 
 use crate::{Counts, ServerEvent};
@@ -103,15 +103,15 @@ pub(crate) fn end_label(end: &End) -> &'static str {
 }
 
 /// Labels the state of a path.
-pub(crate) fn path_label(state: PathState) -> &'static str {
+pub(crate) fn path_label(state: PeerAddrChangeState) -> &'static str {
     match state {
-        PathState::Available => "available",
-        PathState::Unreachable => "unreachable",
-        PathState::Removed => "removed",
-        PathState::Added => "added",
-        PathState::MadePrimary => "made_primary",
-        PathState::Confirmed => "confirmed",
-        PathState::PotentiallyFailed => "potentially_failed",
+        PeerAddrChangeState::Available => "available",
+        PeerAddrChangeState::Unreachable => "unreachable",
+        PeerAddrChangeState::Removed => "removed",
+        PeerAddrChangeState::Added => "added",
+        PeerAddrChangeState::MadePrimary => "made_primary",
+        PeerAddrChangeState::Confirmed => "confirmed",
+        PeerAddrChangeState::PotentiallyFailed => "potentially_failed",
         _ => "other",
     }
 }

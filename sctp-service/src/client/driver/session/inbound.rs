@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use sctp_core::{AbortReason, AssocState, Notification, SendFailed};
+use sctp_core::{AbortReason, AssocChangeState, Notification, SendFailed};
 use sctp_tokio::{End, Event, Received, RecvError};
 
 use super::{ITEMS_PER_ROUND, Session, State, streams};
@@ -73,7 +73,7 @@ impl<T: Transport> Session<T> {
         match notification {
             Notification::SendFailed(failed) => self.send_failed(failed),
             Notification::Shutdown { .. } => self.peer_closing(true),
-            Notification::AssocChange(change) if change.state == AssocState::Restart => {
+            Notification::AssocChange(change) if change.state == AssocChangeState::Restart => {
                 self.restarted();
             }
             Notification::StreamChange(_) => {
@@ -90,7 +90,10 @@ impl<T: Transport> Session<T> {
     /// The kernel gave a message up.
     fn send_failed(&mut self, failed: &SendFailed) {
         let call = failed.context;
-        if !self.calls.note_failed(call, failed.sent, failed.ends) {
+        if !self
+            .calls
+            .note_failed(call, failed.sent, failed.last_fragment)
+        {
             return;
         }
         if !self.calls.is_unsent(call) {

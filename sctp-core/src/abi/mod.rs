@@ -7,7 +7,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{AssocId, addr};
+use crate::{ids::AssocId, sockaddr};
 
 pub(crate) const IPPROTO_SCTP: i32 = 132;
 pub(crate) const SOL_SCTP: i32 = 132;
@@ -161,14 +161,14 @@ impl Field for AssocId {
 
 /// A `struct sockaddr_storage`; `None` is the unspecified family.
 impl Field for Option<SocketAddr> {
-    const LEN: usize = addr::STORAGE_LEN;
+    const LEN: usize = sockaddr::STORAGE_LEN;
 
     fn put(&self, into: &mut [u8]) {
-        into.copy_from_slice(&addr::encode_storage(*self));
+        into.copy_from_slice(&sockaddr::encode_storage(*self));
     }
 
     fn get(from: &[u8]) -> Self {
-        addr::decode_storage(from)
+        sockaddr::decode_storage(from)
     }
 }
 

@@ -4,8 +4,9 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use super::raw::{from_millis, invalid, to_millis};
 use crate::{
-    AssocId, Socket,
     abi::{self, Layout as _},
+    ids::AssocId,
+    socket::Socket,
 };
 
 /// Parameters of a path, of all paths of an association, or of associations to come

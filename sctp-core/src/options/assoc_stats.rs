@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::{AssocId, Socket, abi, socket::short_answer};
+use crate::{
+    abi,
+    ids::AssocId,
+    socket::{Socket, short_answer},
+};
 
 /// What an association has done so far (`SCTP_GET_ASSOC_STATS`, Linux's own).
 #[derive(Clone, Debug, PartialEq, Eq)]

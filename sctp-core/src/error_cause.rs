@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::StreamId;
+use crate::ids::StreamId;
 
 /// The error causes of an ABORT or ERROR chunk as they travelled, without the chunk's header
 /// (RFC 9260 section 3.3.10).
@@ -35,8 +35,8 @@ impl ErrorCauses {
 
     /// Decodes them one after the other.
     #[must_use]
-    pub fn iter(&self) -> Iter {
-        Iter {
+    pub fn iter(&self) -> ErrorCauseIter {
+        ErrorCauseIter {
             rest: self.0.clone(),
         }
     }
@@ -59,20 +59,20 @@ impl fmt::Debug for ErrorCauses {
 
 impl IntoIterator for &ErrorCauses {
     type Item = ErrorCause;
-    type IntoIter = Iter;
+    type IntoIter = ErrorCauseIter;
 
-    fn into_iter(self) -> Iter {
+    fn into_iter(self) -> ErrorCauseIter {
         self.iter()
     }
 }
 
 /// Decodes error causes one after the other; see [`ErrorCauses::iter`].
 #[derive(Clone, Debug)]
-pub struct Iter {
+pub struct ErrorCauseIter {
     rest: Bytes,
 }
 
-impl Iterator for Iter {
+impl Iterator for ErrorCauseIter {
     type Item = ErrorCause;
 
     fn next(&mut self) -> Option<ErrorCause> {

@@ -7,7 +7,7 @@ const MOVE_MAX: usize = 1024;
 
 /// Closes the gap between `end`, where the initialised bytes stop, and the message of `len` bytes
 /// at `at`. Returns where the message is now.
-pub(super) fn settle(
+pub(super) fn compact(
     room: &mut [MaybeUninit<u8>],
     end: usize,
     at: usize,
@@ -33,7 +33,7 @@ mod tests {
         let mut room = [const { MaybeUninit::new(b'?') }; 3 * 2048];
         let mut end = 0;
         for (at, len) in [(0, 100), (2048, MOVE_MAX), (4096, MOVE_MAX + 1)] {
-            let place = settle(&mut room, end, at, len);
+            let place = compact(&mut room, end, at, len);
             assert!(place.start >= end && place.len() == len);
             end = place.end;
         }
