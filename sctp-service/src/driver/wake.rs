@@ -66,7 +66,11 @@ impl SlotWaker {
     /// To be called when the slot was taken off the queue, before it is polled: a wake-up during
     /// the poll counts.
     pub(super) fn taken(&self) {
-        self.queued.store(false, Ordering::Release);
+        // With a store, a wake-up could be lost: a store may become visible only after the poll has read
+        // its data, and a waker in between still finds the slot queued. A swap is ordered with the
+        // one in `enqueue`. Either that one comes later and queues the slot again, or this one
+        // acquires what was written before the wake-up, and the poll reads it.
+        self.queued.swap(false, Ordering::AcqRel);
     }
 
     /// Puts the slot into the queue, and returns the driver to wake.
