@@ -49,7 +49,7 @@ pub(super) struct Calls<F> {
     /// Idle slots with memory, and without: the warm ones are used first.
     warm: Vec<usize>,
     cold: Vec<usize>,
-    /// Calls whose reply waits for room in the send queue.
+    /// Slots whose reply waits for room in the send queue, each at most once.
     parked: Vec<usize>,
     queue: Arc<WakeQueue>,
 }
@@ -57,6 +57,8 @@ pub(super) struct Calls<F> {
 struct Slot<F> {
     task: Option<Pin<Box<Task<F>>>>,
     ticket: Option<Ticket>,
+    /// The slot is in `Calls::parked`.
+    parked: bool,
     wake: Arc<SlotWaker>,
     waker: Waker,
 }
@@ -175,14 +177,23 @@ impl<F: Future> Calls<F> {
         }
     }
 
-    /// Leaves a call alone until [`unpark`](Self::unpark).
+    /// Leaves a call alone until [`unpark`](Self::unpark). A call that is woken meanwhile may be
+    /// parked again, any number of times.
     pub(super) fn park(&mut self, index: usize) {
-        self.parked.push(index);
+        if let Some(slot) = self.slots.get_mut(index)
+            && !slot.parked
+        {
+            slot.parked = true;
+            self.parked.push(index);
+        }
     }
 
     /// Has all parked calls polled again.
     pub(super) fn unpark(&mut self) {
         while let Some(index) = self.parked.pop() {
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.parked = false;
+            }
             self.wake(index);
         }
     }
@@ -221,6 +232,7 @@ impl<F: Future> Calls<F> {
         self.slots.push(Slot {
             task: None,
             ticket: None,
+            parked: false,
             wake,
             waker,
         });
@@ -247,17 +259,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_call_woken_before_the_driver_rests_has_it_polled_again() {
-        let ticket = Ticket {
+    fn ticket() -> Ticket {
+        Ticket {
             lane: None,
             reply_to: SendInfo::default(),
             shutdown: None,
-        };
+        }
+    }
+
+    #[test]
+    fn parked_call_woken_often_is_kept_once() {
+        let mut calls = Calls::new();
+        let index = calls.start(pending::<()>(), ticket());
+        for _ in 0..100 {
+            calls.wake(index);
+            assert_eq!(calls.pop_woken(), Some(index));
+            calls.park(index);
+        }
+        assert_eq!(calls.parked.len(), 1);
+        calls.unpark();
+        assert_eq!(calls.pop_woken(), Some(index));
+        assert_eq!(calls.pop_woken(), None);
+        // It can be parked again.
+        calls.park(index);
+        calls.unpark();
+        assert_eq!(calls.pop_woken(), Some(index));
+    }
+
+    #[test]
+    fn a_call_woken_before_the_driver_rests_has_it_polled_again() {
         let wake_ups = Arc::new(WakeUps::default());
         let driver = Waker::from(Arc::clone(&wake_ups));
         let mut calls = Calls::new();
-        let index = calls.start(pending::<()>(), ticket);
+        let index = calls.start(pending::<()>(), ticket());
         assert!(calls.poll(index).is_pending());
         // As another thread does it while the driver is busy.
         calls.wake(index);
