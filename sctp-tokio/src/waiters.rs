@@ -15,7 +15,7 @@ pub(crate) struct Waiters {
     handles: Mutex<Vec<Weak<Slot>>>,
 }
 
-/// What one handle waits with.
+/// State of one handle that waits.
 #[derive(Debug, Default)]
 struct Slot {
     waker: Mutex<Option<Waker>>,
@@ -38,10 +38,14 @@ impl Waiters {
     /// Notes the waker of a handle, and returns the one for the reactor.
     pub(crate) fn register(self: &Arc<Self>, waiter: &Waiter, waker: &Waker) -> Waker {
         let slot = waiter.slot.get_or_init(|| self.add());
-        let mut kept = lock(&slot.waker);
-        match &*kept {
-            Some(known) if known.will_wake(waker) => {}
-            _ => *kept = Some(waker.clone()),
+        let known = lock(&slot.waker)
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker));
+        if !known {
+            // Cloned and dropped outside the lock: a waker may run anything.
+            let waker = waker.clone();
+            let previous = lock(&slot.waker).replace(waker);
+            drop(previous);
         }
         Waker::from(Arc::clone(self))
     }
@@ -65,12 +69,18 @@ impl Wake for Waiters {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Woken outside the lock: a waker may run anything.
-        let wakers: Vec<Waker> = lock(&self.handles)
+        // Woken outside the locks, and the slot of a handle that is dropped meanwhile goes outside
+        // them too: a waker may run anything.
+        let slots: Vec<Arc<Slot>> = lock(&self.handles)
             .iter()
-            .filter_map(|handle| lock(&handle.upgrade()?.waker).take())
+            .filter_map(Weak::upgrade)
             .collect();
-        wakers.into_iter().for_each(Waker::wake);
+        for slot in slots {
+            let waker = lock(&slot.waker).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
     }
 }
 
@@ -111,6 +121,52 @@ mod tests {
         for count in counts {
             assert_eq!(count.0.load(Ordering::Relaxed), 1);
         }
+    }
+
+    /// A waker that looks whether the locks are free whenever it runs.
+    struct Looking {
+        waiters: Arc<Waiters>,
+        slot: Arc<Slot>,
+        locked: Arc<AtomicUsize>,
+    }
+
+    impl Looking {
+        fn look(&self) {
+            let free =
+                self.waiters.handles.try_lock().is_ok() && self.slot.waker.try_lock().is_ok();
+            self.locked.fetch_add(usize::from(!free), Ordering::Relaxed);
+        }
+    }
+
+    impl Wake for Looking {
+        fn wake(self: Arc<Self>) {
+            self.look();
+        }
+    }
+
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            self.look();
+        }
+    }
+
+    #[test]
+    fn wakers_run_outside_the_locks() {
+        let waiters = Arc::new(Waiters::default());
+        let (waiter, locked) = (Waiter::default(), Arc::default());
+        waiters.register(&waiter, Waker::noop());
+        let looking = || {
+            Waker::from(Arc::new(Looking {
+                waiters: Arc::clone(&waiters),
+                slot: Arc::clone(waiter.slot.get().unwrap()),
+                locked: Arc::clone(&locked),
+            }))
+        };
+        // Replaced by another one, and woken.
+        waiters.register(&waiter, &looking());
+        waiters.register(&waiter, &looking());
+        waiters.wake_by_ref();
+        assert_eq!(locked.load(Ordering::Relaxed), 0);
     }
 
     #[test]
