@@ -13,7 +13,6 @@ use sctp_core::{Part, Socket};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::coop,
-    time::timeout,
 };
 
 use crate::{
@@ -21,7 +20,11 @@ use crate::{
     waiters::{Waiter, Waiters},
 };
 
-/// How often a waiting send tries without having been told to.
+/// How often a waiting send tries although nothing has woken it.
+///
+/// When an association ends, the kernel frees what it had queued without raising writability
+/// (`sctp_association_free` takes it off the list that `sctp_write_space` walks). Its last
+/// notification does, but can come before the room is there.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A socket registered with the runtime's reactor (edge-triggered epoll).
@@ -99,7 +102,7 @@ impl Io {
     }
 
     /// Calls `send` until it does not block; keeps, for each waiter, the waker of the last task to
-    /// ask.
+    /// ask. Tries again after each [`RETRY`], whatever readiness says.
     ///
     /// It tries before it waits, unlike reading: writability is often not known yet when a socket
     /// is new, and a task that was woken by [`Io::wake_writers`] has to find out why.
@@ -116,13 +119,16 @@ impl Io {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
                     coop.made_progress();
+                    waiter.finish();
                     return Poll::Ready(result);
                 }
             }
             let waker = self.writers.register(waiter, cx.waker());
-            let mut cx = Context::from_waker(&waker);
-            // Cleared before the next attempt, never after one: an edge in between is kept.
-            ready!(self.fd.poll_write_ready(&mut cx))?.clear_ready();
+            match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
+                // Cleared before the next attempt, never after one: an edge in between is kept.
+                Poll::Ready(guard) => guard?.clear_ready(),
+                Poll::Pending => ready!(waiter.poll_retry(cx, RETRY)),
+            }
         }
     }
 
@@ -131,22 +137,14 @@ impl Io {
         &self,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> io::Result<T> {
-        // The usual case needs neither waiter nor timer.
+        // The usual case needs no waiter.
         coop::consume_budget().await;
         match send(self.socket()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
         let waiter = Waiter::default();
-        loop {
-            let attempt = poll_fn(|cx| self.poll_write(cx, &waiter, &mut send));
-            // When an association ends, the kernel frees what it had queued without raising
-            // writability (`sctp_association_free` takes it off the list that `sctp_write_space`
-            // walks). Its last notification does, but can come before the room is there.
-            if let Ok(result) = timeout(RETRY, attempt).await {
-                return result;
-            }
-        }
+        poll_fn(|cx| self.poll_write(cx, &waiter, &mut send)).await
     }
 
     /// Makes every task that waits to send try again.
@@ -159,5 +157,52 @@ impl Io {
     pub(crate) async fn forget_writable(&self) -> io::Result<()> {
         self.fd.writable().await?.clear_ready();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sctp_core::Family;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A send that finds room after a while, without the kernel raising writability for it.
+    fn silent_room() -> impl FnMut(&Socket) -> io::Result<()> {
+        let room_at = Instant::now() + 3 * RETRY / 2;
+        move |_| match Instant::now() < room_at {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn unbound() -> Io {
+        Io::new(Socket::one_to_many(Family::V4).unwrap()).unwrap()
+    }
+
+    /// Returns how long a send takes. The clock stands still until every task waits.
+    async fn time(sending: impl Future<Output = io::Result<()>>) -> Duration {
+        let began = Instant::now();
+        tokio::time::timeout(10 * RETRY, sending)
+            .await
+            .unwrap()
+            .unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polled_send_finds_room_that_nothing_tells_of() {
+        let (io, waiter) = (unbound(), Waiter::default());
+        for _ in 0..2 {
+            let mut send = silent_room();
+            let taken = time(poll_fn(|cx| io.poll_write(cx, &waiter, &mut send))).await;
+            assert!(taken < 3 * RETRY, "{taken:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn awaited_send_finds_room_that_nothing_tells_of() {
+        let taken = time(unbound().write(silent_room())).await;
+        assert!(taken < 3 * RETRY, "{taken:?}");
     }
 }

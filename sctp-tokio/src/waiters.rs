@@ -1,9 +1,13 @@
 //! Any number of tasks that wait for one socket to become writable.
 
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    task::{Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
+
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The waker that a socket's readiness knows. It wakes every handle that waits.
 ///
@@ -21,16 +25,44 @@ struct Slot {
     waker: Mutex<Option<Waker>>,
 }
 
-/// A handle's place among the [`Waiters`], taken when it first waits. A clone takes a place of its
-/// own.
+/// A handle's place among the [`Waiters`], taken when it first waits, and the timer of that wait. A
+/// clone has its own.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter {
     slot: OnceLock<Arc<Slot>>,
+    /// Set while the handle waits.
+    retry: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Clone for Waiter {
     fn clone(&self) -> Self {
         Self::default()
+    }
+}
+
+impl Waiter {
+    /// Polls the timer of a wait, which begins with the first call and ends it after `interval`.
+    pub(crate) fn poll_retry(&self, cx: &mut Context<'_>, interval: Duration) -> Poll<()> {
+        let deadline = Instant::now() + interval;
+        // Polled and dropped outside the lock: a timer clones and drops wakers, which may run
+        // anything.
+        let kept = lock(&self.retry).take();
+        let mut retry = match kept {
+            Some(kept) if kept.deadline() <= deadline => kept,
+            _ => Box::pin(sleep_until(deadline)),
+        };
+        let elapsed = retry.as_mut().poll(cx);
+        if elapsed.is_pending() {
+            let other = lock(&self.retry).replace(retry);
+            drop(other);
+        }
+        elapsed
+    }
+
+    /// Ends a wait: the next one has a timer of its own.
+    pub(crate) fn finish(&self) {
+        let retry = lock(&self.retry).take();
+        drop(retry);
     }
 }
 
