@@ -20,7 +20,7 @@ use crate::{
     driver::{Driver, reasons},
     event::{EventHook, ServerEvent},
     make::MakeService,
-    occasion::Occasions,
+    log_limit::LogLimiter,
 };
 
 /// How long to wait when accepting fails. Descriptors and memory come back when associations
@@ -37,7 +37,7 @@ pub(super) struct Server<E> {
     /// One permit for each association. That it is a limit, and that all permits are back when
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
-    pub(super) refusals: Occasions,
+    pub(super) refusals: LogLimiter,
 }
 
 impl<E: Executor> Server<E> {
@@ -100,7 +100,7 @@ impl<E: Executor> Server<E> {
     {
         let connect_info = transport.connect_info();
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            if let Some(refused) = self.refusals.count() {
+            if let Some(refused) = self.refusals.record() {
                 let limit = self.config.max_associations;
                 tracing::warn!(limit, refused, "too many associations, refusing more");
             }

@@ -27,7 +27,7 @@ use crate::{
     Config, Listener,
     event::{EventHook, ServerEvent},
     make::MakeService,
-    occasion::Occasions,
+    log_limit::LogLimiter,
 };
 
 /// Serves the associations of a listener: each in a task of its own, with a service of its own.
@@ -195,7 +195,7 @@ where
             executor: self.executor,
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
-            refusals: Occasions::default(),
+            refusals: LogLimiter::default(),
         });
         // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
         // associations hear that the server shuts down.

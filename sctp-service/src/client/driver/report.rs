@@ -8,7 +8,7 @@ use sctp_tokio::{ConnectError, End, Received, RecvError};
 use crate::{
     ConnectInfo,
     client::event::{ClientCounts, ClientEvent, ClientHook},
-    occasion::Occasions,
+    log_limit::LogLimiter,
 };
 
 /// Tells the log and the event hook what happens to a client.
@@ -16,14 +16,14 @@ use crate::{
 pub(super) struct Reporter {
     hook: ClientHook,
     /// Across associations: a server that answers wrongly may well be connected to often.
-    uncorrelated: Occasions,
+    uncorrelated: LogLimiter,
 }
 
 impl Reporter {
     pub(super) fn new(hook: ClientHook) -> Self {
         Self {
             hook,
-            uncorrelated: Occasions::default(),
+            uncorrelated: LogLimiter::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Reporter {
     pub(super) fn uncorrelated(&self, connect_info: &ConnectInfo, received: &Received) {
         let (stream, ppid) = (received.info.stream, received.info.ppid);
         let peer = connect_info.peer_addr();
-        if let Some(replies) = self.uncorrelated.count() {
+        if let Some(replies) = self.uncorrelated.record() {
             tracing::warn!(?peer, %stream, %ppid, replies, "a reply to no call, discarding");
         }
     }

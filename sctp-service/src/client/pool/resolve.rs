@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{PoolEvent, Target, event::PoolHook};
-use crate::{driver::timer::later, occasion::Occasions};
+use crate::{driver::timer::later, log_limit::LogLimiter};
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
@@ -38,7 +38,7 @@ where
     let (servers, watched) = watch::channel(first);
     tokio::spawn(async move {
         let mut ticks = interval_at(later(Instant::now(), interval), interval);
-        let failures = Occasions::default();
+        let failures = LogLimiter::default();
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -58,7 +58,7 @@ where
                     });
                 }
                 Err(error) => {
-                    if let Some(times) = failures.count() {
+                    if let Some(times) = failures.record() {
                         tracing::warn!(
                             error = &error as &dyn Error,
                             failed = times,
