@@ -2,12 +2,27 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    future::ready,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use sctp_service::{Config, Reply};
+use sctp_service::{
+    Config, Listener, Reply, ServerEvent, serve,
+    testing::{InMemory, Network, ScriptedListener, duplex},
+};
 use support::{Server, on, settle};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
 
 async fn slow_echo(payload: Bytes) -> Bytes {
     sleep(Duration::from_secs(2)).await;
@@ -49,7 +64,7 @@ async fn new_peers_are_refused() {
     server.stop();
     settle().await;
     let refused = server.network.connect().await.unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     peer.expect_message("hello").await;
 }
 
@@ -60,6 +75,128 @@ async fn an_association_that_was_not_yet_accepted_is_shut_down_in_order() {
     let peer = server.connect().await;
     peer.expect_shutdown().await;
     server.stopped().await;
+}
+
+/// Starts a server that is to shut down at once, and returns how many associations it saw.
+async fn serve_waiting(listener: impl Listener) -> usize {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let up = Arc::clone(&seen);
+    serve(listener, slow_echo)
+        .on_event(move |event| {
+            up.fetch_add(
+                usize::from(matches!(event, ServerEvent::Up { .. })),
+                Relaxed,
+            );
+        })
+        .with_graceful_shutdown(ready(()))
+        .await;
+    seen.load(Relaxed)
+}
+
+/// More than one task may accept in its turn.
+#[tokio::test(start_paused = true)]
+async fn all_waiting_associations_are_shut_down_in_order() {
+    let (listener, network) = ScriptedListener::new();
+    let mut peers = Vec::new();
+    for _ in 0..500 {
+        peers.push(network.connect().await.unwrap());
+    }
+    assert_eq!(serve_waiting(listener).await, 500);
+    for peer in peers {
+        peer.expect_shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_associations_behind_errors_are_shut_down_in_order() {
+    async fn fail(network: &Network, error: io::Error) {
+        network.fail_accept(error).await;
+    }
+    let (listener, network) = ScriptedListener::new();
+    for _ in 0..100 {
+        fail(&network, io::ErrorKind::ConnectionAborted.into()).await;
+    }
+    let first = network.connect().await.unwrap();
+    fail(&network, io::ErrorKind::OutOfMemory.into()).await;
+    let second = network.connect().await.unwrap();
+    assert_eq!(serve_waiting(listener).await, 2);
+    first.expect_shutdown().await;
+    second.expect_shutdown().await;
+}
+
+/// What a listener of one's own may do for ever.
+#[derive(Clone, Copy)]
+enum Always {
+    Fails(io::ErrorKind),
+    Yields,
+}
+
+struct Endless {
+    does: Always,
+    accepts: Arc<AtomicUsize>,
+}
+
+impl Listener for Endless {
+    type Transport = InMemory;
+
+    async fn accept(&mut self) -> io::Result<InMemory> {
+        // As a task that spins: the clock of the test stands still until it waits.
+        if self.accepts.fetch_add(1, Relaxed) > 20_000 {
+            sleep(Duration::from_secs(3600)).await;
+        }
+        yield_now().await;
+        match self.does {
+            Always::Fails(kind) => Err(kind.into()),
+            Always::Yields => {
+                sleep(Duration::from_millis(10)).await;
+                Ok(duplex().0)
+            }
+        }
+    }
+
+    fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        Ok(Vec::new())
+    }
+
+    fn stop_listening(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn accept_waiting(&mut self) -> Option<io::Result<InMemory>> {
+        Some(self.accept().await)
+    }
+}
+
+fn endless(does: Always) -> (Endless, Arc<AtomicUsize>) {
+    let accepts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&accepts);
+    (Endless { does, accepts }, counted)
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_waiting_associations_ends_with_the_drain_timeout() {
+    for does in [
+        Always::Yields,
+        Always::Fails(io::ErrorKind::Other),
+        Always::Fails(io::ErrorKind::ConnectionReset),
+    ] {
+        let begin = Instant::now();
+        serve_waiting(endless(does).0).await;
+        assert_eq!(begin.elapsed().as_secs(), 20);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_associations_in_a_row_make_accepting_pause() {
+    let (listener, accepts) = endless(Always::Fails(io::ErrorKind::ConnectionRefused));
+    serve(listener, slow_echo)
+        .with_graceful_shutdown(sleep(Duration::from_secs(1)))
+        .with_drain_timeout(Duration::ZERO)
+        .await;
+    assert!(
+        (6_000..7_000).contains(&accepts.load(Relaxed)),
+        "{accepts:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,8 +265,8 @@ async fn a_peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_dropped_shuts_its_associations_down() {
     use std::future::IntoFuture;
-    let (listener, network) = sctp_service::testing::ScriptedListener::new();
-    let server = tokio::spawn(sctp_service::serve(listener, slow_echo).into_future());
+    let (listener, network) = ScriptedListener::new();
+    let server = tokio::spawn(serve(listener, slow_echo).into_future());
     let peer = network.connect().await.unwrap();
     settle().await;
     server.abort();
@@ -142,7 +279,7 @@ async fn accepting_goes_on_after_a_pause_when_descriptors_run_out() {
     let begin = Instant::now();
     server
         .network
-        .fail_accept(std::io::Error::from_raw_os_error(24))
+        .fail_accept(io::Error::from_raw_os_error(24))
         .await; // EMFILE
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -157,7 +294,7 @@ async fn a_lost_association_does_not_make_accepting_pause() {
     let begin = Instant::now();
     server
         .network
-        .fail_accept(std::io::ErrorKind::ConnectionAborted.into())
+        .fail_accept(io::ErrorKind::ConnectionAborted.into())
         .await;
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -185,10 +322,9 @@ async fn one_association_too_many_is_aborted_and_the_next_is_served() {
 
 #[tokio::test(start_paused = true)]
 async fn several_listeners_share_one_service() {
-    use sctp_service::testing::ScriptedListener;
     use std::future::IntoFuture;
     let ((one, first), (two, second)) = (ScriptedListener::new(), ScriptedListener::new());
-    let server = sctp_service::serve(one, async |payload: Bytes| payload).with_listener(two);
+    let server = serve(one, async |payload: Bytes| payload).with_listener(two);
     assert_eq!(server.local_addrs().unwrap().len(), 2);
     tokio::spawn(server.into_future());
     for network in [first, second] {

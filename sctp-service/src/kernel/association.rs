@@ -75,6 +75,10 @@ impl Listener for SctpListener {
     fn stop_listening(&mut self) -> io::Result<()> {
         self.stop()
     }
+
+    async fn accept_waiting(&mut self) -> Option<io::Result<Association>> {
+        unless_would_block(self.try_accept())
+    }
 }
 
 /// Serves the associations of a one-to-one socket, with the restrictions of its kind: an abort
@@ -96,5 +100,17 @@ impl Listener for OneToOneListener {
     /// accepted.
     fn stop_listening(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    async fn accept_waiting(&mut self) -> Option<io::Result<Association>> {
+        unless_would_block(self.try_accept())
+    }
+}
+
+/// Returns what a `try_` method accepted; `None` if nothing waited.
+fn unless_would_block(accepted: io::Result<Association>) -> Option<io::Result<Association>> {
+    match accepted {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        accepted => Some(accepted),
     }
 }

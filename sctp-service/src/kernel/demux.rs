@@ -3,18 +3,21 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     future::poll_fn,
+    io,
     sync::Arc,
     task::Poll,
     time::Duration,
 };
 
 use sctp_core::{AbortReason, AssocChangeState, AssocId, Notification};
-use sctp_tokio::{Endpoint, EndpointEvent, Event};
+use sctp_tokio::{Endpoint, EndpointEvent, Event, RecvError};
 use tokio::{
     select,
     sync::{Notify, mpsc},
-    time::{MissedTickBehavior, interval},
+    task::consume_budget,
+    time::{Instant, MissedTickBehavior, interval},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{inbox::Inbox, shared::EndpointTransport};
 use crate::{
@@ -33,6 +36,10 @@ const STALL_TIME: Duration = Duration::from_millis(50);
 /// How often to look whether the shared receive buffer is full of what cannot be received.
 const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How long to look, after the socket stopped listening, for associations that came up before.
+/// Only peers that send faster than this task reads make it take that long.
+const HAND_OVER_TIME: Duration = Duration::from_secs(1);
+
 /// Reads an endpoint on behalf of all its associations.
 ///
 /// It never waits for one of them: an association that does not take its messages, or whose peer
@@ -41,19 +48,27 @@ const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Demux {
     endpoint: Endpoint,
     inboxes: HashMap<AssocId, Arc<Inbox>>,
-    incoming: mpsc::Sender<EndpointTransport>,
+    /// `None` once the socket has stopped listening and all that came up was handed over.
+    incoming: Option<mpsc::Sender<EndpointTransport>>,
+    /// Cancelled when the socket has stopped listening.
+    stopped: CancellationToken,
     stalled: Arc<Notify>,
     /// When the association that fills the send buffer is to be found.
     relieve: Timer,
 }
 
 impl Demux {
-    pub(super) fn new(endpoint: Endpoint, incoming: mpsc::Sender<EndpointTransport>) -> Self {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        incoming: mpsc::Sender<EndpointTransport>,
+        stopped: CancellationToken,
+    ) -> Self {
         let stalled = Arc::new(Notify::new());
         Self {
             endpoint,
             inboxes: HashMap::new(),
-            incoming,
+            incoming: Some(incoming),
+            stopped,
             stalled,
             relieve: Timer::default(),
         }
@@ -64,7 +79,11 @@ impl Demux {
         let mut looks = interval(STUFFED_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if self.incoming.is_closed() && self.inboxes.is_empty() {
+            let listening = self
+                .incoming
+                .as_ref()
+                .is_some_and(|incoming| !incoming.is_closed());
+            if !listening && self.inboxes.is_empty() {
                 return;
             }
             let stalled = Arc::clone(&self.stalled);
@@ -80,7 +99,10 @@ impl Demux {
                         tokio::task::yield_now().await;
                     }
                 },
-                () = self.incoming.closed(), if !self.incoming.is_closed() => {}
+                () = closed(self.incoming.as_ref()), if listening => {}
+                () = self.stopped.cancelled(), if self.incoming.is_some() => {
+                    self.hand_over().await;
+                }
                 _ = looks.tick(), if !self.inboxes.is_empty() => self.unstuff(),
                 () = stalled.notified(), if !is_stalled => {
                     self.relieve.set_in(STALL_TIME);
@@ -88,6 +110,23 @@ impl Demux {
                 () = elapsed(relieve), if is_stalled => self.relieve(),
             }
         }
+    }
+
+    /// Sorts what the kernel has, so that the associations that came up are accepted, and has the
+    /// listener know that there are no more.
+    async fn hand_over(&mut self) {
+        let begin = Instant::now();
+        while begin.elapsed() < HAND_OVER_TIME {
+            match self.endpoint.try_next_event() {
+                Ok(event) => self.sort(event).await,
+                Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    tracing::error!(%error, "receiving on a shared socket failed");
+                }
+            }
+            consume_budget().await;
+        }
+        self.incoming = None;
     }
 
     async fn sort(&mut self, EndpointEvent { assoc, event, .. }: EndpointEvent) {
@@ -123,8 +162,15 @@ impl Demux {
         let stalled = Arc::clone(&self.stalled);
         let transport = EndpointTransport::new(assoc, info, sender, Arc::clone(&inbox), stalled);
         self.inboxes.insert(assoc, inbox);
-        if let Err(refused) = self.incoming.send(transport).await {
-            let mut transport = refused.0;
+        let refused = match &self.incoming {
+            Some(incoming) => incoming
+                .send(transport)
+                .await
+                .err()
+                .map(|refused| refused.0),
+            None => Some(transport),
+        };
+        if let Some(mut transport) = refused {
             // Dropped without a word it would only be shut down.
             let _ = crate::Transport::abort(&mut transport, &reasons::SERVER_SHUTTING_DOWN);
         }
@@ -191,6 +237,13 @@ impl Demux {
         if let Some((1.., assoc)) = loads.max() {
             self.peel_off(assoc);
         }
+    }
+}
+
+/// Resolves when the listener is dropped.
+async fn closed(incoming: Option<&mpsc::Sender<EndpointTransport>>) {
+    if let Some(incoming) = incoming {
+        incoming.closed().await;
     }
 }
 

@@ -1,10 +1,11 @@
 //! Serving the associations of one shared socket.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, future::pending, io, net::SocketAddr};
 
 use sctp_core::AssocId;
 use sctp_tokio::{Endpoint, EndpointSender};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{demux::Demux, shared::EndpointTransport};
 use crate::{Listener, MakeService, Serve, serve};
@@ -59,6 +60,8 @@ where
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,
     sender: EndpointSender,
+    /// Cancelled when the listener stops.
+    stopped: CancellationToken,
 }
 
 impl EndpointListener {
@@ -73,8 +76,13 @@ impl EndpointListener {
     pub fn new(endpoint: Endpoint) -> Self {
         let sender = endpoint.sender();
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
-        tokio::spawn(Demux::new(endpoint, outgoing).run());
-        Self { incoming, sender }
+        let stopped = CancellationToken::new();
+        tokio::spawn(Demux::new(endpoint, outgoing, stopped.clone()).run());
+        Self {
+            incoming,
+            sender,
+            stopped,
+        }
     }
 }
 
@@ -93,6 +101,7 @@ impl Listener for EndpointListener {
     async fn accept(&mut self) -> io::Result<EndpointTransport> {
         match self.incoming.recv().await {
             Some(transport) => Ok(transport),
+            None if self.stopped.is_cancelled() => pending().await,
             None => Err(io::Error::other(
                 "the task that reads the endpoint has ended",
             )),
@@ -104,6 +113,13 @@ impl Listener for EndpointListener {
     }
 
     fn stop_listening(&mut self) -> io::Result<()> {
-        self.sender.socket().listen(0)
+        let stopped = self.sender.socket().listen(0);
+        self.stopped.cancel();
+        stopped
+    }
+
+    /// Waits for the task that reads the endpoint to hand over what the kernel had.
+    async fn accept_waiting(&mut self) -> Option<io::Result<EndpointTransport>> {
+        self.incoming.recv().await.map(Ok)
     }
 }

@@ -1,31 +1,35 @@
 //! The accept loop of one listener.
 
-use std::{
-    error::Error,
-    future::{Future, poll_fn},
-    io,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use tokio::{select, sync::Semaphore, time::sleep};
+use tokio::{
+    select,
+    sync::Semaphore,
+    task::consume_budget,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::Executor;
 use crate::{
     Config, ConnectInfo, Listener, Transport,
-    driver::{Driver, reasons},
+    driver::{Driver, reasons, timer::later},
     event::{EventHook, ServerEvent},
-    make::MakeService,
     log_limit::LogLimiter,
+    make::MakeService,
 };
 
 /// How long to wait when accepting fails. Descriptors and memory come back when associations
 /// end, and the kernel keeps those that wait.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The number of lost associations in a row after which accepting pauses for [`LOSS_PAUSE`].
+///
+/// A listener that never yields anything else would keep a processor busy. The pause is short since
+/// a peer can cause such losses, and others wait behind them.
+const LOSSES_PER_PAUSE: u32 = 64;
+const LOSS_PAUSE: Duration = Duration::from_millis(10);
 
 /// What the accept loops of a server share.
 pub(super) struct Server<E> {
@@ -38,6 +42,7 @@ pub(super) struct Server<E> {
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
     pub(super) refusals: LogLimiter,
+    pub(super) losses: LogLimiter,
 }
 
 impl<E: Executor> Server<E> {
@@ -47,39 +52,28 @@ impl<E: Executor> Server<E> {
         L: Listener,
         M: MakeService<K>,
     {
+        let mut losses = 0;
         loop {
             let accepted = select! {
                 biased;
                 () = self.drain.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
-            match accepted {
-                Ok(transport) => self.start(transport, make.clone()),
-                Err(error) if is_lost_association(&error) => {
-                    tracing::debug!(
-                        error = &error as &dyn Error,
-                        "an association was lost as it came up"
-                    );
-                }
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn Error,
-                        "cannot accept, trying again in a second"
-                    );
-                    self.events
-                        .emit(&ServerEvent::AcceptFailed { error: &error });
-                    select! {
-                        () = self.drain.cancelled() => break,
-                        () = sleep(ACCEPT_PAUSE) => {}
-                    }
+            if let Some(pause) = self.accepted(accepted, make.clone(), &mut losses) {
+                select! {
+                    () = self.drain.cancelled() => break,
+                    () = sleep(pause) => {}
                 }
             }
         }
         self.stop(listener, make).await;
     }
 
-    /// Stops listening, and sees to those that came up in the meantime: were the listener just
-    /// dropped, the kernel would end them unserved, and abort those that had sent something without a word.
+    /// Stops listening, and serves the associations that wait to be accepted.
+    ///
+    /// Were the listener just dropped, the kernel would end them unserved, and abort those that
+    /// had sent something without a reason. This takes no longer than the drain timeout, since
+    /// not every listener can refuse further associations, and errors may last.
     async fn stop<L, M, K>(&self, mut listener: L, make: M)
     where
         L: Listener,
@@ -88,8 +82,61 @@ impl<E: Executor> Server<E> {
         if let Err(error) = listener.stop_listening() {
             tracing::warn!(error = &error as &dyn Error, "cannot stop listening");
         }
-        while let Some(Ok(transport)) = try_accept(&mut listener).await {
-            self.start(transport, make.clone());
+        let deadline = later(Instant::now(), self.config.drain_timeout);
+        let accept_all = async move {
+            let mut losses = 0;
+            while let Some(accepted) = listener.accept_waiting().await {
+                if let Some(pause) = self.accepted(accepted, make.clone(), &mut losses) {
+                    sleep(pause).await;
+                }
+                consume_budget().await;
+            }
+        };
+        if timeout_at(deadline, accept_all).await.is_err() {
+            tracing::warn!("drain timeout elapsed, associations may be left unaccepted");
+        }
+    }
+
+    /// Serves an accepted association, or reports the error.
+    ///
+    /// Returns the pause to make before the next attempt. `losses` is the number of associations
+    /// lost in a row.
+    fn accepted<T, M, K>(
+        &self,
+        accepted: io::Result<T>,
+        make: M,
+        losses: &mut u32,
+    ) -> Option<Duration>
+    where
+        T: Transport,
+        M: MakeService<K>,
+    {
+        match accepted {
+            Ok(transport) => {
+                *losses = 0;
+                self.start(transport, make);
+                None
+            }
+            Err(error) if is_lost_association(&error) => {
+                if let Some(occurrences) = self.losses.record() {
+                    tracing::warn!(
+                        occurrences,
+                        error = &error as &dyn Error,
+                        "association lost before it was accepted"
+                    );
+                }
+                *losses += 1;
+                (*losses % LOSSES_PER_PAUSE == 0).then_some(LOSS_PAUSE)
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "cannot accept, trying again in a second"
+                );
+                self.events
+                    .emit(&ServerEvent::AcceptFailed { error: &error });
+                Some(ACCEPT_PAUSE)
+            }
         }
     }
 
@@ -127,16 +174,6 @@ impl<E: Executor> Server<E> {
 pub(super) fn span(connect_info: &ConnectInfo) -> Span {
     let peer = connect_info.peer_addr();
     tracing::info_span!("association", id = %connect_info.assoc(), ?peer)
-}
-
-/// Accepts an association only if one is there already.
-async fn try_accept<L: Listener>(listener: &mut L) -> Option<io::Result<L::Transport>> {
-    let mut accept = pin!(listener.accept());
-    poll_fn(|cx| match accept.as_mut().poll(cx) {
-        Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 /// Whether an error is about one association alone, so that the next one may be fine.

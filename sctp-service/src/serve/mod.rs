@@ -26,8 +26,8 @@ pub use executor::{Executor, TokioExecutor};
 use crate::{
     Config, Listener,
     event::{EventHook, ServerEvent},
-    make::MakeService,
     log_limit::LogLimiter,
+    make::MakeService,
 };
 
 /// Serves the associations of a listener: each in a task of its own, with a service of its own.
@@ -196,6 +196,7 @@ where
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
             refusals: LogLimiter::default(),
+            losses: LogLimiter::default(),
         });
         // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
         // associations hear that the server shuts down.

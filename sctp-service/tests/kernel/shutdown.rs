@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::{
     both_styles, must, reply,
-    server::{Server, echo},
+    server::{Server, draining_server, echo},
     until_end,
 };
 
@@ -27,6 +27,21 @@ both_styles! {
             assert_eq!(until_end(client).await.1, End::Shutdown { by: Side::Peer });
         }
         server.stopped().await;
+    }
+
+    async fn waiting_associations_are_all_shut_down_in_order(style: Style) {
+        let (addr, draining) = draining_server(style, echo);
+        let mut clients = Vec::new();
+        for _ in 0..200 {
+            let client = Association::connect(addr).await.unwrap();
+            client.send("hello").await.unwrap();
+            clients.push(client);
+        }
+        let draining = tokio::spawn(draining);
+        for client in &mut clients {
+            assert_eq!(until_end(client).await.1, End::Shutdown { by: Side::Peer });
+        }
+        must(draining).await.unwrap();
     }
 
     async fn calls_in_flight_are_finished_first(style: Style) {

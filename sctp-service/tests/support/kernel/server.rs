@@ -1,10 +1,13 @@
 //! A server in the background, and what it reports.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    future::{Future, IntoFuture, ready},
+    net::{IpAddr, SocketAddr},
+};
 
 use sctp_service::{
-    AbortReason, Config, End, IntoReply, MakeService, Payload, Reply, Request, Serve, ServerEvent,
-    Shutdown, serve, serve_endpoint,
+    AbortReason, Config, End, IntoReply, MakeService, Payload, Reply, Request, Serve, ServeFuture,
+    ServerEvent, Shutdown, serve, serve_endpoint,
 };
 use sctp_tokio::{Association, SocketBuilder};
 use tokio::{
@@ -157,6 +160,32 @@ impl Server {
                 return (end, reason);
             }
         }
+    }
+}
+
+/// Listens, and returns the address, and a server that shuts down as soon as it runs.
+pub(crate) fn draining_server<M, K>(
+    style: Style,
+    service: M,
+) -> (SocketAddr, impl Future<Output = ()> + Send + 'static)
+where
+    M: MakeService<K>,
+    K: 'static,
+{
+    fn drain<L, M, K>(serve: Serve<L, M, K>) -> (SocketAddr, ServeFuture)
+    where
+        L: sctp_service::Listener,
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let addr = serve.local_addrs().unwrap()[0];
+        let serve = serve.with_graceful_shutdown(ready(()));
+        (addr, serve.into_future())
+    }
+    let socket = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+    match style {
+        Style::PeelOff => drain(serve(socket.listen().unwrap(), service)),
+        Style::OneToMany => drain(serve_endpoint(socket.endpoint().unwrap(), service)),
     }
 }
 
