@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use panics::place_of_panic;
 use sctp_service::{
-    Extension, KeyRouter, MakeService, Match, Message, Ppid, Request, Router, State, StreamId,
+    Extension, KeyRouter, MakeService, Match, Message, Ppid, Reply, Request, Router, Shutdown,
+    State, StreamId,
+    layer::{Next, from_fn},
 };
 use support::{Server, on, settle};
 use tokio::sync::mpsc::{self, Receiver};
@@ -245,6 +247,47 @@ async fn a_layer_is_around_the_fallback_and_a_route_layer_is_not() {
     .await;
     let route_layered = router().route_layer(MapRequestLayer::new(mark));
     expect(route_layered, &[(known, "marked"), (unknown, "bare")]).await;
+}
+
+/// Answers instead of aborting.
+async fn answer_aborts(request: Request, next: Next) -> Reply {
+    let reply = next.run(request).await;
+    match reply.shutdown() {
+        Some(Shutdown::Abort(reason)) => Reply::new(reason.to_string()),
+        _ => reply,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
+    let router = || Router::new().route(Ppid::NGAP, ngap);
+    let unknown = with_ppid(Ppid::M3UA);
+    let reason = "no handler for PPID 3 on stream 0";
+    // A route that is added later changes nothing about that.
+    let layered = router()
+        .layer(from_fn(answer_aborts))
+        .route(Ppid::S1AP, s1ap);
+    let known = with_ppid(Ppid::S1AP);
+    expect(layered, &[(unknown.clone(), reason), (known, "s1ap")]).await;
+    let merged = Router::new().merge(router().layer(from_fn(answer_aborts)));
+    expect(merged, &[(unknown.clone(), reason)]).await;
+
+    let server = Server::new(router().route_layer(from_fn(answer_aborts)));
+    let peer = server.connect().await;
+    peer.send(unknown).await;
+    peer.expect_abort(reason).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_a_key_router_is_around_the_default_fallback() {
+    let router: KeyRouter<char> = by_letter()
+        .route('a', async || "a")
+        .layer(from_fn(answer_aborts));
+    let server = Server::new(router);
+    let peer = server.connect().await;
+    peer.send("z").await;
+    peer.expect_message("no handler for key 'z' (PPID 0, stream 0)")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

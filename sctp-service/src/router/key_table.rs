@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
-use super::Route;
-use crate::{IntoReply, Request, Shutdown, handler::BoxReply};
+use super::{Route, fallback::Fallback};
+use crate::{Request, Shutdown, handler::BoxReply};
 
 /// Finds the key of a request.
 type FindKey<K> = Arc<dyn Fn(&Request) -> Option<K> + Send + Sync>;
@@ -12,20 +12,20 @@ type FindKey<K> = Arc<dyn Fn(&Request) -> Option<K> + Send + Sync>;
 pub(super) struct KeyTable<K, E> {
     pub(super) key: FindKey<K>,
     pub(super) routes: HashMap<K, E>,
-    pub(super) fallback: Option<E>,
+    pub(super) fallback: Fallback<E>,
 }
 
 impl<K: Hash + Eq + Clone, E> KeyTable<K, E> {
     pub(super) fn map<F>(
         &self,
         route: impl Fn(&E) -> F,
-        fallback: impl Fn(&E) -> F,
+        fallback: impl Fn(&Fallback<E>) -> Fallback<F>,
     ) -> KeyTable<K, F> {
         let routes = self.routes.iter().map(|(key, e)| (key.clone(), route(e)));
         KeyTable {
             key: Arc::clone(&self.key),
             routes: routes.collect(),
-            fallback: self.fallback.as_ref().map(fallback),
+            fallback: fallback(&self.fallback),
         }
     }
 }
@@ -33,12 +33,12 @@ impl<K: Hash + Eq + Clone, E> KeyTable<K, E> {
 impl<K: Hash + Eq + fmt::Debug> KeyTable<K, Route> {
     pub(super) fn call(&self, request: Request) -> BoxReply {
         let key = (self.key)(&request);
-        let route = key.as_ref().and_then(|key| self.routes.get(key));
-        if let Some(route) = route.or(self.fallback.as_ref()) {
-            return route.answer(request);
+        match key.as_ref().and_then(|key| self.routes.get(key)) {
+            Some(route) => route.answer(request),
+            None => self
+                .fallback
+                .call(request, |request| unknown(key.as_ref(), request)),
         }
-        let unknown = unknown(key.as_ref(), &request);
-        Box::pin(async move { unknown.into_reply() })
     }
 }
 

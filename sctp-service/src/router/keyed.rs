@@ -13,8 +13,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    Endpoint, FromHandler, FromService, IntoRoute, NestedRouter, Route, key_table::KeyTable,
-    layered, resolved,
+    Endpoint, FromHandler, FromService, IntoRoute, NestedRouter, Route, fallback::Fallback,
+    key_table::KeyTable, layered, resolved,
 };
 use crate::{
     IntoReply, Reply, Request,
@@ -81,7 +81,7 @@ where
         Self::from_table(KeyTable {
             key: Arc::new(key),
             routes: HashMap::new(),
-            fallback: None,
+            fallback: Fallback::default(),
         })
     }
 
@@ -139,12 +139,12 @@ where
         T: 'static,
     {
         let mut table = self.into_table();
-        table.fallback = Some(Arc::new(FromHandler::new(handler)));
+        table.fallback = Fallback::Set(Arc::new(FromHandler::new(handler)));
         Self::from_table(table)
     }
 
-    /// Puts a layer around every route that is there now, and around the fallback if one was
-    /// set, as [`Router::layer`](crate::Router::layer) does.
+    /// Puts a layer around every route that is there now, and around the fallback, the default
+    /// one too, as [`Router::layer`](crate::Router::layer) does.
     #[must_use]
     pub fn layer<L>(self, layer: L) -> Self
     where
@@ -154,7 +154,8 @@ where
         <L::Service as Service<Request>>::Future: Send,
     {
         let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
-        Self::from_table(self.inner.table.map(wrap, wrap))
+        let fallback = |inner: &Fallback<Endpoint<S>>| inner.layered(&layer);
+        Self::from_table(self.inner.table.map(wrap, fallback))
     }
 
     /// As [`layer`](Self::layer), but not around the fallback.
@@ -167,7 +168,7 @@ where
         <L::Service as Service<Request>>::Future: Send,
     {
         let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
-        Self::from_table(self.inner.table.map(wrap, Arc::clone))
+        Self::from_table(self.inner.table.map(wrap, Fallback::clone))
     }
 
     /// Provides the state. The router that comes of it needs another one, or none at all.
@@ -176,7 +177,7 @@ where
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
         KeyRouter {
             inner: Arc::new(Inner {
-                table: self.inner.table.map(resolve, resolve),
+                table: self.inner.table.map(resolve, |inner| inner.map(resolve)),
                 resolved: OnceLock::new(),
             }),
         }
@@ -194,7 +195,7 @@ where
     fn into_table(self) -> KeyTable<K, Endpoint<S>> {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,
-            Err(shared) => shared.table.map(Arc::clone, Arc::clone),
+            Err(shared) => shared.table.map(Arc::clone, Fallback::clone),
         }
     }
 
@@ -209,7 +210,7 @@ where
 
     fn resolve(&self, state: &S) -> KeyTable<K, Route> {
         let resolve = |endpoint: &Endpoint<S>| endpoint.to_route(state);
-        self.inner.table.map(resolve, resolve)
+        self.inner.table.map(resolve, |inner| inner.map(resolve))
     }
 }
 
@@ -264,7 +265,7 @@ impl<K: fmt::Debug, S> fmt::Debug for KeyRouter<K, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyRouter")
             .field("keys", &self.inner.table.routes.keys())
-            .field("fallback", &self.inner.table.fallback.is_some())
+            .field("fallback", &self.inner.table.fallback.is_set())
             .finish()
     }
 }

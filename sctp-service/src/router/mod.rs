@@ -2,6 +2,7 @@
 //! anything else.
 
 mod endpoint;
+mod fallback;
 mod key_table;
 mod keyed;
 mod matching;
@@ -16,6 +17,7 @@ use std::{
 
 pub use endpoint::NestedRouter;
 use endpoint::{Endpoint, FromHandler, FromService, IntoRoute, layered, resolved};
+use fallback::Fallback;
 pub use keyed::KeyRouter;
 pub use matching::Match;
 pub use route::Route;
@@ -152,12 +154,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         T: 'static,
     {
         let mut table = self.into_table();
-        table.fallback = Some(Arc::new(FromHandler::new(handler)));
+        table.fallback = Fallback::Set(Arc::new(FromHandler::new(handler)));
         Self::from_table(table)
     }
 
-    /// Puts a layer around every route that is there now, and around the fallback if one was
-    /// set. Each route has a service of the layer's of its own; all associations share it.
+    /// Puts a layer around every route that is there now, and around the fallback, the default
+    /// one too: the layer sees requests that no route matches. Each route has a service of the
+    /// layer's of its own; all associations share it.
     #[must_use]
     pub fn layer<L>(self, layer: L) -> Self
     where
@@ -186,7 +189,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> Router<S2> {
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
-        Router::from_table(self.inner.table.map(resolve, resolve))
+        Router::from_table(self.inner.table.map(resolve, |inner| inner.map(resolve)))
     }
 
     fn wrap<L>(self, layer: L, fallback_too: bool) -> Self
@@ -197,12 +200,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         <L::Service as Service<Request>>::Future: Send,
     {
         let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
-        let fallback = |inner: &Endpoint<S>| {
-            if fallback_too {
-                wrap(inner)
-            } else {
-                Arc::clone(inner)
-            }
+        let fallback = |inner: &Fallback<Endpoint<S>>| match fallback_too {
+            true => inner.layered(&layer),
+            false => inner.clone(),
         };
         Self::from_table(self.inner.table.map(wrap, fallback))
     }
@@ -224,9 +224,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     /// Applies the state and the layers.
     fn resolve(&self, state: &S) -> Table<Route> {
-        self.inner
-            .table
-            .map(|route| route.to_route(state), |route| route.to_route(state))
+        let resolve = |endpoint: &Endpoint<S>| endpoint.to_route(state);
+        self.inner.table.map(resolve, |inner| inner.map(resolve))
     }
 }
 

@@ -6,9 +6,10 @@ use sctp_core::{Ppid, StreamId};
 
 use super::{
     Match, Route,
+    fallback::Fallback,
     matching::{Kind, Predicate},
 };
-use crate::{IntoReply, Request, Shutdown, handler::BoxReply};
+use crate::{Request, Shutdown, handler::BoxReply};
 
 /// The routes of a router, to whatever they lead.
 #[derive(Clone)]
@@ -16,7 +17,7 @@ pub(super) struct Table<E> {
     when: Vec<(Predicate, E)>,
     ppids: HashMap<Ppid, E>,
     streams: HashMap<StreamId, E>,
-    pub(super) fallback: Option<E>,
+    pub(super) fallback: Fallback<E>,
 }
 
 impl<E> Table<E> {
@@ -56,13 +57,19 @@ impl<E> Table<E> {
             self.add((*stream).into(), endpoint.clone());
         }
         assert!(
-            self.fallback.is_none() || other.fallback.is_none(),
+            !self.fallback.is_set() || !other.fallback.is_set(),
             "both routers have a fallback"
         );
-        self.fallback = self.fallback.take().or_else(|| other.fallback.clone());
+        if !self.fallback.is_set() {
+            self.fallback = other.fallback.clone();
+        }
     }
 
-    pub(super) fn map<F>(&self, route: impl Fn(&E) -> F, fallback: impl Fn(&E) -> F) -> Table<F> {
+    pub(super) fn map<F>(
+        &self,
+        route: impl Fn(&E) -> F,
+        fallback: impl Fn(&Fallback<E>) -> Fallback<F>,
+    ) -> Table<F> {
         let when = self
             .when
             .iter()
@@ -79,7 +86,7 @@ impl<E> Table<E> {
                 .iter()
                 .map(|(stream, e)| (*stream, route(e)))
                 .collect(),
-            fallback: self.fallback.as_ref().map(fallback),
+            fallback: fallback(&self.fallback),
         }
     }
 
@@ -88,7 +95,6 @@ impl<E> Table<E> {
         when.map(|(_, endpoint)| endpoint)
             .or_else(|| self.ppids.get(&request.ppid()))
             .or_else(|| self.streams.get(&request.stream()))
-            .or(self.fallback.as_ref())
     }
 }
 
@@ -96,10 +102,7 @@ impl Table<Route> {
     pub(super) fn call(&self, request: Request) -> BoxReply {
         match self.find(&request) {
             Some(route) => route.answer(request),
-            None => {
-                let unknown = self.unknown(&request);
-                Box::pin(async move { unknown.into_reply() })
-            }
+            None => self.fallback.call(request, |request| self.unknown(request)),
         }
     }
 
@@ -123,7 +126,7 @@ impl<E> Default for Table<E> {
             when: Vec::new(),
             ppids: HashMap::new(),
             streams: HashMap::new(),
-            fallback: None,
+            fallback: Fallback::default(),
         }
     }
 }
@@ -134,7 +137,7 @@ impl<E> fmt::Debug for Table<E> {
             .field("predicates", &self.when.len())
             .field("ppids", &self.ppids.keys())
             .field("streams", &self.streams.keys())
-            .field("fallback", &self.fallback.is_some())
+            .field("fallback", &self.fallback.is_set())
             .finish()
     }
 }
