@@ -3,15 +3,18 @@
 
 mod support;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use sctp_service::{
-    AssocId, ConnectInfo, handler::handler_fn, layer::PeerRateLimitLayer, testing::Duplex,
+    AssocId, ConnectInfo, Ppid, Reply, Request, Router,
+    handler::handler_fn,
+    layer::{Next, PeerRateLimitLayer, from_fn},
+    testing::Duplex,
 };
 use support::{Server, on, settle};
 use tokio::time::Instant;
-use tower::ServiceBuilder;
+use tower::{Service, ServiceBuilder};
 
 fn from(addr: &str) -> Duplex {
     let addr: SocketAddr = addr.parse().unwrap();
@@ -98,6 +101,49 @@ async fn a_wait_that_would_be_too_long_is_an_abort() {
     let again = server.connect().await;
     again.send("a").await;
     again.expect_abort("rate limit exceeded").await;
+}
+
+/// Sends 100 requests at once to a server whose limit is ten a second, and returns how long that
+/// took. One that waits for more than a second is aborted.
+async fn flood<S>(service: S) -> Duration
+where
+    S: Service<Request, Response = Reply, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
+{
+    let server = Server::new(service);
+    let begin = Instant::now();
+    let peer = server.connect().await;
+    for stream in 0..100 {
+        peer.send(on(stream % 10, stream.to_string())).await;
+    }
+    for _ in 0..100 {
+        assert!(peer.recv().await.is_some(), "{:?}", peer.closed().await);
+    }
+    begin.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_the_service_hold_an_association_back_as_well() {
+    async fn pass(request: Request, next: Next) -> Reply {
+        next.run(request).await
+    }
+    let limit = PeerRateLimitLayer::new(10, Duration::from_secs(1))
+        .with_burst(1)
+        .with_max_delay(Duration::from_secs(1));
+    let fresh = || limit.clone().with_burst(1);
+    let bare = ServiceBuilder::new()
+        .layer(fresh())
+        .service(handler_fn(echo));
+    let behind = ServiceBuilder::new()
+        .layer(from_fn(pass))
+        .layer(fresh())
+        .service(handler_fn(echo));
+    let routed = Router::new().route(Ppid::new(0), echo).layer(fresh());
+    for took in [flood(bare).await, flood(behind).await, flood(routed).await] {
+        assert_eq!(took.as_millis() / 100, 99, "{took:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

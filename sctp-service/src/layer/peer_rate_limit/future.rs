@@ -6,7 +6,6 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use crate::{IntoReply, Reply, Request};
@@ -30,10 +29,19 @@ pin_project! {
     }
 }
 
+/// Resolves to the request when it has its token, or to the reply that refuses it.
+type Admission = Pin<Box<dyn Future<Output = Result<Request, Reply>> + Send>>;
+
 struct Waiting<S> {
-    sleep: Option<Pin<Box<Sleep>>>,
+    admission: Option<Admission>,
     service: S,
     request: Option<Request>,
+}
+
+/// What a request that waited comes to.
+enum Waited<F> {
+    Called(F),
+    Refused(Reply),
 }
 
 impl<S: Service<Request>> PeerRateLimitFuture<S> {
@@ -49,11 +57,11 @@ impl<S: Service<Request>> PeerRateLimitFuture<S> {
         }
     }
 
-    pub(super) fn waiting(until: Instant, service: S, request: Request) -> Self {
+    pub(super) fn waiting(admission: Admission, service: S) -> Self {
         let waiting = Box::new(Waiting {
-            sleep: Some(Box::pin(sleep_until(until))),
+            admission: Some(admission),
             service,
-            request: Some(request),
+            request: None,
         });
         Self {
             state: State::Waiting { waiting },
@@ -63,14 +71,21 @@ impl<S: Service<Request>> PeerRateLimitFuture<S> {
 
 impl<S: Service<Request>> Waiting<S> {
     /// Waits for the token, then for the service, and calls it.
-    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<S::Future>, S::Error>> {
-        if let Some(sleep) = &mut self.sleep {
-            ready!(sleep.as_mut().poll(cx));
-            self.sleep = None;
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Waited<S::Future>, S::Error>> {
+        if let Some(admission) = &mut self.admission {
+            let admitted = ready!(admission.as_mut().poll(cx));
+            self.admission = None;
+            match admitted {
+                Ok(request) => self.request = Some(request),
+                Err(reply) => return Poll::Ready(Ok(Waited::Refused(reply))),
+            }
         }
         ready!(self.service.poll_ready(cx))?;
-        let request = self.request.take();
-        Poll::Ready(Ok(request.map(|request| self.service.call(request))))
+        match self.request.take() {
+            Some(request) => Poll::Ready(Ok(Waited::Called(self.service.call(request)))),
+            // Polled after its end, as no future may be.
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -89,9 +104,8 @@ where
                     return future.poll(cx).map_ok(IntoReply::into_reply);
                 }
                 StateProj::Waiting { waiting } => match ready!(waiting.poll_call(cx))? {
-                    Some(future) => future,
-                    // Polled after its end, as no future may be.
-                    None => return Poll::Pending,
+                    Waited::Called(future) => future,
+                    Waited::Refused(reply) => return Poll::Ready(Ok(reply)),
                 },
             };
             state.set(State::Calling { future });

@@ -33,6 +33,11 @@ use super::{
 /// have the peer come back at once, which costs both ends more than to wait. What waits holds no
 /// permit of a limit further in: its reservation is given back.
 ///
+/// Behind [`from_fn`](crate::layer::from_fn()), or as a layer of a [`Router`](crate::Router), the
+/// service is cloned for each request, and requests of one association wait for their tokens one
+/// after the other, up to [`Config::max_in_flight`](crate::Config::max_in_flight) of them. None
+/// more is read meanwhile.
+///
 /// A peer can open many associations, and have a request wait in each. So where the wait would be
 /// longer than [`with_max_delay`](Self::with_max_delay), the association is **aborted**, with the
 /// reason `rate limit exceeded`; a maximum of zero always aborts.

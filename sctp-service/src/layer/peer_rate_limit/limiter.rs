@@ -3,13 +3,18 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use sctp_core::AbortReason;
+use tokio::time::{Instant, sleep_until};
 
-use crate::{ConnectInfo, driver::timer::later};
+use super::turns::{Turn, Turns};
+use crate::{ConnectInfo, IntoReply, Reply, Request, driver::timer::later, log_limit::LogLimiter};
+
+/// The reason given to a peer whose requests would have to wait for too long.
+static RATE_LIMIT_EXCEEDED: AbortReason = AbortReason::from_static("rate limit exceeded");
 
 /// How often the table of peers is searched for those that can be forgotten, at most.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,6 +36,8 @@ pub(super) struct Settings {
 pub(super) struct Limiter {
     settings: Settings,
     buckets: Mutex<Buckets>,
+    pub(super) turns: Turns,
+    refusals: LogLimiter,
 }
 
 /// A bucket is one instant: when it will be full again if nothing more is taken. This is the
@@ -56,7 +63,43 @@ impl Limiter {
         Self {
             settings,
             buckets: Mutex::default(),
+            turns: Turns::default(),
+            refusals: LogLimiter::default(),
         }
+    }
+
+    /// Waits for the turn of a request, and then for its token. The first request in line has its
+    /// token, from `token_at` on.
+    ///
+    /// Fails with the reply that refuses the request.
+    pub(super) async fn admit(
+        self: Arc<Self>,
+        request: Request,
+        turn: Option<Turn>,
+        token_at: Option<Instant>,
+    ) -> Result<Request, Reply> {
+        let _turn = match &turn {
+            Some(turn) => turn.come().await,
+            None => None,
+        };
+        let token_at = match token_at {
+            Some(at) => at,
+            None => match self.take(request.connect_info()) {
+                Verdict::Now => return Ok(request),
+                Verdict::Later(at) => at,
+                Verdict::Refused => return Err(self.refuse(request.connect_info())),
+            },
+        };
+        sleep_until(token_at).await;
+        Ok(request)
+    }
+
+    /// Logs that a peer sends too fast, and makes the reply that aborts its association.
+    pub(super) fn refuse(&self, peer: &ConnectInfo) -> Reply {
+        if let Some(occurrences) = self.refusals.record() {
+            tracing::warn!(%peer, occurrences, "rate limit exceeded, aborting");
+        }
+        RATE_LIMIT_EXCEEDED.clone().into_reply()
     }
 
     /// Takes a token for a request of this peer, one that is not there yet if need be.

@@ -4,6 +4,7 @@
 mod future;
 mod layer;
 mod limiter;
+mod turns;
 
 use std::{
     fmt,
@@ -13,7 +14,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use sctp_core::AbortReason;
 use tokio::time::{Sleep, sleep_until};
 use tower_service::Service;
 
@@ -23,14 +23,12 @@ use limiter::{Limiter, Verdict};
 
 use crate::{IntoReply, Reply, Request};
 
-/// What a peer hears whose requests would have to wait for too long.
-static RATE_LIMIT_EXCEEDED: AbortReason = AbortReason::from_static("rate limit exceeded");
-
 /// Limits the rate of requests for each address; see [`PeerRateLimitLayer`].
 pub struct PeerRateLimit<S> {
     inner: S,
     limiter: Arc<Limiter>,
-    /// Until when the last request of this association waits, and no further one is taken.
+    /// Until when the last request waits, and no further one is taken. Where a service is cloned
+    /// for each request this holds nothing back, and requests wait for their turns.
     gate: Option<Pin<Box<Sleep>>>,
 }
 
@@ -80,21 +78,28 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        match self.limiter.take(request.connect_info()) {
-            Verdict::Now => PeerRateLimitFuture::calling(self.inner.call(request)),
-            Verdict::Later(at) => {
-                // A clone has reserved nothing: what this one had is free for others.
-                self.inner = self.inner.clone();
-                self.gate = Some(Box::pin(sleep_until(at)));
-                PeerRateLimitFuture::waiting(at, self.inner.clone(), request)
+        let association = request.association().id();
+        let turns = &self.limiter.turns;
+        let token_at = if turns.is_waiting(association) {
+            None
+        } else {
+            match self.limiter.take(request.connect_info()) {
+                Verdict::Now => return PeerRateLimitFuture::calling(self.inner.call(request)),
+                Verdict::Later(at) => Some(at),
+                Verdict::Refused => {
+                    self.inner = self.inner.clone();
+                    let reply = self.limiter.refuse(request.connect_info());
+                    return PeerRateLimitFuture::refused(reply);
+                }
             }
-            Verdict::Refused => {
-                let peer = request.connect_info();
-                tracing::warn!(%peer, "the peer sends too fast, aborting");
-                self.inner = self.inner.clone();
-                PeerRateLimitFuture::refused(RATE_LIMIT_EXCEEDED.clone().into_reply())
-            }
-        }
+        };
+        // A request that no server made, with a handle of no association, waits for no other.
+        let turn = (association != 0).then(|| turns.enter(association));
+        // A clone has reserved nothing: what this one had is free for others.
+        self.inner = self.inner.clone();
+        self.gate = token_at.map(|at| Box::pin(sleep_until(at)));
+        let admission = Arc::clone(&self.limiter).admit(request, turn, token_at);
+        PeerRateLimitFuture::waiting(Box::pin(admission), self.inner.clone())
     }
 }
 
