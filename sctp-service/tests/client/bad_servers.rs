@@ -41,6 +41,25 @@ async fn a_second_answer_is_nobodys_and_ends_the_association() {
     peer.expect_abort("unexpected reply").await;
 }
 
+/// Its request waits for room: the server has not read the one before it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_an_unsent_request_ends_the_association() {
+    let info = ConnectInfo::new(AssocId::new(3)).with_streams(10, 10);
+    let settings = Duplex::new().with_connect_info(info).with_capacity(1);
+    let (transport, peer) = settings.build();
+    let client = Client::over(transport);
+    let sent = call(&client, "sent");
+    settle().await;
+    let unsent = call(&client, "unsent");
+    settle().await;
+    peer.send(Message::new("stray").on_stream(2)).await;
+    let text = "the peer sent a reply that belongs to no call";
+    assert_failed(&failure(unsent).await, text, Fate::NotSent);
+    assert_failed(&failure(sent).await, text, Fate::Unknown);
+    peer.expect_message("sent").await;
+    peer.expect_abort("unexpected reply").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
     let builder = Client::builder().by_stream(ByStream::new().with_strict(false));

@@ -8,7 +8,7 @@ use sctp_service::{
         Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate,
         pool::{Pool, Target},
     },
-    testing::duplex,
+    testing::{Duplex, duplex},
 };
 use tokio::sync::watch;
 
@@ -49,6 +49,24 @@ impl Correlator for Header {
 
 pub(crate) fn keyed() -> ClientBuilder {
     Client::builder().with_correlator(|| Header)
+}
+
+/// The request waits for room when the answer comes.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_an_unsent_request_is_discarded() {
+    let (transport, peer) = Duplex::new().with_capacity(1).build();
+    let client = keyed().over(transport);
+    let sent = call(&client, "sent");
+    settle().await;
+    let unsent = call(&client, "fixed");
+    settle().await;
+    peer.send(&b"\xff\xff\xff\xffA stray"[..]).await;
+    settle().await;
+    must(peer.recv()).await.unwrap();
+    must(peer.recv()).await.unwrap();
+    peer.send(&b"\xff\xff\xff\xffA"[..]).await;
+    assert_eq!(payload(unsent).await, &b"\xff\xff\xff\xffA"[..]);
+    drop(sent);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,16 +51,16 @@ impl<C: Correlator> Correlation for Keyed<C> {
         }
     }
 
-    fn find(&mut self, received: &Received) -> Found {
+    fn find(&mut self, received: &Received, is_sent: &dyn Fn(CallId) -> bool) -> Found {
         let Some(key) = self.correlator.identify(received) else {
             return Found::Push;
         };
-        match self.calls.remove(&key) {
-            Some(call) => {
-                self.keys.remove(&call);
+        match self.calls.get(&key) {
+            Some(&call) if is_sent(call) => {
+                self.forget(call);
                 Found::Reply(call)
             }
-            None => Found::Late,
+            _ => Found::Late,
         }
     }
 

@@ -99,8 +99,9 @@ pub(super) trait Correlation: Send {
     /// Gives a call its place, and makes its message ready to go out.
     fn assign(&mut self, call: CallId, message: &mut Message) -> Assigned;
 
-    /// Says what a message is. A reply's call is finished with this.
-    fn find(&mut self, received: &Received) -> Found;
+    /// Tells what a message is, and finishes the call of a reply. Only a call that `is_sent` can
+    /// have a reply.
+    fn find(&mut self, received: &Received, is_sent: &dyn Fn(CallId) -> bool) -> Found;
 
     /// The request of a call never went out on this stream: no reply will come.
     fn withdraw(&mut self, call: CallId, stream: StreamId);

@@ -31,7 +31,7 @@ use crate::client::error::Refusal;
 ///
 /// # Servers that break the rule
 ///
-/// A message on a stream for calls where none is under way is the second answer to a call, or
+/// A message on a stream for calls where none has been sent is the second answer to a call, or
 /// the answer to a call of another stream. From then on no answer can be trusted, so the
 /// association is aborted with the reason `unexpected reply`, and its calls fail with
 /// [`Cause::Uncorrelated`](crate::client::Cause::Uncorrelated). Streams are used in turn, so that
@@ -175,12 +175,13 @@ impl Correlation for Streams {
         Assigned::Now
     }
 
-    fn find(&mut self, received: &Received) -> Found {
+    fn find(&mut self, received: &Received, is_sent: &dyn Fn(CallId) -> bool) -> Found {
         let stream = received.info.stream;
-        if self.lane(stream).is_none() {
+        let Some((_, lane)) = self.lane(stream) else {
             return Found::Push;
-        }
-        match self.remove(stream, |_| Some(0)) {
+        };
+        let awaited = lane.calls.front().is_some_and(|call| is_sent(*call));
+        match self.remove(stream, |_| awaited.then_some(0)) {
             Some(call) => Found::Reply(call),
             None if self.settings.strict => Found::Stray,
             None => Found::Push,

@@ -166,6 +166,11 @@ impl Calls {
             .is_some_and(|entry| entry.message.is_some())
     }
 
+    /// Returns `true` unless the transport is yet to take the message of this call.
+    pub(super) fn is_sent(&self, call: CallId) -> bool {
+        self.entries.get(&call).is_none_or(|entry| entry.sent)
+    }
+
     /// Whether somebody still waits for a call.
     pub(super) fn is_live(&self, call: CallId) -> bool {
         self.entries

@@ -43,7 +43,11 @@ impl<T: Transport> Session<T> {
         if matches!(self.state, State::AwaitingAck | State::Aborting) {
             return;
         }
-        match self.correlation.find(&received) {
+        let calls = &self.calls;
+        match self
+            .correlation
+            .find(&received, &|call| calls.is_sent(call))
+        {
             Found::Reply(call) => {
                 if self.calls.complete(call, received) {
                     self.counts.replies += 1;
