@@ -229,6 +229,45 @@ async fn servers_come_and_go_through_a_channel() {
     fleet.peer(2).unwrap().expect_shutdown().await;
 }
 
+/// How long the next call waits, of a pool that has no server and waits for 10 seconds.
+async fn wait_after(cancelled_for: Duration, pause: Duration) -> Duration {
+    let pool = Fleet::of([]).fixed(Pool::builder(), []);
+    let cancelled = call(&pool);
+    sleep(cancelled_for).await;
+    cancelled.abort();
+    sleep(pause).await;
+    let began = Instant::now();
+    let error = must(call(&pool)).await.unwrap().unwrap_err();
+    assert_failed(&error, "no server was ready in time", Fate::NotSent);
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_wait_less_for_one_that_was_cancelled() {
+    let second = Duration::from_secs(1);
+    for (cancelled_for, pause) in [
+        (second, second * 3600),
+        (second, second * 2),
+        (second * 9, Duration::from_millis(10)),
+    ] {
+        let waited = wait_after(cancelled_for, pause).await;
+        assert_eq!(waited.as_secs(), 10, "after a pause of {pause:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_behind_one_that_was_cancelled_waits_from_its_own_start() {
+    let pool = Fleet::of([]).fixed(Pool::builder(), []);
+    let cancelled = call(&pool);
+    sleep(Duration::from_secs(5)).await;
+    let began = Instant::now();
+    let behind = call(&pool);
+    sleep(Duration::from_secs(1)).await;
+    cancelled.abort();
+    must(behind).await.unwrap().unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 10);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_server_calls_fail_in_time_and_then_at_once() {
     let fleet = Fleet::of([]);

@@ -7,8 +7,13 @@ use tokio::{runtime::Handle, sync::watch};
 use tower::{BoxError, ServiceExt as _, balance::p2c::Balance, buffer::Buffer, retry::Retry};
 
 use super::{
-    Pool, PoolEvent, RetryPolicy, Target, call_error, event::PoolHook, members::Membership,
-    patience::Patience, push, resolve, retry::WhileOpen, roll::Roll,
+    Pool, PoolEvent, RetryPolicy, Target, call_error,
+    event::PoolHook,
+    members::Membership,
+    patience::{Enqueue, Patience, QueueTimes},
+    push, resolve,
+    retry::WhileOpen,
+    roll::Roll,
 };
 use crate::client::{CallError, Client, ClientBuilder, ClientConfig, Remote};
 
@@ -194,16 +199,24 @@ impl PoolBuilder {
         let balance = Balance::new(membership.balanced());
         let members = membership.watched();
         runtime.spawn(membership.run());
-        let patience = Patience::new(balance, self.patience, roll.clone(), self.hook);
+        let times = QueueTimes::default();
+        let patience = Patience::new(
+            balance,
+            self.patience,
+            times.clone(),
+            roll.clone(),
+            self.hook,
+        );
         let buffer = Buffer::new(patience, self.queue.max(1));
         let typed = buffer.map_err(call_error as fn(BoxError) -> CallError);
+        let calls = Enqueue::new(typed, times);
         let policy = WhileOpen {
             policy: self.retry,
             roll: roll.clone(),
             removed: false,
         };
         Pool {
-            calls: Retry::new(policy, typed),
+            calls: Retry::new(policy, calls),
             roll,
             members,
             pushes: Arc::new(outlet),

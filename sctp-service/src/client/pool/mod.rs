@@ -85,15 +85,15 @@ pub use self::{
 };
 use self::{
     members::{Members, Watched},
-    patience::Patience,
+    patience::{Enqueue, Patience, Queued},
     retry::WhileOpen,
     roll::Roll,
 };
 use super::{CallError, Cause, Client, Fate};
 
 type Balanced = Patience<Balance<Members, Message>>;
-type Inner =
-    MapErr<Buffer<Message, <Balanced as Service<Message>>::Future>, fn(BoxError) -> CallError>;
+type Buffered = Buffer<Queued, <Balanced as Service<Queued>>::Future>;
+type Inner = Enqueue<MapErr<Buffered, fn(BoxError) -> CallError>>;
 type Retried = Retry<WhileOpen, Inner>;
 
 /// Several servers as one service. See the [module](self).

@@ -1,8 +1,10 @@
-//! An end to waiting.
+//! Middleware that fails calls when no server becomes ready in time.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,15 +18,22 @@ use tower_service::Service;
 use super::{PoolEvent, event::PoolHook, roll::Roll};
 use crate::{
     client::{CallError, Cause},
-    driver::timer::Timer,
+    driver::timer::{Timer, later},
 };
 
-/// Fails calls when the inner service has not been ready for too long: a balancer without a
-/// ready server waits, for ever if need be.
+/// Bounds how long a call waits while no server is ready. A balancer without a ready endpoint
+/// otherwise waits indefinitely.
+///
+/// The time runs from when the call was made, or from when the last server that was ready was
+/// given a call, whichever is later.
 pub(super) struct Patience<S> {
     inner: S,
     patience: Duration,
+    queue: QueueTimes,
+    /// Since when no server has been ready, as far as there were calls to ask for one.
+    unready_since: Option<Instant>,
     timer: Timer,
+    timer_due: Option<Instant>,
     /// The inner service has been waited for to no avail.
     exhausted: Option<Exhausted>,
     /// The next call is let in to fail so.
@@ -42,21 +51,32 @@ struct Exhausted {
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(inner: S, patience: Duration, roll: Roll, hook: PoolHook) -> Self {
+    pub(super) fn new(
+        inner: S,
+        patience: Duration,
+        queue: QueueTimes,
+        roll: Roll,
+        hook: PoolHook,
+    ) -> Self {
         Self {
             stopped: Box::pin(roll.stopped()),
             roll,
             hook,
             inner,
             patience,
+            queue,
+            unready_since: None,
             timer: Timer::default(),
+            timer_due: None,
             exhausted: None,
             failing: None,
         }
     }
 
     fn recovered(&mut self) {
+        self.unready_since = None;
         self.timer = Timer::default();
+        self.timer_due = None;
         self.failing = None;
         if let Some(exhausted) = self.exhausted.take() {
             let lasted = exhausted.since.elapsed();
@@ -67,6 +87,23 @@ impl<S> Patience<S> {
                 failed_calls,
             });
         }
+    }
+
+    /// Returns `true` once the call whose turn it is has waited for too long.
+    fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = Instant::now();
+        let unready_since = *self.unready_since.get_or_insert(now);
+        let since = self.queue.oldest().unwrap_or(now).max(unready_since);
+        let due = later(since, self.patience);
+        if self.timer_due != Some(due) {
+            self.timer.set(due);
+            self.timer_due = Some(due);
+        }
+        let elapsed = self.timer.poll_elapsed(cx);
+        if elapsed {
+            self.timer_due = None;
+        }
+        elapsed
     }
 
     /// Counts a call that is going to fail, and answers why it does.
@@ -87,7 +124,7 @@ impl<S> Patience<S> {
     }
 }
 
-impl<S> Service<Message> for Patience<S>
+impl<S> Service<Queued> for Patience<S>
 where
     S: Service<Message, Response = Received, Error = BoxError, Future: Send + 'static>,
 {
@@ -107,23 +144,100 @@ where
         if self.failing.is_some() {
             return Poll::Ready(Ok(()));
         }
-        if self.exhausted.is_none() {
-            if !self.timer.is_set() {
-                self.timer.set_in(self.patience);
-            }
-            if !self.timer.poll_elapsed(cx) {
-                return Poll::Pending;
-            }
+        if self.exhausted.is_none() && !self.poll_exhausted(cx) {
+            return Poll::Pending;
         }
         self.failing = Some(self.fail_one());
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, message: Message) -> Self::Future {
+    fn call(&mut self, queued: Queued) -> Self::Future {
         if let Some(cause) = self.failing.take() {
             let error = CallError::not_sent(cause);
             return Box::pin(std::future::ready(Err(error.into())));
         }
-        Box::pin(self.inner.call(message))
+        Box::pin(self.inner.call(queued.message))
+    }
+}
+
+/// Records when each call is made, on its way into the queue in front of [`Patience`].
+#[derive(Clone)]
+pub(super) struct Enqueue<S> {
+    inner: S,
+    queue: QueueTimes,
+}
+
+impl<S> Enqueue<S> {
+    pub(super) fn new(inner: S, queue: QueueTimes) -> Self {
+        Self { inner, queue }
+    }
+}
+
+impl<S: Service<Queued>> Service<Message> for Enqueue<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Message) -> S::Future {
+        let entry = self.queue.enter();
+        self.inner.call(Queued {
+            message,
+            _entry: entry,
+        })
+    }
+}
+
+/// A call in the queue.
+pub(super) struct Queued {
+    message: Message,
+    _entry: Entry,
+}
+
+/// When the calls in the queue were made.
+///
+/// `poll_ready` does not know which call it is asked for. It is the first in the queue, since
+/// those that were cancelled are dropped before.
+#[derive(Clone, Default)]
+pub(super) struct QueueTimes(Arc<Mutex<Times>>);
+
+#[derive(Default)]
+struct Times {
+    next: u64,
+    since: BTreeMap<u64, Instant>,
+}
+
+/// The place of a call in the queue, until it is dropped.
+struct Entry {
+    number: u64,
+    queue: QueueTimes,
+}
+
+impl QueueTimes {
+    fn enter(&self) -> Entry {
+        let mut times = self.lock();
+        let number = times.next;
+        times.next += 1;
+        times.since.insert(number, Instant::now());
+        let queue = self.clone();
+        Entry { number, queue }
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        self.lock().since.values().next().copied()
+    }
+
+    /// A panic cannot leave the map inconsistent, so poisoning is ignored.
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.queue.lock().since.remove(&self.number);
     }
 }
