@@ -3,16 +3,28 @@
 
 mod support;
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sctp_service::{
     AbortReason, Reply, Request, Shutdown,
+    client::pool::{Pool, Target},
     handler::handler_fn,
     layer::{AbortOnErrorLayer, MessageLimitLayer, TraceLayer},
 };
-use support::{Server, on};
-use tokio::time::{Instant, sleep};
+use support::{Server, on, settle};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tower::{
     BoxError, Service, ServiceBuilder, service_fn, timeout::error::Elapsed, util::option_layer,
 };
@@ -234,13 +246,54 @@ async fn message_limit_ends_in_order_with_the_last_answer() {
     let server = Server::new(service);
     for _ in 0..2 {
         let peer = server.connect().await;
-        for _ in 0..3 {
+        for _ in 0..2 {
             peer.send("0").await;
+            peer.expect_message("0").await;
         }
-        peer.expect_message("0").await;
-        peer.expect_message("0").await;
         peer.expect_shutdown().await;
     }
+}
+
+/// The calls in flight, and the requests that were read while they were.
+#[tokio::test(start_paused = true)]
+async fn message_limit_answers_everything_that_was_read() {
+    let service = ServiceBuilder::new()
+        .layer(MessageLimitLayer::new(2))
+        .service(handler_fn(sleeper));
+    let cases = [(1, "4"), (2, "1"), (2, "2")];
+    let server = expect(service, &cases, &["1", "2", "4"]).await;
+    settle().await;
+    let closed = server.log.closed();
+    assert!(closed.contains("requests: 3, sent: 3, "), "{closed}");
+    assert!(closed.contains("dropped_calls: 0, "), "{closed}");
+}
+
+/// A call that is cut off may be repeated, and was executed before.
+#[tokio::test(start_paused = true)]
+async fn message_limit_has_a_pool_repeat_nothing() {
+    let executed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&executed);
+    let service = ServiceBuilder::new()
+        .layer(MessageLimitLayer::new(2))
+        .service(handler_fn(move |payload: Bytes| {
+            count.fetch_add(1, Relaxed);
+            sleeper(payload)
+        }));
+    let server = Server::new(service);
+    let connector = server.network.connector();
+    let target = Target::from(SocketAddr::from(([192, 0, 2, 1], 9877)));
+    let (_list, servers) = watch::channel(vec![target]);
+    let pool = Pool::builder().watch_with(servers, move |_, client| {
+        client.connect_in_background(connector.clone())
+    });
+    let long = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.request("5").await.map(|reply| reply.payload) }
+    });
+    settle().await;
+    assert_eq!(pool.request("1").await.unwrap().payload, "1");
+    assert_eq!(long.await.unwrap().unwrap(), "5");
+    assert_eq!(executed.load(Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@
 //! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
 //! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, an abort at first |
 //! | [`from_fn`] | whatever the async function wants that it is made of |
-//! | [`MessageLimitLayer`] | after so many requests it is shut down in order |
+//! | [`MessageLimitLayer`] | it is drained after a number of requests |
 //! | [`MetricsLayer`] | nothing; requests and replies are counted and measured |
 //! | [`PeerRateLimitLayer`] | a peer that sends too fast is slowed down, or aborted |
 //! | [`TraceLayer`] | nothing; each request has a span |
@@ -55,7 +55,7 @@ mod trace;
 pub use abort_on_error::{AbortOnError, AbortOnErrorFuture, AbortOnErrorLayer};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
 pub use from_fn::{FromFn, FromFnFuture, FromFnLayer, Next, from_fn};
-pub use message_limit::{MessageLimit, MessageLimitFuture, MessageLimitLayer};
+pub use message_limit::{MessageLimit, MessageLimitLayer};
 pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
 pub(crate) use metrics::{end_label, path_label};
 pub use peer_rate_limit::{PeerRateLimit, PeerRateLimitFuture, PeerRateLimitLayer};

@@ -129,9 +129,10 @@ async fn calls_in_flight_are_spread_evenly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_shuts_down_fails_no_call() {
+async fn calls_left_unanswered_by_a_shutdown_are_repeated_on_demand() {
     let fleet = Fleet::of(1..=2);
-    let pool = fleet.fixed(Pool::builder(), 1..=2);
+    let retry = RetryPolicy::new().with_after_shutdown(true);
+    let pool = fleet.fixed(Pool::builder().with_retry(retry), 1..=2);
     let calls = calls(&pool, 8).await;
     let drained = fleet.stop(1);
     drained.shutdown();
@@ -149,10 +150,9 @@ async fn a_server_that_shuts_down_fails_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_orderly_end_left_unanswered_is_not_repeated_if_told_so() {
+async fn calls_left_unanswered_by_a_shutdown_are_not_repeated_by_default() {
     let fleet = Fleet::of([1]);
-    let retry = RetryPolicy::new().with_after_shutdown(false);
-    let pool = fleet.fixed(Pool::builder().with_retry(retry), [1]);
+    let pool = fleet.fixed(Pool::builder(), [1]);
     let calls = calls(&pool, 1).await;
     fleet.stop(1).shutdown();
     for call in calls {

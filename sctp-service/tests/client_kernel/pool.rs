@@ -103,7 +103,10 @@ async fn scenario(calls: usize, lossless: bool) {
     let drained = Server::start(LONG);
     let aborted = Server::start(Duration::ZERO);
     let left = Server::start(LONG);
-    let pool = Pool::builder().fixed([drained.addr, aborted.addr, left.addr]);
+    let retry = RetryPolicy::new().with_after_shutdown(true);
+    let pool = Pool::builder()
+        .with_retry(retry)
+        .fixed([drained.addr, aborted.addr, left.addr]);
     let load = Load::on(&pool);
     load.more(calls).await;
     drained.stop().await;

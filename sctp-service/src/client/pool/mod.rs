@@ -34,9 +34,10 @@
 //!
 //! # What is repeated
 //!
-//! A call that failed is given to another server if that is [safe](RetryPolicy), up to three
-//! times. So no call is lost to a server that drains; an ABORT, or a server that dies, fails those
-//! that were in flight on it.
+//! A call whose message was certainly not sent is given to another server, up to three times. A
+//! call that was sent fails when the server shuts down, aborts or dies before it answers: the
+//! server may have acted on it. [`RetryPolicy::with_after_shutdown`] has those repeated that an
+//! orderly shutdown left unanswered, so that no call is lost to a server that drains.
 //!
 //! # What servers send without being asked
 //!

@@ -11,15 +11,11 @@ use tower::retry::Policy;
 use super::roll::Roll;
 use crate::client::{CallError, Cause};
 
-/// Repeats calls whose message was certainly not sent, and those that an orderly shutdown left
-/// unanswered. A tower [`Policy`], for [`tower::retry`] on any client.
+/// Repeats calls whose message was certainly not sent. A tower [`Policy`], for [`tower::retry`] on
+/// any client.
 ///
-/// A server of this crate that drains answers every request that it has read, and only then
-/// shuts down; so what is unanswered then was not acted on, and can be repeated without risk. It
-/// is otherwise with a handler that answers with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck)
-/// while other calls are in flight, with a server that was killed while all that it had got was
-/// read, and with servers of others: if requests must not be acted on twice there, turn it
-/// [off](Self::with_after_shutdown).
+/// Calls that an orderly shutdown left unanswered are not repeated by default: the server may have
+/// acted on them. [`with_after_shutdown`](Self::with_after_shutdown) has them repeated, too.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     left: usize,
@@ -30,7 +26,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             left: 3,
-            after_shutdown: true,
+            after_shutdown: false,
         }
     }
 }
@@ -49,8 +45,14 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets whether calls that an orderly shutdown of the server left unanswered are repeated.
-    /// Default: yes.
+    /// Sets whether calls that were sent and that an orderly shutdown of the server left unanswered
+    /// are repeated. Defaults to `false`.
+    ///
+    /// A server of this crate that drains answers every request that it has read before it shuts
+    /// down, so what is unanswered then was not acted on. That is not so of a handler that replies
+    /// with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck) while other calls are in flight, of a
+    /// server that was killed, or of other implementations. Repeat calls only where acting twice
+    /// on one does no harm, or where every server is known to drain.
     #[must_use]
     pub fn with_after_shutdown(mut self, after_shutdown: bool) -> Self {
         self.after_shutdown = after_shutdown;
@@ -134,6 +136,20 @@ mod tests {
 
     use super::*;
     use crate::client::Fate;
+
+    #[test]
+    fn sent_calls_are_not_repeated_by_default() {
+        let repeated = |policy: &RetryPolicy, fate| {
+            let mut message = Message::new(Bytes::new());
+            let mut failed = Err(CallError::new(Cause::ShutDown, fate));
+            policy.clone().retry(&mut message, &mut failed).is_some()
+        };
+        let policy = RetryPolicy::new();
+        assert!(repeated(&policy, Fate::NotSent));
+        assert!(!repeated(&policy, Fate::Unknown));
+        let policy = policy.with_after_shutdown(true);
+        assert!(repeated(&policy, Fate::Unknown));
+    }
 
     #[test]
     fn a_call_for_a_server_that_was_just_removed_is_repeated_once_whatever_the_policy() {
