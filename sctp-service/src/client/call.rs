@@ -130,10 +130,17 @@ impl Abandoned {
         if let Some(call) = inner.calls.pop_front() {
             return Poll::Ready(call);
         }
-        match &mut inner.task {
-            Some(task) => task.clone_from(cx.waker()),
-            None => inner.task = Some(cx.waker().clone()),
+        if inner
+            .task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(cx.waker()))
+        {
+            return Poll::Pending;
         }
+        let earlier = inner.task.replace(cx.waker().clone());
+        // Dropping a waker may drop calls, which takes the lock.
+        drop(inner);
+        drop(earlier);
         Poll::Pending
     }
 
@@ -156,5 +163,56 @@ impl Abandoned {
     /// Nothing here can be left half done by a panic.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        task::Wake,
+    };
+
+    use super::*;
+
+    /// A waker that looks, when it is dropped or called, whether the lock is free.
+    struct Looking {
+        at: Arc<Abandoned>,
+        was_locked: Arc<AtomicBool>,
+    }
+
+    impl Looking {
+        fn look(&self) {
+            if self.at.0.try_lock().is_err() {
+                self.was_locked.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    impl Wake for Looking {
+        fn wake(self: Arc<Self>) {
+            self.look();
+        }
+    }
+
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            self.look();
+        }
+    }
+
+    #[test]
+    fn wakers_run_outside_of_the_lock() {
+        let at = Arc::new(Abandoned::default());
+        let was_locked = Arc::new(AtomicBool::new(false));
+        for _ in 0..3 {
+            let waker = Waker::from(Arc::new(Looking {
+                at: Arc::clone(&at),
+                was_locked: Arc::clone(&was_locked),
+            }));
+            assert!(at.poll_pop(&mut Context::from_waker(&waker)).is_pending());
+        }
+        at.push(1);
+        assert!(!was_locked.load(Ordering::Relaxed));
     }
 }

@@ -138,11 +138,14 @@ impl Demux {
             tracing::debug!(%assoc, ?event, "an event of an association that is not served");
             return;
         };
-        let full = {
+        let (full, driver) = {
             let mut contents = entry.get().lock();
-            contents.push(event);
-            contents.is_full()
+            let driver = contents.push(event);
+            (contents.is_full(), driver)
         };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
         if ended {
             entry.remove();
         } else if full {
@@ -188,8 +191,11 @@ impl Demux {
             Ok(own) => {
                 tracing::debug!(%assoc, "an association fell behind and was given a socket of its own");
                 contents.own = Some(own);
-                contents.wake();
+                let driver = contents.waker.take();
                 drop(contents);
+                if let Some(driver) = driver {
+                    driver.wake();
+                }
                 self.inboxes.remove(&assoc);
             }
             // It has ended. What is left of it has arrived already, and ends with its end.

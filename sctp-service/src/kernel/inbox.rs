@@ -28,6 +28,7 @@ pub(super) struct Contents {
     pub(super) end: Option<End>,
     /// The driver has gone; nothing more is to be kept.
     pub(super) closed: bool,
+    /// The driver, while it waits. Called and dropped outside of the lock only.
     pub(super) waker: Option<Waker>,
 }
 
@@ -39,9 +40,11 @@ impl Inbox {
 }
 
 impl Contents {
-    pub(super) fn push(&mut self, event: Event) {
+    /// Adds an event. Returns the driver to wake once the lock is released: waking may run anything.
+    #[must_use]
+    pub(super) fn push(&mut self, event: Event) -> Option<Waker> {
         if self.closed {
-            return;
+            return None;
         }
         match &event {
             Event::Message(message) => self.bytes += message.payload.len(),
@@ -49,7 +52,7 @@ impl Contents {
             _ => {}
         }
         self.events.push_back(event);
-        self.wake();
+        self.waker.take()
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
@@ -64,11 +67,5 @@ impl Contents {
     /// longer.
     pub(super) fn is_full(&self) -> bool {
         !self.closed && (self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES)
-    }
-
-    pub(super) fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    fmt, io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -110,7 +110,10 @@ impl Transport for EndpointTransport {
                 return Poll::Ready(Ok(event));
             }
             if self.own.is_none() && contents.own.is_none() {
-                contents.waker = Some(cx.waker().clone());
+                let earlier = contents.waker.replace(cx.waker().clone());
+                // Dropping a waker may run anything, so not under the lock.
+                drop(contents);
+                drop(earlier);
                 return Poll::Pending;
             }
         }
@@ -137,7 +140,9 @@ impl Transport for EndpointTransport {
         match &contents.end {
             Some(end) => Poll::Ready(end.clone()),
             None => {
-                contents.waker = Some(cx.waker().clone());
+                let earlier = contents.waker.replace(cx.waker().clone());
+                drop(contents);
+                drop(earlier);
                 Poll::Pending
             }
         }
@@ -196,12 +201,17 @@ impl Drop for EndpointTransport {
     fn drop(&mut self) {
         let mut contents = self.inbox.lock();
         contents.closed = true;
-        contents.events.clear();
-        let shared = self.own.is_none() && contents.own.take().is_none();
+        let events = mem::take(&mut contents.events);
+        let (own, waker) = (contents.own.take(), contents.waker.take());
+        let shared = self.own.is_none() && own.is_none();
         if shared && self.end.is_none() && contents.end.is_none() {
-            // An error means that it has just ended, which is what was wanted.
+            // Under the lock, or it could be moved away in between. An error means that it has just
+            // ended, which is what was wanted.
             let _ = self.sender.start_shutdown(self.assoc);
         }
+        drop(contents);
+        // These may wake other tasks, or drop them.
+        drop((events, own, waker));
     }
 }
 

@@ -195,22 +195,24 @@ impl Transport for InMemory {
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.wire.act(|state| {
+        let (polled, _earlier) = self.wire.act(|state| {
             if let Some(item) = state.pop(self.at) {
-                return Poll::Ready(event(item, self.connect_info.assoc()));
+                return (Poll::Ready(event(item, self.connect_info.assoc())), None);
             }
             let here = state.at(self.at);
-            here.register(cx.waker());
-            here.end
-                .clone()
-                .map_or(Poll::Pending, |end| Poll::Ready(Ok(Event::Ended(end))))
-        })
+            let earlier = here.register(cx.waker());
+            let end = here.end.clone();
+            let polled = end.map_or(Poll::Pending, |end| Poll::Ready(Ok(Event::Ended(end))));
+            (polled, earlier)
+        });
+        polled
     }
 
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let _earlier;
         let mut state = self.wire.look();
         let here = state.at(self.at);
-        here.register(cx.waker());
+        _earlier = here.register(cx.waker());
         match &here.end {
             None => Poll::Pending,
             // As on the kernel, how it ended is known when all is read.
@@ -224,10 +226,11 @@ impl Transport for InMemory {
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
-        self.wire.act(|state| {
-            state.at(self.at).register(cx.waker());
-            self.send(state, queue)
-        })
+        let (sent, _earlier) = self.wire.act(|state| {
+            let earlier = state.at(self.at).register(cx.waker());
+            (self.send(state, queue), earlier)
+        });
+        sent
     }
 
     fn start_shutdown(&mut self) -> io::Result<()> {

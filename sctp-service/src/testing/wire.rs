@@ -140,10 +140,13 @@ impl Tip {
         }
     }
 
-    pub(super) fn register(&mut self, driver: &Waker) {
-        match &mut self.driver {
-            Some(known) => known.clone_from(driver),
-            None => self.driver = Some(driver.clone()),
+    /// Names the task to wake. Returns the one that was named before, to be dropped outside of the
+    /// lock.
+    #[must_use]
+    pub(super) fn register(&mut self, driver: &Waker) -> Option<Waker> {
+        match &self.driver {
+            Some(known) if known.will_wake(driver) => None,
+            _ => self.driver.replace(driver.clone()),
         }
     }
 

@@ -26,12 +26,18 @@ impl Roll {
     pub(super) fn enter(&self, target: &Target, client: &Client) {
         let ending = client.ending();
         let mut clients = self.lock();
-        if self.stopped.is_cancelled() {
+        let stopped = self.stopped.is_cancelled();
+        let over = match stopped {
+            true => Vec::new(),
+            false => take_over(&mut clients),
+        };
+        clients.push((target.clone(), ending.clone()));
+        drop(clients);
+        // Outside of the lock: this wakes tasks, which may run anything.
+        drop(over);
+        if stopped {
             ending.begin();
-        } else {
-            clients.retain(|(_, ending)| !ending.is_over());
         }
-        clients.push((target.clone(), ending));
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -59,21 +65,35 @@ impl Roll {
     }
 
     fn stop(&self) -> Vec<Entry> {
+        // Before the look: a client that is entered later is ended where it is entered. Not under the
+        // lock, since this wakes tasks, which may run anything.
+        let again = self.stopped.is_cancelled();
+        self.stopped.cancel();
         let mut clients = self.lock();
-        if !self.stopped.is_cancelled() {
-            clients.retain(|(_, ending)| !ending.is_over());
-            self.stopped.cancel();
-        }
-        for (_, ending) in clients.iter() {
+        let over = match again {
+            true => Vec::new(),
+            false => take_over(&mut clients),
+        };
+        let listed = clients.clone();
+        drop(clients);
+        drop(over);
+        for (_, ending) in &listed {
             ending.begin();
         }
-        clients.clone()
+        listed
     }
 
     /// The list is whole between two calls, whatever panicked: it is changed in one step.
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes the clients that have ended off the list.
+fn take_over(clients: &mut Vec<Entry>) -> Vec<Entry> {
+    clients
+        .extract_if(.., |(_, ending)| ending.is_over())
+        .collect()
 }
 
 /// Shows each server, and what its client is doing.
@@ -84,5 +104,45 @@ impl fmt::Debug for Roll {
         f.debug_map()
             .entries(clients.map(|(target, ending)| (target.addrs(), ending)))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Context, Wake, Waker},
+    };
+
+    use super::*;
+
+    /// A task that looks, when it is woken, whether the lock is free.
+    struct Looking {
+        at: Roll,
+        found: AtomicBool,
+    }
+
+    impl Wake for Looking {
+        fn wake(self: Arc<Self>) {
+            let free = self.at.clients.try_lock().is_ok();
+            self.found.store(free, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn stopping_wakes_outside_of_the_lock() {
+        let roll = Roll::default();
+        let looking = Arc::new(Looking {
+            at: roll.clone(),
+            found: AtomicBool::new(false),
+        });
+        let waker = Waker::from(Arc::clone(&looking));
+        let mut stopped = pin!(roll.stopped());
+        let polled = stopped.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        roll.stop();
+        assert!(looking.found.load(Ordering::Relaxed));
     }
 }
