@@ -148,7 +148,7 @@ async fn retry() {
             Some(request.clone())
         }
     }
-    let (calls, count) = tokio::sync::watch::channel(0);
+    let (calls, count) = watch::channel(0);
     let flaky = service_fn(move |request: Request| {
         calls.send_modify(|calls| *calls += 1);
         let result = match *calls.borrow() {

@@ -126,7 +126,9 @@ impl<E: Executor> Server<E> {
                     );
                 }
                 *losses += 1;
-                (*losses % LOSSES_PER_PAUSE == 0).then_some(LOSS_PAUSE)
+                losses
+                    .is_multiple_of(LOSSES_PER_PAUSE)
+                    .then_some(LOSS_PAUSE)
             }
             Err(error) => {
                 tracing::error!(
