@@ -1,5 +1,5 @@
-# Part of run: finds a kernel for the command. Nothing here is executed where SCTP is loaded,
-# and once all is built and fetched it starts one short process, the probe.
+# Part of run: finds a kernel for the command. It is skipped where SCTP is loaded. Once all is built
+# and fetched, it starts one short process, the probe.
 #
 # in:  here, root, choice      out: target, lane, kind, kernel, modules
 
@@ -30,14 +30,14 @@ find_compiler() {
     return 1
 }
 
-# lane: supervisor, pid 1 of the guest, its modprobe, and the probe. Static, because a program
-# without a dynamic linker starts faster in the guest. ptrace.so: see its source.
+# Builds lane (supervisor, pid 1 of the guest, its modprobe, the probe) and ptrace.so. The lane is
+# static, because a program without a dynamic linker starts faster in the guest.
 build_lane() {
     local compiler new=$target/new.$$
     find_compiler || return
     if "$compiler" -shared -fPIC -O2 -o "$new.so" "$here"/preload/ptrace.c &&
         "$compiler" -std=gnu11 -O2 -static -o "$new" "$here"/src/*.c; then
-        # The executable last: it is the one whose age counts.
+        # The executable last, because its age decides whether to build again.
         mv -f "$new.so" "$target/ptrace.so" && mv -f "$new" "$lane"
     else
         rm -f "$new" "$new.so"
@@ -50,8 +50,8 @@ advise() {
     cat "$here/advice.txt" >&2
 }
 
-# A kernel in the layout of Debian's package, or with a folder `modules` beside it. One that
-# has SCTP built in needs no modules.
+# Uses a kernel in the layout of Debian's package, or with a folder `modules` beside it. A kernel
+# with SCTP built in needs no modules.
 use_kernel() {
     local folder=${1%/*}
     kernel=$1
@@ -59,12 +59,12 @@ use_kernel() {
         [[ -d $modules ]] && break
     done
     if [[ ! -x $kernel || -d $kernel ]]; then
-        say "SCTP_KERNEL=$choice: neither auto, host, uml, smp nor an executable file"
+        say "SCTP_KERNEL=$choice is not auto, host, uml, smp or an executable file"
         return 1
     fi
 }
 
-# Debian's package, installed or fetched.
+# Uses Debian's package, installed or fetched.
 find_uml() {
     local fetched=$target/uml/usr/bin/linux.uml
     if [[ -x /usr/bin/linux.uml && -d /usr/lib/uml/modules ]]; then
@@ -83,13 +83,13 @@ fi
 
 case $choice in
 auto | host)
-    # Asking for a socket lets the kernel load its module.
+    # Opening an SCTP socket lets the kernel load its module.
     if "$lane" probe; then
         kernel=host
     elif [[ $choice == auto ]]; then
         find_uml
     else
-        say "this kernel has no SCTP, and SCTP_KERNEL=host asks for no other"
+        say "this kernel has no SCTP, and SCTP_KERNEL=host allows no other"
         advise
         return 1
     fi

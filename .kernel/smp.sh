@@ -1,11 +1,11 @@
-# Part of run, for SCTP_KERNEL=smp: finds kernel and QEMU, and makes the initramfs.
+# Part of run, for SCTP_KERNEL=smp: finds the kernel and QEMU, and builds the initramfs.
 #
 # in:  here, target, lane      out: kind, kernel, modules
 
 smp=$target/smp
 
-# 9p is how the guest gets at the host's files, so it has to be in the initramfs; what each run
-# needs as well is read faster from there.
+# The initramfs needs 9p, through which the guest reads the host's files. The modules that each run
+# needs load faster from there too.
 build_initramfs() {
     local new=$target/initramfs.$$ release folder entries file
     release=$(cd "$modules" && echo *)
@@ -14,12 +14,12 @@ build_initramfs() {
     for file in fs/netfs/netfs net/9p/9pnet fs/9p/9p net/9p/9pnet_virtio \
         arch/x86/crypto/crc32c-intel crypto/crc32c_generic lib/libcrc32c \
         net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel net/sctp/sctp; do
-        # A name that depends on how the package compresses modules. Missing: built in.
+        # The suffix depends on how the package compresses modules. A missing module is built in.
         for file in "$modules/$release/kernel/$file".ko*; do
             [[ -e $file ]] && entries+=("$folder/${file#"$modules/$release/"}=$file")
         done
     done
-    if "$lane" pack "${entries[@]}" >"$new"; then
+    if "$lane" initramfs "${entries[@]}" >"$new"; then
         mv -f "$new" "$smp/initramfs"
     else
         rm -f "$new"
@@ -33,10 +33,10 @@ find_smp() {
     kernel=$(echo "$smp"/linux/boot/vmlinuz-*)
     modules=$smp/linux/lib/modules
     if [[ ! -x $smp/qemu/usr/bin/qemu-system-x86_64 ]] && ! type -P qemu-system-x86_64 >/dev/null; then
-        say "qemu-system-x86_64 is no longer installed; rm -r $smp, then it is fetched"
+        say "qemu-system-x86_64 is no longer installed: rm -r $smp fetches it at the next run"
         return 1
     fi
-    # The initramfs has the lane in it.
+    # The initramfs contains the lane.
     [[ $smp/initramfs -nt $lane ]] || build_initramfs
 }
 

@@ -1,14 +1,14 @@
 /*
- * Loaded before UML (LD_PRELOAD): amends two things that UML 6.1 asks of ptrace.
+ * Preloaded into UML (LD_PRELOAD) to correct two of its uses of ptrace.
  *
- * Extended registers. UML keeps 2696 bytes of them: all up to AVX-512 and PKRU. A host with
- * AMX has 11008, wants PTRACE_SETREGSET(NT_X86_XSTATE) to give them all, and refuses less
- * with EFAULT: the guest dies at its first process. (Later kernels ask the host for the
- * size.) What is added here is zero, that is the initial state of what UML does not know.
- * Guest processes cannot use AMX: it has to be asked for by a call that UML does not have.
+ * Extended registers. UML 6.1 keeps 2696 bytes of them, up to AVX-512 and PKRU. A host with AMX
+ * has 11008, requires all of them in PTRACE_SETREGSET(NT_X86_XSTATE), and fails with EFAULT on
+ * less: the guest dies at its first process. (Later kernels ask the host for the size.) The bytes
+ * added here are zero, the initial state of the registers that UML does not know. Guest processes
+ * cannot use AMX, because UML lacks the call that enables it.
  *
- * Orphans. When UML is killed, the processes that it traces would go on without it, and make
- * their system calls to the host. PTRACE_O_EXITKILL ends them together with UML.
+ * Orphans. When UML is killed, the processes that it traces would continue, and make their system
+ * calls to the host. PTRACE_O_EXITKILL ends them together with UML.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,15 +22,15 @@
 enum {
 	LARGEST = 64 * 1024,
 	HEADER = 512,             /* where the bitmap of components in use is */
-	OLDSETOPTIONS = 21,       /* the older number of PTRACE_SETOPTIONS; UML may use it */
+	OLDSETOPTIONS = 21,       /* the old number of PTRACE_SETOPTIONS, which UML may use */
 	AMX = 1 << 17 | 1 << 18,  /* XTILECFG, XTILEDATA */
 };
 
 static long (*next)(int request, ...);
 static size_t host_size;
 
-/* Static since UML's stacks are small; no one else is inside ptrace meanwhile, as UML has one
- * processor and does not preempt its kernel. What is behind UML's part is always zero. */
+/* Static, because UML's stacks are small. It needs no lock: UML has one processor and does not
+ * preempt its kernel. The bytes after UML's part are always zero. */
 static unsigned char area[LARGEST];
 
 __attribute__((constructor)) static void find_next(void)
@@ -38,7 +38,7 @@ __attribute__((constructor)) static void find_next(void)
 	next = (long (*)(int, ...))dlsym(RTLD_NEXT, "ptrace");
 }
 
-/* The kernel says the size when it fills a buffer that is larger. */
+/* The kernel returns the size when it fills a larger buffer. */
 static size_t size_of_host(int pid)
 {
 	struct iovec all = {area, sizeof area};

@@ -1,4 +1,4 @@
-/* The command: its streams, its surroundings, its start. */
+/* Starts the command, with its streams and its environment. */
 #define _GNU_SOURCE
 #include "guest.h"
 
@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* A terminal with the settings of the host's. Returns its inner end. */
+/* Opens a terminal with the settings of the host's terminal. Returns its inner end. */
 static int open_terminal(const struct config *config, int *outer)
 {
 	char name[64];
@@ -42,8 +42,8 @@ static void open_pipe(int *reader, int *writer)
 	*writer = ends[1];
 }
 
-/* What the command inherits from its caller besides the streams. */
-static void take_surroundings(const struct config *config)
+/* Sets what the command inherits from its caller besides the streams. */
+static void inherit_state(const struct config *config)
 {
 	sigset_t none;
 	for (int number = 1; number < 64; number++)
@@ -52,12 +52,12 @@ static void take_surroundings(const struct config *config)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(config->umask);
 	if (chdir(config->cwd)) {
-		complain("the current directory %s: %s", config->cwd, strerror(errno));
+		complain("cannot change to the directory %s: %s", config->cwd, strerror(errno));
 		_exit(LANE_FAILED);
 	}
 }
 
-/* The lane of a command in the guest is the guest's own kernel. */
+/* Within the guest, .kernel/run uses the guest's kernel. */
 static void set_environment(const struct config *config)
 {
 	environ = config->env;
@@ -66,7 +66,7 @@ static void set_environment(const struct config *config)
 		setenv("SCTP_KERNEL", "host", 1);
 }
 
-/* exec says EACCES as soon as a folder of PATH cannot be searched; a shell goes on looking. */
+/* execvp fails with EACCES if a folder of PATH cannot be searched, where a shell continues. */
 static int is_in_path(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -87,7 +87,7 @@ _Noreturn static void become_command(const struct config *config, const int ends
 		ioctl(ends[0], TIOCSCTTY, 0);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(ends[fd], fd);
-	take_surroundings(config);
+	inherit_state(config);
 	set_environment(config);
 	execvp(config->argv[0], config->argv);
 	int reason = errno;
@@ -104,8 +104,8 @@ pid_t command_start(const struct config *config, struct stdio *stdio)
 	if (config->tty_mask) {
 		ends[0] = ends[1] = ends[2] = open_terminal(config, &stdio->out);
 		stdio->in = stdio->out;
-		/* Kept open here: else a command that closes its streams some time before it
-		 * ends would leave a terminal that is gone, and get SIGHUP for it. */
+		/* Kept open here. Otherwise a command that closes its streams before it ends would
+		 * close the terminal, and get SIGHUP. */
 		stdio->terminal = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
 	} else {
 		open_pipe(&ends[0], &stdio->in);

@@ -1,8 +1,8 @@
 /*
  * Frames: one byte of type, one zero byte, two bytes of length (little endian), the payload.
  *
- * Each stream of bytes has a window, so that the line itself never stays full: a reader that
- * does not read its standard output must not keep a signal or the exit status from passing.
+ * Each stream of bytes has a window, so that the channel itself never stays full: a stalled reader
+ * of standard output must not block a signal or the exit status.
  */
 #include "lane.h"
 
@@ -22,7 +22,7 @@ size_t frame_pack(uint8_t *to, uint8_t type, const void *data, size_t length)
 	return HEAD + length;
 }
 
-/* One read into the inbox; the result is read's. */
+/* Reads once into the inbox. Returns the result of read(2). */
 ssize_t inbox_fill(struct inbox *box, int fd)
 {
 	if (box->start) {
@@ -36,8 +36,8 @@ ssize_t inbox_fill(struct inbox *box, int fd)
 	return got;
 }
 
-/* The next whole frame: 1, or 0 when there is none, or -1 when the line carries something else.
- * The frame's data stays valid until the next inbox_fill. */
+/* Takes the next whole frame: 1, or 0 if there is none, or -1 if the bytes are no frame. The
+ * frame's data is valid until the next inbox_fill. */
 int inbox_next(struct inbox *box, struct frame *frame)
 {
 	const uint8_t *head = box->bytes + box->start;
@@ -55,7 +55,7 @@ int inbox_next(struct inbox *box, struct frame *frame)
 	return 1;
 }
 
-/* The frame's number `index`; a frame too short for it gives 0. */
+/* The number at `index` of the payload; 0 if the frame is too short. */
 uint32_t frame_u32(const struct frame *frame, int index)
 {
 	uint32_t value = 0;

@@ -1,9 +1,9 @@
 /*
- * The job folder: what the guest must know before it can run the command. The guest only
- * reads it (its root is the host's, read only); answers come over the serial line.
+ * The job folder, which describes the command to the guest. The guest only reads it, since its
+ * root is the host's, read-only; it answers over the channel.
  *   argv, env  the command and its environment, NUL after each string
- *   settings   key=value, NUL after each; see guest.c for the keys
- *   termios    the terminal's settings, when there is one
+ *   settings   key=value, NUL after each; see config.c for the keys
+ *   termios    the terminal's settings, if there is a terminal
  *   in.<n>     standard input on its way to the guest
  *   console    the guest kernel's messages
  */
@@ -51,7 +51,7 @@ static void put(FILE *file, const char *key, const char *value)
 	fprintf(file, "%s=%s%c", key, value, 0);
 }
 
-/* The words of an environment variable, parted by any of `separators`. */
+/* Writes each word of an environment variable; `separators` are between the words. */
 static void put_words(FILE *file, const char *key, const char *variable, const char *separators)
 {
 	const char *value = getenv(variable);
@@ -65,7 +65,7 @@ static void put_words(FILE *file, const char *key, const char *variable, const c
 static void add_folder(struct folders *folders, const char *path)
 {
 	char *real = path && *path ? realpath(path, NULL) : NULL;
-	/* The root stays read only even for someone who stands in it; the others are the guest's. */
+	/* The root stays read-only even as current directory; the guest has its own /proc and /sys. */
 	if (!real || !strcmp(real, "/") || is_under(real, "/proc") || is_under(real, "/sys") || folders->count == 64) {
 		free(real);
 		return;
@@ -103,7 +103,7 @@ static void put_writable(FILE *file, struct job *job, const struct request *requ
 		add_folder(&folders, one);
 	}
 	free(extra);
-	/* Outer folders first: they hide what is mounted inside them. */
+	/* Outer folders first, because a mount hides earlier mounts inside it. */
 	qsort(folders.path, (size_t)folders.count, sizeof *folders.path, by_length);
 	for (int i = 0; i < folders.count; i++)
 		if (!covered(&folders, i)) {
@@ -112,7 +112,7 @@ static void put_writable(FILE *file, struct job *job, const struct request *requ
 		}
 }
 
-/* Signals that are ignored on entry stay ignored in the command, as exec would have it. */
+/* Signals ignored on entry. They stay ignored in the command, as exec(3) demands. */
 static unsigned long long ignored_signals(void)
 {
 	unsigned long long mask = 0;
@@ -130,7 +130,7 @@ static void put_settings(struct job *job, const struct request *request, int tty
 	char number[32];
 	char *cwd = getcwd(NULL, 0);
 	if (!cwd)
-		fail("the current directory: %s", strerror(errno));
+		fail("cannot find the current directory: %s", strerror(errno));
 	put(file, "cwd", cwd);
 	put_writable(file, job, request, cwd);
 	free(cwd);
@@ -163,7 +163,7 @@ void job_create(struct job *job, const struct request *request, int tty_mask)
 {
 	const char *parent = getenv("TMPDIR");
 	char *real = realpath(parent && *parent ? parent : "/tmp", NULL);
-	/* The guest has devices of its own, and could not see into the host's /dev/shm. */
+	/* The guest has its own /dev and does not see the host's /dev/shm. */
 	if (real && is_under(real, "/dev"))
 		real = strdup("/tmp");
 	if (!real)

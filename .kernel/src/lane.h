@@ -1,11 +1,11 @@
 /*
- * What the parts of the lane share: one executable that is
+ * Declarations that the parts of the lane share. The lane is one executable in several roles:
  *   the supervisor on the host   (host.c and its helpers),
  *   pid 1 of the guest           (guest.c and its helpers),
  *   the guest's modprobe         (modules.c),
- *   the packer of an initramfs   (pack.c),
+ *   the writer of an initramfs   (initramfs.c),
  *   the probe for SCTP           (main.c).
- * Host and guest talk in frames over one line; see frame.c.
+ * Host and guest exchange frames over one channel; see frame.c.
  */
 #ifndef LANE_H
 #define LANE_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Exit statuses of the lane's own. The others are the command's. */
+/* Exit statuses of the lane itself. All others come from the command. */
 enum {
 	LANE_TIME_LIMIT = 124, /* as timeout(1) */
 	LANE_FAILED = 125,     /* as env(1), nohup(1), timeout(1) */
@@ -27,31 +27,31 @@ enum {
 
 enum frame_type {
 	/* guest to host */
-	FRAME_UP = 'u',   /* the guest listens; nothing may be sent before it */
+	FRAME_UP = 'u',   /* the guest is ready; nothing may be sent to it before */
 	FRAME_OUT = 'o',  /* bytes of standard output */
 	FRAME_ERR = 'e',  /* bytes of standard error */
-	FRAME_TOOK = 't', /* u32 bytes of input handed to the command, u32 chunk files read */
-	FRAME_EXIT = 'x', /* u32: the command's status; all output came before */
-	FRAME_FAIL = 'f', /* text: why the guest could not run the command */
+	FRAME_TOOK = 't', /* u32 bytes of input that the command took, u32 chunk files read */
+	FRAME_EXIT = 'x', /* u32: the command's status; sent after all output */
+	FRAME_FAIL = 'f', /* text: the reason that the guest could not run the command */
 	/* host to guest */
 	FRAME_IN = 'i',       /* bytes of standard input */
 	FRAME_CHUNK = 'c',    /* u32 number, u32 length: input in the file in.<number> */
 	FRAME_EOF = 'z',      /* end of standard input */
-	FRAME_ROOM_OUT = 'O', /* u32: bytes of output written out, so more may come */
+	FRAME_ROOM_OUT = 'O', /* u32: bytes of output written, which opens the window again */
 	FRAME_ROOM_ERR = 'E',
-	FRAME_SHUT_OUT = 'P', /* nobody reads the output any more: SIGPIPE */
+	FRAME_SHUT_OUT = 'P', /* the output has no reader any more: SIGPIPE */
 	FRAME_SHUT_ERR = 'Q',
-	FRAME_SIGNAL = 's',   /* u32 number, u32 1 = to the process group */
+	FRAME_SIGNAL = 's',   /* u32 number, u32 1 if for the process group */
 	FRAME_SIZE = 'w',     /* u32 rows, u32 columns of the terminal */
 };
 
 enum {
 	FRAME_MAX = 4096,          /* payload of one frame */
-	INLINE_MAX = 512,          /* longer input goes through a file: a UML serial
-	                            * line reads its host descriptor byte by byte */
-	CHUNK_MAX = 256 * 1024,    /* one such file */
-	IN_WINDOW = 4 * CHUNK_MAX, /* input sent but not yet taken by the command */
-	OUT_WINDOW = 256 * 1024,   /* output sent but not yet written by the host */
+	INLINE_MAX = 512,          /* longer input goes through a chunk file, because a UML
+	                            * serial line reads its host descriptor byte by byte */
+	CHUNK_MAX = 256 * 1024,    /* size of a chunk file */
+	IN_WINDOW = 4 * CHUNK_MAX, /* input sent and not yet taken by the command */
+	OUT_WINDOW = 256 * 1024,   /* output sent and not yet written by the host */
 };
 
 struct frame {
@@ -60,7 +60,7 @@ struct frame {
 	const uint8_t *data;
 };
 
-/* Received bytes that do not make a whole frame yet. */
+/* Received bytes, up to the last incomplete frame. */
 struct inbox {
 	uint8_t bytes[64 * 1024];
 	size_t start, end;
@@ -79,25 +79,26 @@ uint64_t now_ms(void);
 char *slurp(int dir, const char *name, size_t *length);
 char **split_nul(char *bytes, size_t length);
 int write_all(int fd, const void *bytes, size_t length);
+int write_file(const char *path, const char *text);
 int is_under(const char *path, const char *folder);
 void remove_tree(const char *path);
 
 /* ---- roles: main.c calls one of them ---- */
 
-/* What `run` found out before it started the supervisor. */
+/* Arguments of the supervisor, from the script `run`. */
 struct request {
 	const char *root;    /* the repository */
 	int smp;             /* the kind of guest: QEMU, else UML */
-	const char *kernel;  /* the UML executable, or what QEMU boots */
-	const char *modules; /* folder with one folder per kernel release, or "" */
+	const char *kernel;  /* the UML executable, or the image that QEMU boots */
+	const char *modules; /* folder with a folder for each kernel release, or "" */
 	const char *target;  /* build products, writable in the guest */
-	pid_t parent;        /* who started `run` */
+	pid_t parent;        /* the process that started `run` */
 	char **command;
 };
 
 int host_main(const struct request *request);
 int guest_main(void);
 int modprobe_main(int argc, char **argv);
-int pack_main(char **entries);
+int initramfs_main(char **entries);
 
 #endif

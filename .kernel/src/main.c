@@ -1,4 +1,4 @@
-/* Which of its roles this executable plays. */
+/* Picks the role of this executable by its name and arguments. */
 #include "lane.h"
 
 #include <netinet/in.h>
@@ -25,11 +25,11 @@ int main(int argc, char **argv)
 		return guest_main();
 	if (argc == 2 && !strcmp(argv[1], "probe"))
 		return probe_main();
-	if (argc >= 2 && !strcmp(argv[1], "pack"))
-		return pack_main(argv + 2);
+	if (argc >= 2 && !strcmp(argv[1], "initramfs"))
+		return initramfs_main(argv + 2);
 	if (argc < 9 || strcmp(argv[1], "run")) {
 		fprintf(stderr, "usage: lane probe\n"
-		                "       lane pack NAME=FILE... >INITRAMFS\n"
+		                "       lane initramfs NAME=FILE... >OUTPUT\n"
 		                "       lane run ROOT uml|smp KERNEL MODULES TARGET PARENT COMMAND [ARG...]\n");
 		return LANE_FAILED;
 	}

@@ -1,7 +1,7 @@
 /*
- * Kernel modules. The guest's kernel asks for what it lacks by running a modprobe: that is
- * this same executable, so a test that makes a veth interface or a netem queue need not say
- * so beforehand, and modules nobody uses cost nothing.
+ * Kernel modules. The guest's kernel requests a missing module by running modprobe, which is this
+ * executable. So a test that makes a veth interface or a netem queue declares nothing beforehand,
+ * and unused modules cost nothing.
  */
 #define _GNU_SOURCE
 #include "guest.h"
@@ -18,13 +18,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* linux/module.h has it since 5.17. */
+/* MODULE_INIT_COMPRESSED_FILE, in linux/module.h since 5.17. */
 #define COMPRESSED_FILE 4
 
 #define MODPROBE "/run/sctp-kernel/modprobe"
 #define MODULES "/run/sctp-kernel/modules"
 
-/* Module names are written with - or _, which mean the same. */
+/* Replaces - by _ in a module name, where they are equivalent. */
 static void normalise(char *to, size_t size, const char *name, size_t length)
 {
 	size_t i = 0;
@@ -33,7 +33,7 @@ static void normalise(char *to, size_t size, const char *name, size_t length)
 	to[i] = 0;
 }
 
-/* The module's name of a path such as kernel/net/sctp/sctp.ko */
+/* Extracts the module's name from a path such as kernel/net/sctp/sctp.ko. */
 static void name_of(char *to, size_t size, const char *path, size_t length)
 {
 	const char *slash = memrchr(path, '/', length);
@@ -54,7 +54,7 @@ static const char *table(const char *name)
 	return text ? text : "";
 }
 
-/* The line of a module in one of the tables that begin with its path. */
+/* Finds a module's line in a table whose lines begin with a path. */
 static const char *line_of(const char *table, const char *name)
 {
 	for (const char *line = table; *line; line = strchr(line, '\n') + 1) {
@@ -68,7 +68,7 @@ static const char *line_of(const char *table, const char *name)
 	return NULL;
 }
 
-/* "path: dependencies" */
+/* The line "path: dependencies" of a module. */
 static const char *dep_line(const char *name)
 {
 	static const char *deps;
@@ -94,7 +94,7 @@ static int insert(const char *path, size_t length)
 
 static int load_by_name(const char *name);
 
-/* modules.dep names all dependencies of a module, but in no order that could be relied on. */
+/* Loads the dependencies, then the module. modules.dep lists all dependencies, in no fixed order. */
 static int load_line(const char *line)
 {
 	size_t path = strcspn(line, ":"), end = strcspn(line, "\n");
@@ -125,7 +125,7 @@ static int load_by_name(const char *name)
 	return -1;
 }
 
-/* Most patterns differ before their first wildcard; fnmatch would take its time over them. */
+/* Compares up to the first wildcard before fnmatch, because most patterns differ there. */
 static int matches(const char *pattern, size_t length, const char *alias)
 {
 	char copy[256];
@@ -137,8 +137,8 @@ static int matches(const char *pattern, size_t length, const char *alias)
 	return !fnmatch(copy, alias, 0);
 }
 
-/* Lines of modules.alias: "alias PATTERN MODULE". The table of a kernel for all hardware has
- * a megabyte, so nothing here may look further than the end of the line. */
+/* Searches modules.alias, with lines "alias PATTERN MODULE". The table of a kernel for all hardware
+ * has a megabyte, so nothing here may scan beyond the end of the line. */
 static int load_by_alias(const char *alias)
 {
 	static const char key[] = "alias ";
@@ -168,13 +168,13 @@ int module_load(const char *name)
 	return errno == ENOENT ? load_by_alias(name) : -1;
 }
 
-/* The kernel's call: modprobe -q -- NAME */
+/* Called by the kernel as modprobe -q -- NAME. */
 int modprobe_main(int argc, char **argv)
 {
 	return argc < 2 || module_load(argv[argc - 1]);
 }
 
-/* Says where modules are: in the folder `parent`, by the release of the running kernel. */
+/* Makes the modules in `parent`/<release of the running kernel> loadable. */
 void modules_set_up(const char *parent)
 {
 	struct utsname kernel;
@@ -186,6 +186,6 @@ void modules_set_up(const char *parent)
 	if (symlink(folder, MODULES) || symlink(getenv("lane_init"), MODPROBE))
 		guest_fail("cannot make links in /run: %s", strerror(errno));
 	write_file("/proc/sys/kernel/modprobe", MODPROBE);
-	/* For the host's own modprobe, where it has the folder to put this in. */
+	/* For the modprobe of the host's files, if this mount point exists there. */
 	mount(parent, "/lib/modules", NULL, MS_BIND, NULL);
 }

@@ -1,28 +1,18 @@
 /*
- * The guest's files: the host's, read only, except for the folders the job names. UML's hostfs
- * gives any folder of the host; QEMU has a device for each, tagged rw0, rw1 ... in their order.
+ * The guest's files: those of the host, read-only except for the folders that the job names. UML's
+ * hostfs mounts any folder of the host. QEMU has a device for each folder, tagged rw0, rw1, ...
  */
 #define _GNU_SOURCE
 #include "guest.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int failed = fd < 0 || write(fd, text, strlen(text)) < 0;
-	if (fd >= 0)
-		close(fd);
-	return failed ? -1 : 0;
-}
-
-/* A mount point on a file system of the guest's own may have to be made first. */
+/* Makes the mount point if it is missing, on a file system of the guest. */
 static void make_folders(const char *path)
 {
 	char part[4096];
@@ -42,7 +32,7 @@ static void make_folders(const char *path)
 static void mount_own(const char *type, const char *path, const char *options)
 {
 	make_folders(path);
-	/* EBUSY: the kernel did it, as it does for /dev. */
+	/* EBUSY: mounted by the kernel, as /dev is. */
 	if (mount(type, path, type, 0, options) && errno != EBUSY)
 		guest_fail("cannot mount %s: %s", path, strerror(errno));
 }

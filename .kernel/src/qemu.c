@@ -1,7 +1,7 @@
 /*
- * QEMU, emulating in software a machine with several processors: how this kind of guest is
- * started. It boots Debian's ordinary kernel with an initramfs that `run` made; smp.c goes on
- * from there.
+ * Starts a guest of the kind SMP: QEMU, which emulates a machine with several processors in
+ * software. It boots Debian's ordinary kernel with an initramfs that `run` has made. smp.c is the
+ * guest's part of it.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -14,7 +14,7 @@
 
 enum {
 	MOST_WORDS = 96,
-	MOST_FOLDERS = 24, /* each is a device, and the bus has places for some 30 */
+	MOST_FOLDERS = 24, /* each is a device, and the bus has about 30 slots */
 };
 
 struct words {
@@ -28,7 +28,7 @@ static void add(struct words *words, char *option, char *value)
 	words->word[words->count++] = value;
 }
 
-/* A path within an option: there, a comma is written twice. */
+/* Escapes a path for use within an option, where a comma is written twice. */
 static char *option_path(const char *path)
 {
 	char *text = malloc(2 * strlen(path) + 1), *to = text;
@@ -55,7 +55,7 @@ static int processors(void)
 	char *end;
 	long count = value && *value ? strtol(value, &end, 10) : 2;
 	if (value && *value && (*end || count < 1 || count > 64))
-		fail("SCTP_KERNEL_CPUS=%s: a number from 1 to 64 is expected", value);
+		fail("SCTP_KERNEL_CPUS=%s is not a number from 1 to 64", value);
 	return (int)count;
 }
 
@@ -65,17 +65,17 @@ static char *kernel_line(const struct job *job)
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
 		fail("/proc/self/exe: %s", strerror(errno));
 	char *line = word("lane_kind=smp lane_init=\"%s\" lane_job=\"%s\" console=ttyS0 quiet loglevel=1 panic=-1 "
-	                  /* Left out of the boot: measuring time stamp counter and delay loop, which
-	                   * an emulator makes slow and wrong; a search for more buses; and defences
-	                   * against processors that are not there. */
+	                  /* Parts of the boot that are left out: measuring the time stamp counter and
+	                   * the delay loop, which is slow and wrong in an emulator; a search for more
+	                   * buses; mitigations for hardware that is emulated. */
 	                  "tsc=reliable lpj=4000000 no_timer_check pci=lastbus=0 mitigations=off nokaslr "
 	                  "rcupdate.rcu_expedited=1", self, job->dir);
 	if (strlen(line) >= 2048)
-		fail("the paths of the lane and the job folder are too long for a kernel's command line");
+		fail("the paths of the lane and the job folder exceed the kernel's command line");
 	return line;
 }
 
-/* An installed QEMU, or the one that was fetched, with libraries and firmware of its own. */
+/* Picks the fetched QEMU, which has its own libraries and firmware, else the installed one. */
 static void find_qemu(struct words *words, const struct request *request)
 {
 	char *folder = word("%s/smp/qemu/usr", request->target);
@@ -95,7 +95,7 @@ void qemu_exec(const struct request *request, const struct job *job, int channel
 	struct words words = {0};
 	find_qemu(&words, request);
 	if (job->writable.count > MOST_FOLDERS)
-		fail("%d writable folders: this kind of guest takes %d", job->writable.count, MOST_FOLDERS);
+		fail("%d writable folders, this kind of guest takes %d", job->writable.count, MOST_FOLDERS);
 	add(&words, "-accel", "tcg,thread=multi");
 	add(&words, "-cpu", "max");
 	add(&words, "-M", "pc");

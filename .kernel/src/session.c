@@ -1,4 +1,4 @@
-/* While the command runs: its streams and signals, to and from the host. */
+/* Streams and signals of the running command, to and from the host. */
 #define _GNU_SOURCE
 #include "guest.h"
 
@@ -16,7 +16,7 @@
 
 enum { REPORT_TAKEN = CHUNK_MAX / 4 };
 
-/* Input that the command has not read yet. */
+/* Input not yet read by the command. */
 struct piece {
 	struct piece *next;
 	size_t start, end;
@@ -28,8 +28,8 @@ static struct session {
 	struct stdio stdio;
 	struct inbox inbox;
 	struct piece *first, **last;
-	int input_ends;       /* no more of it will come */
-	uint32_t taken;       /* by the command, since the host was last told */
+	int input_ends;       /* all input has arrived */
+	uint32_t taken;       /* by the command, since the last report to the host */
 	uint32_t files;       /* chunk files read */
 	size_t out_room, err_room;
 	pid_t command;
@@ -42,7 +42,7 @@ static struct session {
 
 static void close_input(void)
 {
-	/* A terminal has no end of input; the host hangs up instead. */
+	/* A terminal's input has no end; the host sends SIGHUP instead. */
 	if (session.stdio.in >= 0 && session.stdio.in != session.stdio.out)
 		close(session.stdio.in);
 	session.stdio.in = -1;
@@ -99,7 +99,7 @@ static void write_input(void)
 	ssize_t put = write(session.stdio.in, piece->bytes + piece->start, piece->end - piece->start);
 	if (put < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (put < 0) { /* the command closed it */
+	if (put < 0) { /* closed by the command */
 		close_input();
 		drop_input();
 		return;
@@ -133,26 +133,26 @@ static void read_output(int *fd, uint8_t type, size_t *room)
 		guest_send(type, bytes, (size_t)got);
 		*room -= (size_t)got;
 	} else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
-		close_output(fd); /* a terminal that nobody has open gives EIO */
+		close_output(fd); /* EIO: no process has the terminal open */
 	}
 }
 
 /* ---- frames from the host ---- */
 
-static void take_signal(int number, int group)
+static void handle_signal(int number, int group)
 {
 	if (!session.over)
 		kill(group ? -session.command : session.command, number);
 }
 
-static void take_size(uint32_t rows, uint32_t columns)
+static void handle_size(uint32_t rows, uint32_t columns)
 {
 	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
 	if (session.stdio.terminal >= 0 && session.stdio.out >= 0)
 		ioctl(session.stdio.out, TIOCSWINSZ, &size);
 }
 
-static void take_frame(const struct frame *frame)
+static void handle_frame(const struct frame *frame)
 {
 	uint32_t a = frame_u32(frame, 0), b = frame_u32(frame, 1);
 	switch (frame->type) {
@@ -180,30 +180,30 @@ static void take_frame(const struct frame *frame)
 			close_output(&session.stdio.err);
 		break;
 	case FRAME_SIGNAL:
-		take_signal((int)a, (int)b);
+		handle_signal((int)a, (int)b);
 		break;
 	case FRAME_SIZE:
-		take_size(a, b);
+		handle_size(a, b);
 		break;
 	}
 }
 
-static void take_frames(void)
+static void handle_frames(void)
 {
 	struct frame frame;
 	int more;
-	if (inbox_fill(&session.inbox, session.config->line) < 0 && errno != EINTR && errno != EAGAIN)
+	if (inbox_fill(&session.inbox, session.config->channel) < 0 && errno != EINTR && errno != EAGAIN)
 		guest_exit(LANE_FAILED);
 	while ((more = inbox_next(&session.inbox, &frame)) > 0)
-		take_frame(&frame);
+		handle_frame(&frame);
 	if (more < 0)
-		guest_fail("the line brought something that is no frame; this is a bug of the lane");
+		guest_fail("invalid frame from the host: a bug in the lane");
 }
 
 /* ---- the end ---- */
 
-/* Whatever the command left running ends with the guest; ended first, it closes its streams,
- * and all that was written can be read to the end. */
+/* Kills what the command left running before the guest ends, so that the streams are closed and
+ * their data can be read to the end. */
 static void end_the_rest(void)
 {
 	session.over = 1;
@@ -233,7 +233,7 @@ static void wait_and_serve(void)
 {
 	struct stdio *stdio = &session.stdio;
 	struct pollfd at[] = {
-		{.fd = session.config->line, .events = POLLIN},
+		{.fd = session.config->channel, .events = POLLIN},
 		{.fd = session.children, .events = POLLIN},
 		{.fd = session.first ? stdio->in : -1, .events = POLLOUT},
 		{.fd = session.out_room ? stdio->out : -1, .events = POLLIN},
@@ -248,7 +248,7 @@ static void wait_and_serve(void)
 	if (at[2].revents && stdio->in >= 0)
 		write_input();
 	if (at[0].revents)
-		take_frames();
+		handle_frames();
 	if (stdio->in < 0) {
 		drop_input();
 		report_taken(0);

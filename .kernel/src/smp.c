@@ -1,12 +1,10 @@
 /*
- * A guest in QEMU starts in an initramfs that holds this executable and the modules of the 9p
- * file system. What it does here makes it like a guest of UML: the host's files as its root,
- * and a line to the supervisor.
+ * Steps that make a QEMU guest like a UML guest. It starts in an initramfs with this executable
+ * and the modules of the 9p file system; the host's files become its root.
  */
 #define _GNU_SOURCE
 #include "guest.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,26 +25,8 @@ void smp_find_devices(void)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 }
 
-/* The virtio port. Its name has a number that other devices may change, and it is made by a
- * kernel thread, so it may come a moment after this process. */
-const char *smp_line(void)
-{
-	static char path[300];
-	for (int attempt = 0; attempt < 1000 && !*path; attempt++) {
-		DIR *dev = opendir("/dev");
-		for (struct dirent *entry; dev && (entry = readdir(dev));)
-			if (!strncmp(entry->d_name, "vport", strlen("vport")))
-				snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-		if (dev)
-			closedir(dev);
-		if (!*path)
-			usleep(10 * 1000);
-	}
-	return path;
-}
-
-/* Pages are cached while a file is open, so that programs run; names and sizes are not, so
- * that what the host writes is seen. */
+/* Caches pages while a file is open, which executing a program needs. Names and sizes are not
+ * cached, so that changes by the host are visible. */
 int smp_mount(const char *tag, const char *path, unsigned long flags)
 {
 	return mount(tag, path, "9p", flags, "trans=virtio,version=9p2000.L,msize=262144,cache=mmap");
@@ -54,7 +34,7 @@ int smp_mount(const char *tag, const char *path, unsigned long flags)
 
 void smp_enter_host(void)
 {
-	/* From memory and in this order: then the kernel need not ask for it, one by one. */
+	/* Loaded from the initramfs in this order, so that the kernel does not request them singly. */
 	if (module_load("crc32c_intel") || module_load("crc32c_generic") || module_load("sctp"))
 		complain("cannot load sctp: %s", strerror(errno));
 	if (module_load("9pnet_virtio") || module_load("9p"))

@@ -1,4 +1,4 @@
-/* What all kinds of guests need before their kernel starts. */
+/* Setup common to both kinds of guest, before the kernel starts. */
 #define _GNU_SOURCE
 #include "host.h"
 
@@ -8,12 +8,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors as the guest's command line names them; all others close on exec. */
+/* Arranges the descriptors that the guest's command line names; all others close on exec. */
 static void place_descriptors(const struct job *job, int channel)
 {
 	int console = openat(job->fd, "console", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Above the numbers that are about to be overwritten. */
+	/* Duplicates above the numbers that are about to be overwritten. */
 	channel = fcntl(channel, F_DUPFD_CLOEXEC, 16);
 	console = fcntl(console, F_DUPFD_CLOEXEC, 16);
 	null = fcntl(null, F_DUPFD_CLOEXEC, 16);
@@ -28,7 +28,7 @@ static void place_descriptors(const struct job *job, int channel)
 void start_ready(const struct job *job, int channel)
 {
 	place_descriptors(job, channel);
-	/* The guest's open files on the host's file systems are this process's. */
+	/* Files that the guest opens on the host's file systems count as files of this process. */
 	struct rlimit files;
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
@@ -41,7 +41,7 @@ void start_ready(const struct job *job, int channel)
 		signal(number, SIG_DFL);
 }
 
-/* One word of a command line or an environment. */
+/* Formats one word of a command line or an environment. */
 char *word(const char *format, ...)
 {
 	char *text;

@@ -1,6 +1,6 @@
 /*
- * The standard streams on the host's side. The guest never gets the caller's descriptors: UML
- * would make them non-blocking for everyone who shares them, the caller's shell for one.
+ * The host's side of the standard streams. The guest does not get the caller's descriptors: UML
+ * would make them non-blocking for all processes that share them, such as the caller's shell.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -14,7 +14,7 @@
 
 /* ---- to the guest ---- */
 
-/* Queues a frame; it is the caller who looks for room before sending data. */
+/* Queues a frame. The caller checks for room before it sends data. */
 void sender_put(struct sender *sender, uint8_t type, const void *data, size_t length)
 {
 	if (sender->start && sizeof sender->bytes - sender->end < length + 16) {
@@ -23,7 +23,7 @@ void sender_put(struct sender *sender, uint8_t type, const void *data, size_t le
 		sender->start = 0;
 	}
 	if (sizeof sender->bytes - sender->end < length + 16)
-		return; /* a guest that reads nothing at all; the time limit ends it */
+		return; /* the guest does not read at all; the time limit ends it */
 	sender->end += frame_pack(sender->bytes + sender->end, type, data, length);
 	sender_flush(sender);
 }
@@ -34,7 +34,7 @@ void sender_put_u32(struct sender *sender, uint8_t type, uint32_t a, uint32_t b)
 	sender_put(sender, type, values, sizeof values);
 }
 
-/* Writes what the line takes now; -1 when the line is gone. */
+/* Writes as much as the channel takes now; -1 if the channel is closed. */
 int sender_flush(struct sender *sender)
 {
 	while (sender->start < sender->end) {
@@ -50,7 +50,7 @@ int sender_flush(struct sender *sender)
 
 /* ---- standard output and error ---- */
 
-/* Keeps a frame's bytes until the stream takes them; -1 if the guest ignored its window. */
+/* Stores a frame's bytes until the stream takes them; -1 if the guest exceeded its window. */
 int outlet_put(struct outlet *outlet, const struct frame *frame)
 {
 	if (outlet->closed)
@@ -67,7 +67,7 @@ int outlet_put(struct outlet *outlet, const struct frame *frame)
 	return 0;
 }
 
-/* To be called when poll says that the stream is writable: then a page never blocks. */
+/* Called when poll reports the stream writable, so that writing a page does not block. */
 void outlet_flush(struct outlet *outlet, struct sender *sender)
 {
 	size_t length = outlet->end - outlet->start;
@@ -84,7 +84,7 @@ void outlet_flush(struct outlet *outlet, struct sender *sender)
 	outlet->written += (uint32_t)put;
 	if (outlet->start == outlet->end)
 		outlet->start = outlet->end = 0;
-	/* Rarely enough to cost nothing, early enough never to stall the guest. */
+	/* A quarter of the window: few frames, and the guest never waits. */
 	if (outlet->written >= OUT_WINDOW / 4) {
 		sender_put_u32(sender, outlet->room, outlet->written, 0);
 		outlet->written = 0;
@@ -113,7 +113,7 @@ static int send_chunk(struct inlet *inlet, struct sender *sender, const struct j
 	return 0;
 }
 
-/* Three times Ctrl-] within a second: the way out when the guest hears no Ctrl-C. */
+/* Detects Ctrl-] three times within a second, which ends a guest that ignores Ctrl-C. */
 static int escapes(struct inlet *inlet, const char *bytes, ssize_t length)
 {
 	for (ssize_t i = 0; inlet->raw && i < length; i++) {
@@ -128,7 +128,7 @@ static int escapes(struct inlet *inlet, const char *bytes, ssize_t length)
 	return 0;
 }
 
-/* Passes on what there is to read: 0, or -1 at the end, or 1 when the user wants out. */
+/* Passes input on: 0, or -1 at its end, or 1 if the user ends the run. */
 int inlet_read(struct inlet *inlet, struct sender *sender, const struct job *job)
 {
 	static char bytes[CHUNK_MAX];
@@ -149,7 +149,7 @@ int inlet_read(struct inlet *inlet, struct sender *sender, const struct job *job
 	return -1;
 }
 
-/* The guest took `bytes` and has read all chunk files below `files`. */
+/* Handles a report: the guest took `bytes` and has read all chunk files below `files`. */
 void inlet_took(struct inlet *inlet, const struct job *job, uint32_t bytes, uint32_t files)
 {
 	inlet->outstanding -= bytes < inlet->outstanding ? bytes : inlet->outstanding;

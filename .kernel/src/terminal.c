@@ -1,4 +1,4 @@
-/* The host's terminal, when the command is run from one. */
+/* The host's terminal, if the command runs at one. */
 #include "host.h"
 
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 static struct termios saved;
 static int is_raw;
 
-/* Two runs that made one terminal raw would restore each other's settings: the first one has
- * it, for as long as its process lives. */
+/* Two runs that make one terminal raw would restore each other's settings. So the first run locks
+ * the terminal until it exits. */
 static int is_free(void)
 {
 	int terminal = open("/proc/self/fd/0", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -19,10 +19,10 @@ static int is_free(void)
 }
 
 /*
- * What this run does with standard input. A background job, or one beside another run, must
- * leave the terminal alone: reading would stop the one, and steal from the other.
- * The terminal is the guest's if it is both input and output; someone who pipes the output
- * elsewhere gets lines as the host's terminal makes them.
+ * Decides the use of standard input. A background job, or a second run at the terminal, must not
+ * read from it: the first would be stopped, the second would take the other's input. The guest
+ * gets the terminal if it is both input and output. If the output is piped elsewhere, the input
+ * arrives in lines, as the host's terminal makes them.
  */
 enum input terminal_use(void)
 {
@@ -34,7 +34,7 @@ enum input terminal_use(void)
 	return isatty(STDOUT_FILENO) ? INPUT_TERMINAL : INPUT_PLAIN;
 }
 
-/* Every key goes to the guest, whose own terminal makes lines and signals of them. */
+/* Passes every key to the guest, whose own terminal makes lines and signals. */
 void terminal_raw(void)
 {
 	struct termios raw;

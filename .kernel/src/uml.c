@@ -1,4 +1,4 @@
-/* User-Mode Linux: how this kind of guest is started. qemu.c has the other kind. */
+/* Starts a guest of the kind UML, User-Mode Linux. */
 #define _GNU_SOURCE
 #include "host.h"
 
@@ -9,7 +9,8 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
-/* Randomised, UML finds a gap between itself and its memory, and takes it off the memory. */
+/* With randomised addresses UML finds a gap between itself and its memory, and loses that much
+ * memory. */
 static void settle(int cpu)
 {
 	personality(ADDR_NO_RANDOMIZE);
@@ -26,7 +27,7 @@ void uml_exec(const struct request *request, const struct job *job, int channel,
 	char self[4096] = "";
 	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
 		fail("/proc/self/exe: %s", strerror(errno));
-	/* A relative name, for LD_PRELOAD takes spaces and colons as separators. */
+	/* LD_PRELOAD separates names by spaces and colons, so the name is a relative one. */
 	if (chdir(request->target))
 		fail("%s: %s", request->target, strerror(errno));
 	char *env[] = {
@@ -37,12 +38,13 @@ void uml_exec(const struct request *request, const struct job *job, int channel,
 		"linux", "umid=uml", word("uml_dir=%s/", job->dir),
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
 		word("mem=%s", memory_size()),
-		/* Quotes: the kernel parts its command line at spaces. */
+		/* Quoted, because the kernel splits its command line at spaces. */
 		word("init=\"%s\"", self), word("lane_init=\"%s\"", self), word("lane_job=\"%s\"", job->dir),
 		"con=null", "con0=null,fd:4", "ssl=null", "ssl0=fd:3",
 		"quiet", "loglevel=1",
-		/* Left out of the boot: the delay loop's calibration, 256 old-style terminals, the
-		 * benchmark of RAID checksums, some file systems. README.md has what that saves. */
+		/* Parts of the boot that are left out: calibration of the delay loop, 256 old-style
+		 * terminals, the benchmark of RAID checksums, some file systems. For the time this
+		 * saves see README.md. */
 		"lpj=24383488", "pty.legacy_count=0",
 		"initcall_blacklist=raid6_select_algo,init_btrfs_fs,init_zswap,init_jfs_fs,init_xfs_fs",
 		NULL,

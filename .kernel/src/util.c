@@ -1,4 +1,4 @@
-/* Helpers that both sides use. */
+/* Helpers for both the host and the guest. */
 #define _GNU_SOURCE
 #include "lane.h"
 
@@ -40,7 +40,7 @@ uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* A whole file with a NUL byte after its end, or NULL. */
+/* Reads a whole file and appends a NUL byte. NULL on failure. */
 char *slurp(int dir, const char *name, size_t *length)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
@@ -62,7 +62,7 @@ char *slurp(int dir, const char *name, size_t *length)
 	return bytes;
 }
 
-/* The strings in `bytes`, each ended by a NUL, as a NULL-terminated array. */
+/* Splits `bytes` into its NUL-terminated strings, as a NULL-terminated array. */
 char **split_nul(char *bytes, size_t length)
 {
 	size_t count = 0;
@@ -93,7 +93,17 @@ int write_all(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Whether `path` is `folder` or inside it; both absolute and resolved. */
+/* Writes `text` to an existing file. 0, or -1 with errno set. */
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int failed = fd < 0 || write(fd, text, strlen(text)) < 0;
+	if (fd >= 0)
+		close(fd);
+	return failed ? -1 : 0;
+}
+
+/* True if `path` is `folder` or inside it; both absolute and resolved. */
 int is_under(const char *path, const char *folder)
 {
 	size_t length = strlen(folder);

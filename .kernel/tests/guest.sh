@@ -64,7 +64,7 @@ same "the host's new files are seen" "late" "$(rm -f late; (sleep 0.5; echo late
 
 same "a run in the guest is the command itself" "sctp-guest" "$("$run" "$run" cat /proc/sys/kernel/hostname)"
 
-# Several at once, on all processors.
+# Several runs at once, on all processors.
 for i in 1 2 3 4; do
     "$run" sh -c "sleep 0.5; echo $i" >"out$i" &
 done

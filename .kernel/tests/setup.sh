@@ -1,18 +1,18 @@
-# Finding, building and fetching: on copies of the lane, so that nothing is there yet.
+# Finding, building and fetching, on copies of the lane in which nothing is built or fetched yet.
 
-# FOLDER: a repository with only the lane in it
+# FOLDER: makes a repository with only the lane in it
 copy() {
     mkdir -p "$1"
     cp -r "$here" "$1/"
 }
 
-# FOLDER: spares it the download
+# FOLDER: gives it the fetched package
 with_package() {
     mkdir -p "$1/target/kernel"
     [[ ! -d $cache/uml ]] || cp -r "$cache/uml" "$1/target/kernel/"
 }
 
-# A run of a copy, which has its own target folder.
+# Runs a copy, which has its own target folder.
 fresh() {
     env -u CARGO_TARGET_DIR "$@"
 }

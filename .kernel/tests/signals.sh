@@ -11,7 +11,7 @@ echo ready
 while :; do sleep 0.02; done
 END
 
-# COMMAND...: starts it in the background, sets pid, waits until it says ready.
+# COMMAND...: starts it in the background, sets pid, waits until it prints "ready".
 launch() {
     : >log
     "$@" >log 2>&1 &
@@ -61,7 +61,7 @@ SCTP_KERNEL_GRACE=0.5 launch "$run" bash -c 'trap "" TERM; echo ready; while :; 
 kill -TERM "$pid"
 wait "$pid"
 same "a command that ignores SIGTERM" "137" "$?"
-like "is said to" "*did not end within 0.5 s*" "$(cat log)"
+like "is reported" "*did not end within 0.5 s*" "$(cat log)"
 
 (trap '' INT; exec "$run" bash -c 'echo ready; sleep 1; echo survived') >log 2>&1 &
 pid=$!
@@ -76,7 +76,7 @@ same "time limit" "124 1" "$? $(($(milliseconds) - start < 3000))"
 like "time limit is explained" "*SCTP_KERNEL_TIMEOUT*" "$(cat err)"
 same "time limit, drained" "124 ready drained by TERM" "$(SCTP_KERNEL_TIMEOUT=1 "$run" bash server.sh >log 2>/dev/null; echo "$? $(xargs <log)")"
 SCTP_KERNEL_TIMEOUT=soon "$run" true 2>err
-same "time limit that is no number" "125" "$?"
+same "time limit that is not a number" "125" "$?"
 nothing_left "time limit"
 
 launch "$run" sh -c 'echo ready; sleep 30'
@@ -84,12 +84,12 @@ launch "$run" sh -c 'echo ready; sleep 30'
 kill -KILL $(guests | head -n 1)
 wait "$pid"
 same "the guest's kernel is killed" "125" "$?"
-like "and that is said" "*the guest died: signal 9*" "$(cat log)"
+like "and reported" "*the guest died: signal 9*" "$(cat log)"
 nothing_left "the guest's kernel is killed"
 
 "$run" sh -c 'echo c >/proc/sysrq-trigger; sleep 5' 2>err
 same "the guest's kernel panics" "125" "$?"
-like "and its words are shown" "*Kernel panic*" "$(cat err)"
+like "its message is shown" "*Kernel panic*" "$(cat err)"
 nothing_left "the guest's kernel panics"
 
 launch "$run" sh -c 'echo ready; sleep 30'
@@ -103,11 +103,11 @@ for child in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null); do
 done
 if [[ -n ${child:-} ]]; then
     wait "$pid"
-    same "the keeper is killed" "125" "$?"
-    nothing_left "the keeper is killed"
+    same "the reaper is killed" "125" "$?"
+    nothing_left "the reaper is killed"
 else
     kill -KILL "$pid"
-    skip "the keeper is killed" "/proc does not tell children"
+    skip "the reaper is killed" "/proc does not tell children"
 fi
 
 launch bash -c '"$1" sh -c "echo ready; sleep 30"; true' bash "$run"

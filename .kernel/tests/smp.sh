@@ -1,10 +1,10 @@
-# The guest in QEMU. It has the same streams, signals and files as the other, by the same code;
-# this tests what is its own. Only on request: each boot takes its time.
+# The QEMU guest. Streams, signals and files are the same code as in the UML guest; these tests cover
+# the rest. They run on request only, because each boot takes seconds.
 SCTP_KERNEL=smp
 SCTP_KERNEL_TIMEOUT=300
 cc -O1 -o sctp "$here/tests/sctp.c"
 
-# One boot for all that a command can find out by itself.
+# One boot for everything that a command can find out by itself.
 cat >within.sh <<'END'
 uname -r | cut -d . -f 1-2
 nproc
@@ -51,7 +51,7 @@ same "SIGTERM reaches the command" "6 ready drained" "$? $(xargs <log)"
 same "time limit" "124" "$(SCTP_KERNEL_TIMEOUT=25 "$run" sleep 600 2>/dev/null; echo $?)"
 "$run" sh -c 'echo c >/proc/sysrq-trigger; sleep 60' 2>err
 same "the guest's kernel panics" "125" "$?"
-like "and its words are shown" "*Kernel panic*" "$(cat err)"
+like "its message is shown" "*Kernel panic*" "$(cat err)"
 same "SCTP_KERNEL_CPUS" "1" "$(SCTP_KERNEL_CPUS=1 "$run" nproc)"
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -40,7 +40,7 @@ same "stdin that is read in part" "y" "$(yes | "$run" head -n 1)"
 same "stdout that is read in part" "y" "$("$run" yes | head -n 1)"
 same "SIGPIPE from a reader that left" "141" "$("$run" sh -c 'yes; echo $? >&2' 2>&1 >/dev/full | tail -n 1)"
 
-# Both ways, before the command has ended.
+# Both directions, while the command runs.
 coproc "$run" sh -c 'echo ready; read -r line; echo "got $line"; read -r line; exit 3'
 pid=$!
 read -r -t 10 first <&"${COPROC[0]}"
@@ -58,10 +58,10 @@ same "arguments" $'[] [ ] [a\nb] ["] [\'] [$HOME] [\\] [*] [ä]' \
 value=$'one\n two  three \n'
 same "environment" "$value." "$(X=$value "$run" sh -c 'printf %s. "$X"')"
 env -i A=1 PATH="$PATH" TMPDIR="$TMPDIR" "$run" env | sort >guest-env
-# The lane does not add a thing but the name of the kind of guest.
+# The lane adds only the kind of guest.
 same "environment, no more and no less" "A=1 SCTP_KERNEL_GUEST=uml" "$(grep -v -E '^(PATH|TMPDIR|_|PWD|SHLVL|OLDPWD)=' guest-env | tr '\n' ' ' | sed 's/ $//')"
 same "umask" "0027" "$(umask 0027; "$run" sh -c umask)"
 same "an ignored signal stays ignored" "alive" "$(trap '' USR1; "$run" sh -c 'kill -USR1 $$; echo alive')"
-same "what it left running ends with it" "0 1" "$(start=$(milliseconds); "$run" sh -c 'sleep 30 & exit 0'; echo "$? $(($(milliseconds) - start < 3000))")"
+same "background processes end with the command" "0 1" "$(start=$(milliseconds); "$run" sh -c 'sleep 30 & exit 0'; echo "$? $(($(milliseconds) - start < 3000))")"
 nothing_left "streams"
 rm -f input

@@ -1,7 +1,7 @@
 /*
- * The keeper: the guest's parent, in a session of its own. It ends the guest and clears up
- * when the supervisor closes the life line, and just the same when the supervisor is killed:
- * nothing is left behind either way, and there is one piece of code that clears up.
+ * The reaper: the guest's parent, in a session of its own. It ends the guest and removes the
+ * temporary files when the supervisor closes the lifeline or is killed, so that nothing is left
+ * behind in either case.
  */
 #define _GNU_SOURCE
 #include "host.h"
@@ -19,15 +19,15 @@
 
 static pid_t start_guest(const struct request *request, const struct job *job, int channel)
 {
-	pid_t keeper = getpid();
+	pid_t reaper = getpid();
 	int cpu = request->smp ? -1 : claim_cpu();
 	pid_t guest = fork();
 	if (guest)
 		return guest;
-	/* A process group of the guest's. UML makes one anyway; here it is sure to exist in time. */
+	/* A process group for the guest. UML makes one too, but possibly too late for end_guest. */
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != keeper)
+	if (getppid() != reaper)
 		_exit(LANE_FAILED);
 	if (request->smp)
 		qemu_exec(request, job, channel);
@@ -35,8 +35,8 @@ static pid_t start_guest(const struct request *request, const struct job *job, i
 }
 
 /*
- * The whole group in one call: were its first process killed alone, the processes it traces
- * would go on by themselves, their system calls now the host's.
+ * Kills the whole group in one call. If its first process were killed alone, the processes that it
+ * traces would continue, and make their system calls to the host.
  */
 static void end_guest(pid_t guest)
 {
@@ -44,32 +44,32 @@ static void end_guest(pid_t guest)
 		kill(-guest, SIGKILL);
 		kill(guest, SIGKILL);
 	}
-	/* As subreaper this process is the parent of whatever is left: wait for all of it. */
+	/* As subreaper this process is the parent of all remaining processes. */
 	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
 }
 
-/* Passes the guest's end on as soon as it happens. True while it lives. */
+/* Reports the guest's end when it happens. False once the guest has ended. */
 static int reap(pid_t guest, int report)
 {
-	int status, lives = 1;
+	int status, running = 1;
 	pid_t ended;
 	while ((ended = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
 		if (ended == guest) {
 			kill(-guest, SIGKILL);
 			write_all(report, &status, sizeof status);
-			lives = 0;
+			running = 0;
 		}
-	return lives;
+	return running;
 }
 
-static void watch(pid_t guest, int life, int report)
+static void watch(pid_t guest, int lifeline, int report)
 {
 	sigset_t child;
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct pollfd events[] = {{.fd = life, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	struct pollfd events[] = {{.fd = lifeline, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	while (poll(events, 2, -1) > 0 || errno == EINTR) {
 		if (events[0].revents)
 			return;
@@ -79,8 +79,8 @@ static void watch(pid_t guest, int life, int report)
 	}
 }
 
-/* Standard output and error may be pipes that someone reads to their end. */
-static void let_go_of_output(void)
+/* Releases standard output and error, which may be pipes that are read to their end. */
+static void release_output(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (!isatty(STDIN_FILENO))
@@ -89,54 +89,54 @@ static void let_go_of_output(void)
 	dup2(null, STDERR_FILENO);
 }
 
-_Noreturn static void keep(const struct request *request, const struct job *job, int channel, int life, int report)
+_Noreturn static void keep(const struct request *request, const struct job *job, int channel, int lifeline, int report)
 {
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	prctl(PR_SET_NAME, "sctp-keeper");
+	prctl(PR_SET_NAME, "sctp-reaper");
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	pid_t guest = start_guest(request, job, channel);
-	let_go_of_output();
+	release_output();
 	close(channel);
 	write_all(report, &guest, sizeof guest);
-	watch(guest, life, report);
+	watch(guest, lifeline, report);
 	end_guest(guest);
 	terminal_restore();
 	remove_tree(job->dir);
 	_exit(0);
 }
 
-void keeper_start(struct keeper *keeper, const struct request *request, const struct job *job,
+void reaper_start(struct reaper *reaper, const struct request *request, const struct job *job,
                   int channel, int other_end)
 {
-	int life[2], report[2];
-	if (pipe2(life, O_CLOEXEC) || pipe2(report, O_CLOEXEC) || (keeper->pid = fork()) < 0)
+	int lifeline[2], report[2];
+	if (pipe2(lifeline, O_CLOEXEC) || pipe2(report, O_CLOEXEC) || (reaper->pid = fork()) < 0)
 		fail("cannot start the guest: %s", strerror(errno));
-	if (!keeper->pid) {
-		close(life[1]);
+	if (!reaper->pid) {
+		close(lifeline[1]);
 		close(report[0]);
 		close(other_end);
-		keep(request, job, channel, life[0], report[1]);
+		keep(request, job, channel, lifeline[0], report[1]);
 	}
-	close(life[0]);
+	close(lifeline[0]);
 	close(report[1]);
 	close(channel);
-	keeper->life = life[1];
-	keeper->report = report[0];
-	if (read(keeper->report, &keeper->guest, sizeof keeper->guest) != sizeof keeper->guest)
-		keeper->guest = -1;
+	reaper->lifeline = lifeline[1];
+	reaper->report = report[0];
+	if (read(reaper->report, &reaper->guest, sizeof reaper->guest) != sizeof reaper->guest)
+		reaper->guest = -1;
 }
 
-void keeper_stop(struct keeper *keeper)
+void reaper_stop(struct reaper *reaper)
 {
 	int status = -1;
-	close(keeper->life);
-	while (waitpid(keeper->pid, &status, 0) < 0 && errno == EINTR)
+	close(reaper->lifeline);
+	while (waitpid(reaper->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	/* Only if the keeper was killed is there anything left to do. */
-	if (status && keeper->guest > 0)
-		kill(-keeper->guest, SIGKILL);
+	/* Fails only if the reaper was killed. */
+	if (status && reaper->guest > 0)
+		kill(-reaper->guest, SIGKILL);
 }

@@ -1,4 +1,4 @@
-/* What ends a run other than the command itself: signals, time limits, the guest's death. */
+/* Ends of a run other than the command's own: signals, time limits, the guest's death. */
 #define _GNU_SOURCE
 #include "host.h"
 
@@ -12,16 +12,16 @@
 #include <unistd.h>
 
 enum {
-	UML_BOOT_MS = 60 * 1000,  /* a boot takes some 200 ms on an idle machine */
-	SMP_BOOT_MS = 300 * 1000, /* and here some 5 s */
-	AGAIN_MS = 300,      /* one Ctrl-C may arrive twice: from the terminal and from timeout(1) */
+	UML_BOOT_MS = 60 * 1000,  /* a boot takes about 200 ms on an idle machine */
+	SMP_BOOT_MS = 300 * 1000, /* about 5 s on an idle machine */
+	AGAIN_MS = 300,           /* one Ctrl-C may arrive twice, from the terminal and from timeout(1) */
 };
 
 static int signals;
-static uint64_t ignored;        /* signals ignored on entry: they end nothing */
+static uint64_t ignored;        /* signals ignored on entry */
 static uint64_t interrupted_at; /* the first SIGINT */
 static uint64_t boot_ms, boot_until, limit_at, grace_ms;
-static uint64_t kill_at;        /* 0, or when the command's time to end is over */
+static uint64_t kill_at;        /* 0, or the time at which the command is killed */
 static int kill_code;
 static int limit_hit;
 
@@ -29,13 +29,13 @@ static int limit_hit;
 
 static void forward(int number, int group)
 {
-	sender_put_u32(&lane.sender, FRAME_SIGNAL, (uint32_t)number, (uint32_t)group);
+	sender_put_u32(&run.sender, FRAME_SIGNAL, (uint32_t)number, (uint32_t)group);
 }
 
-/* Asks the command to end, and makes sure that it does. */
+/* Sends the command a signal, and sets the time at which it is killed if it has not ended. */
 void end_by(int number, int group)
 {
-	if (!lane.up || lane.ended) {
+	if (!run.up || run.ended) {
 		finish(128 + number);
 		return;
 	}
@@ -45,7 +45,7 @@ void end_by(int number, int group)
 	kill_code = 128 + SIGKILL;
 }
 
-static void take_interrupt(int group)
+static void handle_interrupt(int group)
 {
 	uint64_t now = now_ms();
 	if (interrupted_at && now - interrupted_at > AGAIN_MS) {
@@ -57,26 +57,26 @@ static void take_interrupt(int group)
 	end_by(SIGINT, group);
 }
 
-/* The parent's death signal comes at the end of the thread that started us, too. */
+/* The parent's death signal is also sent when only the thread that started this process ends. */
 static int orphaned(void)
 {
-	return getppid() != lane.request->parent;
+	return getppid() != run.request->parent;
 }
 
-void signals_take(void)
+void signals_handle(void)
 {
 	struct signalfd_siginfo info;
 	if (read(signals, &info, sizeof info) != sizeof info)
 		return;
 	int number = (int)info.ssi_signo;
-	/* The kernel itself sends a terminal's signals, and sends them to the whole group. */
+	/* The signals of a terminal come from the kernel, for the whole process group. */
 	int group = info.ssi_code > 0;
 	if (number == SIGWINCH)
 		send_size();
 	else if (number == SIGUSR1 || number == SIGUSR2 || ignored >> number & 1)
 		forward(number, group);
 	else if (number == SIGINT)
-		take_interrupt(group);
+		handle_interrupt(group);
 	else if (number != SIGRTMIN)
 		end_by(number, group);
 	else if (orphaned())
@@ -96,11 +96,11 @@ int signals_set_up(void)
 	}
 	sigaddset(&set, SIGRTMIN);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	/* Restoring the terminal from the background must not stop us. */
+	/* Restoring the terminal from the background must not stop this process. */
 	sigaddset(&set, SIGTTOU);
 	sigaddset(&set, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Ends with its parent, unless it was started to outlive it: nohup ignores SIGHUP. */
+	/* Ends with its parent, unless nohup(1) started it, which ignores SIGHUP. */
 	if (!(ignored >> SIGHUP & 1)) {
 		prctl(PR_SET_PDEATHSIG, SIGRTMIN);
 		if (orphaned())
@@ -119,22 +119,22 @@ static uint64_t seconds_ms(const char *variable, uint64_t otherwise)
 		return otherwise * 1000;
 	double seconds = strtod(value, &end);
 	if (*end || !(seconds > 0) || seconds > 1e9)
-		fail("%s=%s: a number of seconds is expected", variable, value);
+		fail("%s=%s is not a number of seconds", variable, value);
 	return (uint64_t)(seconds * 1000);
 }
 
 void time_set_up(void)
 {
-	boot_ms = lane.request->smp ? SMP_BOOT_MS : UML_BOOT_MS;
+	boot_ms = run.request->smp ? SMP_BOOT_MS : UML_BOOT_MS;
 	boot_until = now_ms() + boot_ms;
-	/* Whoever sits at a terminal can end a run by hand. */
-	limit_at = now_ms() + seconds_ms("SCTP_KERNEL_TIMEOUT", lane.in.raw ? 365 * 86400 : 3600);
+	/* At a terminal, the user can end the run. */
+	limit_at = now_ms() + seconds_ms("SCTP_KERNEL_TIMEOUT", run.in.raw ? 365 * 86400 : 3600);
 	grace_ms = seconds_ms("SCTP_KERNEL_GRACE", 10);
 }
 
 static void reach_limit(void)
 {
-	complain("the time limit (SCTP_KERNEL_TIMEOUT) is reached");
+	complain("time limit reached (SCTP_KERNEL_TIMEOUT)");
 	limit_at = UINT64_MAX;
 	limit_hit = 1;
 	end_by(SIGTERM, 0);
@@ -143,7 +143,7 @@ static void reach_limit(void)
 void time_check(void)
 {
 	uint64_t now = now_ms();
-	if (!lane.up && now >= boot_until) {
+	if (!run.up && now >= boot_until) {
 		complain("the guest did not start within %d s", (int)(boot_ms / 1000));
 		finish(LANE_FAILED);
 	} else if (kill_at && now >= kill_at) {
@@ -154,11 +154,11 @@ void time_check(void)
 	}
 }
 
-/* Milliseconds until time_check has something to do. */
+/* Milliseconds until the next deadline of time_check. */
 int time_to_wait(void)
 {
 	uint64_t now = now_ms(), next = limit_at;
-	if (!lane.up && boot_until < next)
+	if (!run.up && boot_until < next)
 		next = boot_until;
 	if (kill_at && kill_at < next)
 		next = kill_at;
@@ -168,17 +168,17 @@ int time_to_wait(void)
 
 int final_code(void)
 {
-	return limit_hit ? LANE_TIME_LIMIT : lane.code;
+	return limit_hit ? LANE_TIME_LIMIT : run.code;
 }
 
 /* ---- the guest's death ---- */
 
-/* Why the kernel panicked, if it did; else the last it said. */
+/* Shows the kernel's panic, else the end of its messages. */
 static void show_console(void)
 {
 	enum { TAIL = 1500 };
 	size_t length;
-	char *text = slurp(lane.job.fd, "console", &length);
+	char *text = slurp(run.job.fd, "console", &length);
 	if (!text)
 		return;
 	for (char *at = text; *at; at++)
@@ -188,17 +188,17 @@ static void show_console(void)
 	if (!from)
 		from = length > TAIL ? text + length - TAIL : text;
 	if (*from)
-		complain("the guest's kernel said:\n%.*s", TAIL, from);
+		complain("last messages of the guest's kernel:\n%.*s", TAIL, from);
 	free(text);
 }
 
-/* Called when the line is closed without a status. */
+/* Reports a channel that was closed without a status. */
 void report_death(void)
 {
 	int status;
-	struct pollfd report = {.fd = lane.keeper.report, .events = POLLIN};
-	const char *what = lane.up ? "died" : "did not start";
-	if (poll(&report, 1, 1000) <= 0 || read(lane.keeper.report, &status, sizeof status) != sizeof status)
+	struct pollfd report = {.fd = run.reaper.report, .events = POLLIN};
+	const char *what = run.up ? "died" : "did not start";
+	if (poll(&report, 1, 1000) <= 0 || read(run.reaper.report, &status, sizeof status) != sizeof status)
 		complain("the guest %s", what);
 	else if (WIFSIGNALED(status))
 		complain("the guest %s: signal %d (%s)", what, WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -1,6 +1,6 @@
 /*
- * lane pack NAME=FILE...: an initramfs of these files, to standard output. It is a cpio archive
- * of the kind the kernel reads ("newc"); few machines have cpio(1).
+ * lane initramfs NAME=FILE...: writes an initramfs of these files to standard output, a cpio
+ * archive in the kernel's format ("newc"). Few machines have cpio(1).
  */
 #include "lane.h"
 
@@ -40,13 +40,13 @@ static void put_folders(char *name)
 	}
 }
 
-int pack_main(char **entries)
+int initramfs_main(char **entries)
 {
 	for (; *entries; entries++) {
 		size_t length;
 		char *file = strchr(*entries, '=');
 		if (!file)
-			fail("pack: %s is not NAME=FILE", *entries);
+			fail("initramfs: %s is not NAME=FILE", *entries);
 		*file++ = 0;
 		char *bytes = slurp(AT_FDCWD, file, &length);
 		if (!bytes)
