@@ -43,7 +43,7 @@ kill -TERM "$pid"
 wait "$pid"
 same "SIGUSR1 reaches the command" "6" "$?"
 
-launch timeout -s INT 1 "$run" bash server.sh
+launch timeout -s INT $started "$run" bash server.sh
 wait "$pid"
 same "timeout(1), which signals twice" "124 ready drained by INT" "$? $(xargs <log)"
 
@@ -74,7 +74,7 @@ start=$(milliseconds)
 SCTP_KERNEL_TIMEOUT=0.6 "$run" sleep 30 2>err
 same "time limit" "124 1" "$? $(($(milliseconds) - start < 3000))"
 like "time limit is explained" "*SCTP_KERNEL_TIMEOUT*" "$(cat err)"
-same "time limit, drained" "124 ready drained by TERM" "$(SCTP_KERNEL_TIMEOUT=1 "$run" bash server.sh >log 2>/dev/null; echo "$? $(xargs <log)")"
+same "time limit, drained" "124 ready drained by TERM" "$(SCTP_KERNEL_TIMEOUT=$started "$run" bash server.sh >log 2>/dev/null; echo "$? $(xargs <log)")"
 SCTP_KERNEL_TIMEOUT=soon "$run" true 2>err
 same "time limit that is not a number" "125" "$?"
 nothing_left "time limit"
