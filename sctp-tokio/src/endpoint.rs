@@ -158,8 +158,7 @@ impl Endpoint {
     /// Outside a tokio runtime with its I/O driver enabled.
     #[track_caller]
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
-        let socket = self.hub.io.socket().peel_off(assoc)?;
-        let peer = self.hub.remove(assoc);
+        let (socket, peer) = self.hub.peel_off(assoc)?;
         // Its coming up may still be unread, so the kernel is asked how many streams it has.
         let (outbound_streams, inbound_streams) = match socket.status(assoc) {
             Ok(status) => (status.outbound_streams, status.inbound_streams),

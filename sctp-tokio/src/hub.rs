@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocId};
+use sctp_core::{AbortReason, AssocId, Socket};
 use tokio::sync::Notify;
 
 use crate::{
@@ -79,6 +79,8 @@ impl Hub {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Serialises the sends, which the kernel does anyway, and keeps everything else that concerns
+    /// what a run holds back out of its middle. Taken before [`Hub::peers`].
     pub(crate) fn account(&self) -> MutexGuard<'_, Room> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,6 +97,16 @@ impl Hub {
         if let Some(peer) = self.peers().get(&assoc) {
             peer.marks.note_shutdown(by);
         }
+    }
+
+    /// Moves an association to a socket of its own.
+    ///
+    /// Not between the sends of a run: the last one would not reach what the others have held back
+    /// (`MSG_MORE`).
+    pub(crate) fn peel_off(&self, assoc: AssocId) -> io::Result<(Socket, Peer)> {
+        let _between_runs = self.account();
+        let socket = self.io.socket().peel_off(assoc)?;
+        Ok((socket, self.remove(assoc)))
     }
 
     /// Asks the kernel how many streams there are. Its notification of a change only tells how many
@@ -201,6 +213,8 @@ impl Hub {
 
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         self.note_shutdown(assoc, Side::Local);
+        // The last message of a run would be refused, and the others wait for it.
+        let _between_runs = self.account();
         gone_is_fine(self.io.socket().send_eof(assoc))
     }
 

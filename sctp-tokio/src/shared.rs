@@ -151,6 +151,8 @@ impl Shared {
             return Ok(());
         };
         self.marks.note_shutdown(Side::Local);
+        // Not between the sends of a run: the last one would be refused, and the others wait for it.
+        let _between_runs = self.room();
         let result = match self.style {
             Style::OneToMany => socket.send_eof(self.id),
             Style::OneToOne => socket.shutdown_write(),

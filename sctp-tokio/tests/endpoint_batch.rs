@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::{collections::VecDeque, io, task::Poll};
+use std::{collections::VecDeque, io, task::Poll, thread};
 
 use futures::future::poll_fn;
 use sctp_tokio::{
-    AssocId, Association, Endpoint, Message, Reliability, SendError, SocketBuilder,
+    AssocId, Association, Endpoint, EndpointSender, Message, Reliability, SendError, SocketBuilder,
     options::{Heartbeat, PeerAddrParams},
 };
 use support::{endpoint_message, full::fill, must, netns::NetNs, next, quick};
@@ -191,4 +191,66 @@ async fn with_one_budget_a_queue_waits_and_goes_on_when_the_peer_reads() {
             assert_eq!(next(&mut clients[1].1).await.payload[0], 7);
         })
         .await;
+}
+
+/// One of the two ways to send a queue of messages on an association.
+type TrySend = fn(&EndpointSender, AssocId, &mut VecDeque<Message>) -> Result<(), SendError>;
+
+fn try_send_many(
+    sender: &EndpointSender,
+    assoc: AssocId,
+    queue: &mut VecDeque<Message>,
+) -> Result<(), SendError> {
+    let mut addressed = queue.drain(..).map(|message| (assoc, message)).collect();
+    let result = sender.try_send_many(&mut addressed);
+    queue.extend(addressed.into_iter().map(|(_, message)| message));
+    result.map_err(|refused| refused.error)
+}
+
+/// Sends messages in pairs, each a run of its own, until one is refused. Returns how many went out.
+fn send_pairs(sender: &EndpointSender, assoc: AssocId, try_send: TrySend) -> usize {
+    let (mut queue, mut queued) = (VecDeque::new(), 0);
+    loop {
+        while queue.len() < 2 {
+            queue.push_back(message(0, 50));
+            queued += 1;
+        }
+        match try_send(sender, assoc, &mut queue) {
+            Ok(()) => {}
+            Err(full) if is_full(&full) => thread::yield_now(),
+            // The refused one has left the queue as well.
+            Err(_) => return queued - queue.len() - 1,
+        }
+    }
+}
+
+/// Peels associations off while another thread sends on them: what went out must arrive, without a
+/// further send. When the thread is interrupted is chance, so there are many rounds.
+async fn messages_sent_during_peel_off_arrive(try_send: TrySend) {
+    const ROUNDS: usize = 40;
+    let (mut endpoint, mut clients) = with_clients(silent(), ROUNDS, 1 << 16, 1 << 18).await;
+    for (id, client) in &mut clients {
+        let (id, sender) = (*id, endpoint.sender());
+        let sending = thread::spawn(move || send_pairs(&sender, id, try_send));
+        // Busy, so that the thread is interrupted anywhere, and not only where it wakes this one.
+        let mut received = 0;
+        while received < 20 {
+            received += usize::from(client.try_recv().is_ok());
+        }
+        let _peeled_off = endpoint.peel_off(id).unwrap();
+        let sent = sending.join().unwrap();
+        for _ in received..sent {
+            next(client).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn send_many_racing_peel_off_loses_nothing() {
+    messages_sent_during_peel_off_arrive(try_send_many).await;
+}
+
+#[tokio::test]
+async fn send_queue_racing_peel_off_loses_nothing() {
+    messages_sent_during_peel_off_arrive(EndpointSender::try_send_queue).await;
 }
