@@ -49,33 +49,39 @@ impl SctpListener {
     }
 
     fn came_up(&mut self, up: Up) {
-        if self.waiting.iter().all(|other| other.assoc != up.assoc) {
+        let orphans = self.orphans.iter().map(|orphan| &orphan.up);
+        let mut known = self.waiting.iter().chain(orphans);
+        if known.all(|known| known.assoc != up.assoc) {
             self.waiting.push_back(up);
         }
     }
 
-    /// Peels off the association that has waited longest.
+    /// Peels off the association that has waited longest and is still there.
+    ///
+    /// `None` says that no association waits. Nothing may be received before that: it could be of
+    /// one that does, and moves with it when it is peeled off.
     pub(crate) fn hand_over(&mut self) -> io::Result<Option<Association>> {
         const EINVAL: i32 = 22;
-        let Some(up) = self.waiting.pop_front() else {
-            return Ok(None);
-        };
-        let listening = self.io.socket();
-        match listening.peel_off(up.assoc) {
-            Ok(socket) => self.peeled(&up, socket).map(Some),
-            Err(error) if error.raw_os_error() == Some(EINVAL) && is_gone(listening, up.assoc) => {
-                self.orphans.push(Orphan {
-                    up,
-                    peer: None,
-                    parts: VecDeque::new(),
-                });
-                Ok(None)
-            }
-            Err(error) => {
-                self.waiting.push_front(up);
+        while let Some(up) = self.waiting.pop_front() {
+            let listening = self.io.socket();
+            match listening.peel_off(up.assoc) {
+                Ok(socket) => return self.peeled(&up, socket).map(Some),
                 Err(error)
+                    if error.raw_os_error() == Some(EINVAL) && is_gone(listening, up.assoc) =>
+                {
+                    self.orphans.push(Orphan {
+                        up,
+                        peer: None,
+                        parts: VecDeque::new(),
+                    });
+                }
+                Err(error) => {
+                    self.waiting.push_front(up);
+                    return Err(error);
+                }
             }
         }
+        Ok(None)
     }
 
     fn peeled(&self, up: &Up, socket: Socket) -> io::Result<Association> {

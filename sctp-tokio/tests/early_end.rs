@@ -3,7 +3,12 @@
 
 mod support;
 
-use sctp_tokio::{Association, End, ErrorCause, Event, Notification, SctpListener, sctp_core};
+use std::os::fd::OwnedFd;
+
+use sctp_tokio::{
+    AbortReason, AssocId, Association, End, ErrorCause, Event, Notification, SctpListener, Socket,
+    sctp_core::Family,
+};
 use support::{
     LOOPBACK, endpoint, endpoint_end, listener, must,
     raw::{RawPeer, SCTP_ABORT},
@@ -65,10 +70,10 @@ async fn a_long_reason_arrives_whole_on_every_kind_of_socket() {
     assert!(endpoint.try_next_event().is_err());
 
     // A client's socket: the raw peer listens.
-    let raw = sctp_core::Socket::one_to_many(sctp_core::Family::V4).unwrap();
+    let raw = Socket::one_to_many(Family::V4).unwrap();
     raw.bind(LOOPBACK.parse().unwrap()).unwrap();
     raw.listen(1).unwrap();
-    let addr = raw.local_addrs(sctp_core::AssocId::FUTURE).unwrap()[0];
+    let addr = raw.local_addrs(AssocId::FUTURE).unwrap()[0];
     let mut client = Association::connect(addr).await.unwrap();
     let id = raw.assoc_ids().unwrap()[0];
     support::raw::send_raw(&raw, id, SCTP_ABORT, &reason).unwrap();
@@ -99,4 +104,58 @@ async fn many_early_ends_are_handed_over_each_with_its_own() {
         assert_eq!(events, [vec![at; 50]]);
         assert!(matches!(end, End::Shutdown { .. }));
     }
+}
+
+/// A listening socket as a supervisor passes it, with two associations on it of which the first ends
+/// once a listener has taken the socket over.
+async fn one_of_two_has_ended(socket: Socket) -> (SctpListener, Association) {
+    let addr = socket.local_addrs(AssocId::FUTURE).unwrap()[0];
+    let mut first = Association::connect(addr).await.unwrap();
+    let second = Association::connect(addr).await.unwrap();
+    second.send("hello").await.unwrap();
+    second.flushed().await.unwrap();
+    let listener = SctpListener::try_from(OwnedFd::from(socket)).unwrap();
+    first.abort(&AbortReason::from_static("bye")).unwrap();
+    must(first.ended()).await.unwrap();
+    (listener, second)
+}
+
+/// Accepts two associations. Returns what each received before it ended, if it has.
+async fn accept_two(listener: &mut SctpListener) -> Vec<(Option<bytes::Bytes>, bool)> {
+    let mut accepted = Vec::new();
+    for _ in 0..2 {
+        let mut server = must(listener.accept()).await.unwrap();
+        accepted.push(match must(server.recv()).await {
+            Ok(message) => (message.map(|message| message.payload), false),
+            Err(_) => (None, true),
+        });
+    }
+    accepted.sort();
+    accepted
+}
+
+#[tokio::test]
+async fn waiting_association_keeps_its_message_when_another_ended() {
+    let socket = Socket::one_to_many(Family::V4).unwrap();
+    socket.bind(LOOPBACK.parse().unwrap()).unwrap();
+    socket.listen(16).unwrap();
+    let (mut listener, _second) = one_of_two_has_ended(socket).await;
+    let accepted = accept_two(&mut listener).await;
+    assert_eq!(accepted, [(None, true), (Some("hello".into()), false)]);
+}
+
+/// The listener that comes after another learns of what came up twice: the socket lists it, and its
+/// coming up is still queued.
+#[tokio::test]
+async fn association_ended_before_accept_is_handed_over_once() {
+    let (listener, _) = listener().await;
+    let socket = listener.into_socket().unwrap();
+    let (mut listener, _second) = one_of_two_has_ended(socket).await;
+    let accepted = accept_two(&mut listener).await;
+    assert_eq!(accepted, [(None, true), (Some("hello".into()), false)]);
+    assert_eq!(
+        listener.try_accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+    assert!(listener.into_socket().is_ok());
 }
