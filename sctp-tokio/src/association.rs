@@ -25,8 +25,8 @@ use crate::{ConnectError, End, Event, RecvError, RecvHalf, SendHalf, SocketBuild
 /// * [`shutdown`](Self::shutdown): orderly. Everything sent is delivered first.
 /// * [`abort`](Self::abort): at once, with a reason that the peer can read.
 /// * Dropping it closes the socket, unless a [`sender`](Self::sender) is left: an orderly SHUTDOWN
-///   goes on in the background, unless messages are unread in the kernel, then an ABORT without a
-///   reason goes out.
+///   goes on in the background, unless messages are unread, then an ABORT without a reason goes
+///   out.
 ///
 /// # Cancel safety
 ///

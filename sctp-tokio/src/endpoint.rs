@@ -23,7 +23,7 @@ use crate::{
     hub::Hub,
     io::Io,
     opening::first_to_bind,
-    receive::receive,
+    receive::{abort_on_close, has_message, receive},
     shared::{Facts, Shared, Style},
 };
 
@@ -50,8 +50,8 @@ pub struct EndpointEvent {
 /// Messages go to associations, never to addresses: a send by address after the association's end
 /// would open another.
 ///
-/// Dropping it ends every association: in order, unless any message is unread in the kernel,
-/// then each with an ABORT.
+/// Dropping it ends every association once no [`EndpointSender`] is left: in order, unless any
+/// message is unread, then each with an ABORT.
 pub struct Endpoint {
     pub(crate) hub: Arc<Hub>,
     pub(crate) assembler: Assembler,
@@ -80,12 +80,17 @@ impl Endpoint {
 
     #[track_caller]
     pub(crate) fn new(socket: Socket, max_message_size: usize) -> io::Result<Self> {
-        Ok(Self {
-            hub: Arc::new(Hub::new(Io::new(socket)?)),
+        let hub = Arc::new(Hub::new(Io::new(socket)?));
+        Ok(Self::from_hub(hub, max_message_size))
+    }
+
+    pub(crate) fn from_hub(hub: Arc<Hub>, max_message_size: usize) -> Self {
+        Self {
+            hub,
             assembler: Assembler::for_many(max_message_size),
             parts: VecDeque::new(),
             pending_end: None,
-        })
+        }
     }
 
     /// Receives the next thing that happens on any association.
@@ -294,5 +299,15 @@ impl Endpoint {
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.hub.io.socket()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        if has_message(&self.parts) || !self.assembler.is_empty() {
+            // The kernel takes them for read, and would let the peers believe so. Nobody could be
+            // told of an error.
+            let _ = abort_on_close(self.hub.io.socket());
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Sockets that go elsewhere.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use sctp_core::Socket;
 
-use crate::{Association, Endpoint, RecvHalf, SctpListener, shared::Shared};
+use crate::{Association, Endpoint, RecvHalf, SctpListener, assembly::Assembler, shared::Shared};
 
 impl Association {
     /// Takes the socket, with the association on it and all that is queued in the kernel;
@@ -23,12 +23,9 @@ impl Association {
             return Err(Box::new(Self { receiver, sender }));
         }
         drop(sender);
-        let RecvHalf {
-            shared,
-            assembler,
-            parts,
-            ..
-        } = receiver;
+        // Nothing is unread, so there is no more to it than this.
+        let (shared, limit) = (Arc::clone(&receiver.shared), receiver.assembler.limit());
+        drop(receiver);
         // The halves were the only ones to hold it.
         let left = match Arc::try_unwrap(shared).map(Shared::into_socket) {
             Ok(Ok(socket)) => return Ok(socket),
@@ -36,7 +33,9 @@ impl Association {
             Err(shared) => shared,
         };
         Err(Box::new(Self::from_receiver(RecvHalf::new(
-            left, assembler, parts,
+            left,
+            Assembler::new(limit),
+            VecDeque::new(),
         ))))
     }
 }
@@ -65,17 +64,16 @@ impl Endpoint {
     /// Gives the endpoint back when [`EndpointSender`](crate::EndpointSender)s exist, or when something has been received
     /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
     /// `WouldBlock`).
-    pub fn into_socket(mut self) -> Result<Socket, Box<Self>> {
+    pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         let idle = self.parts.is_empty() && self.assembler.is_empty() && self.pending_end.is_none();
         if !idle {
             return Err(Box::new(self));
         }
-        match Arc::try_unwrap(self.hub) {
+        let (hub, limit) = (Arc::clone(&self.hub), self.assembler.limit());
+        drop(self);
+        match Arc::try_unwrap(hub) {
             Ok(hub) => Ok(hub.io.into_socket()),
-            Err(hub) => {
-                self.hub = hub;
-                Err(Box::new(self))
-            }
+            Err(hub) => Err(Box::new(Self::from_hub(hub, limit))),
         }
     }
 }

@@ -6,11 +6,11 @@ use sctp_core::{
     AssocId, Socket, StreamId,
     options::{AssocStats, PathInfo, ResetDirection, Status},
 };
-use socket2::SockRef;
 
 use crate::{
     AbortReason, Association, End, SendError, SendHalf,
     explained::{Listed, Whose, named, not_bound},
+    receive::abort_on_close,
     recv_half::is_gone,
     shared::{Shared, Style, not_connected},
 };
@@ -281,9 +281,7 @@ impl Association {
         match (self.shared().style, self.socket()) {
             (_, None) => Ok(()),
             (Style::OneToMany, _) => self.abort(&AbortReason::default()),
-            (Style::OneToOne, Some(socket)) => {
-                SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO))
-            }
+            (Style::OneToOne, Some(socket)) => abort_on_close(socket),
         }
     }
 }

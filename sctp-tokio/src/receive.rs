@@ -1,8 +1,9 @@
 //! Receiving in batches into a buffer that all sockets of a thread share.
 
-use std::{cell::RefCell, collections::VecDeque, io, mem};
+use std::{cell::RefCell, collections::VecDeque, io, mem, time::Duration};
 
 use sctp_core::{Part, RecvBatch, Socket};
+use socket2::SockRef;
 
 thread_local! {
     /// One receive buffer per thread, and not per socket: an idle association then holds no
@@ -62,6 +63,18 @@ pub(crate) fn give_back(parts: &mut VecDeque<Part>) {
             }
         });
     }
+}
+
+/// Returns `true` if a message, or a part of one, is among the parts.
+pub(crate) fn has_message(parts: &VecDeque<Part>) -> bool {
+    let is_message = |part: &Part| !part.meta.flags.is_notification() && !part.data.is_empty();
+    parts.iter().any(is_message)
+}
+
+/// Has `close(2)` abort what is on the socket, in place of shutting it down, as it does by itself
+/// while messages are unread in the kernel.
+pub(crate) fn abort_on_close(socket: &Socket) -> io::Result<()> {
+    SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
 
 /// A notification longer than this is not one: the largest carries one chunk.

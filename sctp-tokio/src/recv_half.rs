@@ -15,8 +15,12 @@ use sctp_core::{AssocId, Part, RecvInfo, Socket};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    End, Event, Received, RecvError, arrival::Arrival, assembly::Assembler, hung_up::HungUp,
-    receive::receive, shared::Shared,
+    End, Event, Received, RecvError,
+    arrival::Arrival,
+    assembly::Assembler,
+    hung_up::HungUp,
+    receive::{abort_on_close, has_message, receive},
+    shared::Shared,
 };
 
 /// How often the association's state is looked at while nobody reads: the end is queued behind
@@ -26,7 +30,8 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// [`split`](crate::Association::split).
 ///
 /// Dropping it does not end the association; but once the receive buffer is full the peer can
-/// send nothing more, and the end of the association goes unheard.
+/// send nothing more, and the end of the association goes unheard. If messages were unread, the
+/// association is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
 pub struct RecvHalf {
     pub(crate) shared: Arc<Shared>,
     pub(crate) assembler: Assembler,
@@ -243,6 +248,17 @@ impl RecvHalf {
                 .get_or_insert_with(|| Box::pin(sleep(STATUS_INTERVAL)));
             ready!(timer.as_mut().poll(cx));
             timer.as_mut().reset(Instant::now() + STATUS_INTERVAL);
+        }
+    }
+}
+
+impl Drop for RecvHalf {
+    fn drop(&mut self) {
+        let is_unread = has_message(&self.parts) || !self.assembler.is_empty();
+        if let (true, None, Some(socket)) = (is_unread, self.shared.end(), self.shared.socket()) {
+            // The kernel takes them for read, and would let the peer believe so. Nobody could be
+            // told of an error.
+            let _ = abort_on_close(socket);
         }
     }
 }

@@ -4,10 +4,10 @@
 mod support;
 
 use sctp_tokio::{
-    AbortReason, End, ErrorCause, Event, Message, Notification, RecvError, SendError, Side,
-    SocketBuilder,
+    AbortReason, Association, End, ErrorCause, Event, Message, Notification, RecvError, SendError,
+    Side, SocketBuilder,
 };
-use support::{listener, must, pair, pair_with, until_end};
+use support::{endpoint, endpoint_message, listener, must, next, pair, pair_with, until_end};
 
 #[tokio::test]
 async fn a_shutdown_delivers_everything_first_and_both_sides_call_it_orderly() {
@@ -193,12 +193,88 @@ async fn a_dropped_association_with_unread_messages_aborts() {
     assert_eq!(end.reason().unwrap(), "");
 }
 
+/// An association that has received this many messages of three, all of which its socket has taken
+/// from the kernel.
+async fn received_of_three(count: usize) -> (Association, Association) {
+    let (client, mut server) = pair().await;
+    for at in 0..3u8 {
+        client.send(vec![at; 10]).await.unwrap();
+    }
+    client.flushed().await.unwrap();
+    for _ in 0..count {
+        next(&mut server).await;
+    }
+    (client, server)
+}
+
+fn aborted_without_reason(end: &End) -> bool {
+    end.reason().is_some_and(|reason| reason.is_empty())
+}
+
+#[tokio::test]
+async fn drop_after_partial_reading_aborts() {
+    let (mut client, server) = received_of_three(1).await;
+    drop(server);
+    let (_, end) = until_end(&mut client).await;
+    assert!(aborted_without_reason(&end), "{end:?}");
+    let (mut client, server) = received_of_three(3).await;
+    drop(server);
+    let (_, end) = until_end(&mut client).await;
+    assert_eq!(end, End::Shutdown { by: Side::Peer });
+}
+
+#[tokio::test]
+async fn drop_of_half_a_message_aborts() {
+    let narrow = SocketBuilder::new().with_recv_buffer_size(15_000);
+    let (mut client, mut server) = pair_with(SocketBuilder::new(), narrow).await;
+    client.send(vec![0; 100_000]).await.unwrap();
+    // More than its kernel holds, so it is handed over in parts, and all those are read.
+    assert!(server.try_recv().is_err());
+    drop(server);
+    let (_, end) = until_end(&mut client).await;
+    assert!(aborted_without_reason(&end), "{end:?}");
+}
+
+#[tokio::test]
+async fn receiver_dropped_after_partial_reading_aborts_with_the_last_handle() {
+    let (mut client, server) = received_of_three(1).await;
+    let (sender, receiver) = server.split();
+    drop(receiver);
+    sender.send("still here").await.unwrap();
+    assert_eq!(next(&mut client).await.payload, "still here");
+    drop(sender);
+    let (_, end) = until_end(&mut client).await;
+    assert!(aborted_without_reason(&end), "{end:?}");
+}
+
+#[tokio::test]
+async fn endpoint_dropped_after_partial_reading_aborts() {
+    for read in [1, 3] {
+        let (mut endpoint, addr) = endpoint().await;
+        let mut client = Association::connect(addr).await.unwrap();
+        for at in 0..3u8 {
+            client.send(vec![at; 10]).await.unwrap();
+        }
+        client.flushed().await.unwrap();
+        for _ in 0..read {
+            endpoint_message(&mut endpoint).await;
+        }
+        drop(endpoint);
+        let (_, end) = until_end(&mut client).await;
+        if read == 3 {
+            assert_eq!(end, End::Shutdown { by: Side::Peer });
+        } else {
+            assert!(aborted_without_reason(&end), "{end:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn ending_one_association_leaves_another_of_the_listener_alone() {
     let (mut listener, addr) = listener().await;
-    let first = sctp_tokio::Association::connect(addr).await.unwrap();
+    let first = Association::connect(addr).await.unwrap();
     let first_served = must(listener.accept()).await.unwrap();
-    let mut second = sctp_tokio::Association::connect(addr).await.unwrap();
+    let mut second = Association::connect(addr).await.unwrap();
     let second_served = must(listener.accept()).await.unwrap();
     first_served
         .abort(&AbortReason::from_static("only you"))
