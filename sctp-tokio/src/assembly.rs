@@ -170,15 +170,20 @@ impl Assembler {
 
     /// Drops the message whose delivery the kernel has given up in the middle.
     ///
-    /// With I-DATA the event names its stream, and messages of other streams go on. Without, it
-    /// always says stream 0, but then no more than one message of an association is unfinished.
+    /// With I-DATA the event names stream and order, and the other messages of the association go
+    /// on. Without, both are always 0, but then no more than one message is unfinished.
     pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
         let named = |partial: &Partial| {
-            partial.assoc == event.assoc && u32::from(partial.stream) == event.stream
+            partial.assoc == event.assoc
+                && u32::from(partial.stream) == event.stream
+                && partial.unordered == event.is_unordered()
         };
+        let of_assoc = |partial: &&Partial| partial.assoc == event.assoc;
         if self.partials.iter().any(named) {
             self.partials.retain(|partial| !named(partial));
-        } else {
+        } else if (event.stream, event.flags, event.sequence) == (0, 0, 0)
+            && self.partials.iter().filter(of_assoc).count() == 1
+        {
             self.forget(event.assoc);
         }
     }
@@ -219,10 +224,25 @@ mod tests {
         assembler.push_data(BytesMut::from(data), info, ends)
     }
 
+    fn push_unordered(
+        assembler: &mut Assembler,
+        stream: u16,
+        data: &[u8],
+        ends: bool,
+    ) -> Assembled {
+        let mut info = RecvInfo::default().with_assoc(ASSOC).with_stream(stream);
+        info.unordered = true;
+        assembler.push_data(BytesMut::from(data), info, ends)
+    }
+
     fn given_up(stream: u32) -> PartialDelivery {
+        given_up_with(stream, 0)
+    }
+
+    fn given_up_with(stream: u32, flags: u16) -> PartialDelivery {
         let mut bytes = Vec::new();
         bytes.extend(0x8006u16.to_ne_bytes());
-        bytes.extend(0u16.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
         bytes.extend(24u32.to_ne_bytes());
         bytes.extend(0u32.to_ne_bytes());
         bytes.extend(ASSOC.get().to_ne_bytes());
@@ -253,6 +273,39 @@ mod tests {
         assembler.forget_partial(&given_up(0));
         let next = push(&mut assembler, 5, b"next", true);
         assert!(matches!(next, Assembled::Message(data, _) if &data[..] == b"next"));
+    }
+
+    #[test]
+    fn given_up_message_leaves_the_other_order_of_its_stream() {
+        for unordered_is_given_up in [false, true] {
+            let mut assembler = Assembler::new(100);
+            push(&mut assembler, 1, b"ordered ", false);
+            push_unordered(&mut assembler, 1, b"unordered ", false);
+            assembler.forget_partial(&given_up_with(1, u16::from(unordered_is_given_up)));
+            let ordered = push(&mut assembler, 1, b"tail", true);
+            let unordered = push_unordered(&mut assembler, 1, b"tail", true);
+            let expected: [&[u8]; 2] = if unordered_is_given_up {
+                [b"ordered tail", b"tail"]
+            } else {
+                [b"tail", b"unordered tail"]
+            };
+            for (assembled, expected) in [ordered, unordered].into_iter().zip(expected) {
+                assert!(matches!(assembled, Assembled::Message(data, _) if data == expected));
+            }
+        }
+    }
+
+    #[test]
+    fn given_up_message_of_which_nothing_came_takes_no_other_along() {
+        let mut assembler = Assembler::new(100);
+        push(&mut assembler, 1, b"ordered ", false);
+        push_unordered(&mut assembler, 2, b"unordered ", false);
+        assembler.forget_partial(&given_up_with(1, 1));
+        assembler.forget_partial(&given_up(2));
+        let whole = push(&mut assembler, 1, b"tail", true);
+        assert!(matches!(whole, Assembled::Message(data, _) if &data[..] == b"ordered tail"));
+        let whole = push_unordered(&mut assembler, 2, b"tail", true);
+        assert!(matches!(whole, Assembled::Message(data, _) if &data[..] == b"unordered tail"));
     }
 
     #[test]

@@ -92,6 +92,9 @@ impl SendFailed {
 pub struct PartialDelivery {
     /// The association.
     pub assoc: AssocId,
+    /// The flags (`pdapi_flags`). RFC 6458 defines none; Linux sets the lowest bit for an unordered
+    /// message where messages are interleaved (I-DATA).
+    pub flags: u16,
     /// What happened; 0 is `SCTP_PARTIAL_DELIVERY_ABORTED`, the only one defined.
     pub indication: u32,
     /// The stream. Linux leaves it 0 unless messages are interleaved (I-DATA).
@@ -101,8 +104,18 @@ pub struct PartialDelivery {
 }
 
 impl PartialDelivery {
+    /// Returns `true` if the message was unordered, as far as Linux tells it: see
+    /// [`flags`](Self::flags).
+    #[must_use]
+    pub fn is_unordered(&self) -> bool {
+        /// The flag of `sctp_intl_abort_pd`, which has no name in the kernel.
+        const UNORDERED: u16 = 0x1;
+        self.flags & UNORDERED != 0
+    }
+
     pub(super) fn decode(fields: Fields<'_>) -> Option<Self> {
         Some(Self {
+            flags: fields.u16(2)?,
             indication: fields.u32(8)?,
             assoc: fields.assoc(12)?,
             stream: fields.u32(16)?,
@@ -115,6 +128,25 @@ impl PartialDelivery {
 mod tests {
     use super::*;
     use crate::notification::Notification;
+
+    #[test]
+    fn partial_delivery_names_the_order_of_its_message() {
+        for (flags, unordered) in [(0u16, false), (1, true)] {
+            let mut bytes = Vec::new();
+            bytes.extend(0x8006u16.to_ne_bytes());
+            bytes.extend(flags.to_ne_bytes());
+            for field in [24u32, 0, 7, 3, 9] {
+                bytes.extend(field.to_ne_bytes());
+            }
+            let Ok(Notification::PartialDelivery(event)) = Notification::decode(bytes.into())
+            else {
+                panic!("not a PartialDelivery");
+            };
+            assert_eq!((event.flags, event.is_unordered()), (flags, unordered));
+            assert_eq!((event.assoc, event.stream), (AssocId::new(7), 3));
+            assert_eq!(event.sequence, 9);
+        }
+    }
 
     #[test]
     fn an_unsent_message_comes_back_whole() {
