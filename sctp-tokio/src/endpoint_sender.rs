@@ -217,6 +217,9 @@ impl EndpointSender {
     /// Begins the orderly end of an association (`SCTP_EOF`): whatever was sent is delivered and
     /// acknowledged, then SHUTDOWN goes out. Never waits.
     ///
+    /// An association that is still being set up is aborted, without a reason, and an event tells
+    /// its end as [`End::Aborted`](crate::End::Aborted) by this end.
+    ///
     /// # Errors
     ///
     /// What the kernel says; an association that has ended is no error.

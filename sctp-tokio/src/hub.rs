@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocId, Socket};
+use sctp_core::{AbortReason, AssocId, Socket, options::AssociationState};
 use tokio::sync::Notify;
 
 use crate::{
@@ -215,7 +215,18 @@ impl Hub {
         self.note_shutdown(assoc, Side::Local);
         // The last message of a run would be refused, and the others wait for it.
         let _between_runs = self.account();
+        if self.is_connecting(assoc) {
+            return self.abort(assoc, &AbortReason::default());
+        }
         gone_is_fine(self.io.socket().send_eof(assoc))
+    }
+
+    /// Returns `true` if an association is still being set up. On `SCTP_EOF` the kernel drops it without
+    /// a notification (`sctp_sf_cookie_wait_prm_shutdown`); on `SCTP_ABORT` there is one.
+    fn is_connecting(&self, assoc: AssocId) -> bool {
+        use AssociationState::{CookieEchoed, CookieWait};
+        let status = self.io.socket().status(assoc);
+        status.is_ok_and(|status| matches!(status.state, CookieWait | CookieEchoed))
     }
 
     pub(crate) fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {

@@ -7,7 +7,7 @@ use sctp_tokio::{
     AbortReason, AssocId, Association, End, Endpoint, Event, Message, Notification, Received,
     SendError, Side, SocketBuilder,
 };
-use support::{endpoint, must, until_end};
+use support::{endpoint, endpoint_end, must, netns::two_cables, until_end};
 
 async fn message(endpoint: &mut Endpoint) -> (AssocId, Received) {
     loop {
@@ -246,6 +246,32 @@ async fn a_connect_that_fails_ends_its_association() {
                 error: std::io::ErrorKind::ConnectionRefused
             }
         )
+    );
+}
+
+#[tokio::test]
+async fn shutdown_while_connecting_ends_the_attempt() {
+    let (near, _far) = two_cables();
+    near.tc("qdisc add dev one root netem loss 100%");
+    let ended = near.start(async || {
+        let mut endpoint = Endpoint::bind("10.1.0.1:0").await.unwrap();
+        let id = endpoint
+            .connect(&["10.1.0.2:5000".parse().unwrap()])
+            .unwrap();
+        endpoint.start_shutdown(id).unwrap();
+        (id, endpoint_end(&mut endpoint).await)
+    });
+    let (id, (ended, end)) = must(ended).await;
+    assert_eq!(ended, id);
+    assert!(
+        matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        ),
+        "{end:?}"
     );
 }
 
