@@ -17,7 +17,8 @@ use crate::{Association, Message, RecvError, RecvHalf, SendError};
 /// Encodes and decodes with a codec of tokio-util: each message carries exactly one frame.
 ///
 /// SCTP keeps the boundaries of messages, so a codec needs no length of its own; one that has it
-/// works as well. It is
+/// works as well. The end of a message is to the codec what the end of a stream is to it elsewhere:
+/// a frame that [`Decoder::decode`] finds incomplete is passed to [`Decoder::decode_eof`]. It is
 ///
 /// * a `Stream` of what was decoded, each with its [`RecvInfo`], over an [`Association`] or a
 ///   [`RecvHalf`];
@@ -95,7 +96,18 @@ type Decoded<C> = Result<(<C as Decoder>::Item, RecvInfo), DecodeError<<C as Dec
 impl<T, C: Decoder> MessageFramed<T, C> {
     fn decode(&mut self, mut payload: BytesMut, info: RecvInfo) -> Decoded<C> {
         let len = payload.len();
-        match self.codec.decode(&mut payload) {
+        let decoded = match self.codec.decode(&mut payload) {
+            Ok(None) => {
+                self.codec
+                    .decode_eof(&mut payload)
+                    .map_err(|error| DecodeError::Incomplete {
+                        len,
+                        error: Some(error),
+                    })
+            }
+            decoded => decoded.map_err(DecodeError::Codec),
+        };
+        match decoded {
             Ok(Some(item)) if payload.is_empty() => Ok((item, info)),
             Ok(Some(_)) => Err(DecodeError::Leftover {
                 len: payload.len(),
@@ -103,11 +115,11 @@ impl<T, C: Decoder> MessageFramed<T, C> {
             }),
             Ok(None) => {
                 self.ended = true;
-                Err(DecodeError::Incomplete { len })
+                Err(DecodeError::Incomplete { len, error: None })
             }
             Err(error) => {
                 self.ended = true;
-                Err(DecodeError::Codec(error))
+                Err(error)
             }
         }
     }
@@ -221,6 +233,8 @@ pub enum DecodeError<E> {
     Incomplete {
         /// How many bytes the message has.
         len: usize,
+        /// The error of the codec at the end of the message, if it had one.
+        error: Option<E>,
     },
     /// The message went on after its frame.
     Leftover {
@@ -236,8 +250,12 @@ impl<E: fmt::Display> fmt::Display for DecodeError<E> {
         match self {
             Self::Recv(error) => error.fmt(f),
             Self::Codec(error) => error.fmt(f),
-            Self::Incomplete { len } => {
-                write!(f, "a message of {len} bytes ends before its frame does")
+            Self::Incomplete { len, error } => {
+                write!(f, "a message of {len} bytes ends before its frame does")?;
+                match error {
+                    Some(error) => write!(f, ": {error}"),
+                    None => Ok(()),
+                }
             }
             Self::Leftover { len, of } => write!(
                 f,
@@ -252,7 +270,8 @@ impl<E: std::error::Error + 'static> std::error::Error for DecodeError<E> {
         match self {
             Self::Recv(error) => error.source(),
             Self::Codec(error) => error.source(),
-            _ => None,
+            Self::Incomplete { error, .. } => error.as_ref()?.source(),
+            Self::Leftover { .. } => None,
         }
     }
 }

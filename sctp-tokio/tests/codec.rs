@@ -63,6 +63,22 @@ async fn what_follows_a_frame_is_an_error_and_the_next_message_is_not() {
     assert_eq!(must(server.next()).await.unwrap().unwrap().0, "three");
 }
 
+/// The end of a message is to the codec what the end of a stream is.
+#[tokio::test]
+async fn frame_that_only_the_end_completes_is_decoded() {
+    let (client, server) = pair().await;
+    for line in ["one", "two\n", "three"] {
+        client.send(line).await.unwrap();
+    }
+    drop(client);
+    let server = MessageFramed::new(server, LinesCodec::new());
+    let lines: Vec<_> = server
+        .map(|line| line.map(|(line, _)| line).unwrap())
+        .collect()
+        .await;
+    assert_eq!(lines, ["one", "two", "three"]);
+}
+
 #[tokio::test]
 async fn half_a_frame_is_an_error_and_is_not_joined_to_the_next_message() {
     let (client, server) = pair().await;
@@ -71,8 +87,12 @@ async fn half_a_frame_is_an_error_and_is_not_joined_to_the_next_message() {
     client.send(&b"\0\0\0\x01x"[..]).await.unwrap();
     let error = must(server.next()).await.unwrap().unwrap_err();
     assert!(
-        matches!(error, DecodeError::Incomplete { len: 7 }),
+        matches!(error, DecodeError::Incomplete { len: 7, .. }),
         "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "a message of 7 bytes ends before its frame does: bytes remaining on stream"
     );
     assert!(must(server.next()).await.is_none());
 }

@@ -126,7 +126,13 @@ fn codecs() {
     let leftover = DecodeError::Leftover { len: 2, of: 5 };
     for (error, why) in [
         (DecodeError::Codec(DiskFull), "the disk is full"),
-        (DecodeError::Incomplete { len: 5 }, "ends before its frame"),
+        (
+            DecodeError::Incomplete {
+                len: 5,
+                error: None,
+            },
+            "ends before its frame",
+        ),
         (leftover, "2 bytes after its frame"),
     ] {
         check(&error, why);
