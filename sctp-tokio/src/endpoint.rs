@@ -11,7 +11,7 @@ use std::{
 };
 
 use sctp_core::{AbortReason, AssocId, Part, Socket};
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, task::coop};
 
 use crate::{
     Association, End, EndpointSender, Event, Message, RecvError, RecvHalf, SendError,
@@ -115,6 +115,10 @@ impl Endpoint {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<EndpointEvent, RecvError>> {
+        // A receive takes part in cooperative scheduling, but is needed once for a batch.
+        if !self.parts.is_empty() || self.pending_end.is_some() {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         loop {
             if let Some(event) = self.next_queued() {
                 return Poll::Ready(event);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use sctp_core::AssocId;
+use tokio::task::coop;
 
 use crate::{
     EndpointSendError, EndpointSender, Message, SendError,
@@ -70,13 +71,17 @@ impl EndpointSender {
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
     ) -> Result<(), EndpointSendError> {
+        let mut full = Full::default();
         loop {
-            match self.hub.try_send_many(queue) {
-                Err(full) if full.is_full() => {
+            coop::consume_budget().await;
+            match self.hub.try_send_many(queue, &mut full) {
+                None => {}
+                Some(Err(error)) if error.is_full() => {
                     let waited = self.wait_for_room().await;
-                    waited.map_err(|error| failed(full.assoc, error))?;
+                    waited.map_err(|failure| failed(error.assoc, failure))?;
+                    full = Full::default();
                 }
-                result => return result,
+                Some(result) => return result,
             }
         }
     }
@@ -92,13 +97,22 @@ impl EndpointSender {
         cx: &mut Context<'_>,
         queue: &mut VecDeque<(AssocId, Message)>,
     ) -> Poll<Result<(), EndpointSendError>> {
+        let mut full = Full::default();
         loop {
-            match self.hub.try_send_many(queue) {
-                Err(full) if full.is_full() => {
-                    let waited = ready!(self.poll_room(cx));
-                    waited.map_err(|error| failed(full.assoc, error))?;
-                }
-                result => return Poll::Ready(result),
+            let coop = ready!(coop::poll_proceed(cx));
+            let mut result = self.hub.try_send_many(queue, &mut full);
+            if let Some(Err(error)) = &result
+                && error.is_full()
+            {
+                let waited = ready!(self.poll_room(cx));
+                result = waited
+                    .err()
+                    .map(|failure| Err(failed(error.assoc, failure)));
+                full = Full::default();
+            }
+            coop.made_progress();
+            if let Some(result) = result {
+                return Poll::Ready(result);
             }
         }
     }
@@ -115,7 +129,12 @@ impl EndpointSender {
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
     ) -> Result<(), EndpointSendError> {
-        self.hub.try_send_many(queue)
+        let mut full = Full::default();
+        loop {
+            if let Some(result) = self.hub.try_send_many(queue, &mut full) {
+                return result;
+            }
+        }
     }
 }
 
@@ -123,41 +142,47 @@ fn failed(assoc: AssocId, error: io::Error) -> EndpointSendError {
     EndpointSendError::new(assoc, SendError::Io(error))
 }
 
+/// The associations whose own send buffers are full.
+#[derive(Debug, Default)]
+struct Full {
+    assocs: HashSet<AssocId>,
+    first: Option<AssocId>,
+}
+
 impl Hub {
+    /// Sends of a queue what one run holds, passing over those whose buffers are full. `None` says
+    /// that there may be more to send.
     fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
-    ) -> Result<(), EndpointSendError> {
-        // Those whose own buffers are full, and the first of them.
-        let (mut full, mut first) = (HashSet::new(), None);
-        loop {
-            let places = match self.choose(queue, &full) {
-                Ok(places) => places,
-                Err((at, error)) => return Err(refuse(queue, at, |_| error)),
-            };
-            if places.is_empty() {
-                break;
-            }
-            let outcome = send_many(queue, places, &mut self.account(), self.io.socket());
-            match outcome.settle(queue) {
-                None => {}
-                Some((at, error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let assoc = queue[at].0;
-                    if !self.has_own_buffers {
-                        return Err(failed(assoc, error));
-                    }
-                    first.get_or_insert(assoc);
-                    full.insert(assoc);
-                }
-                Some((at, error)) => {
-                    let why = |message: &_| self.refused(error, message, u16::MAX);
-                    return Err(refuse(queue, at, why));
-                }
-            }
+        full: &mut Full,
+    ) -> Option<Result<(), EndpointSendError>> {
+        let places = match self.choose(queue, &full.assocs) {
+            Ok(places) => places,
+            Err((at, error)) => return Some(Err(refuse(queue, at, |_| error))),
+        };
+        if places.is_empty() {
+            return Some(match full.first {
+                None => Ok(()),
+                Some(assoc) => Err(failed(assoc, io::ErrorKind::WouldBlock.into())),
+            });
         }
-        match first {
-            None => Ok(()),
-            Some(assoc) => Err(failed(assoc, io::ErrorKind::WouldBlock.into())),
+        let outcome = send_many(queue, places, &mut self.account(), self.io.socket());
+        match outcome.settle(queue) {
+            None => queue.is_empty().then_some(Ok(())),
+            Some((at, error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                let assoc = queue[at].0;
+                if !self.has_own_buffers {
+                    return Some(Err(failed(assoc, error)));
+                }
+                full.first.get_or_insert(assoc);
+                full.assocs.insert(assoc);
+                None
+            }
+            Some((at, error)) => {
+                let why = |message: &_| self.refused(error, message, u16::MAX);
+                Some(Err(refuse(queue, at, why)))
+            }
         }
     }
 

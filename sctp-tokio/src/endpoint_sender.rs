@@ -10,6 +10,7 @@ use std::{
 };
 
 use sctp_core::{AbortReason, AssocId, Socket};
+use tokio::task::coop;
 
 use crate::{Message, SendError, hub::Hub};
 
@@ -57,9 +58,10 @@ impl EndpointSender {
     /// Cancel-safe: a dropped call has sent nothing.
     pub async fn send(&self, assoc: AssocId, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
+        coop::consume_budget().await;
         loop {
             match self.hub.try_send(assoc, &message) {
-                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(full) if full.is_would_block() => {
                     self.wait_for_room().await.map_err(SendError::Io)?;
                 }
                 result => return result,
@@ -80,11 +82,16 @@ impl EndpointSender {
         message: &Message,
     ) -> Poll<Result<(), SendError>> {
         loop {
-            match self.hub.try_send(assoc, message) {
-                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.poll_room(cx)).map_err(SendError::Io)?;
-                }
-                result => return Poll::Ready(result),
+            let coop = ready!(coop::poll_proceed(cx));
+            let result = self.hub.try_send(assoc, message);
+            let waited = match &result {
+                Err(full) if full.is_would_block() => Some(ready!(self.poll_room(cx))),
+                _ => None,
+            };
+            coop.made_progress();
+            match waited {
+                Some(waited) => waited.map_err(SendError::Io)?,
+                None => return Poll::Ready(result),
             }
         }
     }
@@ -132,14 +139,16 @@ impl EndpointSender {
         assoc: AssocId,
         queue: &mut VecDeque<Message>,
     ) -> Result<(), SendError> {
-        loop {
-            match self.hub.try_send_queue(assoc, queue) {
-                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+        while !queue.is_empty() {
+            coop::consume_budget().await;
+            match self.hub.try_send_run(assoc, queue) {
+                Err(full) if full.is_would_block() => {
                     self.wait_for_room().await.map_err(SendError::Io)?;
                 }
-                result => return result,
+                result => result?,
             }
         }
+        Ok(())
     }
 
     /// Polls to send the messages of a queue; the waker of the last task to ask through this
@@ -154,14 +163,16 @@ impl EndpointSender {
         assoc: AssocId,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
-        loop {
-            match self.hub.try_send_queue(assoc, queue) {
-                Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.poll_room(cx)).map_err(SendError::Io)?;
-                }
-                result => return Poll::Ready(result),
+        while !queue.is_empty() {
+            let coop = ready!(coop::poll_proceed(cx));
+            let mut result = self.hub.try_send_run(assoc, queue);
+            if result.as_ref().is_err_and(SendError::is_would_block) {
+                result = ready!(self.poll_room(cx)).map_err(SendError::Io);
             }
+            coop.made_progress();
+            result?;
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Sends messages from the front of a queue, many with one system call, as long as there is
@@ -176,7 +187,10 @@ impl EndpointSender {
         assoc: AssocId,
         queue: &mut VecDeque<Message>,
     ) -> Result<(), SendError> {
-        self.hub.try_send_queue(assoc, queue)
+        while !queue.is_empty() {
+            self.hub.try_send_run(assoc, queue)?;
+        }
+        Ok(())
     }
 
     /// Waits until it is worth trying again after a send found no room: the socket became

@@ -149,36 +149,36 @@ impl Hub {
         send_error(error, Some(socket), &message.info, len, streams, None)
     }
 
-    pub(crate) fn try_send_queue(
+    /// Sends from the front of a queue as many messages as one run holds.
+    pub(crate) fn try_send_run(
         &self,
         assoc: AssocId,
         queue: &mut VecDeque<Message>,
     ) -> Result<(), SendError> {
-        while let Some(front) = queue.front() {
-            let checked = self.streams(assoc).and_then(|streams| {
-                check(&front.info, front.payload.len(), streams).map(|()| streams)
-            });
-            let streams = match checked {
-                Ok(streams) => streams,
-                Err(error) => {
-                    queue.pop_front();
-                    return Err(error);
-                }
-            };
-            match send_run(assoc, streams, &mut self.account(), self.io.socket(), queue) {
-                Ok(sent) => drop(queue.drain(..sent)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(SendError::Io(error));
-                }
-                Err(error) => {
-                    let Some(message) = queue.pop_front() else {
-                        continue;
-                    };
-                    return Err(self.refused(error, &message, streams));
-                }
+        let Some(front) = queue.front() else {
+            return Ok(());
+        };
+        let checked = self
+            .streams(assoc)
+            .and_then(|streams| check(&front.info, front.payload.len(), streams).map(|()| streams));
+        let streams = match checked {
+            Ok(streams) => streams,
+            Err(error) => {
+                queue.pop_front();
+                return Err(error);
+            }
+        };
+        match send_run(assoc, streams, &mut self.account(), self.io.socket(), queue) {
+            Ok(sent) => {
+                queue.drain(..sent);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
+            Err(error) => {
+                let message = queue.pop_front().unwrap_or_default();
+                Err(self.refused(error, &message, streams))
             }
         }
-        Ok(())
     }
 
     pub(crate) fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::BytesMut;
 use sctp_core::{AssocId, Socket};
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, task::coop};
 
 use crate::{
     Association, SocketBuilder,
@@ -111,6 +111,10 @@ impl SctpListener {
     ///
     /// As [`SctpListener::accept`].
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
+        // A receive takes part in cooperative scheduling, but is not needed for those that wait.
+        if !self.waiting.is_empty() {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         loop {
             if let Some(association) = self.hand_over()? {
                 return Poll::Ready(Ok(association));

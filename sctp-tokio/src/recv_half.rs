@@ -12,7 +12,10 @@ use std::{
 
 use bytes::BytesMut;
 use sctp_core::{AssocId, Part, RecvInfo, Socket};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::{
+    task::coop,
+    time::{Instant, Sleep, sleep},
+};
 
 use crate::{
     End, Event, Received, RecvError,
@@ -147,6 +150,10 @@ impl RecvHalf {
     }
 
     fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrival, RecvError>> {
+        // A receive takes part in cooperative scheduling, but is needed once for a batch.
+        if !self.parts.is_empty() || self.is_over() || self.shared.end().is_some() {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         loop {
             if let Some(arrival) = self.next_queued() {
                 return Poll::Ready(arrival);

@@ -105,42 +105,41 @@ pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), Sen
     Ok(())
 }
 
-/// Sends from the front of the queue until it is empty, or the send buffer is full
-/// (`WouldBlock`).
-pub(crate) fn try_send_queue(
+/// Sends from the front of the queue as many messages as one run holds, unless it is empty or the
+/// send buffer is full (`WouldBlock`).
+pub(crate) fn try_send_run(
     shared: &Shared,
     socket: &Socket,
     queue: &mut VecDeque<Message>,
 ) -> Result<(), SendError> {
-    while let Some(front) = queue.front() {
-        let streams = shared.outbound_streams();
-        if let Err(error) = check(&front.info, front.payload.len(), streams) {
-            queue.pop_front();
-            return Err(error);
+    let Some(front) = queue.front() else {
+        return Ok(());
+    };
+    let streams = shared.outbound_streams();
+    if let Err(error) = check(&front.info, front.payload.len(), streams) {
+        queue.pop_front();
+        return Err(error);
+    }
+    match send_run(shared.id, streams, &mut shared.room(), socket, queue) {
+        Ok(sent) => {
+            queue.drain(..sent);
+            Ok(())
         }
-        match send_run(shared.id, streams, &mut shared.room(), socket, queue) {
-            Ok(sent) => drop(queue.drain(..sent)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(SendError::Io(error));
-            }
-            Err(error) => {
-                let Some(message) = queue.pop_front() else {
-                    continue;
-                };
-                return Err(shared.refused(error, &message.info, message.payload.len()));
-            }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
+        Err(error) => {
+            let message = queue.pop_front().unwrap_or_default();
+            Err(shared.refused(error, &message.info, message.payload.len()))
         }
     }
-    Ok(())
 }
 
 /// The same as an attempt: the error is that there is no room.
-pub(crate) fn attempt_queue(
+pub(crate) fn attempt_run(
     shared: &Shared,
     socket: &Socket,
     queue: &mut VecDeque<Message>,
 ) -> io::Result<Result<(), SendError>> {
-    match try_send_queue(shared, socket, queue) {
+    match try_send_run(shared, socket, queue) {
         Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
         result => Ok(result),
     }

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::{
     End, Message, SendError,
     recv_half::is_gone,
-    send::{attempt_queue, check, check_slices, length, send_one, try_send_queue},
+    send::{attempt_run, check, check_slices, length, send_one, try_send_run},
     shared::Shared,
     sink::Outgoing,
     waiters::Waiter,
@@ -172,10 +172,14 @@ impl SendHalf {
         let Some(io) = self.shared.io() else {
             return queue.pop_front().map_or(Ok(()), |_| Err(self.ended()));
         };
-        // In a waiter of its own: other tasks may use the same handle.
-        io.write(|socket| attempt_queue(&self.shared, socket, queue))
-            .await
-            .unwrap_or_else(|error| Err(SendError::Io(error)))
+        // Each run takes part in cooperative scheduling.
+        while !queue.is_empty() {
+            // In a waiter of its own: other tasks may use the same handle.
+            io.write(|socket| attempt_run(&self.shared, socket, queue))
+                .await
+                .unwrap_or_else(|error| Err(SendError::Io(error)))?;
+        }
+        Ok(())
     }
 
     /// Sends the messages of a queue as long as there is room now. Each one that was sent has left
@@ -186,10 +190,13 @@ impl SendHalf {
     /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
     /// full; otherwise as [`SendHalf::send_queue`].
     pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
-        match self.shared.socket() {
-            Some(socket) => try_send_queue(&self.shared, socket, queue),
-            None => queue.pop_front().map_or(Ok(()), |_| Err(self.ended())),
+        let Some(socket) = self.shared.socket() else {
+            return queue.pop_front().map_or(Ok(()), |_| Err(self.ended()));
+        };
+        while !queue.is_empty() {
+            try_send_run(&self.shared, socket, queue)?;
         }
+        Ok(())
     }
 
     /// Polls to send the messages of a queue; `Pending` when the send buffer is full. The waker
@@ -206,10 +213,13 @@ impl SendHalf {
         let Some(io) = self.shared.io() else {
             return Poll::Ready(queue.pop_front().map_or(Ok(()), |_| Err(self.ended())));
         };
-        io.poll_write(cx, &self.waiter, |socket| {
-            attempt_queue(&self.shared, socket, queue)
-        })
-        .map(|result| result.unwrap_or_else(|error| Err(SendError::Io(error))))
+        // Each run takes part in cooperative scheduling.
+        while !queue.is_empty() {
+            let attempt = |socket: &Socket| attempt_run(&self.shared, socket, queue);
+            ready!(io.poll_write(cx, &self.waiter, attempt))
+                .unwrap_or_else(|error| Err(SendError::Io(error)))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Begins the orderly end: whatever was sent is delivered and acknowledged, then SHUTDOWN

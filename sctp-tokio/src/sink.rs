@@ -10,6 +10,7 @@ use std::{
 use futures_core::stream::{FusedStream, Stream};
 use futures_sink::Sink;
 use sctp_core::Socket;
+use tokio::task::coop;
 
 use crate::{
     Association, Endpoint, EndpointEvent, Message, Received, RecvError, RecvHalf, SctpListener,
@@ -115,6 +116,8 @@ impl Sink<Message> for SendHalf {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let half = self.get_mut();
         if half.outgoing.queue.len() < CAPACITY {
+            // Sending takes part in cooperative scheduling, but once for a batch.
+            ready!(coop::poll_proceed(cx)).made_progress();
             return Poll::Ready(Ok(()));
         }
         let flushed = half.poll_outgoing(cx);
