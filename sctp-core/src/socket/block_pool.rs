@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, mem};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use crate::sys::MAX_BATCH;
 
@@ -11,13 +11,18 @@ use crate::sys::MAX_BATCH;
 pub(super) const MAX_SLOT_LEN: usize = 64 * 1024;
 /// What the slots of a block hold at most. A message stays in its block without being copied, so
 /// whoever keeps a message of more than a kilobyte keeps its whole block: as much as 32 messages as
-/// long as the longest of late, and no more than this.
+/// long as the longest of late, and no more than this. A shorter one is copied out of a long block.
 const MAX_BLOCK_LEN: usize = 512 * 1024;
+/// A message that is no longer than this is copied out of a long block, which would be kept for
+/// whoever keeps it. Receiving one costs many times as much as the copy.
+pub(super) const MAX_COPY: usize = 1024;
 /// How much memory rests at most, in blocks of which somebody held a message when they were full:
 /// that of 64 messages as long as the longest slot, so that whoever takes as many before it lets go
 /// of them has none allocated. New memory costs more than a message that comes into it: the
 /// kernel clears and maps each page when it is first touched.
 const MAX_RESTING: usize = 8 * (MAX_BLOCK_LEN + MAX_SLOT_LEN);
+/// Blocks of this length are long: they are used up to their ends.
+const LONG: usize = 2 * MAX_SLOT_LEN;
 /// After so many changes of the block, what was not needed in any of them is let go.
 const REVIEW: usize = 64;
 
@@ -29,8 +34,9 @@ struct Resting {
 }
 
 /// The block in use, and those that rest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Blocks {
+    max_resting: usize,
     block: BytesMut,
     block_len: usize,
     resting: VecDeque<Resting>,
@@ -40,7 +46,44 @@ pub(super) struct Blocks {
     unneeded: usize,
 }
 
+impl Default for Blocks {
+    fn default() -> Self {
+        Self {
+            max_resting: MAX_RESTING,
+            block: BytesMut::new(),
+            block_len: 0,
+            resting: VecDeque::new(),
+            changes: 0,
+            unneeded: 0,
+        }
+    }
+}
+
 impl Blocks {
+    /// Blocks for the copies of short messages, of which 1 MiB rests at most.
+    pub(super) fn for_copies() -> Self {
+        Self {
+            max_resting: 1 << 20,
+            ..Self::default()
+        }
+    }
+
+    /// Returns `true` if a short message is worth a copy, so that whoever keeps it does not keep the
+    /// block.
+    pub(super) fn is_long(&self) -> bool {
+        self.block_len >= LONG
+    }
+
+    /// Moves a message from the front of the block to the front of `copies`, and takes it from there.
+    pub(super) fn take_copy(&mut self, len: usize, copies: &mut Self) -> BytesMut {
+        if copies.block.capacity() < len {
+            copies.make_room(MAX_COPY, false);
+        }
+        copies.block.extend_from_slice(&self.block[..len]);
+        self.block.advance(len);
+        copies.block.split()
+    }
+
     /// The block to receive into.
     pub(super) fn current(&mut self) -> &mut BytesMut {
         &mut self.block
@@ -80,7 +123,7 @@ impl Blocks {
     fn change(&mut self, wanted: usize, least: usize) {
         // A long block is used up to its end: what it has left is lost until all of it is free, and
         // would have to be allocated elsewhere.
-        if self.block.capacity() >= 2 * MAX_SLOT_LEN {
+        if self.block.capacity() >= LONG {
             return;
         }
         let mut free = None;
@@ -115,7 +158,7 @@ impl Blocks {
         if resting.len > 0 {
             self.resting.push_back(resting);
         }
-        while self.memory() > MAX_RESTING {
+        while self.memory() > self.max_resting {
             self.resting.pop_front();
         }
     }
