@@ -138,7 +138,7 @@ fn a_kernel_without_sctp() {
 #[test]
 fn a_reason_that_is_too_long() {
     let long = "x".repeat(AbortReason::MAX_LEN + 1);
-    let complaint = "an abort reason of 1025 bytes is longer than the 1024 allowed";
+    let complaint = "abort reason of 1025 bytes exceeds the limit of 1024";
 
     let mut client = client(&["127.0.0.1:9877"], &["--abort", &long]);
     client.exits_with(2);

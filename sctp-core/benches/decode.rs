@@ -1,11 +1,12 @@
-//! What it costs to decode what the kernel says: nanoseconds and allocations for each
-//! notification, and for a received message with its ancillary data.
+//! Cost of decoding: time and allocations per notification, and per received message with its
+//! ancillary data.
 //!
-//! `cargo bench -p sctp-core --bench decode`, with `-- --quick` to see only that it runs.
+//! `cargo bench -p sctp-core --bench decode`. Add `-- --quick` for a short run without meaningful
+//! figures.
 //!
-//! The decoder of ancillary data is not public. It is measured where it works, in a receive:
-//! without ancillary data, with `SCTP_RCVINFO`, and with `SCTP_NXTINFO` too. These figures hold
-//! the system call, whose time in the kernel is most of them.
+//! The decoder of ancillary data is private. It is measured as part of a receive: without ancillary
+//! data, with `SCTP_RCVINFO`, and with `SCTP_NXTINFO` in addition. These figures consist mostly of
+//! the system call.
 
 mod notifications;
 mod receive;
@@ -18,14 +19,14 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How often to repeat.
+/// Number of repetitions.
 #[derive(Clone, Copy, Debug)]
 struct Effort {
     rounds: usize,
     calls: u32,
 }
 
-/// What one round of one subject took, for each call.
+/// Cost per call in one round.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     nanoseconds: f64,
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn decode_notifications(effort: Effort) -> Result<(), Box<dyn Error>> {
     let subjects = notifications::all();
     for (name, bytes) in &subjects {
-        // One that is refused, or not known, would be measured for something else.
+        // A notification that is refused or unknown would falsify its row.
         if matches!(
             Notification::decode(bytes.clone())?,
             Notification::Other { .. }
@@ -77,7 +78,7 @@ fn decode_notifications(effort: Effort) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Measures some calls together.
+/// Measures several calls together.
 fn sample(calls: u32, mut call: impl FnMut()) -> Sample {
     let region = Region::new(ALLOCATOR);
     let begin = Instant::now();

@@ -1,28 +1,28 @@
-//! The reason that travels in an ABORT.
+//! Reason of an ABORT.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// The upper layer's reason for an ABORT: bytes that travel in the user-initiated-abort error
-/// cause (code 12, RFC 9260 section 3.3.10.12).
+/// Reason for an ABORT, given by the upper layer (user-initiated abort, error cause 12, RFC 9260
+/// section 3.3.10.12).
 ///
-/// At most [`AbortReason::MAX_LEN`] bytes. The protocol would allow nearly 64 KiB, but an ABORT
-/// is one chunk that SCTP does not fragment: near that size Linux answers success, ends the
-/// association locally, and the peer never hears of it. The limit keeps a reason well inside
-/// every path MTU. An empty reason is legal.
+/// A reason has at most [`AbortReason::MAX_LEN`] bytes and may be empty. The protocol allows nearly
+/// 64 KiB, but SCTP does not fragment an ABORT. Near that size Linux reports success and ends the
+/// association locally, while the peer receives nothing. The limit keeps a reason well below every
+/// path MTU.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct AbortReason(Bytes);
 
 impl AbortReason {
-    /// The longest reason, in bytes.
+    /// Maximum length of a reason, in bytes.
     pub const MAX_LEN: usize = 1024;
 
-    /// Takes the reason's bytes.
+    /// Creates a reason from bytes.
     ///
     /// # Errors
     ///
-    /// [`ReasonTooLong`] when there are more than [`AbortReason::MAX_LEN`].
+    /// [`ReasonTooLong`] if there are more than [`AbortReason::MAX_LEN`].
     pub fn new(reason: impl Into<Bytes>) -> Result<Self, ReasonTooLong> {
         let reason = reason.into();
         if reason.len() > Self::MAX_LEN {
@@ -31,21 +31,22 @@ impl AbortReason {
         Ok(Self(reason))
     }
 
-    /// Takes a reason that is known when the program is written.
+    /// Creates a reason from a string constant.
     ///
     /// # Panics
     ///
-    /// When it is longer than [`AbortReason::MAX_LEN`]; in a `const`, that stops compilation.
+    /// Panics if the reason is longer than [`AbortReason::MAX_LEN`]. In a `const`, this stops
+    /// compilation.
     #[must_use]
     pub const fn from_static(reason: &'static str) -> Self {
         assert!(
             reason.len() <= Self::MAX_LEN,
-            "the reason is longer than AbortReason::MAX_LEN"
+            "abort reason exceeds AbortReason::MAX_LEN"
         );
         Self(Bytes::from_static(reason.as_bytes()))
     }
 
-    /// Takes as much of a text as fits, cut at a character boundary.
+    /// Creates a reason from a text, cut at a character boundary if it is too long.
     #[must_use]
     pub fn truncated(reason: impl Into<String>) -> Self {
         let mut reason: String = reason.into();
@@ -57,27 +58,27 @@ impl AbortReason {
         Self(reason.into())
     }
 
-    /// Returns the bytes as they travel.
+    /// Returns the bytes of the reason.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there is no reason at all.
+    /// Returns `true` if the reason is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the bytes, still shared.
+    /// Returns the bytes of the reason without copying them.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
 }
 
-/// Shows the reason as text; what is not UTF-8 or not printable is escaped, so that a peer
-/// cannot write control characters into a log.
+/// Shows the reason as text. Bytes that are not printable ASCII are escaped, so that a peer cannot
+/// write control characters into a log.
 impl fmt::Display for AbortReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.escape_ascii())
@@ -114,7 +115,7 @@ impl TryFrom<&'static str> for AbortReason {
     }
 }
 
-/// An abort reason was longer than [`AbortReason::MAX_LEN`].
+/// Error for an abort reason that is longer than [`AbortReason::MAX_LEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReasonTooLong {
     len: usize,
@@ -124,7 +125,7 @@ impl fmt::Display for ReasonTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "an abort reason of {} bytes is longer than the {} allowed",
+            "abort reason of {} bytes exceeds the limit of {}",
             self.len,
             AbortReason::MAX_LEN
         )
@@ -138,17 +139,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_is_checked() {
+    fn reason_beyond_limit_is_refused() {
         assert!(AbortReason::new(vec![0; AbortReason::MAX_LEN]).is_ok());
         let error = AbortReason::new(vec![0; AbortReason::MAX_LEN + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "an abort reason of 1025 bytes is longer than the 1024 allowed"
+            "abort reason of 1025 bytes exceeds the limit of 1024"
         );
     }
 
     #[test]
-    fn truncation_respects_characters() {
+    fn truncation_keeps_whole_characters() {
         let reason = AbortReason::truncated("x".repeat(AbortReason::MAX_LEN - 1) + "é");
         assert_eq!(reason.as_bytes().len(), AbortReason::MAX_LEN - 1);
     }

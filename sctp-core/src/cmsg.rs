@@ -1,4 +1,4 @@
-//! Ancillary data, built and read without casting (RFC 6458 section 5.3).
+//! Ancillary data, encoded and decoded without casting (RFC 6458 section 5.3).
 
 use crate::{
     abi::{self, Layout},
@@ -11,28 +11,28 @@ use crate::{
 const ALIGN: usize = size_of::<usize>();
 const HEADER_LEN: usize = ALIGN + 8;
 
-const fn space(data: usize) -> usize {
+const fn cmsg_space(data: usize) -> usize {
     (HEADER_LEN + data).next_multiple_of(ALIGN)
 }
 
-/// Room for all that a send can carry: SNDINFO, PRINFO and AUTHINFO.
-pub(crate) const SEND_SPACE: usize = space(16) + space(8) + space(2);
+/// Space for all ancillary data of a send: SNDINFO, PRINFO and AUTHINFO.
+pub(crate) const SEND_SPACE: usize = cmsg_space(16) + cmsg_space(8) + cmsg_space(2);
 
-/// Room for all that a receive brings: RCVINFO, NXTINFO and, in case somebody asked for it, a
-/// time stamp.
+/// Space for all ancillary data of a receive: RCVINFO, NXTINFO and an optional time stamp.
 pub(crate) const RECV_SPACE: usize = 192;
 
-/// The ancillary data of one send.
+/// Ancillary data of one send.
 #[derive(Debug)]
 pub(crate) struct SendControl {
-    // Not aligned as a cmsghdr: the kernel copies the bytes before it looks at them.
+    // Need not be aligned like a cmsghdr: the kernel copies the bytes first.
     bytes: [u8; SEND_SPACE],
     len: usize,
 }
 
 impl SendControl {
-    /// Builds it for a message. `flags` are the bits that a [`SendInfo`] does not hold: EOF,
-    /// ABORT, SENDALL.
+    /// Encodes the parameters of a message.
+    ///
+    /// `flags` holds bits that a [`SendInfo`] has no field for: EOF, ABORT, SENDALL.
     pub(crate) fn new(assoc: AssocId, info: &SendInfo, flags: u16) -> Self {
         let mut control = Self {
             bytes: [0; SEND_SPACE],
@@ -72,7 +72,7 @@ impl SendControl {
         &self.bytes[..self.len]
     }
 
-    /// Appends one control message. `SEND_SPACE` has room for each kind once.
+    /// Appends one control message. `SEND_SPACE` suffices for each kind once.
     fn push(&mut self, kind: i32, data: &[u8]) {
         let into = &mut self.bytes[self.len..];
         let len = HEADER_LEN + data.len();
@@ -80,11 +80,11 @@ impl SendControl {
         into[ALIGN..ALIGN + 4].copy_from_slice(&abi::SOL_SCTP.to_ne_bytes());
         into[ALIGN + 4..HEADER_LEN].copy_from_slice(&kind.to_ne_bytes());
         into[HEADER_LEN..len].copy_from_slice(data);
-        self.len += space(data.len());
+        self.len += cmsg_space(data.len());
     }
 }
 
-/// What the ancillary data of a received message said.
+/// Decoded ancillary data of a received message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RecvControl {
     pub(crate) info: Option<RecvInfo>,
@@ -92,8 +92,9 @@ pub(crate) struct RecvControl {
 }
 
 impl RecvControl {
-    /// Reads the control messages; those of other levels and types are passed over, and a
-    /// length that does not fit ends the reading.
+    /// Decodes the control messages.
+    ///
+    /// Other levels and types are skipped. An invalid length ends the decoding.
     pub(crate) fn decode(mut bytes: &[u8]) -> Self {
         let mut control = Self::default();
         while let Some((level, kind, data, rest)) = split_first(bytes) {
@@ -113,7 +114,7 @@ fn split_first(bytes: &[u8]) -> Option<(i32, i32, &[u8], &[u8])> {
     let level = i32::from_ne_bytes(*bytes.get(ALIGN..)?.first_chunk()?);
     let kind = i32::from_ne_bytes(*bytes.get(ALIGN + 4..)?.first_chunk()?);
     let data = bytes.get(HEADER_LEN..len)?;
-    // The last one may come without its padding.
+    // The last control message may lack its padding.
     let rest = len
         .checked_next_multiple_of(ALIGN)
         .and_then(|next| bytes.get(next..));
@@ -158,7 +159,7 @@ mod tests {
         bytes.extend(level.to_ne_bytes());
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(data);
-        bytes.resize(space(data.len()), 0);
+        bytes.resize(cmsg_space(data.len()), 0);
         bytes
     }
 
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_levels_are_passed_over() {
+    fn other_levels_are_skipped() {
         let mut bytes = control(libc::SOL_SOCKET, libc::SCM_TIMESTAMP, &[0; 16]);
         bytes.extend(control(abi::SOL_SCTP, abi::SCTP_NXTINFO, &[0; 16]));
         bytes.extend(control(abi::SOL_SCTP, abi::SCTP_RCVINFO, &rcvinfo()));
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_one_is_not_made_up() {
+    fn truncated_message_is_not_decoded() {
         let bytes = control(abi::SOL_SCTP, abi::SCTP_RCVINFO, &rcvinfo());
         assert_eq!(
             RecvControl::decode(&bytes[..bytes.len() - 5]),
@@ -198,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn a_length_of_zero_ends_the_reading() {
+    fn zero_length_ends_decoding() {
         assert_eq!(RecvControl::decode(&[0; 64]), RecvControl::default());
     }
 
     #[test]
-    fn a_full_send_fits() {
+    fn largest_send_fits() {
         let info = SendInfo::on_stream(1)
             .with_reliability(Reliability::Retransmissions(1))
             .with_auth_key(2);
@@ -213,13 +214,13 @@ mod tests {
             SendControl::new(AssocId::new(5), &SendInfo::default(), 0)
                 .as_bytes()
                 .len(),
-            space(16)
+            cmsg_space(16)
         );
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn arbitrary_bytes_are_decoded(bytes: Vec<u8>) {
             let _ = RecvControl::decode(&bytes);
         }
     }

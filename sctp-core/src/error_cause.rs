@@ -1,4 +1,4 @@
-//! The error causes that ABORT and ERROR chunks carry.
+//! Error causes of ABORT and ERROR chunks.
 
 use std::fmt;
 
@@ -6,34 +6,34 @@ use bytes::Bytes;
 
 use crate::ids::StreamId;
 
-/// The error causes of an ABORT or ERROR chunk as they travelled, without the chunk's header
-/// (RFC 9260 section 3.3.10).
+/// Encoded error causes of an ABORT or ERROR chunk, without the chunk header (RFC 9260 section
+/// 3.3.10).
 ///
-/// Iterating decodes them; what a malformed rest cannot be decoded to ends the iteration, and
-/// stays visible in [`as_bytes`](Self::as_bytes).
+/// Iteration decodes them, and stops at the first malformed cause. The malformed rest remains
+/// visible in [`as_bytes`](Self::as_bytes).
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct ErrorCauses(Bytes);
 
 impl ErrorCauses {
-    /// Wraps the bytes of the causes.
+    /// Wraps the encoded causes.
     #[must_use]
     pub fn new(causes: Bytes) -> Self {
         Self(causes)
     }
 
-    /// Returns the bytes as they travelled.
+    /// Returns the encoded causes.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there is no cause.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Decodes them one after the other.
+    /// Returns an iterator that decodes the causes in order.
     #[must_use]
     pub fn iter(&self) -> ErrorCauseIter {
         ErrorCauseIter {
@@ -41,7 +41,7 @@ impl ErrorCauses {
         }
     }
 
-    /// Returns the reason of a user-initiated abort, if that is among them.
+    /// Returns the reason of a user-initiated abort, if there is one.
     #[must_use]
     pub fn abort_reason(&self) -> Option<Bytes> {
         self.iter().find_map(|cause| match cause {
@@ -66,7 +66,7 @@ impl IntoIterator for &ErrorCauses {
     }
 }
 
-/// Decodes error causes one after the other; see [`ErrorCauses::iter`].
+/// Iterator over decoded error causes, returned by [`ErrorCauses::iter`].
 #[derive(Clone, Debug)]
 pub struct ErrorCauseIter {
     rest: Bytes,
@@ -92,68 +92,69 @@ impl Iterator for ErrorCauseIter {
 
 /// One error cause (RFC 9260 section 3.3.10, RFC 5061 section 4.3, RFC 4895 section 4.2).
 ///
-/// A cause with a body that does not match its code decodes to [`ErrorCause::Other`].
+/// A cause whose body does not match its code decodes to [`ErrorCause::Other`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCause {
-    /// Code 1: data came on a stream that does not exist.
+    /// Code 1: data was received on a stream that does not exist.
     InvalidStreamIdentifier(StreamId),
-    /// Code 2: mandatory parameters were missing; the body as it travelled.
+    /// Code 2: mandatory parameters were missing. Holds the encoded body.
     MissingMandatoryParameter(Bytes),
-    /// Code 3: the cookie was too old, by this many microseconds.
+    /// Code 3: the cookie had expired.
     StaleCookie {
-        /// Microseconds by which the cookie was too old.
+        /// Time since the cookie expired, in microseconds.
         staleness: u32,
     },
     /// Code 4: the peer lacks the resources for an association.
     OutOfResource,
-    /// Code 5: an address that the peer cannot use; the parameter as it travelled.
+    /// Code 5: the peer cannot use an address. Holds the encoded parameter.
     UnresolvableAddress(Bytes),
-    /// Code 6: a chunk that the peer does not know; the chunk as it travelled.
+    /// Code 6: the peer does not know a chunk type. Holds the encoded chunk.
     UnrecognizedChunkType(Bytes),
     /// Code 7: a mandatory parameter has an invalid value.
     InvalidMandatoryParameter(Bytes),
-    /// Code 8: parameters that the peer does not know, as they travelled.
+    /// Code 8: the peer does not know some parameters. Holds the encoded parameters.
     UnrecognizedParameters(Bytes),
-    /// Code 9: a DATA chunk without data.
+    /// Code 9: a DATA chunk had no data.
     NoUserData {
-        /// Its transmission sequence number.
+        /// Transmission sequence number of the chunk.
         tsn: u32,
     },
-    /// Code 10: a cookie came while the association was shutting down.
+    /// Code 10: a cookie was received while the association was shutting down.
     CookieWhileShuttingDown,
     /// Code 11: an association was restarted with new addresses.
     RestartWithNewAddresses(Bytes),
-    /// Code 12: the peer's upper layer aborted; its reason, which may be empty.
+    /// Code 12: the peer's upper layer aborted the association. Holds the reason, which may be
+    /// empty.
     UserInitiatedAbort(Bytes),
-    /// Code 13: the peer saw a violation of the protocol; its explanation.
+    /// Code 13: the peer detected a protocol violation. Holds its explanation.
     ProtocolViolation(Bytes),
-    /// Code 160: a request to delete the last address.
+    /// Code 160: the last remaining address was to be deleted.
     DeleteLastAddress(Bytes),
     /// Code 161: an address change was refused for lack of resources.
     ResourceShortage(Bytes),
-    /// Code 162: a request to delete the source address of the packet.
+    /// Code 162: the source address of the packet was to be deleted.
     DeleteSourceAddress(Bytes),
-    /// Code 163: an address change was aborted, illegally.
+    /// Code 163: the association was aborted because of an illegal ASCONF-ACK.
     IllegalAsconfAck(Bytes),
-    /// Code 164: an address change was refused without authorisation.
+    /// Code 164: an address change was refused for lack of authorization.
     NoAuthorization(Bytes),
-    /// Code 261 (0x0105): an HMAC that is not supported.
+    /// Code 261 (0x0105): the HMAC algorithm is not supported.
     UnsupportedHmac {
-        /// The HMAC identifier.
+        /// HMAC identifier.
         hmac: u16,
     },
     /// Any other code.
     Other {
-        /// The cause code.
+        /// Cause code.
         code: u16,
-        /// The cause-specific information.
+        /// Cause-specific information.
         info: Bytes,
     },
 }
 
 impl ErrorCause {
-    /// The code of [`ErrorCause::UserInitiatedAbort`].
+    /// Code of [`ErrorCause::UserInitiatedAbort`].
     pub const USER_INITIATED_ABORT: u16 = 12;
 
     fn decode(code: u16, info: Bytes) -> Self {
@@ -216,7 +217,7 @@ impl ErrorCause {
         }
     }
 
-    /// Names a cause code as RFC 9260 does; `None` for one without a name here.
+    /// Returns the name of a cause code in RFC 9260, or `None` for an unknown code.
     #[must_use]
     pub fn name(code: u16) -> Option<&'static str> {
         Some(match code {
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn decodes_a_reason() {
+    fn abort_reason_is_decoded() {
         assert_eq!(
             causes(b"\x00\x0c\x00\x0bgo away"),
             [ErrorCause::UserInitiatedAbort(Bytes::from_static(
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn skips_the_padding_between_causes() {
+    fn padding_between_causes_is_skipped() {
         assert_eq!(
             causes(b"\x00\x01\x00\x06\x00\x07\xff\xff\x00\x04\x00\x04"),
             [
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_lies_ends_the_iteration() {
+    fn invalid_length_ends_iteration() {
         assert_eq!(causes(b"\x00\x0c\x00\x03"), []);
         assert_eq!(causes(b"\x00\x0c\xff\xffabc"), []);
         assert_eq!(causes(b"\x00\x0c\x00"), []);
@@ -288,14 +289,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_never_reads_beyond(bytes: Vec<u8>) {
+        fn arbitrary_bytes_stay_within_bounds(bytes: Vec<u8>) {
             let len = bytes.len();
             let causes = ErrorCauses::new(bytes.into());
             prop_assert!(causes.iter().count() <= len / 4);
         }
 
         #[test]
-        fn every_code_survives(code: u16, info in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn every_code_is_preserved(code: u16, info in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut wire = Vec::from(code.to_be_bytes());
             wire.extend(u16::try_from(info.len() + 4).unwrap().to_be_bytes());
             wire.extend(&info);

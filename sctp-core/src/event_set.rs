@@ -1,4 +1,4 @@
-//! Which notifications to receive.
+//! Sets of notification types.
 
 use std::{fmt, ops};
 
@@ -13,7 +13,7 @@ macro_rules! events {
         impl EventSet {
             $($(#[$doc])* pub const $name: Self = Self(1 << ($kind - abi::SCTP_ASSOC_CHANGE));)*
 
-            /// Every type that this crate can decode but `SCTP_SEND_FAILED`, which
+            /// All types that this crate can decode except `SCTP_SEND_FAILED`, which
             /// `SCTP_SEND_FAILED_EVENT` replaces.
             pub const ALL: Self = Self(($(Self::$name.0)|*) & !Self::SEND_FAILED_DEPRECATED.0);
 
@@ -24,22 +24,21 @@ macro_rules! events {
 }
 
 events! {
-    /// The association came up, ended, restarted or could not start.
+    /// An association was established, was lost or shut down, restarted, or could not start.
     ASSOC_CHANGE = abi::SCTP_ASSOC_CHANGE;
     /// A path of a multi-homed peer changed its state.
     PEER_ADDR_CHANGE = abi::SCTP_PEER_ADDR_CHANGE;
-    /// A message could not be delivered, in the deprecated form; prefer
-    /// [`EventSet::SEND_FAILED`].
+    /// A message could not be delivered (deprecated form). Prefer [`EventSet::SEND_FAILED`].
     SEND_FAILED_DEPRECATED = abi::SCTP_SEND_FAILED;
     /// The peer reported an error without ending the association.
     REMOTE_ERROR = abi::SCTP_REMOTE_ERROR;
-    /// The peer began an orderly shutdown.
+    /// The peer started an orderly shutdown.
     SHUTDOWN = abi::SCTP_SHUTDOWN_EVENT;
-    /// The rest of a partly delivered message will never come.
+    /// The rest of a partially delivered message was lost.
     PARTIAL_DELIVERY = abi::SCTP_PARTIAL_DELIVERY_EVENT;
-    /// The peer named its adaptation layer.
+    /// The peer announced its adaptation layer.
     ADAPTATION = abi::SCTP_ADAPTATION_INDICATION;
-    /// An authentication key became active or free, or the peer does not authenticate.
+    /// An authentication key was activated or freed, or the peer does not support authentication.
     AUTHENTICATION = abi::SCTP_AUTHENTICATION_EVENT;
     /// Everything sent has been acknowledged.
     SENDER_DRY = abi::SCTP_SENDER_DRY_EVENT;
@@ -54,36 +53,36 @@ events! {
 }
 
 impl EventSet {
-    /// How many types there are.
+    /// Number of types.
     pub(crate) const TYPES: usize = Self::TABLE.len();
 
-    /// No notification at all, as on a fresh socket.
+    /// The empty set, to which a new socket is subscribed.
     pub const NONE: Self = Self(0);
 
-    /// Whether every type of `other` is in this set.
+    /// Returns `true` if this set contains every type of `other`.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Returns the types that are in either set.
+    /// Returns the types in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Returns the types of this set that are not in the other.
+    /// Returns the types of this set that are not in `other`.
     #[must_use]
     pub const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Lists every type, each as a set of its own with its number.
+    /// Returns every type, as a set and as the number of the kernel.
     pub(crate) fn each() -> impl Iterator<Item = (Self, u16)> {
         Self::TABLE.iter().map(|(set, kind, _)| (*set, *kind))
     }
 
-    /// Lists the kernel's numbers of the types in the set.
+    /// Returns the kernel's numbers of the types in the set.
     pub(crate) fn kinds(self) -> impl Iterator<Item = u16> {
         Self::TABLE
             .iter()
@@ -125,14 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_what_is_in_it() {
+    fn debug_lists_the_types() {
         let set = EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN;
         assert_eq!(format!("{set:?}"), r#"{"ASSOC_CHANGE", "SHUTDOWN"}"#);
         assert_eq!(set.kinds().collect::<Vec<_>>(), [0x8001, 0x8005]);
     }
 
     #[test]
-    fn all_leaves_out_the_deprecated_one() {
+    fn all_excludes_deprecated_type() {
         assert_eq!(EventSet::ALL.kinds().count(), 12);
         assert!(!EventSet::ALL.contains(EventSet::SEND_FAILED_DEPRECATED));
     }

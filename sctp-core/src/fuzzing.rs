@@ -1,13 +1,14 @@
-//! What the fuzz targets call (`fuzz/`): each takes any bytes, and panics if a decoder breaks a
-//! promise. The same functions run over the kept inputs as an ordinary test, so that a finding
-//! stays found on every machine.
+//! Fuzz targets (see `fuzz/`).
+//!
+//! Each takes arbitrary bytes and panics if a decoder violates one of its guarantees. An ordinary
+//! test runs the same functions over the stored corpus, so that a finding stays fixed everywhere.
 #![allow(missing_docs, unreachable_pub, reason = "public only while fuzzing")]
 
 use bytes::Bytes;
 
 use crate::{cmsg::RecvControl, error_cause::ErrorCauses, notification::Notification, sockaddr};
 
-/// Decodes a notification; what it says of itself must lie within the bytes.
+/// Decodes a notification. All parts must lie within the input.
 pub fn notification(data: &[u8]) {
     let Ok(notification) = Notification::decode(Bytes::copy_from_slice(data)) else {
         return;
@@ -20,12 +21,12 @@ pub fn notification(data: &[u8]) {
         Notification::Other { bytes, .. } => assert!(data.starts_with(bytes)),
         _ => {}
     }
-    // The header is 8 bytes, and no decoder may make do with less.
+    // The header has 8 bytes, which every decoder requires.
     assert!(data.len() >= 8);
     let _ = format!("{notification:?}");
 }
 
-/// Reads the ancillary data of a receive.
+/// Decodes the ancillary data of a receive.
 pub fn ancillary_data(data: &[u8]) {
     let control = RecvControl::decode(data);
     if control.info.is_some() {
@@ -44,8 +45,7 @@ pub fn ancillary_data(data: &[u8]) {
     }
 }
 
-/// Reads a packed address list, the first byte being the count; what was read must encode to
-/// bytes that read the same.
+/// Decodes a packed address list, whose count is the first byte. The decoded list must round-trip.
 pub fn address_list(data: &[u8]) {
     let Some((count, list)) = data.split_first() else {
         return;
@@ -58,7 +58,7 @@ pub fn address_list(data: &[u8]) {
     assert_eq!(sockaddr::decode_list(&encoded, addrs.len()), Some(addrs));
 }
 
-/// Decodes error causes; each takes at least its own header.
+/// Decodes error causes, each of which takes at least the length of its header.
 pub fn error_causes(data: &[u8]) {
     let causes = ErrorCauses::new(Bytes::copy_from_slice(data));
     assert!(causes.iter().count() <= data.len() / 4);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_inputs_break_no_promise() {
+    fn stored_inputs_violate_no_guarantee() {
         run_corpus("notification", super::notification);
         run_corpus("ancillary_data", super::ancillary_data);
         run_corpus("address_list", super::address_list);

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// Names an association on its socket (`sctp_assoc_t`, RFC 6458 section 4.1).
+/// Identifier of an association on its socket (`sctp_assoc_t`, RFC 6458 section 4.1).
 ///
-/// Identifiers outlive their association in the receive queue: messages and notifications of
-/// an association that has already ended can still be unread. The kernel hands them out in
-/// rising order, and may use one again long after its association ended.
+/// An identifier outlives its association in the receive queue: messages and notifications of an
+/// association that has ended can still be unread. The kernel assigns identifiers in ascending
+/// order, and may reuse one long after its association ended.
 ///
-/// One-to-one sockets ignore the identifier, and so do the send calls of peeled-off ones.
+/// One-to-one sockets ignore the identifier, and so do the send calls of peeled-off sockets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct AssocId(i32);
 
 impl AssocId {
-    /// The defaults for associations to come (`SCTP_FUTURE_ASSOC`).
+    /// Defaults for future associations (`SCTP_FUTURE_ASSOC`).
     #[doc(alias = "SCTP_FUTURE_ASSOC")]
     pub const FUTURE: Self = Self(0);
-    /// Every association that exists now (`SCTP_CURRENT_ASSOC`); setting only.
+    /// All existing associations (`SCTP_CURRENT_ASSOC`). Valid for setters only.
     #[doc(alias = "SCTP_CURRENT_ASSOC")]
     pub const CURRENT: Self = Self(1);
-    /// Existing associations and those to come (`SCTP_ALL_ASSOC`); setting only.
+    /// All existing and future associations (`SCTP_ALL_ASSOC`). Valid for setters only.
     #[doc(alias = "SCTP_ALL_ASSOC")]
     pub const ALL: Self = Self(2);
 
@@ -53,9 +53,9 @@ impl fmt::Display for AssocId {
     }
 }
 
-/// Numbers a stream of an association, from 0 (RFC 9260 section 1.3).
+/// Number of a stream within an association, starting at 0 (RFC 9260 section 1.3).
 ///
-/// The two directions are negotiated apart: stream 3 outbound and stream 3 inbound are
+/// The two directions are negotiated separately: outbound stream 3 and inbound stream 3 are
 /// different streams, and one can exist without the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId(u16);

@@ -1,4 +1,4 @@
-//! What travels beside a message: where it goes, where it came from, what comes next.
+//! Metadata of messages: destination, origin, and the next message in the queue.
 
 use crate::{
     ids::{AssocId, StreamId},
@@ -6,32 +6,32 @@ use crate::{
     reliability::Reliability,
 };
 
-/// How one message is to be sent (`SCTP_SNDINFO`, `SCTP_PRINFO` and `SCTP_AUTHINFO`, RFC 6458
+/// Parameters of one message to send (`SCTP_SNDINFO`, `SCTP_PRINFO` and `SCTP_AUTHINFO`, RFC 6458
 /// sections 5.3.4, 5.3.7 and 5.3.8).
 ///
-/// The default is stream 0, no payload protocol identifier, ordered, reliable.
+/// Defaults to stream 0, no payload protocol identifier, ordered and reliable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct SendInfo {
-    /// The outbound stream. One that was not negotiated is refused by the kernel (`EINVAL`).
+    /// Outbound stream. The kernel refuses a stream that was not negotiated (`EINVAL`).
     pub stream: StreamId,
-    /// The payload protocol identifier, in host byte order.
+    /// Payload protocol identifier, in host byte order.
     pub ppid: Ppid,
-    /// Deliver the message as soon as it arrives, outside the order of its stream
+    /// Delivers the message as soon as it arrives, outside the order of its stream
     /// (`SCTP_UNORDERED`).
     pub unordered: bool,
-    /// Ask the peer to acknowledge at once (`SCTP_SACK_IMMEDIATELY`, RFC 7053).
+    /// Requests an immediate acknowledgement from the peer (`SCTP_SACK_IMMEDIATELY`, RFC 7053).
     pub sack_immediately: bool,
-    /// How long to try.
+    /// Limit on the effort to deliver the message.
     pub reliability: Reliability,
-    /// The shared key to authenticate the message with (RFC 4895); `None` is the active key.
+    /// Shared key that authenticates the message (RFC 4895). `None` selects the active key.
     pub auth_key: Option<u16>,
-    /// A number of the caller's that comes back in [`SendFailed`](crate::SendFailed).
+    /// Number chosen by the caller, returned in [`SendFailed`](crate::SendFailed).
     pub context: u32,
 }
 
 impl SendInfo {
-    /// Begins with the defaults, on a stream.
+    /// Creates the defaults for a stream.
     #[must_use]
     pub fn on_stream(stream: impl Into<StreamId>) -> Self {
         Self {
@@ -47,21 +47,21 @@ impl SendInfo {
         self
     }
 
-    /// Sets whether the message goes outside the order of its stream.
+    /// Sets whether the message is delivered outside the order of its stream.
     #[must_use]
     pub fn with_unordered(mut self, unordered: bool) -> Self {
         self.unordered = unordered;
         self
     }
 
-    /// Sets whether the peer is asked to acknowledge at once.
+    /// Sets whether the peer should acknowledge immediately.
     #[must_use]
     pub fn with_sack_immediately(mut self, sack_immediately: bool) -> Self {
         self.sack_immediately = sack_immediately;
         self
     }
 
-    /// Sets how long the kernel tries to deliver the message.
+    /// Sets the limit on the effort to deliver the message.
     ///
     /// A message longer than one DATA chunk that is not fully reliable needs a stream of its own,
     /// or must be unordered: see [`Reliability`].
@@ -71,14 +71,14 @@ impl SendInfo {
         self
     }
 
-    /// Sets the shared key to authenticate the message with.
+    /// Sets the shared key that authenticates the message.
     #[must_use]
     pub fn with_auth_key(mut self, key: u16) -> Self {
         self.auth_key = Some(key);
         self
     }
 
-    /// Sets the number that comes back if the message fails.
+    /// Sets the number that is returned if the message fails.
     #[must_use]
     pub fn with_context(mut self, context: u32) -> Self {
         self.context = context;
@@ -86,31 +86,31 @@ impl SendInfo {
     }
 }
 
-/// What the kernel said about a received message (`SCTP_RCVINFO`, RFC 6458 section 5.3.5).
+/// Metadata of a received message (`SCTP_RCVINFO`, RFC 6458 section 5.3.5).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct RecvInfo {
-    /// The association it came on.
+    /// Association of the message.
     pub assoc: AssocId,
-    /// The inbound stream.
+    /// Inbound stream.
     pub stream: StreamId,
-    /// The stream sequence number; 0 for unordered messages.
+    /// Stream sequence number; 0 for unordered messages.
     pub ssn: u16,
-    /// The payload protocol identifier, in host byte order.
+    /// Payload protocol identifier, in host byte order.
     pub ppid: Ppid,
-    /// Whether it was sent outside the order of its stream.
+    /// Set for a message that was sent outside the order of its stream.
     pub unordered: bool,
-    /// The transmission sequence number of its first chunk.
+    /// Transmission sequence number of the first chunk.
     pub tsn: u32,
-    /// The cumulative TSN; Linux fills it in for unordered messages only.
+    /// Cumulative TSN. Linux sets it for unordered messages only.
     pub cumulative_tsn: u32,
-    /// The number set by `SCTP_CONTEXT` for the association.
+    /// Number set by `SCTP_CONTEXT` for the association.
     pub context: u32,
 }
 
 impl RecvInfo {
-    /// Where a reply goes: the same stream number, the same payload protocol identifier,
-    /// ordered or not as the message was.
+    /// Returns the parameters of a reply: the same stream number and payload protocol identifier,
+    /// ordered or unordered like the message.
     #[must_use]
     pub fn reply(&self) -> SendInfo {
         SendInfo::on_stream(self.stream)
@@ -147,22 +147,21 @@ impl RecvInfo {
     }
 }
 
-/// What the kernel said about the message behind the one received (`SCTP_NXTINFO`, RFC 6458
-/// section 5.3.6).
+/// Metadata of the next message in the receive queue (`SCTP_NXTINFO`, RFC 6458 section 5.3.6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct NextInfo {
-    /// The association it belongs to.
+    /// Association of the message.
     pub assoc: AssocId,
-    /// The inbound stream.
+    /// Inbound stream.
     pub stream: StreamId,
-    /// The payload protocol identifier, in host byte order.
+    /// Payload protocol identifier, in host byte order.
     pub ppid: Ppid,
-    /// How many bytes of it have arrived. RFC 6458 has a flag for a complete message; Linux never
-    /// sets it.
+    /// Bytes of the message that have arrived. RFC 6458 has a flag for a complete message, which
+    /// Linux never sets.
     pub length: u32,
-    /// Whether it was sent outside the order of its stream.
+    /// Set for a message that was sent outside the order of its stream.
     pub unordered: bool,
-    /// Whether it is a notification.
+    /// Set for a notification.
     pub notification: bool,
 }

@@ -1,42 +1,43 @@
-//! Linux kernel SCTP for Rust: the types of RFC 9260 and RFC 6458, the kernel's ABI,
-//! and a [`Socket`] on which one method is one system call.
+//! Linux kernel SCTP for Rust: the types of RFC 9260 and RFC 6458, the kernel's ABI, and a
+//! [`Socket`] whose methods are one system call each.
 //!
-//! This crate does no scheduling and hides nothing: a call that would block answers
-//! [`WouldBlock`](std::io::ErrorKind::WouldBlock), a message that does not fit its buffer
-//! comes in parts. `sctp-tokio` adds readiness and whole messages on top, `sctp-service`
-//! turns messages into calls of a tower service.
+//! This crate does no scheduling and hides nothing. A call that would block fails with
+//! [`WouldBlock`](std::io::ErrorKind::WouldBlock), and a message that does not fit its buffer
+//! arrives in parts. `sctp-tokio` adds readiness and whole messages; `sctp-service` turns messages
+//! into calls of a tower service.
 //!
 //! # SCTP in one page
 //!
 //! An **association** connects two endpoints, each of which may have several addresses
-//! (multi-homing). It carries **messages**, not bytes: what one `send` wrote, one receive
-//! returns. Messages travel on **streams**, numbered from 0 in each direction; order holds
-//! within a stream and not between streams, so a lost packet delays one stream alone. (A *long*
-//! message delays all that are sent after it, unless both ends
-//! [interleave](Socket::set_interleaving_supported) messages.) Each message carries a payload
-//! protocol identifier ([`Ppid`]) that the kernel does not look at.
+//! (multi-homing). It carries **messages**, not bytes: one receive returns exactly one sent
+//! message.
 //!
-//! A **one-to-many** socket carries any number of associations, told apart by [`AssocId`]; one
-//! of them can be **peeled off** to a socket of its own. A **one-to-one** socket behaves like
-//! TCP's. On Linux the two ways to end an association *by message*, `SCTP_EOF` and
-//! `SCTP_ABORT` with a reason, work on one-to-many and peeled-off sockets only.
+//! Messages travel on **streams**, numbered from 0 in each direction. Messages of one stream stay
+//! in order, and a lost packet delays only the streams whose messages it carried. A *long* message
+//! still delays all messages sent after it, unless both ends
+//! [interleave](Socket::set_interleaving_supported) messages. Each message carries a payload
+//! protocol identifier ([`Ppid`]), which the kernel does not interpret.
 //!
-//! Everything the kernel has to say arrives in the same queue as the messages, as a
-//! [`Notification`].
+//! A **one-to-many** socket carries any number of associations, each identified by an [`AssocId`].
+//! An association can be **peeled off** to a socket of its own. A **one-to-one** socket behaves
+//! like a TCP socket. On Linux, `SCTP_EOF` and `SCTP_ABORT` with a reason work on one-to-many and
+//! peeled-off sockets only.
 //!
-//! # Where things are
+//! The kernel reports events in the same queue as the messages, as [`Notification`]s.
 //!
-//! | module or type | what |
+//! # Overview
+//!
+//! | module or type | purpose |
 //! |---|---|
 //! | [`AssocId`], [`StreamId`], [`Ppid`] | identifiers |
-//! | [`SendInfo`], [`RecvInfo`], [`NextInfo`], [`Reliability`] | what travels beside a message |
-//! | [`AbortReason`], [`ErrorCause`] | why an association ended |
-//! | [`Notification`], [`EventSet`] | what the kernel reports, and what to ask it for |
-//! | [`Socket`], [`RecvBatch`] | the system calls |
-//! | [`options`] | the value types of the socket options |
+//! | [`SendInfo`], [`RecvInfo`], [`NextInfo`], [`Reliability`] | metadata of messages |
+//! | [`AbortReason`], [`ErrorCause`] | reasons for the end of an association |
+//! | [`Notification`], [`EventSet`] | events, and subscriptions to them |
+//! | [`Socket`], [`RecvBatch`] | system calls |
+//! | [`options`] | value types of the socket options |
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("sctp-core is made of Linux's system calls, and builds for Linux only");
+compile_error!("sctp-core supports Linux only");
 
 mod abi;
 mod abort_reason;

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-/// A payload protocol identifier, in host byte order (RFC 9260 section 3.3.1).
+/// Payload protocol identifier, in host byte order (RFC 9260 section 3.3.1).
 ///
-/// The kernel neither reads nor swaps it; by convention it is in network byte order on the
-/// wire, and this crate swaps it on the way, so a value here is the value that a protocol
-/// analyser shows. The named constants are those of the IANA registry "SCTP Payload Protocol
-/// Identifiers" that this crate's users speak most; any other number goes through
-/// [`Ppid::new`].
+/// The kernel neither reads nor swaps the identifier. By convention it travels in network byte
+/// order. This crate converts it, so a value here equals the value that a protocol analyser shows.
+/// The constants are common entries of the IANA registry "SCTP Payload Protocol Identifiers";
+/// [`Ppid::new`] takes any other number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ppid(u32);
 
@@ -23,7 +22,7 @@ macro_rules! registry {
 }
 
 registry! {
-    /// No identifier given (0).
+    /// No identifier (0).
     UNSPECIFIED = 0;
     /// ISDN Q.921 User Adaptation (RFC 4233).
     IUA = 1;
@@ -66,7 +65,7 @@ registry! {
 }
 
 impl Ppid {
-    /// Wraps an identifier given in host byte order.
+    /// Creates an identifier from a number in host byte order.
     #[must_use]
     pub const fn new(ppid: u32) -> Self {
         Self(ppid)
@@ -78,12 +77,12 @@ impl Ppid {
         self.0
     }
 
-    /// Returns the identifier as the kernel's structures hold it.
+    /// Returns the identifier in the byte order of the kernel's structures.
     pub(crate) const fn to_wire(self) -> u32 {
         self.0.to_be()
     }
 
-    /// Reads the identifier from one of the kernel's structures.
+    /// Converts an identifier from the byte order of the kernel's structures.
     pub(crate) const fn from_wire(wire: u32) -> Self {
         Self(u32::from_be(wire))
     }
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn goes_to_the_wire_in_network_byte_order() {
+    fn wire_form_is_in_network_byte_order() {
         assert_eq!(Ppid::DIAMETER.to_wire().to_ne_bytes(), [0, 0, 0, 46]);
         assert_eq!(
             Ppid::from_wire(u32::from_ne_bytes([0, 0, 0, 60])),
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_names_the_registered_ones() {
+    fn debug_names_registered_identifiers() {
         assert_eq!(format!("{:?}", Ppid::NGAP), "Ppid(60 NGAP)");
         assert_eq!(format!("{:?}", Ppid::new(4711)), "Ppid(4711)");
     }

@@ -1,42 +1,44 @@
-//! Partial reliability of a message (PR-SCTP).
+//! Partial reliability (PR-SCTP).
 
 use std::time::Duration;
 
-/// How long the kernel tries to deliver a message (RFC 3758, RFC 7496; `SCTP_PRINFO`,
-/// RFC 6458 section 5.3.7).
+/// Limits how long the kernel tries to deliver a message (RFC 3758, RFC 7496; `SCTP_PRINFO`, RFC
+/// 6458 section 5.3.7).
 ///
-/// Only a peer that supports PR-SCTP can be told to skip a message; toward any other, every
+/// A message can be abandoned only if the peer supports PR-SCTP. Toward any other peer, every
 /// message is reliable.
 ///
 /// # Reliable messages on the same stream
 ///
-/// Keep partially reliable messages longer than one DATA chunk away from reliable ones: send them on
-/// a stream of their own, or [unordered](crate::SendInfo::unordered). A receiving Linux kernel does
-/// not deliver what follows an abandoned long message on its ordered stream, reliable messages
-/// included. The sender cannot tell: the peer has acknowledged them, and the association can still
-/// end with an orderly shutdown.
+/// Keep partially reliable messages longer than one DATA chunk away from reliable ones: send them
+/// on a stream of their own, or [unordered](crate::SendInfo::unordered). A receiving Linux kernel
+/// does not deliver what follows an abandoned long message on its ordered stream, reliable messages
+/// included. The sender cannot detect the loss: the peer has acknowledged the messages, and the
+/// association can still end with an orderly shutdown.
 ///
 /// # Reports
 ///
-/// Linux reports a message that it gave up by [`SendFailed`](crate::SendFailed) only if its
-/// lifetime was over before it was sent at all. One given up later, after its retransmissions,
-/// or for a more important one is merely counted:
+/// Linux reports an abandoned message by [`SendFailed`](crate::SendFailed) only if its lifetime
+/// expired before it was first sent. A message that is abandoned later, after its retransmissions
+/// or in favor of a more important one, is only counted: see
 /// [`Socket::pr_assoc_status`](crate::Socket::pr_assoc_status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reliability {
-    /// Deliver it, or lose the association (the default).
+    /// Delivers the message or loses the association. The default.
     #[default]
     Reliable,
-    /// Give up when this much time has passed since the send. Millisecond resolution; shorter
-    /// than one millisecond becomes one, longer than `u32::MAX` milliseconds becomes that.
+    /// Abandons the message once this much time has passed since the send.
+    ///
+    /// Millisecond resolution. Values below one millisecond are raised to one, and values above
+    /// `u32::MAX` milliseconds are lowered to that.
     Lifetime(Duration),
-    /// Give up after this many retransmissions; 0 sends once.
+    /// Abandons the message after this many retransmissions; 0 sends it once.
     ///
     /// With 0, Linux can abandon a message longer than one DATA chunk although no packet was lost.
     Retransmissions(u32),
-    /// When the send buffer is full, messages with a numerically larger value are given up to
-    /// make room for this one; 0 is the most important.
+    /// Abandons messages with a numerically larger value when the send buffer is full, to make room
+    /// for this one. 0 is the most important.
     Priority(u32),
 }
 
@@ -54,7 +56,7 @@ impl Reliability {
         }
     }
 
-    /// Reads `pr_policy` and `pr_value`; a policy that this crate does not know is reliable.
+    /// Converts `pr_policy` and `pr_value`. An unknown policy becomes reliable.
     pub(crate) fn from_prinfo(policy: u16, value: u32) -> Self {
         match policy & crate::abi::SCTP_PR_SCTP_MASK {
             crate::abi::SCTP_PR_SCTP_TTL => Self::Lifetime(Duration::from_millis(value.into())),
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn round_trips() {
+    fn policies_round_trip() {
         for reliability in [
             Reliability::Lifetime(Duration::from_millis(7)),
             Reliability::Retransmissions(0),
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_are_clamped_to_what_the_kernel_can_hold() {
+    fn lifetimes_are_clamped_to_kernel_range() {
         assert_eq!(
             Reliability::Lifetime(Duration::ZERO).to_prinfo().unwrap().1,
             1

@@ -1,24 +1,24 @@
-//! Socket addresses as the kernel lays them out.
+//! Encoding of socket addresses.
 //!
-//! Addresses are written and read field by field, never by casting: SCTP packs lists of
-//! `sockaddr_in` and `sockaddr_in6` tightly, one behind the other, so that some are unaligned.
+//! Addresses are encoded and decoded field by field, never by casting. SCTP packs lists of
+//! `sockaddr_in` and `sockaddr_in6` without padding, so some entries are unaligned.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// The length of `struct sockaddr_storage`.
+/// Length of `struct sockaddr_storage`.
 pub(crate) const STORAGE_LEN: usize = 128;
 const V4_LEN: usize = 16;
 const V6_LEN: usize = 28;
-// The same in every C library on Linux, where `sa_family_t` is 16 bits and libc's constants are 32.
+// libc has 32-bit constants, while `sa_family_t` has 16 bits on Linux.
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// One address in its own length, as `bind` takes it.
+/// Encodes one address in its own length, for `bind`.
 pub(crate) fn encode(addr: SocketAddr) -> Vec<u8> {
     encode_list(&[addr])
 }
 
-/// Addresses one behind the other, as `SCTP_SOCKOPT_BINDX_ADD` and its like take them.
+/// Encodes addresses without gaps, for options such as `SCTP_SOCKOPT_BINDX_ADD`.
 pub(crate) fn encode_list(addrs: &[SocketAddr]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(addrs.len() * V6_LEN);
     for addr in addrs {
@@ -41,7 +41,7 @@ pub(crate) fn encode_list(addrs: &[SocketAddr]) -> Vec<u8> {
     bytes
 }
 
-/// One address in a `sockaddr_storage`; `None` is the unspecified family.
+/// Encodes an address as a `sockaddr_storage`. `None` is the unspecified family.
 pub(crate) fn encode_storage(addr: Option<SocketAddr>) -> [u8; STORAGE_LEN] {
     let mut storage = [0; STORAGE_LEN];
     if let Some(addr) = addr {
@@ -51,8 +51,9 @@ pub(crate) fn encode_storage(addr: Option<SocketAddr>) -> [u8; STORAGE_LEN] {
     storage
 }
 
-/// Reads one address, and tells how many bytes it took. `None` when the family is not IP or the
-/// bytes are too few.
+/// Decodes the first address and returns its length.
+///
+/// Returns `None` if the family is not IP or the address is incomplete.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(SocketAddr, usize)> {
     let family = u16::from_ne_bytes(*bytes.first_chunk()?);
     let port = u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?);
@@ -79,14 +80,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(SocketAddr, usize)> {
     }
 }
 
-/// Reads the address in a `sockaddr_storage`; `None` when it is unspecified.
+/// Decodes a `sockaddr_storage`. Returns `None` if it is unspecified.
 pub(crate) fn decode_storage(bytes: &[u8]) -> Option<SocketAddr> {
     decode(bytes).map(|(addr, _)| addr)
 }
 
-/// Reads addresses packed one behind the other. `None` when there are not `count` of them.
+/// Decodes a packed list. Returns `None` if it holds fewer than `count` addresses.
 pub(crate) fn decode_list(mut bytes: &[u8], count: usize) -> Option<Vec<SocketAddr>> {
-    // The count comes from the kernel: the bytes, not the count, bound the allocation.
+    // The length of the input bounds the allocation, whatever count the kernel reports.
     let mut addrs = Vec::with_capacity(count.min(bytes.len() / V4_LEN));
     for _ in 0..count {
         let (addr, len) = decode(bytes)?;
@@ -115,7 +116,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>, count in 0usize..1000) {
+        fn arbitrary_bytes_are_decoded_or_refused(bytes: Vec<u8>, count in 0usize..1000) {
             if let Some(addrs) = decode_list(&bytes, count) {
                 prop_assert_eq!(addrs.len(), count);
             }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_list_is_refused() {
+    fn short_list_is_refused() {
         let bytes = encode_list(&["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
         assert_eq!(bytes.len(), V4_LEN + V6_LEN);
         assert_eq!(decode_list(&bytes[..bytes.len() - 1], 2), None);

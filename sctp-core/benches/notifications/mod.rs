@@ -1,8 +1,8 @@
-//! One notification of each type, as Linux lays it out (`<linux/sctp.h>`).
+//! One notification of each type, in the layout of Linux (`<linux/sctp.h>`).
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The notifications, by the name of their type.
+/// Returns the notifications and the names of their types.
 pub(crate) fn all() -> Vec<(&'static str, Bytes)> {
     // An ABORT's cause: 12, user initiated, with four bytes of reason.
     let cause = [0, 12, 0, 8, b'd', b'o', b'n', b'e'];
@@ -34,7 +34,7 @@ pub(crate) fn all() -> Vec<(&'static str, Bytes)> {
     ]
 }
 
-/// Puts the header, with its length, before a body.
+/// Encodes a header, with the length, and a body.
 fn notification(kind: u16, flags: u16, body: impl FnOnce(&mut BytesMut)) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u16_ne(kind);

@@ -1,4 +1,4 @@
-//! Messages received from a socket, with more or less ancillary data.
+//! Receives with different amounts of ancillary data.
 
 use std::{
     error::Error,
@@ -15,45 +15,45 @@ use stats_alloc::Region;
 
 use crate::{ALLOCATOR, Effort, Sample, print_row};
 
-/// As many messages as are sent, and then received, in one go. They fit the receive buffer.
+/// Number of messages sent and then received in one go. They fit the receive buffer.
 const RUN: u32 = 32;
 const PAYLOAD: [u8; 64] = [b'x'; 64];
 
-/// How to receive.
+/// Method of receiving.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct Method {
     name: &'static str,
     rcvinfo: bool,
     nxtinfo: bool,
     batch: bool,
 }
 
-const WAYS: [Way; 5] = [
-    Way {
+const METHODS: [Method; 5] = [
+    Method {
         name: "a message of 64 bytes (recvmsg), nothing beside it",
         rcvinfo: false,
         nxtinfo: false,
         batch: false,
     },
-    Way {
+    Method {
         name: "the same with SCTP_RCVINFO",
         rcvinfo: true,
         nxtinfo: false,
         batch: false,
     },
-    Way {
+    Method {
         name: "the same with SCTP_RCVINFO and SCTP_NXTINFO",
         rcvinfo: true,
         nxtinfo: true,
         batch: false,
     },
-    Way {
+    Method {
         name: "one of 32 messages (recvmmsg), nothing beside it",
         rcvinfo: false,
         nxtinfo: false,
         batch: true,
     },
-    Way {
+    Method {
         name: "the same with SCTP_RCVINFO",
         rcvinfo: true,
         nxtinfo: false,
@@ -61,36 +61,36 @@ const WAYS: [Way; 5] = [
     },
 ];
 
-/// Measures all ways, and prints them.
+/// Measures and prints all methods.
 pub(crate) fn messages(effort: Effort) -> Result<(), Box<dyn Error>> {
     let (sender, receiver) = match pair() {
         Err(error) if error.kind() == ErrorKind::Unsupported => {
-            println!("\nThis kernel has no SCTP, so no message could be received.");
+            println!("\nkernel does not support SCTP, no receive measured");
             return Ok(());
         }
         pair => pair?,
     };
     let mut buffers = (BytesMut::new(), RecvBatch::new());
-    let mut samples = vec![Vec::new(); WAYS.len()];
-    // The first round makes room in the buffers, and is not counted.
+    let mut samples = vec![Vec::new(); METHODS.len()];
+    // The first round allocates the buffers and is not counted.
     for round in 0..=effort.rounds {
-        for (way, samples) in WAYS.iter().zip(&mut samples) {
-            receiver.set_recv_rcvinfo(way.rcvinfo)?;
-            receiver.set_recv_nxtinfo(way.nxtinfo)?;
+        for (method, samples) in METHODS.iter().zip(&mut samples) {
+            receiver.set_recv_rcvinfo(method.rcvinfo)?;
+            receiver.set_recv_nxtinfo(method.nxtinfo)?;
             send_run(&sender)?;
-            let sample = receive_run(&receiver, &mut buffers, way.batch)?;
+            let sample = receive_run(&receiver, &mut buffers, method.batch)?;
             if round > 0 {
                 samples.push(sample);
             }
         }
     }
-    for (way, samples) in WAYS.iter().zip(&samples) {
-        print_row(way.name, samples);
+    for (method, samples) in METHODS.iter().zip(&samples) {
+        print_row(method.name, samples);
     }
     Ok(())
 }
 
-/// Two ends of an association, on one-to-one sockets.
+/// Returns both ends of an association, on one-to-one sockets.
 fn pair() -> io::Result<(Socket, Socket)> {
     let listener = Socket::one_to_one(Family::V4)?;
     listener.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;

@@ -1,9 +1,9 @@
-//! The kernel's numbers and structure layouts (`<linux/sctp.h>`).
+//! Numbers and structure layouts of the kernel (`<linux/sctp.h>`).
 //!
-//! Structures are encoded and decoded field by field at stated offsets, instead of through
-//! `repr(C)` types: five of the header's structs are `packed, aligned(4)`, for which Rust has no
-//! spelling, and a wrong guess reads garbage. Each offset and size below is held against the
-//! header by a test (`abi/tests.rs`), so that no layout is by eye.
+//! Structures are encoded and decoded field by field at stated offsets instead of through `repr(C)`
+//! types. Five structs of the header are `packed, aligned(4)`, which Rust cannot express, and a
+//! wrong layout reads garbage. A test compares every offset and size with the header
+//! (`abi/tests.rs`).
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::{ids::AssocId, sockaddr};
 pub(crate) const IPPROTO_SCTP: i32 = 132;
 pub(crate) const SOL_SCTP: i32 = 132;
 
-/// Declares the header's constants, and lists them for the test.
+/// Declares constants of the header and lists them for the test.
 macro_rules! constants {
     ($($kind:ty { $($name:ident = $value:literal,)* })*) => {
         $($(pub(crate) const $name: $kind = $value;)*)*
@@ -120,12 +120,12 @@ constants! {
     }
 }
 
-/// A field of a kernel structure: its width, and how to write and read it.
+/// Field of a kernel structure.
 pub(crate) trait Field: Sized {
     const LEN: usize;
-    /// Writes the value; `into` is exactly `LEN` bytes.
+    /// Writes the value into exactly `LEN` bytes.
     fn put(&self, into: &mut [u8]);
-    /// Reads the value; `from` is exactly `LEN` bytes.
+    /// Reads the value from exactly `LEN` bytes.
     fn get(from: &[u8]) -> Self;
 }
 
@@ -159,7 +159,7 @@ impl Field for AssocId {
     }
 }
 
-/// A `struct sockaddr_storage`; `None` is the unspecified family.
+/// A `struct sockaddr_storage`. `None` is the unspecified family.
 impl Field for Option<SocketAddr> {
     const LEN: usize = sockaddr::STORAGE_LEN;
 
@@ -172,19 +172,19 @@ impl Field for Option<SocketAddr> {
     }
 }
 
-/// A structure of fixed layout.
+/// Structure with a fixed layout.
 pub(crate) trait Layout: Sized {
-    /// Writes it into zeroed bytes.
+    /// Encodes the structure. Padding is zero.
     fn encode(&self) -> Vec<u8>;
-    /// Reads it; `None` when there are too few bytes.
+    /// Decodes the structure. Returns `None` if there are too few bytes.
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
 
-/// Name and size of a C structure, and name, offset and width of each of its fields.
+/// Name and size of a C structure, and the name, offset and width of each field.
 #[cfg(test)]
 pub(crate) type Description = (&'static str, usize, &'static [(&'static str, usize, usize)]);
 
-/// Declares structures by their C names, sizes and offsets, and lists them for the test.
+/// Declares structures by C name, size and offsets, and lists them for the test.
 macro_rules! layouts {
     ($($(#[$doc:meta])* $name:ident: $c_name:literal, $size:expr, {
         $($field:ident: $kind:ty = $c_field:literal @ $offset:expr,)*

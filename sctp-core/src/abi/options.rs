@@ -1,4 +1,4 @@
-//! The structures and flags of the socket options alone.
+//! Structures and flags of the socket options.
 
 use std::net::SocketAddr;
 
@@ -37,16 +37,17 @@ constants! {
     }
 }
 
-/// The stream schedulers that Linux 6.4 added, which older headers do not have.
+/// Stream schedulers added in Linux 6.4, which older headers lack.
 pub(crate) const SCTP_SS_FC: u32 = 3;
 pub(crate) const SCTP_SS_WFQ: u32 = 4;
 
-/// Where a `sockaddr_storage` behind an association id stands in a structure that is not packed:
-/// it is aligned as a pointer is.
+/// Offset of a `sockaddr_storage` that follows an association id in a structure that is not packed.
+///
+/// It has the alignment of a pointer.
 const ADDR: usize = align_of::<*const u8>();
-/// What follows that address.
+/// Offset of the field that follows that address.
 const AFTER: usize = ADDR + <Option<SocketAddr> as Field>::LEN;
-/// The first 64-bit counter behind that address.
+/// Offset of the first 64-bit counter after that address.
 const COUNTERS: usize = AFTER.next_multiple_of(align_of::<u64>());
 
 layouts! {

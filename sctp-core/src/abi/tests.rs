@@ -1,12 +1,14 @@
-//! Holds every number of this module, and the offsets that the notification decoders use,
-//! against `<linux/sctp.h>`, by compiling a C program full of static assertions.
+//! Comparison of this module's numbers, and of the offsets in the notification decoders, with
+//! `<linux/sctp.h>`.
+//!
+//! The tests compile a C program of static assertions.
 
 use std::{fmt::Write as _, process::Command};
 
 use super::{CONSTANTS, Description, LAYOUTS, options};
 
-/// The notifications, the sending side and the options of variable length, which are read and
-/// written by offset elsewhere.
+/// Layouts of notifications, of send parameters and of options with a variable length, which other
+/// modules access by offset.
 const OTHER_LAYOUTS: &[Description] = &[
     (
         "struct sctp_assoc_change",
@@ -205,7 +207,7 @@ fn c_program() -> String {
 
 #[cfg_attr(miri, ignore = "runs a C compiler")]
 #[test]
-fn numbers_and_layouts_are_those_of_the_header() {
+fn numbers_and_layouts_match_the_header() {
     let dir = std::env::temp_dir().join(format!("sctp-core-abi-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let source = dir.join("abi.c");

@@ -1,48 +1,48 @@
-//! Notifications about an association as a whole.
+//! Notifications about a whole association.
 
 use bytes::Bytes;
 
-use super::decode::Fields;
+use super::fields::Fields;
 use crate::{error_cause::ErrorCauses, ids::AssocId};
 
-/// An association came up, ended, restarted or could not start (`SCTP_ASSOC_CHANGE`, RFC 6458
-/// section 6.1.1).
+/// Change of an association's state (`SCTP_ASSOC_CHANGE`, RFC 6458 section 6.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AssocChange {
-    /// The association; [`AssocId::FUTURE`] (0) when one could not start.
+    /// The association, or [`AssocId::FUTURE`] (0) if it could not start.
     pub assoc: AssocId,
-    /// What happened to it.
+    /// The new state.
     pub state: AssocChangeState,
-    /// The first error cause's code, in host byte order; 0 when there is none. Linux delivers it
-    /// in network byte order, and this crate swaps it.
-    pub error: u16,
-    /// How many streams can be sent on.
-    pub outbound_streams: u16,
-    /// How many streams the peer can send on.
-    pub inbound_streams: u16,
-    /// The causes in the ABORT that the peer sent; empty when this end gave the association up.
+    /// Code of the first error cause, in host byte order; 0 if there is none.
     ///
-    /// RFC 6458 has the whole ABORT chunk in `sac_info`; Linux leaves out its four bytes of
-    /// header.
+    /// Linux delivers it in network byte order, and this crate converts it.
+    pub error: u16,
+    /// Number of outbound streams.
+    pub outbound_streams: u16,
+    /// Number of inbound streams.
+    pub inbound_streams: u16,
+    /// Causes in the ABORT of the peer; empty if this end aborted the association.
+    ///
+    /// RFC 6458 puts the whole ABORT chunk into `sac_info`; Linux leaves out its header of four
+    /// bytes.
     pub causes: ErrorCauses,
 }
 
-/// What happened to an association (`sac_state`).
+/// New state of an association (`sac_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssocChangeState {
-    /// It is ready for messages (`SCTP_COMM_UP`).
+    /// The association is established (`SCTP_COMM_UP`).
     CommUp,
-    /// It failed: the peer aborted it, or does not answer (`SCTP_COMM_LOST`).
+    /// The association failed: the peer aborted it or is unreachable (`SCTP_COMM_LOST`).
     CommLost,
-    /// The peer started again under the same addresses (`SCTP_RESTART`).
+    /// The peer restarted with the same addresses (`SCTP_RESTART`).
     Restart,
-    /// It was shut down in order (`SCTP_SHUTDOWN_COMP`).
+    /// The association was shut down in order (`SCTP_SHUTDOWN_COMP`).
     ShutdownComplete,
-    /// It could not be set up (`SCTP_CANT_STR_ASSOC`).
+    /// The association could not be established (`SCTP_CANT_STR_ASSOC`).
     CantStart,
-    /// A state that this crate does not know.
+    /// A state unknown to this crate.
     Other(u16),
 }
 
@@ -73,16 +73,16 @@ impl AssocChange {
     }
 }
 
-/// The peer reported an error without ending the association (`SCTP_REMOTE_ERROR`, RFC 6458
-/// section 6.1.3).
+/// Error reported by the peer without ending the association (`SCTP_REMOTE_ERROR`, RFC 6458 section
+/// 6.1.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteError {
     /// The association.
     pub assoc: AssocId,
-    /// The error cause's code, in host byte order.
+    /// Code of the error cause, in host byte order.
     pub error: u16,
-    /// The causes of the ERROR chunk.
+    /// Causes in the ERROR chunk.
     pub causes: ErrorCauses,
 }
 
@@ -97,13 +97,14 @@ impl RemoteError {
     }
 }
 
-/// The peer named its adaptation layer (`SCTP_ADAPTATION_INDICATION`, RFC 5061 section 4.2.6).
+/// Announcement of the peer's adaptation layer (`SCTP_ADAPTATION_INDICATION`, RFC 5061 section
+/// 4.2.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Adaptation {
     /// The association.
     pub assoc: AssocId,
-    /// The number that the peer's user chose.
+    /// Number chosen by the peer's upper layer.
     pub indication: u32,
 }
 
@@ -116,33 +117,34 @@ impl Adaptation {
     }
 }
 
-/// Something happened to the authentication keys (`SCTP_AUTHENTICATION_EVENT`, RFC 6458
-/// section 6.1.8).
+/// Change of an authentication key's state (`SCTP_AUTHENTICATION_EVENT`, RFC 6458 section 6.1.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Authentication {
     /// The association.
     pub assoc: AssocId,
-    /// What happened.
+    /// The change.
     pub indication: AuthIndication,
-    /// The key that it happened to.
+    /// Number of the key.
     pub key: u16,
-    /// The key that was active before.
+    /// Number of the previously active key.
     pub previous_key: u16,
 }
 
-/// What happened to an authentication key (`auth_indication`).
+/// Kind of change of an authentication key (`auth_indication`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthIndication {
-    /// The peer has begun to use a key (`SCTP_AUTH_NEW_KEY`).
+    /// The peer started to use a key (`SCTP_AUTH_NEW_KEY`).
     NewKey,
     /// A key is no longer in use and can be deleted (`SCTP_AUTH_FREE_KEY`).
     FreeKey,
-    /// The peer does not support authentication (`SCTP_AUTH_NO_AUTH`); it comes right after
-    /// the association's coming up, and with Linux's default settings always does.
+    /// The peer does not support authentication (`SCTP_AUTH_NO_AUTH`).
+    ///
+    /// Follows directly after the association is established. With Linux's default settings, every
+    /// association reports it.
     NoAuth,
-    /// An indication that this crate does not know.
+    /// An indication unknown to this crate.
     Other(u32),
 }
 
@@ -168,7 +170,7 @@ mod tests {
     use crate::{error_cause::ErrorCause, notification::Notification};
 
     #[test]
-    fn an_abort_with_a_reason_is_decoded_as_linux_writes_it() {
+    fn linux_abort_reason_is_decoded() {
         let mut bytes = Vec::new();
         bytes.extend(0x8001u16.to_ne_bytes());
         bytes.extend(0u16.to_ne_bytes());

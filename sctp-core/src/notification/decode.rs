@@ -1,22 +1,26 @@
-//! Reading notifications out of the kernel's bytes.
+//! Decoding of notifications.
 
 use std::fmt;
 
 use bytes::Bytes;
 
 use super::{
-    Adaptation, AssocChange, AssocReset, Authentication, Notification, PartialDelivery,
-    PeerAddrChange, RemoteError, SendFailed, StreamChange, StreamReset,
+    Notification,
+    association::{Adaptation, AssocChange, Authentication, RemoteError},
+    fields::Fields,
+    message::{PartialDelivery, SendFailed},
+    path::PeerAddrChange,
+    reconfig::{AssocReset, StreamChange, StreamReset},
 };
-use crate::{abi, ids::AssocId};
+use crate::abi;
 
-/// The bytes given as a notification are not one.
+/// Error for bytes that are not a valid notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// The notification's type as far as it could be read.
+    /// Type of the notification, if it could be read.
     pub kind: Option<u16>,
-    /// How many bytes there were.
+    /// Number of bytes given.
     pub len: usize,
 }
 
@@ -25,10 +29,10 @@ impl fmt::Display for DecodeError {
         match self.kind {
             Some(kind) => write!(
                 f,
-                "{} bytes are too few for notification type {kind:#06x}",
+                "notification type {kind:#06x} truncated at {} bytes",
                 self.len
             ),
-            None => write!(f, "{} bytes are too few for a notification", self.len),
+            None => write!(f, "notification truncated at {} bytes", self.len),
         }
     }
 }
@@ -92,47 +96,12 @@ fn body(kind: u16, flags: u16, bytes: &Bytes) -> Option<Notification> {
     })
 }
 
-/// Fixed fields of a kernel structure, read by offset and never beyond its end.
-///
-/// Reading by offset instead of casting to a `repr(C)` struct needs neither alignment nor
-/// `unsafe`, and leaves no length check to forget. The offsets are held against
-/// `<linux/sctp.h>` by a test.
-#[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
-
-impl Fields<'_> {
-    fn array<const N: usize>(self, at: usize) -> Option<[u8; N]> {
-        self.0.get(at..)?.first_chunk().copied()
-    }
-
-    pub(super) fn u16(self, at: usize) -> Option<u16> {
-        self.array(at).map(u16::from_ne_bytes)
-    }
-
-    pub(super) fn u32(self, at: usize) -> Option<u32> {
-        self.array(at).map(u32::from_ne_bytes)
-    }
-
-    pub(super) fn i32(self, at: usize) -> Option<i32> {
-        self.array(at).map(i32::from_ne_bytes)
-    }
-
-    pub(super) fn assoc(self, at: usize) -> Option<AssocId> {
-        self.i32(at).map(AssocId::new)
-    }
-
-    /// An error cause code: Linux leaves it in network byte order in each notification, against
-    /// RFC 6458 (`sctp_ulpevent_make_assoc_change`).
-    pub(super) fn cause(self, at: usize) -> Option<u16> {
-        self.array(at).map(u16::from_be_bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ids::AssocId;
 
     fn decode(bytes: Vec<u8>) -> Result<Notification, DecodeError> {
         Notification::decode(bytes.into())
@@ -147,28 +116,28 @@ mod tests {
     }
 
     #[test]
-    fn short_ones_are_errors() {
+    fn truncated_notifications_are_errors() {
         assert_eq!(
             decode(vec![]).unwrap_err().to_string(),
-            "0 bytes are too few for a notification"
+            "notification truncated at 0 bytes"
         );
         let truncated = with_header(abi::SCTP_SHUTDOWN_EVENT, 0, &[1, 0]);
         let error = decode(truncated).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "10 bytes are too few for notification type 0x8005"
+            "notification type 0x8005 truncated at 10 bytes"
         );
     }
 
     #[test]
-    fn a_length_field_beyond_the_bytes_is_an_error() {
+    fn length_beyond_input_is_an_error() {
         let mut bytes = with_header(abi::SCTP_SHUTDOWN_EVENT, 0, &7i32.to_ne_bytes());
         bytes[4..8].copy_from_slice(&13u32.to_ne_bytes());
         assert!(decode(bytes).is_err());
     }
 
     #[test]
-    fn bytes_behind_the_length_field_are_not_read() {
+    fn trailing_bytes_are_ignored() {
         let mut bytes = with_header(abi::SCTP_SHUTDOWN_EVENT, 0, &7i32.to_ne_bytes());
         bytes.extend([9; 100]);
         assert_eq!(
@@ -180,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_types_survive() {
+    fn unknown_types_are_preserved() {
         let bytes = with_header(0x9999, 3, &[1, 2, 3]);
         let expected = Notification::Other {
             kind: 0x9999,
@@ -192,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_body_of_any_type_is_survived(
+        fn arbitrary_bodies_are_decoded_or_refused(
             kind in 0x8000u16..0x8010,
             flags: u16,
             body in proptest::collection::vec(any::<u8>(), 0..200),
@@ -201,7 +170,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn arbitrary_bytes_are_decoded_or_refused(bytes: Vec<u8>) {
             let _ = decode(bytes);
         }
     }

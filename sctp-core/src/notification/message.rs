@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::decode::Fields;
+use super::fields::Fields;
 use crate::{
     ids::{AssocId, StreamId},
     ppid::Ppid,
@@ -16,33 +16,33 @@ const UNORDERED: u16 = 0x4;
 const DEPRECATED_LEN: usize = 48;
 const EVENT_LEN: usize = 32;
 
-/// A message, or a fragment of one, could not be delivered (`SCTP_SEND_FAILED_EVENT`, RFC 6458
-/// section 6.1.11).
+/// Failure to deliver a message, or a fragment of one (`SCTP_SEND_FAILED_EVENT`, RFC 6458 section
+/// 6.1.11).
 ///
-/// Linux reports each fragment of a long message by itself, in order; `first_fragment` and `last_fragment` tell
-/// where the message starts and stops.
+/// Linux reports each fragment of a long message separately, in order. `first_fragment` and
+/// `last_fragment` mark the first and the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendFailed {
-    /// The association; [`AssocId::FUTURE`] (0) when it could not start.
+    /// The association, or [`AssocId::FUTURE`] (0) if it could not start.
     pub assoc: AssocId,
-    /// Whether it was put on the wire at least once: then the peer may have it all the same.
+    /// Set if the message was sent at least once. The peer may have received it.
     pub sent: bool,
-    /// The error cause's code, in host byte order; 0 when there is none.
+    /// Code of the error cause, in host byte order; 0 if there is none.
     pub error: u16,
-    /// The stream it was sent on.
+    /// Outbound stream of the message.
     pub stream: StreamId,
-    /// Its payload protocol identifier.
+    /// Payload protocol identifier of the message.
     pub ppid: Ppid,
-    /// Whether it was sent outside the order of its stream.
+    /// Set for a message that was sent outside the order of its stream.
     pub unordered: bool,
-    /// The number given with the send.
+    /// Number given with the send.
     pub context: u32,
-    /// Whether this is the first fragment of the message.
+    /// Set for the first fragment of the message.
     pub first_fragment: bool,
-    /// Whether this is the last fragment of the message.
+    /// Set for the last fragment of the message.
     pub last_fragment: bool,
-    /// The payload of the fragment.
+    /// Payload of the fragment.
     pub payload: Bytes,
 }
 
@@ -64,7 +64,7 @@ impl SendFailed {
         })
     }
 
-    /// The deprecated form holds the same in a `sctp_sndrcvinfo`.
+    /// Decodes the deprecated form, which holds the same fields in a `sctp_sndrcvinfo`.
     pub(super) fn decode_deprecated(bytes: &Bytes) -> Option<Self> {
         let fields = Fields(bytes);
         let chunk_flags = fields.u16(16)?;
@@ -85,30 +85,30 @@ impl SendFailed {
     }
 }
 
-/// The rest of a partly delivered message will never come (`SCTP_PARTIAL_DELIVERY_EVENT`,
-/// RFC 6458 section 6.1.7).
+/// Loss of the rest of a partially delivered message (`SCTP_PARTIAL_DELIVERY_EVENT`, RFC 6458
+/// section 6.1.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartialDelivery {
     /// The association.
     pub assoc: AssocId,
-    /// The flags (`pdapi_flags`). RFC 6458 defines none; Linux sets the lowest bit for an unordered
-    /// message where messages are interleaved (I-DATA).
+    /// Flags (`pdapi_flags`). RFC 6458 defines none. Linux sets the lowest bit for an unordered
+    /// message if messages are interleaved (I-DATA).
     pub flags: u16,
-    /// What happened; 0 is `SCTP_PARTIAL_DELIVERY_ABORTED`, the only one defined.
+    /// Kind of event. Only 0 is defined: `SCTP_PARTIAL_DELIVERY_ABORTED`.
     pub indication: u32,
-    /// The stream. Linux leaves it 0 unless messages are interleaved (I-DATA).
+    /// Stream of the message. Linux leaves it 0 unless messages are interleaved (I-DATA).
     pub stream: u32,
-    /// The stream sequence number, with the same restriction.
+    /// Stream sequence number of the message, with the same restriction.
     pub sequence: u32,
 }
 
 impl PartialDelivery {
-    /// Returns `true` if the message was unordered, as far as Linux tells it: see
+    /// Returns `true` for an unordered message, as far as Linux reports it: see
     /// [`flags`](Self::flags).
     #[must_use]
     pub fn is_unordered(&self) -> bool {
-        /// The flag of `sctp_intl_abort_pd`, which has no name in the kernel.
+        /// Flag of `sctp_intl_abort_pd`, which has no name in the kernel.
         const UNORDERED: u16 = 0x1;
         self.flags & UNORDERED != 0
     }
@@ -130,7 +130,7 @@ mod tests {
     use crate::notification::Notification;
 
     #[test]
-    fn partial_delivery_names_the_order_of_its_message() {
+    fn partial_delivery_reports_order_of_message() {
         for (flags, unordered) in [(0u16, false), (1, true)] {
             let mut bytes = Vec::new();
             bytes.extend(0x8006u16.to_ne_bytes());
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsent_message_comes_back_whole() {
+    fn unsent_message_is_returned_whole() {
         let mut bytes = Vec::new();
         bytes.extend(0x800du16.to_ne_bytes());
         bytes.extend(0u16.to_ne_bytes());

@@ -1,7 +1,8 @@
-//! What the kernel reports about an association (RFC 6458 section 6.1).
+//! Notifications of the kernel (RFC 6458 section 6.1).
 
 mod association;
 mod decode;
+mod fields;
 mod message;
 mod path;
 mod reconfig;
@@ -18,15 +19,16 @@ pub use reconfig::{AssocReset, ReconfigOutcome, StreamChange, StreamReset};
 
 use crate::ids::AssocId;
 
-/// A report of the kernel about an association, its paths or its messages (RFC 6458
-/// section 6.1).
+/// Event reported by the kernel about an association, its paths or its messages (RFC 6458 section
+/// 6.1).
 ///
-/// Notifications arrive in the same queue as messages and in order with them. A type that this
-/// crate does not know survives as [`Notification::Other`].
+/// Notifications arrive in the same queue as messages, and in order with them. An unknown type
+/// decodes to [`Notification::Other`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notification {
-    /// An association came up, ended, restarted or could not start (`SCTP_ASSOC_CHANGE`).
+    /// An association was established, was lost or shut down, restarted, or could not start
+    /// (`SCTP_ASSOC_CHANGE`).
     AssocChange(AssocChange),
     /// A path changed its state (`SCTP_PEER_ADDR_CHANGE`).
     PeerAddrChange(PeerAddrChange),
@@ -34,52 +36,53 @@ pub enum Notification {
     RemoteError(RemoteError),
     /// A message could not be delivered (`SCTP_SEND_FAILED_EVENT`).
     SendFailed(SendFailed),
-    /// The peer began an orderly shutdown and sends nothing more (`SCTP_SHUTDOWN_EVENT`). On
-    /// Linux there is no half close: from here on sends are refused.
+    /// The peer started an orderly shutdown and sends nothing more (`SCTP_SHUTDOWN_EVENT`).
+    ///
+    /// Linux has no half-closed state: sends fail from here on.
     Shutdown {
         /// The association.
         assoc: AssocId,
     },
-    /// The peer named its adaptation layer (`SCTP_ADAPTATION_INDICATION`).
+    /// The peer announced its adaptation layer (`SCTP_ADAPTATION_INDICATION`).
     Adaptation(Adaptation),
-    /// The rest of a partly delivered message will never come (`SCTP_PARTIAL_DELIVERY_EVENT`).
+    /// The rest of a partially delivered message was lost (`SCTP_PARTIAL_DELIVERY_EVENT`).
     PartialDelivery(PartialDelivery),
-    /// Something happened to the authentication keys (`SCTP_AUTHENTICATION_EVENT`).
+    /// The state of an authentication key changed (`SCTP_AUTHENTICATION_EVENT`).
     Authentication(Authentication),
     /// Everything sent on the association has been acknowledged (`SCTP_SENDER_DRY_EVENT`).
     SenderDry {
         /// The association.
         assoc: AssocId,
     },
-    /// Streams were reset, or could not be (`SCTP_STREAM_RESET_EVENT`, RFC 6525).
+    /// A request to reset streams completed (`SCTP_STREAM_RESET_EVENT`, RFC 6525).
     StreamReset(StreamReset),
-    /// Sequence numbers were reset, or could not be (`SCTP_ASSOC_RESET_EVENT`, RFC 6525).
+    /// A request to reset the association completed (`SCTP_ASSOC_RESET_EVENT`, RFC 6525).
     AssocReset(AssocReset),
-    /// Streams were added, or could not be (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525).
+    /// A request to add streams completed (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525).
     StreamChange(StreamChange),
-    /// A type that this crate does not know.
+    /// A type unknown to this crate.
     Other {
-        /// The notification's type, `sn_type`.
+        /// Type of the notification (`sn_type`).
         kind: u16,
-        /// The notification's flags, `sn_flags`.
+        /// Flags of the notification (`sn_flags`).
         flags: u16,
-        /// All of it, header included, as the kernel wrote it.
+        /// The complete notification as the kernel wrote it, header included.
         bytes: Bytes,
     },
 }
 
 impl Notification {
-    /// Decodes one complete notification, as it was received with `MSG_NOTIFICATION` set.
+    /// Decodes one complete notification, received with `MSG_NOTIFICATION` set.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when there are fewer bytes than its type needs or than its own length
-    /// field claims.
+    /// [`DecodeError`] if the bytes are fewer than the type requires or than the length field
+    /// states.
     pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
         decode::notification(bytes)
     }
 
-    /// Returns the association it is about; `None` for a type that this crate does not know.
+    /// Returns the association of the notification, or `None` for an unknown type.
     #[must_use]
     pub fn assoc(&self) -> Option<AssocId> {
         Some(match self {

@@ -2,44 +2,46 @@
 
 use std::net::SocketAddr;
 
-use super::decode::Fields;
+use super::fields::Fields;
 use crate::{ids::AssocId, sockaddr};
 
-/// A path to the peer changed its state (`SCTP_PEER_ADDR_CHANGE`, RFC 6458 section 6.1.2).
+/// Change of a path's state (`SCTP_PEER_ADDR_CHANGE`, RFC 6458 section 6.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerAddrChange {
     /// The association.
     pub assoc: AssocId,
-    /// The peer's address; `None` if the kernel named none.
+    /// Peer's address on the path. `None` if the kernel gave none.
     pub addr: Option<SocketAddr>,
-    /// The path's new state.
+    /// The new state of the path.
     pub state: PeerAddrChangeState,
-    /// Why, as the kernel numbers it (`sctp_sn_error_t`): 0 is a threshold that was exceeded,
-    /// 2 a heartbeat that was answered.
+    /// Cause of the change, as numbered by the kernel (`sctp_sn_error_t`): 0 for an exceeded
+    /// threshold, 2 for an acknowledged heartbeat.
     pub error: i32,
 }
 
-/// What happened to a path (`spc_state`).
+/// New state of a path (`spc_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PeerAddrChangeState {
-    /// It can be used again (`SCTP_ADDR_AVAILABLE`).
+    /// The path is usable again (`SCTP_ADDR_AVAILABLE`).
     Available,
-    /// It does not answer (`SCTP_ADDR_UNREACHABLE`).
+    /// The path does not respond (`SCTP_ADDR_UNREACHABLE`).
     Unreachable,
-    /// The peer gave the address up (`SCTP_ADDR_REMOVED`).
+    /// The peer removed the address (`SCTP_ADDR_REMOVED`).
     Removed,
-    /// The peer has a further address (`SCTP_ADDR_ADDED`).
+    /// The peer added the address (`SCTP_ADDR_ADDED`).
     Added,
-    /// It became the primary path (`SCTP_ADDR_MADE_PRIM`).
+    /// The path became the primary path (`SCTP_ADDR_MADE_PRIM`).
     MadePrimary,
-    /// A heartbeat confirmed that it leads to the peer (`SCTP_ADDR_CONFIRMED`).
+    /// A heartbeat confirmed that the path leads to the peer (`SCTP_ADDR_CONFIRMED`).
     Confirmed,
-    /// It answers badly, and another is used if there is one (`SCTP_ADDR_POTENTIALLY_FAILED`,
-    /// RFC 7829); reported only if that state is exposed.
+    /// The path is unreliable and avoided if there is another (`SCTP_ADDR_POTENTIALLY_FAILED`, RFC
+    /// 7829).
+    ///
+    /// Reported only if this state is exposed: see [`PfExposure`](crate::options::PfExposure).
     PotentiallyFailed,
-    /// A state that this crate does not know.
+    /// A state unknown to this crate.
     Other(i32),
 }
 

@@ -1,6 +1,6 @@
 //! Notifications about stream reconfiguration (RFC 6525).
 
-use super::decode::Fields;
+use super::fields::Fields;
 use crate::ids::{AssocId, StreamId};
 
 const INCOMING: u16 = 0x1;
@@ -8,14 +8,14 @@ const OUTGOING: u16 = 0x2;
 const DENIED: u16 = 0x4;
 const FAILED: u16 = 0x8;
 
-/// How a request to reconfigure went.
+/// Outcome of a request to reconfigure an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReconfigOutcome {
-    /// It was done.
+    /// The request was performed.
     Done,
-    /// The peer refused.
+    /// The peer denied the request.
     Denied,
-    /// It could not be done.
+    /// The request failed.
     Failed,
 }
 
@@ -29,19 +29,19 @@ impl ReconfigOutcome {
     }
 }
 
-/// Streams begin again at sequence number 0 (`SCTP_STREAM_RESET_EVENT`, RFC 6525 section 6.1.1).
+/// Restart of streams at sequence number 0 (`SCTP_STREAM_RESET_EVENT`, RFC 6525 section 6.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReset {
     /// The association.
     pub assoc: AssocId,
-    /// How it went.
+    /// Outcome of the request.
     pub outcome: ReconfigOutcome,
-    /// Whether it is about streams that the peer sends on.
+    /// Set if inbound streams are concerned.
     pub incoming: bool,
-    /// Whether it is about streams that this end sends on.
+    /// Set if outbound streams are concerned.
     pub outgoing: bool,
-    /// The streams; empty means all of them.
+    /// The streams. Empty for all of them.
     pub streams: Vec<StreamId>,
 }
 
@@ -61,18 +61,18 @@ impl StreamReset {
     }
 }
 
-/// All sequence numbers of the association begin again (`SCTP_ASSOC_RESET_EVENT`, RFC 6525
-/// section 6.1.2).
+/// Restart of all sequence numbers of an association (`SCTP_ASSOC_RESET_EVENT`, RFC 6525 section
+/// 6.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AssocReset {
     /// The association.
     pub assoc: AssocId,
-    /// How it went.
+    /// Outcome of the request.
     pub outcome: ReconfigOutcome,
-    /// The next transmission sequence number of this end.
+    /// Next transmission sequence number of this end.
     pub local_tsn: u32,
-    /// The next transmission sequence number of the peer.
+    /// Next transmission sequence number of the peer.
     pub remote_tsn: u32,
 }
 
@@ -87,21 +87,21 @@ impl AssocReset {
     }
 }
 
-/// The association has more streams (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525 section 6.1.3).
+/// Addition of streams to an association (`SCTP_STREAM_CHANGE_EVENT`, RFC 6525 section 6.1.3).
 ///
-/// Where the RFC has the new totals, Linux reports how many were *added*, and 0 for the other
-/// direction (`sctp_process_strreset_addstrm_out`); [`Socket::status`](crate::Socket::status)
-/// has the totals.
+/// The RFC reports the new totals. Linux reports the number of *added* streams, and 0 for the other
+/// direction (`sctp_process_strreset_addstrm_out`). [`Socket::status`](crate::Socket::status)
+/// returns the totals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamChange {
     /// The association.
     pub assoc: AssocId,
-    /// How it went.
+    /// Outcome of the request.
     pub outcome: ReconfigOutcome,
-    /// How many streams the peer can send on in addition.
+    /// Number of added inbound streams.
     pub added_inbound_streams: u16,
-    /// How many streams this end can send on in addition.
+    /// Number of added outbound streams.
     pub added_outbound_streams: u16,
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use crate::notification::Notification;
 
     #[test]
-    fn lists_the_streams() {
+    fn reset_streams_are_listed() {
         let mut bytes = Vec::new();
         bytes.extend(0x800au16.to_ne_bytes());
         bytes.extend((OUTGOING | DENIED).to_ne_bytes());

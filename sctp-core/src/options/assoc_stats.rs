@@ -1,24 +1,25 @@
-//! Which associations there are, and what they have done.
+//! Associations of a socket, and their statistics.
 
 use std::{io, net::SocketAddr};
 
 use crate::{
     abi,
     ids::AssocId,
-    socket::{Socket, short_answer},
+    socket::{Socket, truncated_option},
 };
 
-/// What an association has done so far (`SCTP_GET_ASSOC_STATS`, Linux's own).
+/// Statistics of an association (`SCTP_GET_ASSOC_STATS`, specific to Linux).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AssocStats {
     /// The association.
     pub assoc: AssocId,
-    /// The longest retransmission timeout since the last call, in ticks of the kernel, of 1 to 10
-    /// milliseconds, which it does not tell. The call ends the period: the next one begins with
-    /// the lower bound of [`RtoInfo`](super::RtoInfo).
+    /// Longest retransmission timeout since the last call, in kernel ticks of 1 to 10 milliseconds.
+    ///
+    /// The length of a tick is not reported. The call starts a new period, which begins with the
+    /// lower bound of [`RtoInfo`](super::RtoInfo).
     pub max_rto_ticks: u64,
-    /// The peer's address on the path that last had a new maximum; `None` when none ever had.
+    /// Peer's address on the path that last had a new maximum. `None` if there was none.
     pub max_rto_addr: Option<SocketAddr>,
     /// SACK chunks received.
     pub sacks_received: u64,
@@ -30,7 +31,7 @@ pub struct AssocStats {
     pub packets_received: u64,
     /// Chunks sent again.
     pub retransmitted_chunks: u64,
-    /// Chunks received before the one that was due.
+    /// Chunks received out of sequence.
     pub out_of_sequence_tsns: u64,
     /// Chunks received more than once.
     pub duplicate_chunks_received: u64,
@@ -51,9 +52,10 @@ pub struct AssocStats {
 }
 
 impl Socket {
-    /// Returns how many associations there are on a one-to-many or a peeled-off socket
-    /// (`SCTP_GET_ASSOC_NUMBER`, RFC 6458 section 8.2.5), those that are beginning or ending
-    /// included.
+    /// Returns the number of associations of a one-to-many or peeled-off socket
+    /// (`SCTP_GET_ASSOC_NUMBER`, RFC 6458 section 8.2.5).
+    ///
+    /// Includes associations that are being set up or shut down.
     ///
     /// # Errors
     ///
@@ -64,9 +66,10 @@ impl Socket {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Returns the associations of a one-to-many or a peeled-off socket
-    /// (`SCTP_GET_ASSOC_ID_LIST`, RFC 6458 section 8.2.6). Asks for their number first, and again
-    /// if there are more by then.
+    /// Returns the associations of a one-to-many or peeled-off socket (`SCTP_GET_ASSOC_ID_LIST`,
+    /// RFC 6458 section 8.2.6).
+    ///
+    /// Reads their number first, and repeats both calls if it has grown in between.
     ///
     /// # Errors
     ///
@@ -76,16 +79,16 @@ impl Socket {
         loop {
             let count = self.assoc_count()?;
             match self.list_option(abi::SCTP_GET_ASSOC_ID_LIST, &[0; 4], count * 4) {
-                // EINVAL is too little room: associations began between the two calls.
+                // EINVAL means too little space: associations were added between the two calls.
                 Err(error)
                     if error.raw_os_error() == Some(libc::EINVAL)
                         && self.assoc_count()? > count => {}
-                result => return decode_ids(&result?).ok_or_else(short_answer),
+                result => return decode_ids(&result?).ok_or_else(truncated_option),
             }
         }
     }
 
-    /// Returns what an association has done so far.
+    /// Returns the statistics of an association.
     ///
     /// # Errors
     ///
@@ -119,7 +122,7 @@ impl Socket {
     }
 }
 
-/// Reads `struct sctp_assoc_ids { __u32 gaids_number_of_ids; sctp_assoc_t gaids_assoc_id[]; }`.
+/// Decodes `struct sctp_assoc_ids { __u32 gaids_number_of_ids; sctp_assoc_t gaids_assoc_id[]; }`.
 fn decode_ids(value: &[u8]) -> Option<Vec<AssocId>> {
     let count = u32::from_ne_bytes(*value.first_chunk()?);
     let ids = value.get(4..)?.chunks_exact(4);
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_beyond_the_bytes_is_refused() {
+    fn count_beyond_input_is_refused() {
         let mut value = 2u32.to_ne_bytes().to_vec();
         value.extend(7i32.to_ne_bytes());
         assert_eq!(decode_ids(&value), None);

@@ -6,18 +6,18 @@ use super::raw::invalid;
 use crate::{
     abi::{self, Layout as _},
     ids::AssocId,
-    socket::{Socket, short_answer},
+    socket::{Socket, truncated_option},
 };
 
-/// An algorithm that authenticates chunks (RFC 4895 section 8).
+/// HMAC algorithm that authenticates chunks (RFC 4895 section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HmacId {
-    /// HMAC with SHA-1, which every end must have.
+    /// HMAC with SHA-1, required of every implementation.
     Sha1,
     /// HMAC with SHA-256.
     Sha256,
-    /// An identifier that this crate does not know.
+    /// An identifier unknown to this crate.
     Other(u16),
 }
 
@@ -39,12 +39,14 @@ impl HmacId {
     }
 }
 
-/// What the ends agree on.
+/// Negotiation.
 impl Socket {
-    /// Sets whether associations to come can authenticate chunks (`SCTP_AUTH_SUPPORTED`, not in
-    /// RFC 6458). Default off, by the sysctl `net.sctp.auth_enable`, which this overrules for the
-    /// socket. It holds for the socket, not for an association, and sockets from
-    /// [`Socket::accept`] and [`Socket::peel_off`] begin with the sysctl's value again.
+    /// Sets whether future associations can authenticate chunks (`SCTP_AUTH_SUPPORTED`, not in RFC
+    /// 6458).
+    ///
+    /// Defaults to off, or to the sysctl `net.sctp.auth_enable`, which this option overrides for
+    /// the socket. The option belongs to the socket and not to an association. Sockets from
+    /// [`Socket::accept`] and [`Socket::peel_off`] start with the sysctl's value again.
     ///
     /// # Errors
     ///
@@ -54,39 +56,42 @@ impl Socket {
         self.set_offered(abi::SCTP_AUTH_SUPPORTED, on)
     }
 
-    /// Returns whether an association can authenticate chunks, that is, whether both ends offered
-    /// it; for [`AssocId::FUTURE`], whether this end will.
+    /// Returns `true` if an association can authenticate chunks, which both ends must have offered.
+    ///
+    /// For [`AssocId::FUTURE`], returns whether this end offers it.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association;
-    /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.4.
+    /// `InvalidInput` for an unknown association; [`UnsupportedOption`](super::UnsupportedOption)
+    /// before Linux 5.4.
     pub fn auth_supported(&self, assoc: AssocId) -> io::Result<bool> {
         self.assoc_flag(abi::SCTP_AUTH_SUPPORTED, assoc)
     }
 
-    /// Takes chunks of this type only if they are authenticated, on associations to come
-    /// (`SCTP_AUTH_CHUNK`, RFC 6458 section 8.3.2): 0 is DATA. There is no way to take it back.
-    /// For COOKIE-ECHO (10) the sysctl `net.sctp.auth_enable` must be on: without it Linux drops
-    /// the chunk, and no association comes up.
+    /// Requires authentication of a chunk type on future associations (`SCTP_AUTH_CHUNK`, RFC 6458
+    /// section 8.3.2).
+    ///
+    /// Chunks of this type are accepted only if they are authenticated. Type 0 is DATA. The
+    /// requirement cannot be removed. For COOKIE-ECHO (10) the sysctl `net.sctp.auth_enable` must
+    /// be on: Linux otherwise drops the chunk, and no association is established.
     ///
     /// # Errors
     ///
     /// `PermissionDenied` (`EACCES`) while authentication is off ([`Socket::set_auth_supported`]);
     /// `InvalidInput` for INIT (1), INIT-ACK (2), SHUTDOWN-COMPLETE (14) and AUTH (15), and for
-    /// more types than there is room for.
+    /// more types than the kernel can store.
     #[doc(alias = "SCTP_AUTH_CHUNK")]
     pub fn add_auth_chunk(&self, chunk_type: u8) -> io::Result<()> {
         self.set_option(abi::SCTP_AUTH_CHUNK, &[chunk_type])
     }
 
-    /// Sets the algorithms that this end accepts on associations to come, the preferred one first
-    /// (`SCTP_HMAC_IDENT`, RFC 6458 section 8.1.17). Linux's default is SHA-1 alone.
+    /// Sets the accepted algorithms of future associations, in order of preference
+    /// (`SCTP_HMAC_IDENT`, RFC 6458 section 8.1.17). Linux's default is SHA-1 only.
     ///
     /// # Errors
     ///
     /// `PermissionDenied` (`EACCES`) while authentication is off; `InvalidInput` without SHA-1, or
-    /// for more than four; `Unsupported` (`EOPNOTSUPP`) for one that the kernel does not have.
+    /// for more than four; `Unsupported` (`EOPNOTSUPP`) for an algorithm that the kernel lacks.
     #[doc(alias = "SCTP_HMAC_IDENT")]
     pub fn set_hmac_ident(&self, algorithms: &[HmacId]) -> io::Result<()> {
         let count = u32::try_from(algorithms.len()).unwrap_or(u32::MAX);
@@ -98,41 +103,40 @@ impl Socket {
         self.set_option(abi::SCTP_HMAC_IDENT, &value)
     }
 
-    /// Returns the algorithms that this end accepts on associations to come.
+    /// Returns the accepted algorithms of future associations.
     ///
     /// # Errors
     ///
     /// `PermissionDenied` (`EACCES`) while authentication is off.
     pub fn hmac_ident(&self) -> io::Result<Vec<HmacId>> {
-        // The kernel has room for four.
+        // The kernel stores at most four.
         let value = self.list_option(abi::SCTP_HMAC_IDENT, &[0; 4], 4 * size_of::<u16>())?;
-        let ids = value.get(4..).ok_or_else(short_answer)?;
+        let ids = value.get(4..).ok_or_else(truncated_option)?;
         Ok(ids
             .chunks_exact(2)
             .map(|id| HmacId::from_kernel(u16::from_ne_bytes([id[0], id[1]])))
             .collect())
     }
 
-    /// Returns the chunk types that the peer takes only if they are authenticated
-    /// (`SCTP_PEER_AUTH_CHUNKS`, RFC 6458 section 8.2.3).
+    /// Returns the chunk types that the peer requires to be authenticated (`SCTP_PEER_AUTH_CHUNKS`,
+    /// RFC 6458 section 8.2.3).
     ///
     /// # Errors
     ///
     /// `InvalidInput` for an unknown association, and for [`AssocId::FUTURE`]; `PermissionDenied`
-    /// (`EACCES`) when the association cannot authenticate chunks.
+    /// (`EACCES`) if the association cannot authenticate chunks.
     #[doc(alias = "SCTP_PEER_AUTH_CHUNKS")]
     pub fn peer_auth_chunks(&self, assoc: AssocId) -> io::Result<Vec<u8>> {
         self.auth_chunks(abi::SCTP_PEER_AUTH_CHUNKS, assoc)
     }
 
-    /// Returns the chunk types that this end takes only if they are authenticated
+    /// Returns the chunk types that this end requires to be authenticated
     /// (`SCTP_LOCAL_AUTH_CHUNKS`, RFC 6458 section 8.2.4).
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association; `PermissionDenied` (`EACCES`) when the
-    /// association cannot authenticate chunks, or, for [`AssocId::FUTURE`], while authentication
-    /// is off.
+    /// `InvalidInput` for an unknown association; `PermissionDenied` (`EACCES`) if the association
+    /// cannot authenticate chunks, or, for [`AssocId::FUTURE`], while authentication is off.
     #[doc(alias = "SCTP_LOCAL_AUTH_CHUNKS")]
     pub fn local_auth_chunks(&self, assoc: AssocId) -> io::Result<Vec<u8>> {
         self.auth_chunks(abi::SCTP_LOCAL_AUTH_CHUNKS, assoc)
@@ -144,23 +148,25 @@ impl Socket {
         let mut request = [0; 8];
         request[..4].copy_from_slice(&assoc.get().to_ne_bytes());
         let value = self.list_option(option, &request, 256)?;
-        value.get(8..).map(<[u8]>::to_vec).ok_or_else(short_answer)
+        value
+            .get(8..)
+            .map(<[u8]>::to_vec)
+            .ok_or_else(truncated_option)
     }
 }
 
-/// Keys. Each has a number that both ends use for it; key 0 exists from the beginning, and is
-/// empty.
+/// Keys. Both ends identify a key by its number. Key 0 always exists and is empty.
 impl Socket {
-    /// Adds a shared key, or replaces the one of this number (`SCTP_AUTH_KEY`, RFC 6458
-    /// section 8.3.3). It is not used before [`Socket::set_active_auth_key`], or
-    /// [`SendInfo::auth_key`](crate::SendInfo::auth_key), names it.
+    /// Adds or replaces a shared key (`SCTP_AUTH_KEY`, RFC 6458 section 8.3.3).
     ///
-    /// An association takes the keys of its socket along when it begins. The secret passes through
-    /// memory that is overwritten afterwards, here and in the kernel.
+    /// The key is used once [`Socket::set_active_auth_key`] or
+    /// [`SendInfo::auth_key`](crate::SendInfo::auth_key) selects it. A new association copies the
+    /// keys of its socket. The buffers that hold the secret, here and in the kernel, are
+    /// overwritten afterwards.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied` (`EACCES`) while authentication is off, or when the association cannot
+    /// `PermissionDenied` (`EACCES`) while authentication is off, or if the association cannot
     /// authenticate chunks; `InvalidInput` for an unknown association, and for more than 65535
     /// bytes.
     #[doc(alias = "SCTP_AUTH_KEY")]
@@ -168,24 +174,26 @@ impl Socket {
         let mut value = encode_key(assoc, key, secret)?;
         let result = self.set_option(abi::SCTP_AUTH_KEY, &value);
         value.fill(0);
-        // Keeps the compiler from leaving out a write that nobody reads.
+        // Keeps the compiler from removing a write without a reader.
         hint::black_box(&value);
         result
     }
 
-    /// Sends with this shared key from now on (`SCTP_AUTH_ACTIVE_KEY`, RFC 6458 section 8.1.18).
-    /// The default is key 0.
+    /// Selects the shared key for future messages (`SCTP_AUTH_ACTIVE_KEY`, RFC 6458 section
+    /// 8.1.18).
+    ///
+    /// Defaults to key 0.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, and when there is no such key or it is
-    /// deactivated; `PermissionDenied` as for [`Socket::set_auth_key`].
+    /// `InvalidInput` for an unknown association, and for a missing or deactivated key;
+    /// `PermissionDenied` as for [`Socket::set_auth_key`].
     #[doc(alias = "SCTP_AUTH_ACTIVE_KEY")]
     pub fn set_active_auth_key(&self, assoc: AssocId, key: u16) -> io::Result<()> {
         self.set_key_id(abi::SCTP_AUTH_ACTIVE_KEY, assoc, key)
     }
 
-    /// Returns the shared key that is sent with.
+    /// Returns the shared key of sent messages.
     ///
     /// # Errors
     ///
@@ -197,15 +205,16 @@ impl Socket {
             .map(|answer| answer.key)
     }
 
-    /// Sends nothing new with this shared key; it still checks what arrives
-    /// (`SCTP_AUTH_DEACTIVATE_KEY`, RFC 6458 section 8.3.4). When everything sent with it is
-    /// acknowledged, [`AuthIndication::FreeKey`](crate::AuthIndication::FreeKey) tells, and it can
-    /// be deleted.
+    /// Deactivates a shared key (`SCTP_AUTH_DEACTIVATE_KEY`, RFC 6458 section 8.3.4).
+    ///
+    /// New messages no longer use the key, but it still verifies received ones. Once everything
+    /// sent with it has been acknowledged,
+    /// [`AuthIndication::FreeKey`](crate::AuthIndication::FreeKey) reports that it can be deleted.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, and when there is no such key or it is the
-    /// active one; `PermissionDenied` as for [`Socket::set_auth_key`];
+    /// `InvalidInput` for an unknown association, and for a missing or the active key;
+    /// `PermissionDenied` as for [`Socket::set_auth_key`];
     /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.17.
     #[doc(alias = "SCTP_AUTH_DEACTIVATE_KEY")]
     pub fn deactivate_auth_key(&self, assoc: AssocId, key: u16) -> io::Result<()> {
@@ -216,8 +225,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, and when there is no such key or it is the
-    /// active one; `PermissionDenied` as for [`Socket::set_auth_key`].
+    /// `InvalidInput` for an unknown association, and for a missing or the active key;
+    /// `PermissionDenied` as for [`Socket::set_auth_key`].
     #[doc(alias = "SCTP_AUTH_DELETE_KEY")]
     pub fn delete_auth_key(&self, assoc: AssocId, key: u16) -> io::Result<()> {
         self.set_key_id(abi::SCTP_AUTH_DELETE_KEY, assoc, key)
@@ -228,11 +237,11 @@ impl Socket {
     }
 }
 
-/// Lays out `struct sctp_authkey`, in one allocation: a vector that grows leaves copies behind.
+/// Encodes `struct sctp_authkey` in one allocation, since a growing vector would leave copies of
+/// the secret behind.
 fn encode_key(assoc: AssocId, key: u16, secret: &[u8]) -> io::Result<Vec<u8>> {
-    let len =
-        u16::try_from(secret.len()).map_err(|_| invalid("a shared key has at most 65535 bytes"))?;
-    // The kernel wants at least one byte behind the header, used or not.
+    let len = u16::try_from(secret.len()).map_err(|_| invalid("shared key exceeds 65535 bytes"))?;
+    // The kernel requires at least one byte after the header, used or not.
     let mut value = vec![0; 8 + secret.len().max(1)];
     value[..4].copy_from_slice(&assoc.get().to_ne_bytes());
     value[4..6].copy_from_slice(&key.to_ne_bytes());
@@ -246,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_laid_out_as_the_kernel_reads_them() {
+    fn keys_have_the_layout_of_the_kernel() {
         let value = encode_key(AssocId::new(5), 6, b"abc").unwrap();
         assert_eq!(value[..4], 5i32.to_ne_bytes());
         assert_eq!(value[4..6], 6u16.to_ne_bytes());
@@ -255,13 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_key_has_a_byte_behind_it_all_the_same() {
+    fn empty_key_is_padded_to_one_byte() {
         let value = encode_key(AssocId::FUTURE, 1, b"").unwrap();
         assert_eq!((value.len(), &value[6..8]), (9, &[0, 0][..]));
     }
 
     #[test]
-    fn a_key_that_is_too_long_is_refused() {
+    fn overlong_key_is_refused() {
         assert!(encode_key(AssocId::FUTURE, 1, &[0; 65535]).is_ok());
         let error = encode_key(AssocId::FUTURE, 1, &[0; 65536]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

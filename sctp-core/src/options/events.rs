@@ -1,4 +1,4 @@
-//! Notifications and receive information: what the kernel is to deliver.
+//! Subscriptions to notifications, and metadata of received messages.
 
 use std::io;
 
@@ -10,18 +10,17 @@ use crate::{
 };
 
 impl Socket {
-    /// Subscribes to the notifications of a set, and unsubscribes from all others, for the
-    /// associations that `assoc` names (`SCTP_EVENT`, RFC 6458 section 6.2.2).
+    /// Subscribes to the notifications of a set, and unsubscribes from all others (`SCTP_EVENT`,
+    /// RFC 6458 section 6.2.2).
     ///
-    /// One system call per type; for all associations at once,
-    /// [`set_all_events`](Self::set_all_events) needs one for all.
-    ///
-    /// A fresh socket has none. Subscribing to `SENDER_DRY` on an idle association delivers one
-    /// at once. Peeled-off sockets inherit.
+    /// Makes one system call per type. [`set_all_events`](Self::set_all_events) needs only one for
+    /// all associations of a socket. A new socket has no subscriptions, and peeled-off sockets
+    /// inherit them. Subscribing to `SENDER_DRY` on an idle association delivers that notification
+    /// immediately.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, or a type that the kernel does not know.
+    /// `InvalidInput` for an unknown association, and for a type unknown to the kernel.
     #[doc(alias = "SCTP_EVENT")]
     pub fn set_events(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
         for kind in (EventSet::ALL | EventSet::SEND_FAILED_DEPRECATED).kinds() {
@@ -31,33 +30,33 @@ impl Socket {
         Ok(())
     }
 
-    /// Subscribes to the notifications of a set, and unsubscribes from all others, for all
-    /// associations, those to come included, with one system call (`SCTP_EVENTS`, RFC 6458
-    /// section 6.2.1).
+    /// Subscribes to the notifications of a set, and unsubscribes from all others, for all current
+    /// and future associations (`SCTP_EVENTS`, RFC 6458 section 6.2.1).
     ///
-    /// It also ends what `sctp_data_io_event` asked for, ancillary data of the deprecated
-    /// `SCTP_SNDRCV`: [`RecvInfo`](crate::RecvInfo) replaces it. Peeled-off sockets inherit.
+    /// Makes one system call. Peeled-off sockets inherit the subscriptions. Also turns off
+    /// `sctp_data_io_event`, the deprecated ancillary data `SCTP_SNDRCV` that
+    /// [`RecvInfo`](crate::RecvInfo) replaces.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` from kernels before Linux 5.5, which know fewer types.
+    /// `InvalidInput` before Linux 5.5, which supports fewer types.
     #[doc(alias = "SCTP_EVENTS")]
     pub fn set_all_events(&self, events: EventSet) -> io::Result<()> {
-        // `struct sctp_event_subscribe`: one byte for each type, in order. It has grown with time;
-        // a kernel refuses one that is longer than its own, and takes a shorter one.
+        // `struct sctp_event_subscribe`: one byte per type, in order. It has grown over time. A kernel
+        // accepts a shorter struct than its own, and refuses a longer one.
         let mut subscribe = [0; 1 + EventSet::TYPES];
         for kind in events.kinds() {
-            // The first one is `sctp_data_io_event`.
+            // The first byte is `sctp_data_io_event`.
             subscribe[1 + usize::from(kind - abi::SCTP_ASSOC_CHANGE)] = 1;
         }
         self.set_option(abi::SCTP_EVENTS, &subscribe)
     }
 
-    /// Subscribes to the notifications of a set, and leaves all others as they are.
+    /// Subscribes to the notifications of a set, and leaves other subscriptions unchanged.
     ///
     /// # Errors
     ///
-    /// As [`Socket::set_events`].
+    /// Same as [`Socket::set_events`].
     pub fn subscribe(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
         for kind in events.kinds() {
             self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 1 }.encode())?;
@@ -65,7 +64,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Returns the notifications that an association is subscribed to.
+    /// Returns the subscriptions of an association.
     ///
     /// # Errors
     ///
@@ -81,43 +80,44 @@ impl Socket {
         Ok(events)
     }
 
-    /// Sets whether received messages come with [`RecvInfo`](crate::RecvInfo)
-    /// (`SCTP_RECVRCVINFO`, RFC 6458 section 8.1.29). Default off.
+    /// Sets whether received messages carry [`RecvInfo`](crate::RecvInfo) (`SCTP_RECVRCVINFO`, RFC
+    /// 6458 section 8.1.29). Defaults to off.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_RECVRCVINFO")]
     pub fn set_recv_rcvinfo(&self, on: bool) -> io::Result<()> {
         self.set_flag(abi::SCTP_RECVRCVINFO, on)
     }
 
-    /// Returns whether received messages come with [`RecvInfo`](crate::RecvInfo).
+    /// Returns `true` if received messages carry [`RecvInfo`](crate::RecvInfo).
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn recv_rcvinfo(&self) -> io::Result<bool> {
         self.flag(abi::SCTP_RECVRCVINFO)
     }
 
-    /// Sets whether received messages come with [`NextInfo`](crate::NextInfo)
-    /// (`SCTP_RECVNXTINFO`, RFC 6458 section 8.1.30). Default off; on, each receive takes a
-    /// second look at the queue.
+    /// Sets whether received messages carry [`NextInfo`](crate::NextInfo) (`SCTP_RECVNXTINFO`, RFC
+    /// 6458 section 8.1.30).
+    ///
+    /// Defaults to off. While on, each receive inspects the queue a second time.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_RECVNXTINFO")]
     pub fn set_recv_nxtinfo(&self, on: bool) -> io::Result<()> {
         self.set_flag(abi::SCTP_RECVNXTINFO, on)
     }
 
-    /// Returns whether received messages come with [`NextInfo`](crate::NextInfo).
+    /// Returns `true` if received messages carry [`NextInfo`](crate::NextInfo).
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn recv_nxtinfo(&self) -> io::Result<bool> {
         self.flag(abi::SCTP_RECVNXTINFO)
     }

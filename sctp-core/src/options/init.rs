@@ -1,4 +1,4 @@
-//! What an association is set up with.
+//! Parameters of association setup.
 
 use std::{io, time::Duration};
 
@@ -8,51 +8,51 @@ use crate::{
     socket::Socket,
 };
 
-/// What associations to come are set up with (`SCTP_INITMSG`, RFC 6458 section 8.1.3).
+/// Parameters for the setup of future associations (`SCTP_INITMSG`, RFC 6458 section 8.1.3).
 ///
-/// Setting a field to 0 leaves the kernel's value as it is.
+/// A field of 0 leaves the kernel's value unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct InitMsg {
-    /// How many outbound streams to ask for; the peer may allow fewer. Linux's default is 10.
+    /// Number of outbound streams to request. The peer may allow fewer. Linux's default is 10.
     pub outbound_streams: u16,
-    /// How many inbound streams to allow. Linux's default is 65535.
+    /// Maximum number of inbound streams. Linux's default is 65535.
     pub max_inbound_streams: u16,
-    /// How often an INIT is sent before giving up. Linux's default is 8.
+    /// Maximum number of INITs. Linux's default is 8.
     pub max_attempts: u16,
-    /// The longest wait between two of them, at most 65.535 s. Linux's default is 60 s.
+    /// Maximum time between two INITs, up to 65.535 s. Linux's default is 60 s.
     pub max_timeout: Duration,
 }
 
 impl InitMsg {
-    /// Begins with nothing to change.
+    /// Creates a value that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many outbound streams to ask for.
+    /// Sets the number of outbound streams to request.
     #[must_use]
     pub fn with_outbound_streams(mut self, streams: u16) -> Self {
         self.outbound_streams = streams;
         self
     }
 
-    /// Sets how many inbound streams to allow.
+    /// Sets the maximum number of inbound streams.
     #[must_use]
     pub fn with_max_inbound_streams(mut self, streams: u16) -> Self {
         self.max_inbound_streams = streams;
         self
     }
 
-    /// Sets how often an INIT is sent before giving up.
+    /// Sets the maximum number of INITs.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u16) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Sets the longest wait between two INITs.
+    /// Sets the maximum time between two INITs.
     #[must_use]
     pub fn with_max_timeout(mut self, timeout: Duration) -> Self {
         self.max_timeout = timeout;
@@ -61,11 +61,11 @@ impl InitMsg {
 }
 
 impl Socket {
-    /// Sets what associations to come are set up with.
+    /// Sets the parameters for the setup of future associations.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_INITMSG")]
     pub fn set_init_msg(&self, init: &InitMsg) -> io::Result<()> {
         let raw = abi::InitMsg {
@@ -77,11 +77,11 @@ impl Socket {
         self.set_option(abi::SCTP_INITMSG, &raw.encode())
     }
 
-    /// Returns what associations to come are set up with.
+    /// Returns the parameters for the setup of future associations.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn init_msg(&self) -> io::Result<InitMsg> {
         let raw = self.option(abi::SCTP_INITMSG, &abi::InitMsg::default())?;
         Ok(InitMsg {

@@ -1,46 +1,42 @@
-//! The socket options of SCTP: their value types, and the methods of [`Socket`] that get and set
-//! them.
+//! Socket options of SCTP: value types, and the methods of [`Socket`] that get and set them.
 //!
-//! # Which associations
+//! # Associations
 //!
 //! Most methods take an [`AssocId`]:
 //!
-//! * On a **one-to-many** socket it names an association, or [`AssocId::FUTURE`] for what
-//!   associations to come will begin with. Some setters also take [`AssocId::CURRENT`], every
-//!   association that is up, and [`AssocId::ALL`], both of them; where they do not, `# Errors`
-//!   says so, and no getter does.
-//! * On a **one-to-one** or a **peeled-off** socket the kernel ignores it: the value belongs to
-//!   the association, if there is one, and otherwise to the one to come: a getter says nothing
-//!   when the association has ended, and returns the socket's value. [`AssocId::FUTURE`] is the
-//!   natural thing to write there.
+//! * On a **one-to-many** socket it selects an association, or with [`AssocId::FUTURE`] the initial
+//!   value for future associations. Some setters also accept [`AssocId::CURRENT`], all established
+//!   associations, and [`AssocId::ALL`], both of these; `# Errors` says if they do not. No getter
+//!   accepts them.
+//! * On a **one-to-one** or a **peeled-off** socket the kernel ignores it. The value belongs to the
+//!   association, if there is one, and otherwise to the future one. A getter returns the value of
+//!   the socket once the association has ended. Pass [`AssocId::FUTURE`].
 //!
-//! Options without an association hold for the socket. What a socket from [`Socket::accept`] or
-//! [`Socket::peel_off`] begins with is what the socket that it came from had, but for those whether
-//! an extension is offered (`..._supported`), which begin with the system's default again.
+//! Options without an association belong to the socket. Sockets from [`Socket::accept`] and
+//! [`Socket::peel_off`] inherit the values of their origin. The exception are the options that
+//! offer an extension (`..._supported`), which start with the system's default again.
 //!
 //! # Values
 //!
-//! * Times are [`Duration`](std::time::Duration)s, rounded up to what the kernel can hold. For an
-//!   association that is up, the kernel also rounds them up to its ticks, of 1 to 10 milliseconds
-//!   each: a getter may return a little more than was set.
-//! * Where zero, `None` or `Unchanged` leaves a value as it is, its documentation says so, and
-//!   `new()` makes a value that changes nothing.
-//! * A path is named by the peer's address. `None` is the unspecified address: the association, or
-//!   associations to come, as a whole.
-//! * "Default" is the kernel's. Many defaults come from a sysctl below `net.sctp`, read when a
-//!   socket is made.
+//! * Times are [`Duration`](std::time::Duration)s, rounded up to the resolution of the kernel. For
+//!   an established association, the kernel also rounds them up to its ticks of 1 to 10
+//!   milliseconds: a getter may return slightly more than was set.
+//! * Where zero, `None` or `Unchanged` leaves a value unchanged, its documentation says so. `new()`
+//!   creates a value that changes nothing.
+//! * A path is selected by the peer's address. `None` is the unspecified address: the whole
+//!   association, or future associations.
+//! * Defaults are those of the kernel. Many come from a sysctl below `net.sctp`, which the kernel
+//!   reads when a socket is created.
 //!
-//! # Unsupported
+//! # Unsupported options
 //!
-//! An option that the running kernel does not have answers [`UnsupportedOption`], as a value, like
-//! any other error.
+//! An option that the running kernel lacks fails with [`UnsupportedOption`], inside an ordinary
+//! [`io::Error`](std::io::Error).
 #![doc = include_str!("TABLE.md")]
 
 mod asconf;
 mod assoc_stats;
 mod auth;
-mod delivery;
-mod encapsulation;
 mod events;
 mod init;
 mod partial_reliability;

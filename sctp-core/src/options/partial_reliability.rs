@@ -1,4 +1,4 @@
-//! PR-SCTP: whether it can be used, and what became of messages.
+//! Support for partial reliability (PR-SCTP), and counts of abandoned messages.
 
 use std::io;
 
@@ -8,17 +8,17 @@ use crate::{
     socket::Socket,
 };
 
-/// Which messages to count (RFC 7496).
+/// Policy whose abandoned messages are counted (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PrPolicy {
-    /// Those of every policy.
+    /// All policies.
     All,
-    /// Those of [`Reliability::Lifetime`](crate::Reliability::Lifetime).
+    /// [`Reliability::Lifetime`](crate::Reliability::Lifetime).
     Lifetime,
-    /// Those of [`Reliability::Retransmissions`](crate::Reliability::Retransmissions).
+    /// [`Reliability::Retransmissions`](crate::Reliability::Retransmissions).
     Retransmissions,
-    /// Those of [`Reliability::Priority`](crate::Reliability::Priority).
+    /// [`Reliability::Priority`](crate::Reliability::Priority).
     Priority,
 }
 
@@ -33,20 +33,22 @@ impl PrPolicy {
     }
 }
 
-/// How many messages were given up (`struct sctp_prstatus`, RFC 7496 section 4.3).
+/// Counts of abandoned messages (`struct sctp_prstatus`, RFC 7496 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct PrStatus {
-    /// Those of which nothing had been sent.
+    /// Messages abandoned before any part was sent.
     pub abandoned_unsent: u64,
-    /// Those of which something had been sent.
+    /// Messages abandoned after a part was sent.
     pub abandoned_sent: u64,
 }
 
 impl Socket {
-    /// Sets whether associations to come may skip messages (`SCTP_PR_SUPPORTED`, RFC 7496
-    /// section 4.5). Default on, by the sysctl `net.sctp.prsctp_enable`. It holds for the socket:
-    /// Linux has no such setting of an association.
+    /// Sets whether future associations may abandon messages (`SCTP_PR_SUPPORTED`, RFC 7496 section
+    /// 4.5).
+    ///
+    /// Defaults to on, or to the sysctl `net.sctp.prsctp_enable`. The option belongs to the socket:
+    /// Linux has no such setting per association.
     ///
     /// # Errors
     ///
@@ -56,19 +58,20 @@ impl Socket {
         self.set_offered(abi::SCTP_PR_SUPPORTED, on)
     }
 
-    /// Returns whether an association can skip messages, that is, whether both ends offered it; for
-    /// [`AssocId::FUTURE`], whether this end will.
+    /// Returns `true` if an association can abandon messages, which both ends must have offered.
+    ///
+    /// For [`AssocId::FUTURE`], returns whether this end offers it.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association;
-    /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.8.
+    /// `InvalidInput` for an unknown association; [`UnsupportedOption`](super::UnsupportedOption)
+    /// before Linux 4.8.
     pub fn pr_supported(&self, assoc: AssocId) -> io::Result<bool> {
         self.assoc_flag(abi::SCTP_PR_SUPPORTED, assoc)
     }
 
-    /// Returns how many messages of an association were given up (`SCTP_PR_ASSOC_STATUS`, RFC 7496
-    /// section 4.4). Linux counts chunks, not messages.
+    /// Returns the number of abandoned messages of an association (`SCTP_PR_ASSOC_STATUS`, RFC 7496
+    /// section 4.4). Linux counts chunks instead of messages.
     ///
     /// # Errors
     ///
@@ -84,8 +87,8 @@ impl Socket {
         )
     }
 
-    /// Returns how many messages of an outbound stream were given up (`SCTP_PR_STREAM_STATUS`,
-    /// RFC 7496 section 4.3). Linux counts chunks, not messages.
+    /// Returns the number of abandoned messages of an outbound stream (`SCTP_PR_STREAM_STATUS`, RFC
+    /// 7496 section 4.3). Linux counts chunks instead of messages.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! Paths: their state, which one is used, how they fail over, how packets are wrapped.
+//! Paths: state, primary path, failover, encapsulation and path MTU.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use super::{
     PathInfo, PathState, UnsupportedOption,
-    raw::{from_millis, known},
+    raw::{from_millis, require_addr, to_millis},
 };
 use crate::{
     abi::{self, Layout as _},
@@ -12,26 +12,31 @@ use crate::{
     socket::Socket,
 };
 
-/// When a path counts as failing, and when traffic leaves it (`SCTP_PEER_ADDR_THLDS` and
-/// `SCTP_PEER_ADDR_THLDS_V2`, RFC 7829 section 7.2).
+/// Thresholds for the failure of a path (`SCTP_PEER_ADDR_THLDS` and `SCTP_PEER_ADDR_THLDS_V2`, RFC
+/// 7829 section 7.2).
 ///
 /// A threshold above `max_retransmissions` is never reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct PathThresholds {
-    /// More retransmissions in a row than this make the path unreachable; 0 leaves it as it is.
+    /// Maximum number of consecutive retransmissions before the path is unreachable. 0 leaves it
+    /// unchanged.
+    ///
     /// Linux's default is 5. [`PeerAddrParams`](super::PeerAddrParams) sets the same number.
     pub max_retransmissions: u16,
-    /// More retransmissions in a row than this make it potentially failed: with 0, Linux's default,
-    /// the first one does. Always set.
+    /// Maximum number of consecutive retransmissions before the path is potentially failed.
+    ///
+    /// Linux's default is 0: the first retransmission suffices. This field is always set.
     pub potentially_failed: u16,
-    /// More retransmissions in a row than this make another path the primary one for good. `None`
-    /// leaves it as it is. Linux's default is 65535: never. Linux 5.5 and later.
+    /// Maximum number of consecutive retransmissions before another path permanently becomes
+    /// primary. `None` leaves it unchanged.
+    ///
+    /// Linux's default is 65535, which means never. Requires Linux 5.5.
     pub primary_switchover: Option<u16>,
 }
 
 impl PathThresholds {
-    /// Begins with a potentially-failed threshold and nothing else to change.
+    /// Creates thresholds with a potentially-failed threshold and no other change.
     #[must_use]
     pub fn new(potentially_failed: u16) -> Self {
         Self {
@@ -40,14 +45,14 @@ impl PathThresholds {
         }
     }
 
-    /// Sets how many retransmissions in a row the path survives.
+    /// Sets the maximum number of consecutive retransmissions before the path is unreachable.
     #[must_use]
     pub fn with_max_retransmissions(mut self, count: u16) -> Self {
         self.max_retransmissions = count;
         self
     }
 
-    /// Sets how many retransmissions in a row the path remains the primary one.
+    /// Sets the maximum number of consecutive retransmissions before another path becomes primary.
     #[must_use]
     pub fn with_primary_switchover(mut self, count: u16) -> Self {
         self.primary_switchover = Some(count);
@@ -55,20 +60,20 @@ impl PathThresholds {
     }
 }
 
-/// Whether the potentially-failed state of a path is shown
-/// (`SCTP_EXPOSE_POTENTIALLY_FAILED_STATE`, RFC 7829 section 7.3).
+/// Exposure of the potentially-failed state of paths (`SCTP_EXPOSE_POTENTIALLY_FAILED_STATE`, RFC
+/// 7829 section 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PfExposure {
-    /// [`Socket::path_info`] shows it, notifications do not: what Linux did before RFC 7829, and
-    /// its default.
+    /// [`Socket::path_info`] reports the state, notifications do not. Linux's default, and its
+    /// behavior before RFC 7829.
     Unset,
-    /// No notifications, and [`Socket::path_info`] fails with `PermissionDenied` while the path is
-    /// in that state.
+    /// The state is never reported. [`Socket::path_info`] fails with `PermissionDenied` while the
+    /// path is in that state.
     Hidden,
-    /// Notifications too.
+    /// Both [`Socket::path_info`] and notifications report the state.
     Exposed,
-    /// A value that this crate does not know.
+    /// A value unknown to this crate.
     Other(u32),
 }
 
@@ -119,12 +124,12 @@ impl Socket {
         })
     }
 
-    /// Sends on the path to this address of the peer, as long as it works
+    /// Selects the primary path, used as long as it works, by the peer's address
     /// (`SCTP_PRIMARY_ADDR`, RFC 6458 section 8.1.9).
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, and when the peer does not have the address.
+    /// `InvalidInput` for an unknown association, and if the peer does not have the address.
     #[doc(alias = "SCTP_PRIMARY_ADDR")]
     pub fn set_primary_addr(&self, assoc: AssocId, addr: SocketAddr) -> io::Result<()> {
         let raw = abi::Prim {
@@ -141,19 +146,20 @@ impl Socket {
     /// `InvalidInput` for an unknown association, and for [`AssocId::FUTURE`].
     pub fn primary_addr(&self, assoc: AssocId) -> io::Result<SocketAddr> {
         let request = abi::Prim { assoc, addr: None };
-        known(self.option(abi::SCTP_PRIMARY_ADDR, &request)?.addr)
+        require_addr(self.option(abi::SCTP_PRIMARY_ADDR, &request)?.addr)
     }
 }
 
-/// Failing over.
+/// Failover.
 impl Socket {
-    /// Sets when the path to a peer's address counts as failing; without an address, all paths of
-    /// an association, or of associations to come.
+    /// Sets the thresholds for the failure of the path to a peer's address.
+    ///
+    /// Without an address, sets them for all paths of an association, or of future associations.
     ///
     /// # Errors
     ///
     /// `NotFound` for an unknown address; `InvalidInput` for an unknown association,
-    /// [`AssocId::CURRENT`] and [`AssocId::ALL`], and when `potentially_failed` is above
+    /// [`AssocId::CURRENT`] and [`AssocId::ALL`], and if `potentially_failed` is above
     /// `primary_switchover`; [`UnsupportedOption`] for a switchover threshold before Linux 5.5.
     #[doc(alias = "SCTP_PEER_ADDR_THLDS")]
     #[doc(alias = "SCTP_PEER_ADDR_THLDS_V2")]
@@ -169,7 +175,7 @@ impl Socket {
             primary_switchover,
         } = *thresholds;
         match primary_switchover {
-            // The second version of the option has no way to leave this threshold as it is.
+            // The second version of the option cannot leave this threshold unchanged.
             None => {
                 let raw = abi::Thresholds {
                     assoc,
@@ -192,9 +198,10 @@ impl Socket {
         }
     }
 
-    /// Returns when the path to a peer's address counts as failing; without an address, what paths
-    /// of the association to come will begin with. Before Linux 5.5, which had no switchover
-    /// threshold, that is `None`.
+    /// Returns the thresholds for the failure of the path to a peer's address.
+    ///
+    /// Without an address, returns the initial values of new paths. `primary_switchover` is `None`
+    /// before Linux 5.5, which introduced it.
     ///
     /// # Errors
     ///
@@ -232,8 +239,9 @@ impl Socket {
         }
     }
 
-    /// Sets whether the potentially-failed state of a path is shown. The system's default is the
-    /// sysctl `net.sctp.pf_expose`.
+    /// Sets the exposure of the potentially-failed state of paths.
+    ///
+    /// Defaults to the sysctl `net.sctp.pf_expose`.
     ///
     /// # Errors
     ///
@@ -246,7 +254,7 @@ impl Socket {
         self.set_assoc_number(abi::SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, assoc, value)
     }
 
-    /// Returns whether the potentially-failed state of a path is shown.
+    /// Returns the exposure of the potentially-failed state of paths.
     ///
     /// # Errors
     ///
@@ -254,5 +262,117 @@ impl Socket {
     pub fn pf_exposure(&self, assoc: AssocId) -> io::Result<PfExposure> {
         self.assoc_number(abi::SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, assoc)
             .map(PfExposure::from_kernel)
+    }
+}
+
+/// Encapsulation and probing of the path MTU.
+impl Socket {
+    /// Encapsulates packets to a peer's address in UDP, sent to this port
+    /// (`SCTP_REMOTE_UDP_ENCAPS_PORT`, RFC 6951 section 6.1).
+    ///
+    /// Without an address, applies to all addresses of an association, or of future associations.
+    /// The port is in host byte order; 0 sends plain SCTP. Defaults to 0, or to the sysctl
+    /// `net.sctp.encap_port`.
+    ///
+    /// The kernel receives encapsulated packets only on the port in the sysctl `net.sctp.udp_port`,
+    /// by convention 9899. It replies to encapsulated packets with encapsulated packets, without
+    /// this option.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association or address, [`AssocId::CURRENT`] and
+    /// [`AssocId::ALL`]; [`UnsupportedOption`] before Linux 5.11.
+    #[doc(alias = "SCTP_REMOTE_UDP_ENCAPS_PORT")]
+    pub fn set_remote_udp_encaps_port(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+        port: u16,
+    ) -> io::Result<()> {
+        let raw = abi::UdpEncaps {
+            assoc,
+            addr,
+            // `sue_port` is the only number of these options in network byte order.
+            port: port.to_be(),
+        };
+        self.set_option(abi::SCTP_REMOTE_UDP_ENCAPS_PORT, &raw.encode())
+    }
+
+    /// Returns the UDP port that packets to a peer's address are sent to, in host byte order; 0 for
+    /// plain SCTP.
+    ///
+    /// Without an address, returns the initial value of new paths.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association or address; [`UnsupportedOption`] before Linux
+    /// 5.11.
+    pub fn remote_udp_encaps_port(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+    ) -> io::Result<u16> {
+        let request = abi::UdpEncaps {
+            assoc,
+            addr,
+            port: 0,
+        };
+        let raw = self.option(abi::SCTP_REMOTE_UDP_ENCAPS_PORT, &request)?;
+        Ok(u16::from_be(raw.port))
+    }
+
+    /// Sets the interval of probes for the path MTU to a peer's address
+    /// (`SCTP_PLPMTUD_PROBE_INTERVAL`, RFC 8899).
+    ///
+    /// Without an address, applies to all addresses of an association, or of future associations.
+    /// The interval is at least 5 s, with millisecond resolution; zero turns probing off. Defaults
+    /// to zero, or to the sysctl `net.sctp.plpmtud_probe_interval`.
+    ///
+    /// Probing finds the path MTU even if the network drops ICMP messages, but it takes many
+    /// intervals. Until then the kernel sends packets of the interface's MTU. Messages that are
+    /// queued by then keep their size: they are retransmitted, never arrive on such a path, and the
+    /// association is lost. For a path that is known to be narrow, set a fixed MTU instead:
+    /// [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association or address, [`AssocId::CURRENT`] and
+    /// [`AssocId::ALL`], and for an interval above zero and below 5 s; [`UnsupportedOption`] before
+    /// Linux 5.14.
+    #[doc(alias = "SCTP_PLPMTUD_PROBE_INTERVAL")]
+    pub fn set_plpmtud_probe_interval(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+        interval: Duration,
+    ) -> io::Result<()> {
+        let raw = abi::ProbeInterval {
+            assoc,
+            addr,
+            interval: to_millis(interval),
+        };
+        self.set_option(abi::SCTP_PLPMTUD_PROBE_INTERVAL, &raw.encode())
+    }
+
+    /// Returns the interval of probes for the path MTU to a peer's address; zero if probing is off.
+    ///
+    /// Without an address, returns the initial value of new paths.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association or address; [`UnsupportedOption`] before Linux
+    /// 5.14.
+    pub fn plpmtud_probe_interval(
+        &self,
+        assoc: AssocId,
+        addr: Option<SocketAddr>,
+    ) -> io::Result<Duration> {
+        let request = abi::ProbeInterval {
+            assoc,
+            addr,
+            interval: 0,
+        };
+        let raw = self.option(abi::SCTP_PLPMTUD_PROBE_INTERVAL, &request)?;
+        Ok(from_millis(raw.interval))
     }
 }

@@ -1,4 +1,4 @@
-//! How paths are probed and marked.
+//! Parameters of paths: heartbeats, path MTU discovery, acknowledgements and packet marking.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -9,99 +9,106 @@ use crate::{
     socket::Socket,
 };
 
-/// Parameters of a path, of all paths of an association, or of associations to come
+/// Parameters of a path, of all paths of an association, or of future associations
 /// (`SCTP_PEER_ADDR_PARAMS`, RFC 6458 section 8.1.12).
 ///
-/// [`PeerAddrParams::new`] changes nothing; each `with_` method changes one thing, and leaves the
-/// others as they are in the kernel.
+/// [`PeerAddrParams::new`] changes nothing. Each `with_` method changes one parameter and leaves
+/// the others unchanged in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct PeerAddrParams {
-    /// Whether idle paths are probed. Linux's default is every 30 s.
+    /// Heartbeats on idle paths. Linux's default is every 30 s.
     pub heartbeat: Heartbeat,
-    /// More retransmissions in a row than this make a path unreachable; 0 leaves it as it is.
+    /// Maximum number of consecutive retransmissions before a path is unreachable. 0 leaves it
+    /// unchanged.
+    ///
     /// Linux's default is 5.
     pub max_retransmissions: u16,
-    /// Whether the kernel finds out the path MTU. Linux's default is that it does.
+    /// Path MTU discovery. Linux's default is on.
     pub mtu_discovery: MtuDiscovery,
-    /// Whether acknowledgements are delayed, as [`Socket::set_delayed_sack`] sets it too. Linux's
-    /// default is by 200 ms.
+    /// Delay of acknowledgements, also set by [`Socket::set_delayed_sack`]. Linux's default is 200
+    /// ms.
     pub sack_delay: SackDelay,
-    /// The flow label of IPv6 packets, 20 bits; `None` leaves it to the kernel, and as it is when
-    /// setting. Without effect on IPv4 paths.
+    /// Flow label of IPv6 packets, 20 bits. Without effect on IPv4 paths.
+    ///
+    /// `None` leaves it unchanged when set. When read, it means that the kernel chooses.
     pub flow_label: Option<u32>,
-    /// The differentiated services code point of packets, 6 bits: 46 is expedited forwarding.
-    /// `None` leaves it to the kernel, and as it is when setting.
+    /// Differentiated services code point of packets, 6 bits. 46 is expedited forwarding.
+    ///
+    /// `None` leaves it unchanged when set. When read, it means that the kernel chooses.
     pub dscp: Option<u8>,
 }
 
-/// Whether idle paths are probed (`SPP_HB_ENABLE`, `SPP_HB_DISABLE`).
+/// Heartbeats on idle paths (`SPP_HB_ENABLE`, `SPP_HB_DISABLE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Heartbeat {
-    /// As it is.
+    /// Leaves the setting unchanged.
     #[default]
     Unchanged,
-    /// They are not.
+    /// Sends no heartbeats.
     Disabled,
-    /// They are, after this much time and the retransmission timeout; `None` keeps the time as
-    /// it is. Millisecond resolution; zero is just the retransmission timeout.
+    /// Sends heartbeats after this interval plus the retransmission timeout.
+    ///
+    /// Millisecond resolution. `None` leaves the interval unchanged, and zero leaves only the
+    /// retransmission timeout.
     Enabled(Option<Duration>),
 }
 
-/// Whether the kernel finds out the path MTU (`SPP_PMTUD_ENABLE`, `SPP_PMTUD_DISABLE`).
+/// Path MTU discovery (`SPP_PMTUD_ENABLE`, `SPP_PMTUD_DISABLE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum MtuDiscovery {
-    /// As it is.
+    /// Leaves the setting unchanged.
     #[default]
     Unchanged,
-    /// It does not, and the path MTU is this, in bytes, at least 512; `None` keeps it as it is.
+    /// Uses a fixed path MTU in bytes, at least 512. `None` keeps the current one.
     Disabled(Option<u32>),
-    /// It does. [`Socket::path_info`] tells the outcome.
+    /// Discovers the path MTU. [`Socket::path_info`] returns it.
     Enabled,
 }
 
-/// Whether acknowledgements are delayed (`SPP_SACKDELAY_ENABLE`, `SPP_SACKDELAY_DISABLE`).
+/// Delay of acknowledgements (`SPP_SACKDELAY_ENABLE`, `SPP_SACKDELAY_DISABLE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum SackDelay {
-    /// As it is.
+    /// Leaves the setting unchanged.
     #[default]
     Unchanged,
-    /// They are not.
+    /// Acknowledges immediately.
     Disabled,
-    /// They are, by at most this, up to 500 ms; `None` or zero keeps the time as it is. Millisecond
-    /// resolution.
+    /// Delays acknowledgements by at most this time, up to 500 ms.
+    ///
+    /// Millisecond resolution. `None` or zero leaves the time unchanged.
     Enabled(Option<Duration>),
 }
 
 impl PeerAddrParams {
-    /// Begins with nothing to change.
+    /// Creates a value that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets whether idle paths are probed.
+    /// Sets the heartbeats on idle paths.
     #[must_use]
     pub fn with_heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
-    /// Sets how many retransmissions in a row a path survives.
+    /// Sets the maximum number of consecutive retransmissions before a path is unreachable.
     #[must_use]
     pub fn with_max_retransmissions(mut self, count: u16) -> Self {
         self.max_retransmissions = count;
         self
     }
 
-    /// Sets whether the kernel finds out the path MTU.
+    /// Sets the path MTU discovery.
     #[must_use]
     pub fn with_mtu_discovery(mut self, discovery: MtuDiscovery) -> Self {
         self.mtu_discovery = discovery;
         self
     }
 
-    /// Sets whether acknowledgements are delayed.
+    /// Sets the delay of acknowledgements.
     #[must_use]
     pub fn with_sack_delay(mut self, delay: SackDelay) -> Self {
         self.sack_delay = delay;
@@ -138,7 +145,7 @@ impl PeerAddrParams {
             Heartbeat::Disabled => raw.flags |= abi::SPP_HB_DISABLE,
             Heartbeat::Enabled(interval) => {
                 raw.flags |= abi::SPP_HB_ENABLE;
-                // An interval of 0 keeps the old one, unless the flag says that it is meant.
+                // Without the flag, an interval of 0 keeps the old one.
                 if interval == Some(Duration::ZERO) {
                     raw.flags |= abi::SPP_HB_TIME_IS_ZERO;
                 }
@@ -147,8 +154,8 @@ impl PeerAddrParams {
         }
         match self.mtu_discovery {
             MtuDiscovery::Unchanged => {}
-            // The kernel keeps the old MTU for 0, and says EINVAL for 1 to 511.
-            MtuDiscovery::Disabled(Some(0)) => return Err(invalid("a path MTU of 0")),
+            // The kernel keeps the old MTU for 0, and returns EINVAL for 1 to 511.
+            MtuDiscovery::Disabled(Some(0)) => return Err(invalid("path MTU is 0")),
             MtuDiscovery::Disabled(mtu) => {
                 raw.flags |= abi::SPP_PMTUD_DISABLE;
                 raw.mtu = mtu.unwrap_or(0);
@@ -163,17 +170,17 @@ impl PeerAddrParams {
                 raw.sack_delay = delay.map_or(0, to_millis);
             }
         }
-        // The kernel would cut off the excess bits of the two without a word.
+        // The kernel would silently truncate the next two.
         if let Some(label) = self.flow_label {
             if label > 0xf_ffff {
-                return Err(invalid("a flow label has 20 bits"));
+                return Err(invalid("flow label exceeds 20 bits"));
             }
             raw.flags |= abi::SPP_IPV6_FLOWLABEL;
             raw.flow_label = label;
         }
         if let Some(dscp) = self.dscp {
             if dscp > 0x3f {
-                return Err(invalid("a differentiated services code point has 6 bits"));
+                return Err(invalid("differentiated services code point exceeds 6 bits"));
             }
             raw.flags |= abi::SPP_DSCP;
             raw.dscp = dscp << 2;
@@ -207,13 +214,14 @@ impl PeerAddrParams {
 }
 
 impl Socket {
-    /// Sets parameters of the path to a peer's address; without an address, of all paths of an
-    /// association, or of associations to come.
+    /// Sets parameters of the path to a peer's address.
+    ///
+    /// Without an address, sets them for all paths of an association, or of future associations.
     ///
     /// # Errors
     ///
     /// `InvalidInput` for an unknown association or address, [`AssocId::CURRENT`] and
-    /// [`AssocId::ALL`], and for a value out of its range.
+    /// [`AssocId::ALL`], and for a value out of range.
     #[doc(alias = "SCTP_PEER_ADDR_PARAMS")]
     pub fn set_peer_addr_params(
         &self,
@@ -225,8 +233,9 @@ impl Socket {
         self.set_option(abi::SCTP_PEER_ADDR_PARAMS, &raw.encode())
     }
 
-    /// Returns the parameters of the path to a peer's address; without an address, what paths of
-    /// the association to come will begin with. Nothing in it is `Unchanged`.
+    /// Returns the parameters of the path to a peer's address.
+    ///
+    /// Without an address, returns the initial values of new paths. No parameter is `Unchanged`.
     ///
     /// # Errors
     ///
@@ -245,9 +254,10 @@ impl Socket {
         Ok(PeerAddrParams::from_kernel(&raw))
     }
 
-    /// Probes the path to a peer's address now; without an address, all paths of the association
-    /// (`SPP_HB_DEMAND`). A [`PeerAddrChange`](crate::PeerAddrChange) follows if the state of the
-    /// path turns out to be another.
+    /// Sends a heartbeat to a peer's address immediately; without an address, to all addresses
+    /// (`SPP_HB_DEMAND`).
+    ///
+    /// A [`PeerAddrChange`](crate::PeerAddrChange) follows if the state of the path changes.
     ///
     /// # Errors
     ///

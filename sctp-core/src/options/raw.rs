@@ -1,4 +1,4 @@
-//! How an option travels: as bytes in and out, with times in milliseconds.
+//! Access to options as bytes and numbers, with times in milliseconds.
 
 use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 
@@ -6,24 +6,25 @@ use super::unsupported::explain;
 use crate::{
     abi::{self, Layout},
     ids::AssocId,
-    socket::{Socket, short_answer},
+    socket::{Socket, truncated_option},
     sys,
 };
 
 impl Socket {
-    /// Reads an SCTP option of fixed layout. `request` holds what the kernel must know first.
+    /// Reads an SCTP option with a fixed layout. `request` holds the arguments of the option.
     pub(super) fn option<T: Layout>(&self, name: i32, request: &T) -> io::Result<T> {
         self.get(name, request)
             .map_err(|error| explain(name, error))
     }
 
-    /// Sets an SCTP option from its encoded value.
+    /// Sets an SCTP option to an encoded value.
     pub(super) fn set_option(&self, name: i32, value: &[u8]) -> io::Result<()> {
         self.set(name, value).map_err(|error| explain(name, error))
     }
 
-    /// Reads an SCTP option whose answer has no fixed length: `request` at its beginning, then up
-    /// to `room` bytes.
+    /// Reads an SCTP option with a variable length.
+    ///
+    /// The value begins with `request`, followed by up to `room` bytes.
     pub(super) fn list_option(
         &self,
         name: i32,
@@ -38,20 +39,20 @@ impl Socket {
         Ok(value)
     }
 
-    /// Reads an option that is one number for the whole socket.
+    /// Reads a number of the whole socket.
     pub(super) fn number(&self, name: i32) -> io::Result<u32> {
         let value = self.list_option(name, &[], size_of::<u32>())?;
         value
             .first_chunk()
             .map(|bytes| u32::from_ne_bytes(*bytes))
-            .ok_or_else(short_answer)
+            .ok_or_else(truncated_option)
     }
 
     pub(super) fn set_number(&self, name: i32, value: u32) -> io::Result<()> {
         self.set_option(name, &value.to_ne_bytes())
     }
 
-    /// Reads an option that is a flag for the whole socket.
+    /// Reads a flag of the whole socket.
     pub(super) fn flag(&self, name: i32) -> io::Result<bool> {
         self.number(name).map(|value| value != 0)
     }
@@ -60,7 +61,7 @@ impl Socket {
         self.set_number(name, on.into())
     }
 
-    /// Reads an option that is one number for each association.
+    /// Reads a number of an association.
     pub(super) fn assoc_number(&self, name: i32, assoc: AssocId) -> io::Result<u32> {
         let request = abi::AssocValue { assoc, value: 0 };
         self.option(name, &request).map(|answer| answer.value)
@@ -70,19 +71,21 @@ impl Socket {
         self.set_option(name, &abi::AssocValue { assoc, value }.encode())
     }
 
-    /// Reads whether an extension is offered (`AssocId::FUTURE`) or was agreed on.
+    /// Reads a flag: an extension that was negotiated or, for `AssocId::FUTURE`, is offered.
     pub(super) fn assoc_flag(&self, name: i32, assoc: AssocId) -> io::Result<bool> {
         self.assoc_number(name, assoc).map(|value| value != 0)
     }
 
-    /// Sets whether an extension is offered. The kernel takes an association's id here, checks it,
-    /// and sets the socket's value all the same.
+    /// Sets whether an extension is offered.
+    ///
+    /// The kernel accepts and checks the id of an association here, but always sets the value of
+    /// the socket.
     pub(super) fn set_offered(&self, name: i32, on: bool) -> io::Result<()> {
         self.set_assoc_number(name, AssocId::FUTURE, on.into())
     }
 }
 
-/// A time as the kernel takes it, where 0 means something else: only zero becomes 0.
+/// Converts a time to milliseconds. Rounds up, so that only zero becomes 0.
 pub(super) fn to_millis(time: Duration) -> u32 {
     let millis = time.as_nanos().div_ceil(1_000_000);
     u32::try_from(millis).unwrap_or(u32::MAX)
@@ -96,12 +99,12 @@ pub(super) fn invalid(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-/// Turns the kernel's missing address into an error.
-pub(super) fn known(addr: Option<SocketAddr>) -> io::Result<SocketAddr> {
+/// Returns an error if the kernel gave no address.
+pub(super) fn require_addr(addr: Option<SocketAddr>) -> io::Result<SocketAddr> {
     addr.ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::InvalidData,
-            "the kernel returned an address of an unknown family",
+            "kernel returned an address of an unknown family",
         )
     })
 }
@@ -113,7 +116,7 @@ mod tests {
 
     #[cfg_attr(miri, ignore = "makes sockets")]
     #[test]
-    fn the_kernel_refuses_what_is_too_short() {
+    fn short_values_are_refused_by_the_kernel() {
         for socket in [
             Socket::one_to_many(Family::V4).unwrap(),
             Socket::one_to_one(Family::V6).unwrap(),
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn only_zero_becomes_zero() {
+    fn times_are_rounded_up() {
         assert_eq!(to_millis(Duration::ZERO), 0);
         assert_eq!(to_millis(Duration::from_nanos(1)), 1);
         assert_eq!(to_millis(Duration::from_millis(7)), 7);

@@ -1,4 +1,4 @@
-//! Resetting and adding streams (RE-CONFIG, RFC 6525).
+//! Stream reconfiguration: resetting and adding streams (RE-CONFIG, RFC 6525).
 
 use std::io;
 
@@ -9,16 +9,18 @@ use crate::{
     socket::Socket,
 };
 
-/// Which requests of the peer this end accepts, and which it may make itself
-/// (`SCTP_ENABLE_STREAM_RESET`, RFC 6525 section 6.3.1). All are off at first.
+/// Allowed requests to reconfigure, in both directions (`SCTP_ENABLE_STREAM_RESET`, RFC 6525
+/// section 6.3.1).
+///
+/// Applies to the requests of the peer and to those of this end. All default to off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct StreamResetPolicy {
-    /// To reset streams ([`Socket::reset_streams`]).
+    /// Allows resetting streams ([`Socket::reset_streams`]).
     pub streams: bool,
-    /// To reset the association ([`Socket::reset_assoc`]).
+    /// Allows resetting the association ([`Socket::reset_assoc`]).
     pub assoc: bool,
-    /// To add streams ([`Socket::add_streams`]).
+    /// Allows adding streams ([`Socket::add_streams`]).
     pub add_streams: bool,
 }
 
@@ -83,15 +85,15 @@ impl StreamResetPolicy {
     }
 }
 
-/// Whose streams to reset.
+/// Direction of the streams to reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResetDirection {
-    /// Those that the peer sends on.
+    /// Inbound streams.
     Incoming,
-    /// Those that this end sends on.
+    /// Outbound streams.
     Outgoing,
-    /// Both.
+    /// Both directions.
     Both,
 }
 
@@ -105,13 +107,15 @@ impl ResetDirection {
     }
 }
 
-/// What the ends agree on.
+/// Negotiation.
 impl Socket {
-    /// Sets whether associations to come can be reconfigured (`SCTP_RECONFIG_SUPPORTED`, not in
-    /// RFC 6525). Default off, by the sysctl `net.sctp.reconf_enable`, which this overrules for
-    /// the socket. It holds for the socket, not for an association, and sockets from
-    /// [`Socket::accept`] and [`Socket::peel_off`] begin with the sysctl's value again, which
-    /// changes nothing for the association that they hold.
+    /// Sets whether future associations can be reconfigured (`SCTP_RECONFIG_SUPPORTED`, not in RFC
+    /// 6525).
+    ///
+    /// Defaults to off, or to the sysctl `net.sctp.reconf_enable`, which this option overrides for
+    /// the socket. The option belongs to the socket and not to an association. Sockets from
+    /// [`Socket::accept`] and [`Socket::peel_off`] start with the sysctl's value again, which does
+    /// not affect their association.
     ///
     /// # Errors
     ///
@@ -121,8 +125,9 @@ impl Socket {
         self.set_offered(abi::SCTP_RECONFIG_SUPPORTED, on)
     }
 
-    /// Returns whether an association can be reconfigured, that is, whether both ends offered it;
-    /// for [`AssocId::FUTURE`], whether this end will.
+    /// Returns `true` if an association can be reconfigured, which both ends must have offered.
+    ///
+    /// For [`AssocId::FUTURE`], returns whether this end offers it.
     ///
     /// # Errors
     ///
@@ -131,7 +136,7 @@ impl Socket {
         self.assoc_flag(abi::SCTP_RECONFIG_SUPPORTED, assoc)
     }
 
-    /// Sets which requests to reconfigure are allowed, in both directions.
+    /// Sets the allowed requests to reconfigure.
     ///
     /// # Errors
     ///
@@ -145,7 +150,7 @@ impl Socket {
         self.set_assoc_number(abi::SCTP_ENABLE_STREAM_RESET, assoc, policy.to_kernel())
     }
 
-    /// Returns which requests to reconfigure are allowed.
+    /// Returns the allowed requests to reconfigure.
     ///
     /// # Errors
     ///
@@ -157,20 +162,20 @@ impl Socket {
     }
 }
 
-/// Requests, one at a time for each association. The call sends the request; a notification tells
-/// how it went.
+/// Requests, at most one pending per association. A notification reports the outcome.
 impl Socket {
-    /// Asks to begin streams again at sequence number 0 (`SCTP_RESET_STREAMS`, RFC 6525
-    /// section 6.3.2); an empty list is all streams. [`StreamReset`](crate::StreamReset) tells how
-    /// it went; until then nothing can be sent on outgoing ones.
+    /// Requests a restart of streams at sequence number 0 (`SCTP_RESET_STREAMS`, RFC 6525 section
+    /// 6.3.2).
+    ///
+    /// An empty list selects all streams. [`StreamReset`](crate::StreamReset) reports the outcome.
+    /// Until then nothing can be sent on the outbound streams.
     ///
     /// # Errors
     ///
-    /// `Unsupported` when the association cannot be reconfigured, or this request is not allowed
-    /// ([`Socket::set_stream_reset_policy`]); `EINPROGRESS` while another request is under way;
-    /// `WouldBlock` while messages wait to be sent on an outgoing one, and `InvalidInput` for an
-    /// unknown association, a stream that was not negotiated, and a list that is too long for one
-    /// chunk.
+    /// `Unsupported` if the association cannot be reconfigured, or if the request is not allowed
+    /// ([`Socket::set_stream_reset_policy`]); `EINPROGRESS` while another request is pending;
+    /// `WouldBlock` while messages are queued on an outbound stream; `InvalidInput` for an unknown
+    /// association, a stream that was not negotiated, and a list that is too long for one chunk.
     #[doc(alias = "SCTP_RESET_STREAMS")]
     pub fn reset_streams(
         &self,
@@ -190,25 +195,28 @@ impl Socket {
         self.request(abi::SCTP_RESET_STREAMS, &value)
     }
 
-    /// Asks to begin all sequence numbers again, those of transmission included
-    /// (`SCTP_RESET_ASSOC`, RFC 6525 section 6.3.3). [`AssocReset`](crate::AssocReset) tells how
-    /// it went; until then nothing can be sent.
+    /// Requests a restart of all sequence numbers, transmission sequence numbers included
+    /// (`SCTP_RESET_ASSOC`, RFC 6525 section 6.3.3).
+    ///
+    /// [`AssocReset`](crate::AssocReset) reports the outcome. Until then nothing can be sent.
     ///
     /// # Errors
     ///
-    /// As [`Socket::reset_streams`]; `WouldBlock` while any message is unacknowledged.
+    /// Same as [`Socket::reset_streams`]; `WouldBlock` while a message is unacknowledged.
     #[doc(alias = "SCTP_RESET_ASSOC")]
     pub fn reset_assoc(&self, assoc: AssocId) -> io::Result<()> {
         self.request(abi::SCTP_RESET_ASSOC, &assoc.get().to_ne_bytes())
     }
 
-    /// Asks for more streams (`SCTP_ADD_STREAMS`, RFC 6525 section 6.3.4), so many more in each
-    /// direction. [`StreamChange`](crate::StreamChange) tells how it went.
+    /// Requests additional streams (`SCTP_ADD_STREAMS`, RFC 6525 section 6.3.4).
+    ///
+    /// Takes the number of streams to add in each direction. [`StreamChange`](crate::StreamChange)
+    /// reports the outcome.
     ///
     /// # Errors
     ///
-    /// As [`Socket::reset_streams`], but never `WouldBlock`; `InvalidInput` for 0 in both
-    /// directions, and for more than 65535 streams in all.
+    /// Same as [`Socket::reset_streams`], but never `WouldBlock`; `InvalidInput` for 0 in both
+    /// directions, and for more than 65535 streams in total.
     #[doc(alias = "SCTP_ADD_STREAMS")]
     pub fn add_streams(&self, assoc: AssocId, inbound: u16, outbound: u16) -> io::Result<()> {
         let raw = abi::AddStreams {
@@ -219,8 +227,10 @@ impl Socket {
         self.request(abi::SCTP_ADD_STREAMS, &raw.encode())
     }
 
-    /// The kernel has one number, `ENOPROTOOPT`, for a request that it does not know (before
-    /// Linux 4.11) and one that the association cannot make; the second is by far the likelier.
+    /// Makes a request.
+    ///
+    /// The kernel returns `ENOPROTOOPT` both for an unknown request (before Linux 4.11) and for one
+    /// that the association cannot make. The second is far more likely.
     fn request(&self, option: i32, value: &[u8]) -> io::Result<()> {
         self.set_option(option, value).map_err(|error| {
             if UnsupportedOption::of(&error).is_none() {
@@ -228,7 +238,7 @@ impl Socket {
             }
             io::Error::new(
                 io::ErrorKind::Unsupported,
-                "the association cannot be reconfigured, or this request is not allowed on it",
+                "association cannot be reconfigured, or the request is not allowed",
             )
         })
     }

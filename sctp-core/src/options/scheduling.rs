@@ -1,4 +1,4 @@
-//! In which order streams are served (RFC 8260).
+//! Stream schedulers and message interleaving (RFC 8260).
 
 use std::io;
 
@@ -8,11 +8,11 @@ use crate::{
     socket::Socket,
 };
 
-/// In which order the messages of different streams go out (RFC 8260 section 3).
+/// Order in which messages of different streams are sent (RFC 8260 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StreamScheduler {
-    /// First come, first served (`SCTP_SS_FCFS`): the default.
+    /// First come, first served (`SCTP_SS_FCFS`). The default.
     FirstComeFirstServed,
     /// The stream with the numerically smallest value first (`SCTP_SS_PRIO`).
     Priority,
@@ -23,7 +23,7 @@ pub enum StreamScheduler {
     /// Streams share the capacity in proportion to their values (`SCTP_SS_WFQ`). Linux 6.4 and
     /// later.
     WeightedFairQueueing,
-    /// A number that this crate does not know.
+    /// A scheduler unknown to this crate.
     Other(u32),
 }
 
@@ -52,14 +52,15 @@ impl StreamScheduler {
 }
 
 impl Socket {
-    /// Sets in which order the messages of different streams go out (`SCTP_STREAM_SCHEDULER`,
-    /// RFC 8260 section 4.3.2). Values set by [`Socket::set_stream_scheduler_value`] are lost when
-    /// the scheduler of an association changes.
+    /// Sets the stream scheduler (`SCTP_STREAM_SCHEDULER`, RFC 8260 section 4.3.2).
+    ///
+    /// A change of an association's scheduler discards the values of
+    /// [`Socket::set_stream_scheduler_value`].
     ///
     /// # Errors
     ///
     /// `InvalidInput` for an unknown association; `Unsupported` for a scheduler that the kernel
-    /// does not have; [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.15.
+    /// lacks; [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.15.
     #[doc(alias = "SCTP_STREAM_SCHEDULER")]
     pub fn set_stream_scheduler(
         &self,
@@ -68,7 +69,7 @@ impl Socket {
     ) -> io::Result<()> {
         let number = scheduler.to_kernel();
         let result = self.set_assoc_number(abi::SCTP_STREAM_SCHEDULER, assoc, number);
-        // EINVAL is an unknown scheduler, or an unknown association, which asking it can tell.
+        // EINVAL means an unknown scheduler or an unknown association. A getter tells them apart.
         match result {
             Err(error)
                 if number > abi::SCTP_SS_RR
@@ -77,14 +78,14 @@ impl Socket {
             {
                 Err(io::Error::new(
                     io::ErrorKind::Unsupported,
-                    format!("this kernel does not have the stream scheduler {scheduler:?}"),
+                    format!("kernel does not support stream scheduler {number}"),
                 ))
             }
             result => result,
         }
     }
 
-    /// Returns in which order the messages of different streams go out.
+    /// Returns the stream scheduler.
     ///
     /// # Errors
     ///
@@ -95,15 +96,18 @@ impl Socket {
             .map(StreamScheduler::from_kernel)
     }
 
-    /// Sets what the scheduler knows about an outbound stream: its priority (smaller first,
-    /// default 0), or its weight (`SCTP_STREAM_SCHEDULER_VALUE`, RFC 8260 section 4.3.3). The other
+    /// Sets the scheduler's value of an outbound stream (`SCTP_STREAM_SCHEDULER_VALUE`, RFC 8260
+    /// section 4.3.3).
+    ///
+    /// The value is the priority (smaller first, 0 by default) or the weight of the stream. Other
     /// schedulers ignore it.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, [`AssocId::FUTURE`] and [`AssocId::ALL`], and
-    /// for a stream that was not negotiated; [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.15. On a
-    /// one-to-one socket that is not connected, the kernel answers success and does nothing.
+    /// `InvalidInput` for an unknown association, [`AssocId::FUTURE`] and [`AssocId::ALL`], and for
+    /// a stream that was not negotiated; [`UnsupportedOption`](super::UnsupportedOption) before
+    /// Linux 4.15. On a one-to-one socket that is not connected, the kernel reports success and
+    /// does nothing.
     #[doc(alias = "SCTP_STREAM_SCHEDULER_VALUE")]
     pub fn set_stream_scheduler_value(
         &self,
@@ -119,14 +123,13 @@ impl Socket {
         self.set_option(abi::SCTP_STREAM_SCHEDULER_VALUE, &raw.encode())
     }
 
-    /// Returns what the scheduler knows about an outbound stream; 0 for a scheduler that keeps
-    /// nothing.
+    /// Returns the scheduler's value of an outbound stream; 0 for a scheduler without values.
     ///
     /// # Errors
     ///
     /// `InvalidInput` for an unknown association, [`AssocId::FUTURE`], [`AssocId::CURRENT`] and
-    /// [`AssocId::ALL`], and for a stream that was not negotiated; [`UnsupportedOption`](super::UnsupportedOption) before
-    /// Linux 4.15.
+    /// [`AssocId::ALL`], and for a stream that was not negotiated;
+    /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.15.
     pub fn stream_scheduler_value(&self, assoc: AssocId, stream: StreamId) -> io::Result<u16> {
         let request = abi::StreamValue {
             assoc,
@@ -137,12 +140,12 @@ impl Socket {
             .map(|answer| answer.value)
     }
 
-    /// Sets whether associations to come may mix the fragments of messages of different streams
-    /// (`SCTP_INTERLEAVING_SUPPORTED`, I-DATA, RFC 8260 section 4.3.1), so that a long message does
-    /// not hold up the others. Default off, and it holds for the socket, not for an association.
+    /// Sets whether future associations may interleave messages of different streams
+    /// (`SCTP_INTERLEAVING_SUPPORTED`, I-DATA, RFC 8260 section 4.3.1).
     ///
-    /// Needs the sysctl `net.sctp.intl_enable`, and [`Socket::set_fragment_interleave`] first,
-    /// which takes it back when it is turned off.
+    /// A long message then does not delay the others. Defaults to off. The option belongs to the
+    /// socket and not to an association. It requires the sysctl `net.sctp.intl_enable` and
+    /// [`Socket::set_fragment_interleave`], and is turned off together with the latter.
     ///
     /// # Errors
     ///
@@ -153,12 +156,14 @@ impl Socket {
         self.set_offered(abi::SCTP_INTERLEAVING_SUPPORTED, on)
     }
 
-    /// Returns whether an association mixes fragments, that is, whether both ends offered it; for
-    /// [`AssocId::FUTURE`], whether this end will.
+    /// Returns `true` if an association interleaves messages, which both ends must have offered.
+    ///
+    /// For [`AssocId::FUTURE`], returns whether this end offers it.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association; [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.16.
+    /// `InvalidInput` for an unknown association; [`UnsupportedOption`](super::UnsupportedOption)
+    /// before Linux 4.16.
     pub fn interleaving_supported(&self, assoc: AssocId) -> io::Result<bool> {
         self.assoc_flag(abi::SCTP_INTERLEAVING_SUPPORTED, assoc)
     }

@@ -1,4 +1,4 @@
-//! Sending: defaults of messages, sizes and bursts.
+//! Defaults, sizes and bursts of sent messages.
 
 use std::io;
 
@@ -11,26 +11,26 @@ use crate::{
     socket::Socket,
 };
 
-/// How a message is sent that says nothing about itself (`SCTP_DEFAULT_SNDINFO`, RFC 6458
-/// section 8.1.31).
+/// Parameters of messages without parameters of their own (`SCTP_DEFAULT_SNDINFO`, RFC 6458 section
+/// 8.1.31).
 ///
-/// Every send of [`Socket`] says it all in its [`SendInfo`](crate::SendInfo): this is for code
-/// that writes to the descriptor by `write(2)` or `send(2)`.
+/// Used by `write(2)` and `send(2)` on the descriptor. The send methods of [`Socket`] pass complete
+/// parameters in [`SendInfo`](crate::SendInfo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct DefaultSendInfo {
-    /// The outbound stream.
+    /// Outbound stream.
     pub stream: StreamId,
-    /// The payload protocol identifier, in host byte order.
+    /// Payload protocol identifier, in host byte order.
     pub ppid: Ppid,
-    /// Whether messages go outside the order of their stream.
+    /// Delivers messages outside the order of their stream.
     pub unordered: bool,
-    /// The number that comes back in [`SendFailed`](crate::SendFailed).
+    /// Number that is returned in [`SendFailed`](crate::SendFailed).
     pub context: u32,
 }
 
 impl DefaultSendInfo {
-    /// Begins with stream 0, no payload protocol identifier, ordered: the kernel's default.
+    /// Creates the kernel's defaults: stream 0, no payload protocol identifier, ordered.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -50,14 +50,14 @@ impl DefaultSendInfo {
         self
     }
 
-    /// Sets whether messages go outside the order of their stream.
+    /// Sets whether messages are delivered outside the order of their stream.
     #[must_use]
     pub fn with_unordered(mut self, unordered: bool) -> Self {
         self.unordered = unordered;
         self
     }
 
-    /// Sets the number that comes back if a message fails.
+    /// Sets the number that is returned if a message fails.
     #[must_use]
     pub fn with_context(mut self, context: u32) -> Self {
         self.context = context;
@@ -67,9 +67,9 @@ impl DefaultSendInfo {
 
 /// Defaults of messages.
 impl Socket {
-    /// Sets how a message is sent that says nothing about itself.
+    /// Sets the parameters of messages without parameters of their own.
     ///
-    /// On Linux this also takes back what [`Socket::set_default_reliability`] set: set that
+    /// On Linux this also resets [`Socket::set_default_reliability`]: set the reliability
     /// afterwards.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Socket {
         self.set_option(abi::SCTP_DEFAULT_SNDINFO, &raw.encode())
     }
 
-    /// Returns how a message is sent that says nothing about itself.
+    /// Returns the parameters of messages without parameters of their own.
     ///
     /// # Errors
     ///
@@ -110,14 +110,14 @@ impl Socket {
         })
     }
 
-    /// Sets how long the kernel tries to deliver a message that says nothing about itself
-    /// (`SCTP_DEFAULT_PRINFO`, RFC 6458 section 8.1.32). The default is
-    /// [`Reliability::Reliable`].
+    /// Sets the reliability of messages without parameters of their own (`SCTP_DEFAULT_PRINFO`, RFC
+    /// 6458 section 8.1.32).
     ///
-    /// For code that writes to the descriptor by `write(2)` or `send(2)`. Do not combine it with
-    /// the sends of [`Socket`]: for a message whose [`SendInfo`](crate::SendInfo) says
-    /// [`Reliability::Reliable`], Linux forgets the policy and takes its number for a lifetime in
-    /// milliseconds, so that the message is discarded if it is still unsent by then.
+    /// Defaults to [`Reliability::Reliable`]. Intended for `write(2)` and `send(2)` on the
+    /// descriptor; do not combine it with the send methods of [`Socket`]. For a message whose
+    /// [`SendInfo`](crate::SendInfo) is [`Reliability::Reliable`], Linux ignores the policy and
+    /// takes its value for a lifetime in milliseconds. The message is discarded if it is still
+    /// unsent after that time.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Socket {
         self.set_option(abi::SCTP_DEFAULT_PRINFO, &raw.encode())
     }
 
-    /// Returns how long the kernel tries to deliver a message that says nothing about itself.
+    /// Returns the reliability of messages without parameters of their own.
     ///
     /// # Errors
     ///
@@ -153,9 +153,11 @@ impl Socket {
         Ok(Reliability::from_prinfo(raw.policy, raw.value))
     }
 
-    /// Sets the number that comes with every message received on an association, in
-    /// [`RecvInfo::context`](crate::RecvInfo::context) (`SCTP_CONTEXT`, RFC 6458 section 8.1.25).
-    /// Default 0. It has nothing to do with the context of messages sent.
+    /// Sets the number that accompanies every message received on an association (`SCTP_CONTEXT`,
+    /// RFC 6458 section 8.1.25).
+    ///
+    /// [`RecvInfo::context`](crate::RecvInfo::context) returns it. Defaults to 0. Unrelated to the
+    /// context of sent messages.
     ///
     /// # Errors
     ///
@@ -165,7 +167,7 @@ impl Socket {
         self.set_assoc_number(abi::SCTP_CONTEXT, assoc, context)
     }
 
-    /// Returns the number that comes with every message received on an association.
+    /// Returns the number that accompanies every message received on an association.
     ///
     /// # Errors
     ///
@@ -177,9 +179,10 @@ impl Socket {
 
 /// Sizes and bursts.
 impl Socket {
-    /// Sets the largest payload that goes into one DATA chunk, in bytes; longer messages are
-    /// fragmented (`SCTP_MAXSEG`, RFC 6458 section 8.1.16). `None`, the default, leaves it to the
-    /// path MTU, which bounds it anyway.
+    /// Sets the maximum payload of a DATA chunk in bytes (`SCTP_MAXSEG`, RFC 6458 section 8.1.16).
+    ///
+    /// Longer messages are fragmented. `None`, the default, leaves the limit to the path MTU, which
+    /// always applies.
     ///
     /// # Errors
     ///
@@ -189,15 +192,15 @@ impl Socket {
     #[doc(alias = "SCTP_MAXSEG")]
     pub fn set_maxseg(&self, assoc: AssocId, bytes: Option<u32>) -> io::Result<()> {
         if bytes == Some(0) {
-            return Err(invalid("a payload of 0 bytes"));
+            return Err(invalid("maximum payload is 0 bytes"));
         }
         self.set_assoc_number(abi::SCTP_MAXSEG, assoc, bytes.unwrap_or(0))
     }
 
-    /// Returns the largest payload that goes into one DATA chunk, in bytes.
+    /// Returns the maximum payload of a DATA chunk in bytes.
     ///
-    /// For [`AssocId::FUTURE`] this is what was set, `None` if nothing. For an association Linux
-    /// tells what holds now, whatever was set: the smaller of that and what the path MTU allows.
+    /// For [`AssocId::FUTURE`], returns the configured value, or `None`. For an association, Linux
+    /// returns the effective value: the smaller of the configured one and that of the path MTU.
     ///
     /// # Errors
     ///
@@ -207,8 +210,9 @@ impl Socket {
         Ok((bytes != 0).then_some(bytes))
     }
 
-    /// Sets how many packets may go out in one burst (`SCTP_MAX_BURST`, RFC 6458 section 8.1.24).
-    /// Default 4; 0 is without a bound. The system's default is the sysctl `net.sctp.max_burst`.
+    /// Sets the maximum number of packets per burst (`SCTP_MAX_BURST`, RFC 6458 section 8.1.24).
+    ///
+    /// 0 removes the limit. Defaults to 4, or to the sysctl `net.sctp.max_burst`.
     ///
     /// # Errors
     ///
@@ -218,7 +222,7 @@ impl Socket {
         self.set_assoc_number(abi::SCTP_MAX_BURST, assoc, packets)
     }
 
-    /// Returns how many packets may go out in one burst; 0 is without a bound.
+    /// Returns the maximum number of packets per burst; 0 for no limit.
     ///
     /// # Errors
     ///
@@ -227,24 +231,25 @@ impl Socket {
         self.assoc_number(abi::SCTP_MAX_BURST, assoc)
     }
 
-    /// Sets whether messages that do not fit into one DATA chunk, as [`Socket::maxseg`] has it, are
-    /// refused with `EMSGSIZE` instead of being fragmented (`SCTP_DISABLE_FRAGMENTS`, RFC 6458
-    /// section 8.1.11). Default off. It holds for the whole socket, associations that are up
-    /// included.
+    /// Sets whether messages that exceed one DATA chunk are refused (`SCTP_DISABLE_FRAGMENTS`, RFC
+    /// 6458 section 8.1.11).
+    ///
+    /// Such messages then fail with `EMSGSIZE` instead of being fragmented; [`Socket::maxseg`] is
+    /// the limit. Defaults to off. Applies to the whole socket, established associations included.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_DISABLE_FRAGMENTS")]
     pub fn set_disable_fragments(&self, on: bool) -> io::Result<()> {
         self.set_flag(abi::SCTP_DISABLE_FRAGMENTS, on)
     }
 
-    /// Returns whether messages that do not fit into one DATA chunk are refused.
+    /// Returns `true` if messages that exceed one DATA chunk are refused.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn disable_fragments(&self) -> io::Result<bool> {
         self.flag(abi::SCTP_DISABLE_FRAGMENTS)
     }

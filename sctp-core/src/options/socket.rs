@@ -1,10 +1,11 @@
-//! Options of a socket as a whole.
+//! Options of a whole socket.
 
 use std::{io, os::fd::AsFd};
 
 use crate::{
     abi,
-    socket::{Socket, short_answer},
+    ids::AssocId,
+    socket::{Socket, truncated_option},
     sys,
 };
 
@@ -13,7 +14,7 @@ impl Socket {
         let mut value = [0; 4];
         let len = sys::getsockopt(self.as_fd(), level, name, &mut value)?;
         if len < value.len() {
-            return Err(short_answer());
+            return Err(truncated_option());
         }
         Ok(i32::from_ne_bytes(value))
     }
@@ -22,149 +23,161 @@ impl Socket {
         sys::setsockopt(self.as_fd(), level, name, &value.to_ne_bytes()).map(drop)
     }
 
-    /// Sets whether small messages go out at once (`SCTP_NODELAY`, RFC 6458 section 8.1.5).
-    /// Default off: the kernel then holds a small message back while an earlier one is
-    /// unacknowledged, up to 200 ms.
+    /// Sets whether small messages are sent immediately (`SCTP_NODELAY`, RFC 6458 section 8.1.5).
+    ///
+    /// Defaults to off: the kernel then delays a small message while an earlier one is
+    /// unacknowledged, by up to 200 ms.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_NODELAY")]
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
         self.set_flag(abi::SCTP_NODELAY, on)
     }
 
-    /// Returns whether small messages go out at once.
+    /// Returns `true` if small messages are sent immediately.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.flag(abi::SCTP_NODELAY)
     }
 
-    /// Sets whether messages of other associations may come between the parts of one
-    /// (`SCTP_FRAGMENT_INTERLEAVE`, RFC 6458 section 8.1.20). Default off: one long message then
-    /// holds up every association of the socket. Linux knows no levels above 1, and turning it
-    /// off also turns I-DATA off.
+    /// Sets whether messages of other associations may be delivered between the parts of a message
+    /// (`SCTP_FRAGMENT_INTERLEAVE`, RFC 6458 section 8.1.20).
+    ///
+    /// Defaults to off: one long message then delays every association of the socket. Linux has no
+    /// levels above
+    /// 1. Turning the option off also turns I-DATA off.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SCTP_FRAGMENT_INTERLEAVE")]
     pub fn set_fragment_interleave(&self, on: bool) -> io::Result<()> {
         self.set_flag(abi::SCTP_FRAGMENT_INTERLEAVE, on)
     }
 
-    /// Returns whether messages of other associations may come between the parts of one.
+    /// Returns `true` if messages of other associations may be delivered between the parts of a
+    /// message.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn fragment_interleave(&self) -> io::Result<bool> {
         self.flag(abi::SCTP_FRAGMENT_INTERLEAVE)
     }
 
-    /// Asks for a send buffer of this many bytes (`SO_SNDBUF`); Linux doubles the number, and
-    /// bounds it by `net.core.wmem_max`. It is also the longest message that can be sent.
+    /// Requests a send buffer of this many bytes (`SO_SNDBUF`).
+    ///
+    /// Linux doubles the number, and limits it by `net.core.wmem_max`. The size also limits the
+    /// length of a message.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SO_SNDBUF")]
     pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
         self.set_int(libc::SOL_SOCKET, libc::SO_SNDBUF, bytes)
     }
 
-    /// Returns the size of the send buffer, in the kernel's bytes: it counts its own overhead.
+    /// Returns the size of the send buffer in bytes, which includes the overhead of the kernel.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.int(libc::SOL_SOCKET, libc::SO_SNDBUF)
             .map(|bytes| usize::try_from(bytes).unwrap_or(0))
     }
 
-    /// Asks for a receive buffer of this many bytes (`SO_RCVBUF`); Linux doubles the number, and
-    /// bounds it by `net.core.rmem_max`. Set it before `bind` or `connectx`: it decides the
-    /// window that the peer is offered.
+    /// Requests a receive buffer of this many bytes (`SO_RCVBUF`).
+    ///
+    /// Linux doubles the number, and limits it by `net.core.rmem_max`. Set it before `bind` or
+    /// `connectx`: it determines the window that the peer is offered.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SO_RCVBUF")]
     pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
         self.set_int(libc::SOL_SOCKET, libc::SO_RCVBUF, bytes)
     }
 
-    /// Returns the size of the receive buffer, in the kernel's bytes.
+    /// Returns the size of the receive buffer in bytes, which includes the overhead of the kernel.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
         self.int(libc::SOL_SOCKET, libc::SO_RCVBUF)
             .map(|bytes| usize::try_from(bytes).unwrap_or(0))
     }
 
     /// Allows binding addresses and a port that associations of an earlier socket still use
-    /// (`SO_REUSEADDR`). Set it before `bind`. Default off.
+    /// (`SO_REUSEADDR`). Set it before `bind`. Defaults to off.
     ///
     /// Every socket that has the port must have it set; those that were accepted or peeled off take
     /// it over. A second socket cannot listen on the port all the same (`sctp_get_port_local`).
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SO_REUSEADDR")]
     pub fn set_reuse_address(&self, on: bool) -> io::Result<()> {
         self.set_int(libc::SOL_SOCKET, libc::SO_REUSEADDR, i32::from(on))
     }
 
-    /// Lets several sockets of one user bind the same addresses and port, between which the
-    /// kernel then shares out new associations by the peer's address and port (`SO_REUSEPORT`).
-    /// Set it on each before `bind`.
+    /// Sets whether several sockets of one user may bind the same addresses and port
+    /// (`SO_REUSEPORT`).
+    ///
+    /// The kernel distributes new associations between them by the address and port of the peer.
+    /// Set the option on each socket before `bind`.
     ///
     /// # Errors
     ///
-    /// What `setsockopt(2)` says.
+    /// Returns the error of `setsockopt(2)`.
     #[doc(alias = "SO_REUSEPORT")]
     pub fn set_reuse_port(&self, on: bool) -> io::Result<()> {
         self.set_int(libc::SOL_SOCKET, libc::SO_REUSEPORT, i32::from(on))
     }
 
-    /// Takes the pending error off the socket (`SO_ERROR`). One-to-many sockets never have one.
+    /// Returns and clears the pending error of the socket (`SO_ERROR`). One-to-many sockets never
+    /// have one.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let code = self.int(libc::SOL_SOCKET, libc::SO_ERROR)?;
         Ok((code != 0).then(|| io::Error::from_raw_os_error(code)))
     }
 
-    /// Returns whether this is a one-to-many or a peeled-off socket, and not a one-to-one
+    /// Returns `true` for a one-to-many or peeled-off socket, and `false` for a one-to-one socket
     /// (`SO_TYPE`).
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     #[doc(alias = "SO_TYPE")]
     pub fn is_seqpacket(&self) -> io::Result<bool> {
         self.int(libc::SOL_SOCKET, libc::SO_TYPE)
             .map(|kind| kind == libc::SOCK_SEQPACKET)
     }
 
-    /// Returns how much memory the messages occupy that were sent and not yet acknowledged, in
-    /// the kernel's bytes, overhead included (`SO_MEMINFO`).
+    /// Returns the memory of messages that were sent and not yet acknowledged, in bytes
+    /// (`SO_MEMINFO`).
+    ///
+    /// Includes the overhead of the kernel.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     #[doc(alias = "SO_MEMINFO")]
     pub fn send_buffer_used(&self) -> io::Result<usize> {
         const SK_MEMINFO_WMEM_QUEUED: usize = 5;
@@ -172,13 +185,14 @@ impl Socket {
         Ok(queued)
     }
 
-    /// Returns how much of the receive buffer is free, in the kernel's bytes: its size without the
-    /// messages that are queued, those that cannot be received yet since a part of them is missing
-    /// included (`SO_MEMINFO`).
+    /// Returns the free part of the receive buffer, in bytes (`SO_MEMINFO`).
+    ///
+    /// Queued messages occupy the buffer, including those that cannot be received yet because a
+    /// part is missing. Includes the overhead of the kernel.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     #[doc(alias = "SO_MEMINFO")]
     pub fn recv_buffer_free(&self) -> io::Result<usize> {
         const SK_MEMINFO_RMEM_ALLOC: usize = 0;
@@ -187,12 +201,13 @@ impl Socket {
         Ok(size.saturating_sub(queued))
     }
 
-    /// Returns how much of the send buffer is free, in the kernel's bytes: its size without what
-    /// [`Socket::send_buffer_used`] says, asked for with one call (`SO_MEMINFO`).
+    /// Returns the free part of the send buffer, in bytes (`SO_MEMINFO`).
+    ///
+    /// This is the size without [`Socket::send_buffer_used`], read with one call.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns the error of `getsockopt(2)`.
     #[doc(alias = "SO_MEMINFO")]
     pub fn send_buffer_free(&self) -> io::Result<usize> {
         const SK_MEMINFO_SNDBUF: usize = 3;
@@ -201,7 +216,7 @@ impl Socket {
         Ok(size.saturating_sub(queued))
     }
 
-    /// Reads some of the kernel's account of the socket's memory.
+    /// Returns fields of the kernel's account of the socket's memory.
     fn memory<const N: usize>(&self, fields: [usize; N]) -> io::Result<[usize; N]> {
         const SO_MEMINFO: i32 = 55;
         let mut values = [0; 9 * 4];
@@ -209,9 +224,130 @@ impl Socket {
         let (values, _) = values[..len].as_chunks();
         let mut found = [0; N];
         for (found, field) in found.iter_mut().zip(fields) {
-            let value = values.get(field).ok_or_else(short_answer)?;
+            let value = values.get(field).ok_or_else(truncated_option)?;
             *found = usize::try_from(u32::from_ne_bytes(*value)).unwrap_or(usize::MAX);
         }
         Ok(found)
+    }
+}
+
+/// Announcements to peers, and delivery.
+impl Socket {
+    /// Sets the adaptation layer that future associations announce to peers
+    /// (`SCTP_ADAPTATION_LAYER`, RFC 6458 section 8.1.10).
+    ///
+    /// Peers receive it as [`Adaptation`](crate::Adaptation). Linux announces nothing for 0, the
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `setsockopt(2)`.
+    #[doc(alias = "SCTP_ADAPTATION_LAYER")]
+    pub fn set_adaptation_layer(&self, indication: u32) -> io::Result<()> {
+        self.set_number(abi::SCTP_ADAPTATION_LAYER, indication)
+    }
+
+    /// Returns the announced adaptation layer; 0 for none.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `getsockopt(2)`.
+    pub fn adaptation_layer(&self) -> io::Result<u32> {
+        self.number(abi::SCTP_ADAPTATION_LAYER)
+    }
+
+    /// Sets the length from which a message may be delivered in parts to free the receive buffer
+    /// (`SCTP_PARTIAL_DELIVERY_POINT`, RFC 6458 section 8.1.21).
+    ///
+    /// With 0, the default, Linux does so only when the receive buffer is full.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for more than half of [`Socket::recv_buffer_size`].
+    #[doc(alias = "SCTP_PARTIAL_DELIVERY_POINT")]
+    pub fn set_partial_delivery_point(&self, bytes: u32) -> io::Result<()> {
+        self.set_number(abi::SCTP_PARTIAL_DELIVERY_POINT, bytes)
+    }
+
+    /// Returns the length from which a message may be delivered in parts.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `getsockopt(2)`.
+    pub fn partial_delivery_point(&self) -> io::Result<u32> {
+        self.number(abi::SCTP_PARTIAL_DELIVERY_POINT)
+    }
+
+    /// Sets whether an IPv6 socket returns IPv4 addresses as mapped IPv6 addresses
+    /// (`SCTP_I_WANT_MAPPED_V4_ADDR`, RFC 6458 section 8.1.15): `::ffff:192.0.2.1` for `192.0.2.1`.
+    ///
+    /// Defaults to on. Without effect on IPv4 sockets.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `setsockopt(2)`.
+    #[doc(alias = "SCTP_I_WANT_MAPPED_V4_ADDR")]
+    pub fn set_mapped_v4(&self, on: bool) -> io::Result<()> {
+        self.set_flag(abi::SCTP_I_WANT_MAPPED_V4_ADDR, on)
+    }
+
+    /// Returns `true` if an IPv6 socket returns IPv4 addresses as mapped IPv6 addresses.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `getsockopt(2)`.
+    pub fn mapped_v4(&self) -> io::Result<bool> {
+        self.flag(abi::SCTP_I_WANT_MAPPED_V4_ADDR)
+    }
+
+    /// Sets whether a one-to-one socket may bind the address and port of another that also set this
+    /// option (`SCTP_REUSE_PORT`, RFC 6458 section 8.1.27).
+    ///
+    /// Set the option on each socket before `bind`. Only one of the sockets can listen. To
+    /// distribute new associations between several listeners, use [`Socket::set_reuse_port`].
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` (`EOPNOTSUPP`) on one-to-many and peeled-off sockets; `EFAULT` on a bound
+    /// socket; [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.19.
+    #[doc(alias = "SCTP_REUSE_PORT")]
+    pub fn set_sctp_reuse_port(&self, on: bool) -> io::Result<()> {
+        self.set_flag(abi::SCTP_REUSE_PORT, on)
+    }
+
+    /// Returns `true` if one-to-one sockets may bind the same address and port.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 4.19.
+    pub fn sctp_reuse_port(&self) -> io::Result<bool> {
+        self.flag(abi::SCTP_REUSE_PORT)
+    }
+
+    /// Sets whether future associations use explicit congestion notification (`SCTP_ECN_SUPPORTED`,
+    /// not in RFC 6458; RFC 9260 appendix A).
+    ///
+    /// Defaults to on, or to the sysctl `net.sctp.ecn_enable`. The option belongs to the socket and
+    /// not to an association.
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedOption`](super::UnsupportedOption) before Linux 5.4.
+    #[doc(alias = "SCTP_ECN_SUPPORTED")]
+    pub fn set_ecn_supported(&self, on: bool) -> io::Result<()> {
+        self.set_offered(abi::SCTP_ECN_SUPPORTED, on)
+    }
+
+    /// Returns `true` if an association uses explicit congestion notification, which both ends must
+    /// have offered.
+    ///
+    /// For [`AssocId::FUTURE`], returns whether this end offers it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown association; [`UnsupportedOption`](super::UnsupportedOption)
+    /// before Linux 5.4.
+    pub fn ecn_supported(&self, assoc: AssocId) -> io::Result<bool> {
+        self.assoc_flag(abi::SCTP_ECN_SUPPORTED, assoc)
     }
 }

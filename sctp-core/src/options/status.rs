@@ -1,4 +1,4 @@
-//! What an association is doing now.
+//! Current state of associations and paths.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -10,45 +10,45 @@ use crate::{abi, ids::AssocId, socket::Socket};
 pub struct Status {
     /// The association.
     pub assoc: AssocId,
-    /// Where it stands.
+    /// State of the association.
     pub state: AssociationState,
-    /// The peer's receive window, in bytes.
+    /// Receive window of the peer, in bytes.
     pub peer_window: u32,
-    /// DATA chunks sent and not yet acknowledged.
+    /// Sent DATA chunks that are unacknowledged.
     pub unacknowledged_chunks: u16,
-    /// DATA chunks received and not yet read.
+    /// Received DATA chunks that are unread.
     pub pending_chunks: u16,
-    /// How many streams the peer can send on.
+    /// Number of inbound streams.
     pub inbound_streams: u16,
-    /// How many streams can be sent on.
+    /// Number of outbound streams.
     pub outbound_streams: u16,
-    /// The largest payload that goes into one DATA chunk, in bytes.
+    /// Maximum payload of a DATA chunk, in bytes.
     pub fragmentation_point: u32,
-    /// The primary path.
+    /// Primary path.
     pub primary: PathInfo,
 }
 
-/// Where an association stands (`sstat_state`).
+/// State of an association in the protocol (`sstat_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssociationState {
-    /// There is none (`SCTP_EMPTY` or `SCTP_CLOSED`).
+    /// No association (`SCTP_EMPTY` or `SCTP_CLOSED`).
     Closed,
     /// INIT was sent.
     CookieWait,
     /// COOKIE-ECHO was sent.
     CookieEchoed,
-    /// Messages flow.
+    /// Established.
     Established,
-    /// This end shuts down as soon as everything is acknowledged.
+    /// Shut down by this end, with messages unacknowledged.
     ShutdownPending,
-    /// This end sent SHUTDOWN.
+    /// SHUTDOWN was sent.
     ShutdownSent,
-    /// The peer sent SHUTDOWN.
+    /// SHUTDOWN was received.
     ShutdownReceived,
-    /// This end sent SHUTDOWN-ACK.
+    /// SHUTDOWN-ACK was sent.
     ShutdownAckSent,
-    /// A state that this crate does not know.
+    /// A state unknown to this crate.
     Other(i32),
 }
 
@@ -68,40 +68,41 @@ impl AssociationState {
     }
 }
 
-/// One path of an association (`struct sctp_paddrinfo`, RFC 6458 section 8.2.2).
+/// State of one path of an association (`struct sctp_paddrinfo`, RFC 6458 section 8.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PathInfo {
-    /// The peer's address; `None` only if the kernel named none.
+    /// Peer's address on the path. `None` only if the kernel gave none.
     pub addr: Option<SocketAddr>,
-    /// Whether it can be used.
+    /// State of the path.
     pub state: PathState,
-    /// The congestion window, in bytes.
+    /// Congestion window, in bytes.
     pub congestion_window: u32,
-    /// The smoothed round-trip time, in ticks of the kernel: RFC 6458 has milliseconds, Linux
-    /// returns its own unit, of 1 to 10 milliseconds, which it does not tell.
+    /// Smoothed round-trip time, in kernel ticks of 1 to 10 milliseconds.
+    ///
+    /// RFC 6458 specifies milliseconds, but Linux returns ticks, whose length it does not report.
     pub smoothed_rtt_ticks: u32,
-    /// The retransmission timeout, millisecond resolution.
+    /// Retransmission timeout. Millisecond resolution.
     pub retransmission_timeout: Duration,
-    /// The path MTU, in bytes.
+    /// Path MTU, in bytes.
     pub mtu: u32,
 }
 
-/// Whether a path can be used (`spinfo_state`).
+/// State of a path (`spinfo_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathState {
-    /// It does not answer.
+    /// The path does not respond.
     Inactive,
-    /// It answers badly (RFC 7829).
+    /// The path is unreliable (RFC 7829).
     PotentiallyFailed,
-    /// It can be used.
+    /// The path is usable.
     Active,
-    /// No heartbeat has confirmed it yet.
+    /// No heartbeat has confirmed the path yet.
     Unconfirmed,
-    /// The kernel does not know.
+    /// The kernel does not know the state.
     Unknown,
-    /// A state that this crate does not know.
+    /// A state unknown to this crate.
     Other(i32),
 }
 
@@ -123,7 +124,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` (`EINVAL`) when there is no such association (any more).
+    /// `InvalidInput` (`EINVAL`) if the association does not exist, or no longer exists.
     #[doc(alias = "SCTP_STATUS")]
     pub fn status(&self, assoc: AssocId) -> io::Result<Status> {
         let raw = self.option(

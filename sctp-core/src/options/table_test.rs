@@ -1,11 +1,11 @@
-//! Holds the table of options against `<linux/sctp.h>`: none is missing without a word.
+//! Comparison of the table of options with `<linux/sctp.h>`.
 
 use std::collections::BTreeMap;
 
 const TABLE: &str = include_str!("TABLE.md");
 const HEADER: &str = "/usr/include/linux/sctp.h";
 
-/// The names that the header's blocks of socket options define.
+/// Returns the names in the socket option blocks of the header.
 fn options_of(header: &str) -> Vec<&str> {
     let from = header.find("#define SCTP_RTOINFO").unwrap();
     let to = header.find("/* PR-SCTP policies */").unwrap();
@@ -16,7 +16,7 @@ fn options_of(header: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The rows of the table: each option, and what it says about it.
+/// Returns the rows of the table by the name of the option.
 fn rows_of(table: &str) -> BTreeMap<&str, &str> {
     let mut rows = BTreeMap::new();
     for line in table.lines() {
@@ -35,7 +35,7 @@ fn rows_of(table: &str) -> BTreeMap<&str, &str> {
 
 #[cfg_attr(miri, ignore = "reads the header")]
 #[test]
-fn every_option_of_the_header_is_in_the_table_and_no_other() {
+fn table_and_header_have_the_same_options() {
     let header = std::fs::read_to_string(HEADER)
         .expect("this test needs the kernel's headers (linux-libc-dev)");
     let options = options_of(&header);
@@ -49,9 +49,9 @@ fn every_option_of_the_header_is_in_the_table_and_no_other() {
     }
 }
 
-/// Whether a method that is named exists is checked by rustdoc, which resolves the links.
+/// Links are not checked here: rustdoc resolves them.
 #[test]
-fn every_row_links_a_method_or_says_why_not() {
+fn every_row_has_a_link_or_a_reason() {
     for (option, what) in rows_of(TABLE) {
         let links = what.contains("[`Socket::");
         let reason = what.contains("left out: ");
@@ -60,7 +60,7 @@ fn every_row_links_a_method_or_says_why_not() {
 }
 
 #[test]
-fn the_header_is_read_as_it_is_written() {
+fn header_options_are_parsed() {
     let header = "x\n#define SCTP_RTOINFO\t0\n#define SCTP_A SCTP_B\n/* c */\n#define SCTP_C 1 /* d */\n/* PR-SCTP policies */\n#define SCTP_PR 3\n";
     assert_eq!(options_of(header), ["SCTP_RTOINFO", "SCTP_A", "SCTP_C"]);
 }

@@ -1,4 +1,4 @@
-//! Timers: retransmission, cookies, delayed acknowledgement, automatic closing.
+//! Timers: retransmission, cookies, delayed acknowledgements and automatic closing.
 
 use std::{io, time::Duration};
 
@@ -11,41 +11,41 @@ use crate::{
 
 /// Bounds of the retransmission timeout (`SCTP_RTOINFO`, RFC 6458 section 8.1.1).
 ///
-/// Setting a field to zero leaves the kernel's value as it is. Millisecond resolution.
+/// A field of zero leaves the kernel's value unchanged. Millisecond resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct RtoInfo {
-    /// The timeout before the first round trip was measured. Linux's default is 3 s, where
-    /// RFC 9260 has 1 s.
+    /// Timeout before the first measured round trip. Linux's default is 3 s, where RFC 9260
+    /// recommends 1 s.
     pub initial: Duration,
-    /// The shortest timeout. Linux's default is 1 s.
+    /// Minimum timeout. Linux's default is 1 s.
     pub min: Duration,
-    /// The longest timeout. Linux's default is 60 s.
+    /// Maximum timeout. Linux's default is 60 s.
     pub max: Duration,
 }
 
 impl RtoInfo {
-    /// Begins with nothing to change.
+    /// Creates a value that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the timeout before the first round trip was measured.
+    /// Sets the timeout before the first measured round trip.
     #[must_use]
     pub fn with_initial(mut self, timeout: Duration) -> Self {
         self.initial = timeout;
         self
     }
 
-    /// Sets the shortest timeout.
+    /// Sets the minimum timeout.
     #[must_use]
     pub fn with_min(mut self, timeout: Duration) -> Self {
         self.min = timeout;
         self
     }
 
-    /// Sets the longest timeout.
+    /// Sets the maximum timeout.
     #[must_use]
     pub fn with_max(mut self, timeout: Duration) -> Self {
         self.max = timeout;
@@ -55,40 +55,39 @@ impl RtoInfo {
 
 /// Parameters of an association (`SCTP_ASSOCINFO`, RFC 6458 section 8.1.2).
 ///
-/// The first two can be set, and setting one to zero leaves the kernel's value as it is. The
-/// others are zero for [`AssocId::FUTURE`].
+/// The first two can be set, and zero leaves the kernel's value unchanged. The others are
+/// read-only, and zero for [`AssocId::FUTURE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct AssocInfo {
-    /// How many retransmissions in a row, over all paths, end the association. Linux's default
-    /// is 10.
+    /// Maximum number of consecutive retransmissions, over all paths, before the association is
+    /// lost. Linux's default is 10.
     pub max_retransmissions: u16,
-    /// How long a cookie that this end handed out is valid. Linux's default is 60 s. Millisecond
-    /// resolution.
+    /// Lifetime of cookies issued by this end. Linux's default is 60 s. Millisecond resolution.
     pub cookie_life: Duration,
-    /// How many addresses the peer has. Cannot be set.
+    /// Number of addresses of the peer. Read-only.
     pub peer_paths: u16,
-    /// The room in the peer's receive window, in bytes. Cannot be set.
+    /// Free space in the peer's receive window, in bytes. Read-only.
     pub peer_window: u32,
-    /// The receive window that was last announced to the peer, in bytes. Cannot be set.
+    /// Receive window last announced to the peer, in bytes. Read-only.
     pub local_window: u32,
 }
 
 impl AssocInfo {
-    /// Begins with nothing to change.
+    /// Creates a value that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many retransmissions in a row end the association.
+    /// Sets the maximum number of consecutive retransmissions.
     #[must_use]
     pub fn with_max_retransmissions(mut self, count: u16) -> Self {
         self.max_retransmissions = count;
         self
     }
 
-    /// Sets how long a cookie is valid.
+    /// Sets the lifetime of cookies.
     #[must_use]
     pub fn with_cookie_life(mut self, time: Duration) -> Self {
         self.cookie_life = time;
@@ -96,41 +95,41 @@ impl AssocInfo {
     }
 }
 
-/// When received packets are acknowledged (`SCTP_DELAYED_SACK`, RFC 6458 section 8.1.19).
+/// Delay of acknowledgements (`SCTP_DELAYED_SACK`, RFC 6458 section 8.1.19).
 ///
-/// Setting a field to zero leaves the kernel's value as it is.
+/// A field of zero leaves the kernel's value unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct DelayedSack {
-    /// How long an acknowledgement may wait: at most 500 ms, millisecond resolution. Linux's
-    /// default is 200 ms. Read as zero when acknowledgements are not delayed.
+    /// Maximum delay of an acknowledgement, up to 500 ms. Linux's default is 200 ms. Millisecond
+    /// resolution. Read as zero if acknowledgements are not delayed.
     pub delay: Duration,
-    /// How many packets may come before an acknowledgement goes out without waiting. Linux's
-    /// default is 2; 1 turns the delay off.
+    /// Number of packets that trigger an immediate acknowledgement. Linux's default is 2; 1 turns
+    /// the delay off.
     pub frequency: u32,
 }
 
 impl DelayedSack {
-    /// Begins with nothing to change.
+    /// Creates a value that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Acknowledges every packet at once.
+    /// Creates a value that acknowledges every packet immediately.
     #[must_use]
     pub fn off() -> Self {
         Self::default().with_frequency(1)
     }
 
-    /// Sets how long an acknowledgement may wait.
+    /// Sets the maximum delay of an acknowledgement.
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sets how many packets may come before an acknowledgement goes out.
+    /// Sets the number of packets that trigger an immediate acknowledgement.
     #[must_use]
     pub fn with_frequency(mut self, packets: u32) -> Self {
         self.frequency = packets;
@@ -143,8 +142,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, [`AssocId::CURRENT`] and [`AssocId::ALL`], and
-    /// when the shortest timeout would be above the longest.
+    /// `InvalidInput` for an unknown association, [`AssocId::CURRENT`] and [`AssocId::ALL`], and if
+    /// the minimum would exceed the maximum.
     #[doc(alias = "SCTP_RTOINFO")]
     pub fn set_rto_info(&self, assoc: AssocId, info: &RtoInfo) -> io::Result<()> {
         let raw = abi::RtoInfo {
@@ -174,13 +173,13 @@ impl Socket {
         })
     }
 
-    /// Sets the parameters of an association, those that can be.
+    /// Sets the parameters of an association. Ignores the read-only ones.
     ///
     /// # Errors
     ///
     /// `InvalidInput` for an unknown association, [`AssocId::CURRENT`] and [`AssocId::ALL`], and
-    /// for an association with several paths when `max_retransmissions` is above the sum of those
-    /// of its paths.
+    /// for an association with several paths if `max_retransmissions` exceeds the sum of those of
+    /// its paths.
     #[doc(alias = "SCTP_ASSOCINFO")]
     pub fn set_assoc_info(&self, assoc: AssocId, info: &AssocInfo) -> io::Result<()> {
         let raw = abi::AssocParams {
@@ -212,7 +211,7 @@ impl Socket {
         })
     }
 
-    /// Sets when received packets are acknowledged.
+    /// Sets the delay of acknowledgements.
     ///
     /// # Errors
     ///
@@ -229,7 +228,7 @@ impl Socket {
         self.set_option(abi::SCTP_DELAYED_SACK, &raw.encode())
     }
 
-    /// Returns when received packets are acknowledged.
+    /// Returns the delay of acknowledgements.
     ///
     /// # Errors
     ///
@@ -246,10 +245,11 @@ impl Socket {
         })
     }
 
-    /// Sets after how much time without messages an association to come is shut down in order
-    /// (`SCTP_AUTOCLOSE`, RFC 6458 section 8.1.8); zero, the default, never does. Second
-    /// resolution, rounded up; the kernel bounds it by `net.sctp.max_autoclose`. Associations that
-    /// are up keep the time that they began with.
+    /// Sets the idle time after which future associations are shut down in order (`SCTP_AUTOCLOSE`,
+    /// RFC 6458 section 8.1.8).
+    ///
+    /// Zero, the default, disables it. Second resolution, rounded up; the kernel limits it by
+    /// `net.sctp.max_autoclose`. Established associations keep their time.
     ///
     /// # Errors
     ///
@@ -261,7 +261,7 @@ impl Socket {
         self.set_number(abi::SCTP_AUTOCLOSE, seconds)
     }
 
-    /// Returns after how much time without messages an association is shut down; zero is never.
+    /// Returns the idle time after which associations are shut down; zero for never.
     ///
     /// # Errors
     ///

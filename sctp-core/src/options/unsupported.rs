@@ -1,21 +1,21 @@
-//! What the kernel says to an option that it does not know.
+//! Errors for options that the kernel lacks.
 
 use std::{error, fmt, io};
 
 use crate::abi;
 
-/// The running kernel does not have a socket option.
+/// Error for a socket option that the running kernel lacks.
 ///
 /// Every method of [`Socket`](crate::Socket) that gets or sets an option returns it inside an
 /// [`io::Error`] of kind [`Unsupported`](io::ErrorKind::Unsupported), in place of the kernel's
-/// `ENOPROTOOPT`; [`UnsupportedOption::of`] finds it there. The kind alone does not tell: an option
-/// on the wrong style of socket is `EOPNOTSUPP`, which is of the same kind.
+/// `ENOPROTOOPT`. [`UnsupportedOption::of`] extracts it. The kind alone is ambiguous: `EOPNOTSUPP`,
+/// for an option on the wrong style of socket, has the same kind.
 ///
 /// ```
 /// # use sctp_core::{AssocId, Socket, options::UnsupportedOption};
 /// # fn example(socket: &Socket) -> std::io::Result<()> {
 /// match socket.set_ecn_supported(false) {
-///     Err(error) if UnsupportedOption::of(&error).is_some() => {} // older than Linux 5.4: do without
+///     Err(error) if UnsupportedOption::of(&error).is_some() => {} // older than Linux 5.4
 ///     result => result?,
 /// }
 /// # Ok(())
@@ -24,15 +24,15 @@ use crate::abi;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UnsupportedOption {
-    /// The option's number.
+    /// Number of the option.
     pub number: i32,
-    /// The option's name in `<linux/sctp.h>`, if this crate knows since when there is one.
+    /// Name of the option in `<linux/sctp.h>`, if known.
     pub name: Option<&'static str>,
-    /// The first version of Linux that has it.
+    /// First version of Linux with the option, if known.
     pub since: Option<&'static str>,
 }
 
-/// The options that came after Linux 4.7, and the version of Linux that brought them.
+/// Options introduced after Linux 4.7, and the versions of Linux that introduced them.
 const SINCE: &[(i32, &str, &str)] = &[
     (abi::SCTP_PR_SUPPORTED, "SCTP_PR_SUPPORTED", "4.8"),
     (abi::SCTP_DEFAULT_PRINFO, "SCTP_DEFAULT_PRINFO", "4.8"),
@@ -92,7 +92,7 @@ const SINCE: &[(i32, &str, &str)] = &[
 ];
 
 impl UnsupportedOption {
-    /// Returns the option that the kernel does not have, if that is what the error says.
+    /// Extracts an unsupported option from an error.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
@@ -114,21 +114,17 @@ impl fmt::Display for UnsupportedOption {
             (Some(name), Some(since)) => {
                 write!(
                     f,
-                    "this kernel does not have {name}, which came with Linux {since}"
+                    "kernel does not support {name}, introduced in Linux {since}"
                 )
             }
-            _ => write!(
-                f,
-                "this kernel does not have the SCTP option {}",
-                self.number
-            ),
+            _ => write!(f, "kernel does not support SCTP option {}", self.number),
         }
     }
 }
 
 impl error::Error for UnsupportedOption {}
 
-/// Replaces the kernel's answer to an unknown option.
+/// Replaces the error of the kernel for an unknown option.
 pub(super) fn explain(number: i32, error: io::Error) -> io::Error {
     if error.raw_os_error() != Some(libc::ENOPROTOOPT) {
         return error;
@@ -144,12 +140,12 @@ mod tests {
         socket::{Family, Socket},
     };
 
-    /// A number that no kernel has.
+    /// Number without an option in any kernel.
     const NONE: i32 = 9999;
 
     #[cfg_attr(miri, ignore = "makes sockets")]
     #[test]
-    fn an_option_that_no_kernel_has_is_a_value() {
+    fn unknown_options_are_reported() {
         for socket in [
             Socket::one_to_many(Family::V4).unwrap(),
             Socket::one_to_one(Family::V6).unwrap(),
@@ -159,7 +155,7 @@ mod tests {
                 socket.set_number(NONE, 1).unwrap_err(),
                 socket.assoc_number(NONE, AssocId::FUTURE).unwrap_err(),
                 socket.set_offered(NONE, true).unwrap_err(),
-                // SCTP_SENDMSG_CONNECT has a number among the options, and is none.
+                // SCTP_SENDMSG_CONNECT has a number among the options, but is none.
                 socket.number(126).unwrap_err(),
             ] {
                 assert_eq!(error.kind(), io::ErrorKind::Unsupported);
@@ -170,19 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_the_option_and_its_kernel() {
+    fn message_names_option_and_version() {
         let error = explain(
             abi::SCTP_PLPMTUD_PROBE_INTERVAL,
             io::Error::from_raw_os_error(libc::ENOPROTOOPT),
         );
         assert_eq!(
             error.to_string(),
-            "this kernel does not have SCTP_PLPMTUD_PROBE_INTERVAL, which came with Linux 5.14"
+            "kernel does not support SCTP_PLPMTUD_PROBE_INTERVAL, introduced in Linux 5.14"
         );
     }
 
     #[test]
-    fn other_errors_stay() {
+    fn other_errors_are_unchanged() {
         let error = explain(NONE, io::Error::from_raw_os_error(libc::EOPNOTSUPP));
         assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
         assert_eq!(UnsupportedOption::of(&error), None);

@@ -1,4 +1,4 @@
-//! Receiving many messages with one call, into one buffer, without a copy.
+//! Receiving of many messages with one call, into one buffer and without copies.
 
 use std::{collections::VecDeque, fmt, io, ops::Range, os::fd::AsFd};
 
@@ -6,57 +6,58 @@ use bytes::{Buf as _, BytesMut};
 
 use super::{
     RecvMeta, Socket,
-    block_pool::{Blocks, MAX_COPY, MAX_SLOT_LEN},
+    block_pool::{BlockPool, MAX_COPY, MAX_SLOT_LEN},
 };
 use crate::sys::{self, MAX_BATCH};
 
-/// What a slot holds at first: a message of the usual path MTU.
+/// Initial length of a slot: a message of the usual path MTU.
 const SLOT_LEN: usize = 2048;
-/// For how many messages a receive asks at least: more than one, since only a receive that is not
-/// full tells that nothing is left.
+/// Minimum number of messages per receive.
+///
+/// More than one, since only a receive that is not full shows that the queue is empty.
 const MIN_SLOTS: usize = 4;
-/// A message of which no more than this can be missing gets the room for it at once: to copy so little
-/// costs nothing, while what comes directly behind may be another socket's, with the same buffer.
+/// Maximum missing length of a message that gets the space for it at once.
+///
+/// A copy of so little is cheap, and a receive for another socket may take the space behind the
+/// message.
 const SHORT_REST: usize = 1024;
 
 /// A received message or notification, or a part of one.
 #[derive(Debug)]
 pub struct Part {
-    /// The bytes. Parts of one message that follow each other can be joined with
-    /// [`BytesMut::unsplit`], mostly without a copy, since they lie side by side.
+    /// The bytes. Adjacent parts of one message can be joined with [`BytesMut::unsplit`], mostly
+    /// without a copy.
     pub data: BytesMut,
-    /// What came beside them.
+    /// Metadata of the part.
     pub meta: RecvMeta,
 }
 
-/// The buffer that [`Socket::recv_batch`] receives into.
+/// Buffer of [`Socket::recv_batch`].
 ///
-/// One block of memory is cut into slots; each message of a batch lands in a slot, and is then
-/// split off without a copy. A message longer than its slot goes on in the next one, directly
-/// behind, so that its parts join to one slice again. When all messages of a block have been
-/// dropped it is used again, and as long as they have not been, another: in the steady state
-/// nothing is allocated.
+/// A block of memory is divided into slots. Each message of a batch is received into a slot and
+/// then split off without a copy. A message longer than its slot continues in the next one, so that
+/// its parts join to one slice again. A block is reused once all of its messages have been dropped.
+/// Until then another block takes its place: in the steady state nothing is allocated.
 ///
-/// Slots grow and shrink with the messages that arrive, up to 64 KiB, and a block is as long as 32
-/// slots, at most 576 KiB. Besides the block in use at most 4.5 MiB are kept, and of these only
-/// what was needed of late.
+/// Slots grow and shrink with the messages that arrive, up to 64 KiB. A block has the length of 32
+/// slots, at most 576 KiB. Besides the block in use, at most 4.5 MiB are kept, and of these only
+/// the recently needed part.
 ///
-/// A message that is held keeps its block alive, whether this does or not. One of up to 1 KiB keeps
-/// 66 KiB at most: in a longer block it is copied, to a shorter one that holds nothing but copies.
+/// A held message keeps its block alive, even after the buffer is dropped. A message of up to 1 KiB
+/// keeps at most 66 KiB: in a longer block it is copied to a shorter one for copies.
 pub struct RecvBatch {
-    blocks: Blocks,
+    blocks: BlockPool,
     /// Copies of short messages.
-    copies: Blocks,
+    copies: BlockPool,
     slot_len: usize,
-    /// The last part that was received does not end its message, whose rest is to come directly
-    /// behind it.
+    /// Set if the last received part does not end its message, whose rest must follow directly.
     unfinished: bool,
-    /// How much has come of a message that was unfinished when the last receive ended.
+    /// Received length of a message that was incomplete after the last receive.
     run: usize,
-    /// For how many messages the next receive asks.
+    /// Number of messages that the next receive asks for.
     slots: usize,
     parts: VecDeque<Part>,
-    places: Vec<(Range<usize>, RecvMeta)>,
+    ranges: Vec<(Range<usize>, RecvMeta)>,
 }
 
 impl Default for RecvBatch {
@@ -65,7 +66,7 @@ impl Default for RecvBatch {
     }
 }
 
-/// Shows how much there is, and none of what was received.
+/// Shows the number of parts, without their contents.
 impl fmt::Debug for RecvBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvBatch")
@@ -76,33 +77,33 @@ impl fmt::Debug for RecvBatch {
 }
 
 impl RecvBatch {
-    /// Makes an empty buffer. Nothing is allocated before the first receive.
+    /// Creates an empty buffer. Allocates nothing before the first receive.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            blocks: Blocks::default(),
-            copies: Blocks::for_copies(),
+            blocks: BlockPool::default(),
+            copies: BlockPool::for_copies(),
             slot_len: SLOT_LEN,
             unfinished: false,
             run: 0,
             slots: MAX_BATCH,
             parts: VecDeque::new(),
-            places: Vec::new(),
+            ranges: Vec::new(),
         }
     }
 
-    /// Takes the next part that was received.
+    /// Removes the next received part.
     pub fn pop(&mut self) -> Option<Part> {
         self.parts.pop_front()
     }
 
-    /// How many parts there are to take.
+    /// Returns the number of parts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.parts.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there is no part.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -113,10 +114,11 @@ impl RecvBatch {
         queue.append(&mut self.parts);
     }
 
-    /// Learns from one receive for how many messages the next should ask: twice as many as there
-    /// were, but it is slow to ask for less, and one that was full asks for all at once. Each
-    /// message that is asked for costs some 30 instructions, whether it is there or not.
-    fn learn(&mut self, count: usize, asked: usize) {
+    /// Adapts the number of messages that the next receive asks for.
+    ///
+    /// Asks for twice the received number, decreases slowly, and asks for the maximum after a full
+    /// receive. Each message asked for costs some 30 instructions, whether or not it is there.
+    fn adapt_slots(&mut self, count: usize, asked: usize) {
         self.slots = if count == asked {
             MAX_BATCH
         } else {
@@ -126,12 +128,11 @@ impl RecvBatch {
         };
     }
 
-    /// Splits the block into the parts whose places the receive has noted, and learns from them
-    /// how long a slot should be.
+    /// Splits the block into the received parts, and adapts the length of a slot to them.
     fn split(&mut self) {
         let mut longest = 0;
         let mut at = 0;
-        for (place, meta) in self.places.drain(..) {
+        for (range, meta) in self.ranges.drain(..) {
             self.run += meta.len;
             longest = longest.max(self.run);
             let is_whole = meta.flags.is_end_of_record() && self.run == meta.len;
@@ -139,19 +140,19 @@ impl RecvBatch {
                 self.run = 0;
             }
             self.unfinished = !meta.flags.is_end_of_record();
-            if place.start > at {
-                // What lies between two places is padding.
-                self.blocks.current().advance(place.start - at);
+            if range.start > at {
+                // The gap between two messages is padding.
+                self.blocks.current().advance(range.start - at);
             }
-            let data = if self.unfinished && place.len() + SHORT_REST >= self.slot_len {
+            let data = if self.unfinished && range.len() + SHORT_REST >= self.slot_len {
                 self.unfinished = false;
-                self.blocks.take_slot(place.len(), self.slot_len)
-            } else if is_whole && place.len() <= MAX_COPY && self.blocks.is_long() {
-                self.blocks.take_copy(place.len(), &mut self.copies)
+                self.blocks.take_slot(range.len(), self.slot_len)
+            } else if is_whole && range.len() <= MAX_COPY && self.blocks.is_long() {
+                self.blocks.take_copy(range.len(), &mut self.copies)
             } else {
-                self.blocks.current().split_to(place.len())
+                self.blocks.current().split_to(range.len())
             };
-            at = place.end;
+            at = range.end;
             self.parts.push_back(Part { data, meta });
         }
         self.slot_len = longest.next_power_of_two().clamp(SLOT_LEN, MAX_SLOT_LEN);
@@ -159,32 +160,31 @@ impl RecvBatch {
 }
 
 impl Socket {
-    /// Receives as many messages as are queued, up to 32 or as many as fit into the batch's block
-    /// (`recvmmsg(2)`). Returns how many parts were added to the batch, and whether the kernel
-    /// might have more: when it has not, no further call is needed to learn that.
+    /// Receives queued messages, at most 32 or as many as fit into the block (`recvmmsg(2)`).
     ///
-    /// Everything said at [`Socket::recv_msg`] holds for each part.
+    /// Returns the number of parts added to the batch, and `true` if the kernel may have more.
+    /// After `false`, no further call is needed to find the queue empty. Each part is as described
+    /// at [`Socket::recv_msg`].
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when nothing is queued. A pending error (`ECONNRESET`) is reported *before*
-    /// messages that are still queued, unlike by `recvmsg(2)`: receive again before believing
-    /// that nothing more comes.
+    /// `WouldBlock` if nothing is queued. Unlike `recvmsg(2)`, a pending error (`ECONNRESET`) is
+    /// reported *before* messages that are still queued: receive again to get them.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<(usize, bool)> {
-        let room = batch.blocks.make_room(batch.slot_len, batch.unfinished);
+        let room = batch.blocks.reserve(batch.slot_len, batch.unfinished);
         let slots = (room / batch.slot_len).clamp(1, batch.slots);
-        let places = &mut batch.places;
+        let ranges = &mut batch.ranges;
         let count = sys::recvmmsg(
             self.as_fd(),
             batch.blocks.current(),
             slots,
             batch.slot_len,
-            |place, raw| {
-                places.push((place.clone(), RecvMeta::decode(place.len(), raw)));
+            |range, raw| {
+                ranges.push((range.clone(), RecvMeta::decode(range.len(), raw)));
             },
         )?;
         batch.split();
-        batch.learn(count, slots);
+        batch.adapt_slots(count, slots);
         Ok((count, count == slots))
     }
 }
@@ -193,9 +193,9 @@ impl Socket {
 mod tests {
     use super::*;
 
-    /// As a receive does: brings parts of these lengths, each with the flags that it comes with.
+    /// Simulates a receive of parts with these lengths and flags.
     fn receive(batch: &mut RecvBatch, parts: &[(usize, libc::c_int)]) -> Vec<BytesMut> {
-        batch.blocks.make_room(batch.slot_len, batch.unfinished);
+        batch.blocks.reserve(batch.slot_len, batch.unfinished);
         let mut end = 0;
         for &(len, flags) in parts {
             let raw = sys::RawMeta {
@@ -204,7 +204,7 @@ mod tests {
                 name: &[],
             };
             let meta = RecvMeta::decode(len, raw);
-            batch.places.push((end..end + len, meta));
+            batch.ranges.push((end..end + len, meta));
             end += len;
         }
         batch.blocks.current().resize(end, 1);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_part_tells_whether_its_message_goes_on() {
+    fn last_part_marks_unfinished_message() {
         let mut batch = RecvBatch::new();
         for (flags, unfinished) in [(0, true), (libc::MSG_EOR, false), (0, true)] {
             receive(&mut batch, &[(50, libc::MSG_EOR), (50, flags)]);
@@ -222,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn a_short_rest_has_room_behind_its_message_whatever_is_received_before_it() {
+    fn short_rest_joins_without_copy() {
         const LONG: usize = MAX_SLOT_LEN - 52;
         let mut batch = RecvBatch::new();
-        // It learns how long a slot should be.
+        // Sets the length of a slot.
         receive(&mut batch, &[(2048, 0), (LONG, libc::MSG_EOR)]);
         for _ in 0..20 {
             assert_eq!(batch.slot_len, MAX_SLOT_LEN);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_long_message_does_not_shorten_the_slots() {
+    fn rest_of_long_message_keeps_slot_length() {
         let mut batch = RecvBatch::new();
         receive(&mut batch, &[(2048, 0)]);
         receive(&mut batch, &[(2048, 0), (10_000, 0)]);
@@ -253,38 +253,38 @@ mod tests {
     }
 
     #[test]
-    fn short_messages_that_are_held_keep_no_long_block() {
+    fn held_short_messages_keep_no_long_block() {
         let mut batch = RecvBatch::new();
-        // It learns how long a slot should be.
+        // Sets the length of a slot.
         receive(&mut batch, &[(2048, 0), (38_000, libc::MSG_EOR)]);
         receive(&mut batch, &[(40_000, libc::MSG_EOR)]);
         let mut held = Vec::new();
-        let mut places = std::collections::BTreeSet::new();
+        let mut ranges = std::collections::BTreeSet::new();
         for _ in 0..200 {
             let parts = receive(&mut batch, &[(10, libc::MSG_EOR), (40_000, libc::MSG_EOR)]);
             let [short, long] = <[BytesMut; 2]>::try_from(parts).unwrap();
             assert!(short == [1; 10][..] && long == [1; 40_000][..]);
-            places.insert(long.as_ptr());
+            ranges.insert(long.as_ptr());
             held.push(short);
         }
-        // The same block again and again.
-        assert!(places.len() < 20, "{} places", places.len());
+        // The same block is reused.
+        assert!(ranges.len() < 20, "{} ranges", ranges.len());
         let addrs = || held.iter().map(|short| short.as_ptr().addr());
         assert_eq!(addrs().max(), addrs().min().map(|first| first + 199 * 10));
     }
 
     #[test]
-    fn single_messages_make_a_receive_ask_for_few_and_a_full_one_for_all() {
+    fn slot_count_follows_batch_size() {
         let mut batch = RecvBatch::new();
         for _ in 0..20 {
-            batch.learn(1, batch.slots);
+            batch.adapt_slots(1, batch.slots);
         }
         assert_eq!(batch.slots, MIN_SLOTS);
-        batch.learn(MIN_SLOTS, MIN_SLOTS);
+        batch.adapt_slots(MIN_SLOTS, MIN_SLOTS);
         assert_eq!(batch.slots, MAX_BATCH);
         // Batches of half the size or more never fill a receive.
         for _ in 0..20 {
-            batch.learn(MAX_BATCH / 2, batch.slots);
+            batch.adapt_slots(MAX_BATCH / 2, batch.slots);
         }
         assert_eq!(batch.slots, MAX_BATCH);
     }

@@ -1,5 +1,5 @@
-//! The memory that batches are received into: blocks that are used again when nobody holds a message
-//! of them any more.
+//! Memory for received batches: blocks that are reused once all of their messages have been
+//! dropped.
 
 use std::{collections::VecDeque, mem};
 
@@ -7,110 +7,117 @@ use bytes::{Buf as _, BytesMut};
 
 use crate::sys::MAX_BATCH;
 
-/// What a slot holds at most; longer messages take several.
+/// Maximum length of a slot. A longer message takes several slots.
 pub(super) const MAX_SLOT_LEN: usize = 64 * 1024;
-/// What the slots of a block hold at most. A message stays in its block without being copied, so
-/// whoever keeps a message of more than a kilobyte keeps its whole block: as much as 32 messages as
-/// long as the longest of late, and no more than this. A shorter one is copied out of a long block.
+/// Maximum length of the slots of a block.
+///
+/// A message stays in its block without a copy, so a held message of more than a kilobyte keeps its
+/// whole block: the length of 32 messages as long as the longest recent one, up to this limit. A
+/// shorter message is copied out of a long block.
 const MAX_BLOCK_LEN: usize = 512 * 1024;
-/// A message that is no longer than this is copied out of a long block, which would be kept for
-/// whoever keeps it. Receiving one costs many times as much as the copy.
+/// Maximum length of a message that is copied out of a long block, so that it does not keep the
+/// block alive.
+///
+/// Receiving a message costs many times as much as the copy.
 pub(super) const MAX_COPY: usize = 1024;
-/// How much memory rests at most, in blocks of which somebody held a message when they were full:
-/// that of 64 messages as long as the longest slot, so that whoever takes as many before it lets go
-/// of them has none allocated. New memory costs more than a message that comes into it: the
-/// kernel clears and maps each page when it is first touched.
-const MAX_RESTING: usize = 8 * (MAX_BLOCK_LEN + MAX_SLOT_LEN);
-/// Blocks of this length are long: they are used up to their ends.
+/// Maximum memory in retired blocks: that of 64 messages as long as the longest slot.
+///
+/// A user that holds as many messages at a time then causes no allocation. New memory is more
+/// expensive than a message received into it, since the kernel clears and maps each page on first
+/// access.
+const MAX_RETIRED: usize = 8 * (MAX_BLOCK_LEN + MAX_SLOT_LEN);
+/// Minimum length of a long block. Long blocks are used up to their ends.
 const LONG: usize = 2 * MAX_SLOT_LEN;
-/// After so many changes of the block, what was not needed in any of them is let go.
+/// Number of block changes between reviews. A review frees blocks that no change needed.
 const REVIEW: usize = 64;
 
-/// A block that is full, or was taken out of use before that.
+/// Block that is full or was replaced early.
 #[derive(Debug)]
-struct Resting {
+struct Retired {
     block: BytesMut,
     len: usize,
 }
 
-/// The block in use, and those that rest.
+/// The block in use, and retired blocks.
 #[derive(Debug)]
-pub(super) struct Blocks {
-    max_resting: usize,
+pub(super) struct BlockPool {
+    max_retired: usize,
     block: BytesMut,
     block_len: usize,
-    resting: VecDeque<Resting>,
-    /// Changes of the block since the last review, and how many blocks were free at each of them
-    /// besides the one that it took.
+    retired: VecDeque<Retired>,
+    /// Block changes since the last review, and the number of free blocks besides the one taken, as
+    /// a minimum over these changes.
     changes: usize,
-    unneeded: usize,
+    surplus: usize,
 }
 
-impl Default for Blocks {
+impl Default for BlockPool {
     fn default() -> Self {
         Self {
-            max_resting: MAX_RESTING,
+            max_retired: MAX_RETIRED,
             block: BytesMut::new(),
             block_len: 0,
-            resting: VecDeque::new(),
+            retired: VecDeque::new(),
             changes: 0,
-            unneeded: 0,
+            surplus: 0,
         }
     }
 }
 
-impl Blocks {
-    /// Blocks for the copies of short messages, of which 1 MiB rests at most.
+impl BlockPool {
+    /// Creates a pool for copies of short messages, with at most 1 MiB in retired blocks.
     pub(super) fn for_copies() -> Self {
         Self {
-            max_resting: 1 << 20,
+            max_retired: 1 << 20,
             ..Self::default()
         }
     }
 
-    /// Returns `true` if a short message is worth a copy, so that whoever keeps it does not keep the
-    /// block.
+    /// Returns `true` if the block is long, so that a held short message is worth a copy.
     pub(super) fn is_long(&self) -> bool {
         self.block_len >= LONG
     }
 
-    /// Moves a message from the front of the block to the front of `copies`, and takes it from there.
+    /// Moves a message from the front of the block to `copies`, and returns it from there.
     pub(super) fn take_copy(&mut self, len: usize, copies: &mut Self) -> BytesMut {
         if copies.block.capacity() < len {
-            copies.make_room(MAX_COPY, false);
+            copies.reserve(MAX_COPY, false);
         }
         copies.block.extend_from_slice(&self.block[..len]);
         self.block.advance(len);
         copies.block.split()
     }
 
-    /// The block to receive into.
+    /// Returns the block to receive into.
     pub(super) fn current(&mut self) -> &mut BytesMut {
         &mut self.block
     }
 
-    /// Makes room for a whole batch if that needs no allocation, and for one message in any case.
-    /// Returns how much of the block's spare room the next receive may fill.
+    /// Reserves space for a whole batch if that needs no allocation, and for one message in any
+    /// case.
     ///
-    /// What is left of an unfinished message must go directly behind its beginning, or joining them
-    /// is a copy. So the last slot of each block is not for messages that begin, and while one is
-    /// unfinished its block stays in use. Only a message longer than a slot can reach the block's
-    /// end.
-    pub(super) fn make_room(&mut self, slot_len: usize, unfinished: bool) -> usize {
+    /// Returns the part of the spare capacity that the next receive may fill.
+    ///
+    /// The rest of an unfinished message must directly follow its beginning, or joining them is a
+    /// copy. So the last slot of each block is not for new messages, and the block stays in use
+    /// while a message is unfinished. Only a message longer than a slot can reach the end of the
+    /// block.
+    pub(super) fn reserve(&mut self, slot_len: usize, unfinished: bool) -> usize {
         let wanted = (slot_len * MAX_BATCH).min(MAX_BLOCK_LEN) + slot_len;
         if unfinished && self.block.capacity() >= slot_len {
             return self.block.capacity();
         }
-        // Begins the same block again if nobody holds a part of it any more: the processor's cache
-        // has it.
+        // Restarts the same block if no part of it is held: it is in the processor's cache.
         if self.block.capacity() < wanted && !self.block.try_reclaim(wanted) {
-            self.change(wanted, 2 * slot_len);
+            self.replace_block(wanted, 2 * slot_len);
         }
         self.block.capacity().saturating_sub(slot_len)
     }
 
-    /// Takes a part of a message from the front of the block. If it is all that is there it takes its
-    /// whole slot along, in which what may be left of the message has room.
+    /// Removes a part of a message from the front of the block.
+    ///
+    /// If the block holds nothing else, the part takes its whole slot, with space for the rest of
+    /// the message.
     pub(super) fn take_slot(&mut self, len: usize, slot_len: usize) -> BytesMut {
         if self.block.len() > len || self.block.capacity() < slot_len {
             return self.block.split_to(len);
@@ -119,68 +126,68 @@ impl Blocks {
         mem::replace(&mut self.block, next)
     }
 
-    /// Goes on in another block that is free, or in a new one if this has too little room left.
-    fn change(&mut self, wanted: usize, least: usize) {
-        // A long block is used up to its end: what it has left is lost until all of it is free, and
-        // would have to be allocated elsewhere.
+    /// Continues in another free block, or in a new one if this has too little space left.
+    fn replace_block(&mut self, wanted: usize, least: usize) {
+        // A long block is used up to its end: its remaining space would be lost until all of the block
+        // is free, and would have to be allocated elsewhere.
         if self.block.capacity() >= LONG {
             return;
         }
         let mut free = None;
         let mut others = 0;
-        for (index, resting) in self.resting.iter_mut().enumerate() {
-            if resting.block.try_reclaim(wanted) {
+        for (index, retired) in self.retired.iter_mut().enumerate() {
+            if retired.block.try_reclaim(wanted) {
                 others += usize::from(free.is_some());
                 free = free.or(Some(index));
             }
         }
-        let next = match free.and_then(|index| self.resting.remove(index)) {
+        let next = match free.and_then(|index| self.retired.remove(index)) {
             Some(next) => next,
             None if self.block.capacity() < least => self.allocate(wanted),
             None => return,
         };
         let block = mem::replace(&mut self.block, next.block);
         let len = mem::replace(&mut self.block_len, next.len);
-        self.rest(Resting { block, len });
+        self.retire(Retired { block, len });
         self.review(others);
     }
 
-    fn allocate(&mut self, len: usize) -> Resting {
-        // Those that are too short would never be used again.
-        self.resting.retain(|resting| resting.len >= len);
-        Resting {
+    fn allocate(&mut self, len: usize) -> Retired {
+        // Shorter blocks would never be reused.
+        self.retired.retain(|retired| retired.len >= len);
+        Retired {
             block: BytesMut::with_capacity(len),
             len,
         }
     }
 
-    fn rest(&mut self, resting: Resting) {
-        if resting.len > 0 {
-            self.resting.push_back(resting);
+    fn retire(&mut self, retired: Retired) {
+        if retired.len > 0 {
+            self.retired.push_back(retired);
         }
-        while self.memory() > self.max_resting {
-            self.resting.pop_front();
+        while self.memory() > self.max_retired {
+            self.retired.pop_front();
         }
     }
 
     fn memory(&self) -> usize {
-        self.resting.iter().map(|resting| resting.len).sum()
+        self.retired.iter().map(|retired| retired.len).sum()
     }
 
-    /// Lets go of the blocks that were free at each of the last changes.
+    /// Frees the blocks that were free at each of the last changes.
     fn review(&mut self, others: usize) {
-        self.unneeded = self.unneeded.min(others);
+        self.surplus = self.surplus.min(others);
         self.changes += 1;
         if self.changes < REVIEW {
             return;
         }
-        for _ in 0..self.unneeded {
-            let free = |resting: &mut Resting| resting.block.try_reclaim(resting.len);
-            if let Some(index) = self.resting.iter_mut().position(free) {
-                self.resting.remove(index);
+        for _ in 0..self.surplus {
+            let free = |retired: &mut Retired| retired.block.try_reclaim(retired.len);
+            if let Some(index) = self.retired.iter_mut().position(free) {
+                self.retired.remove(index);
             }
         }
-        (self.changes, self.unneeded) = (0, usize::MAX);
+        (self.changes, self.surplus) = (0, usize::MAX);
     }
 }
 
@@ -189,17 +196,17 @@ mod tests {
     use super::*;
 
     const LONG: usize = MAX_SLOT_LEN;
-    /// Of the longest slots, so many fit into a block.
+    /// Number of slots of maximum length in a block.
     const SLOTS: usize = MAX_BLOCK_LEN / LONG;
 
-    /// As a receive does: makes room, fills some of it, and hands the bytes out.
-    fn receive(blocks: &mut Blocks, len: usize, unfinished: bool) -> BytesMut {
+    /// Simulates a receive: reserves space, fills some of it and returns the bytes.
+    fn receive(blocks: &mut BlockPool, len: usize, unfinished: bool) -> BytesMut {
         let slot_len = if len < 2048 && !unfinished {
             2048
         } else {
             LONG
         };
-        let room = blocks.make_room(slot_len, unfinished);
+        let room = blocks.reserve(slot_len, unfinished);
         assert!(slot_len <= room, "{slot_len} of {room}");
         let block = blocks.current();
         block.resize(len, 1);
@@ -207,22 +214,22 @@ mod tests {
     }
 
     #[test]
-    fn a_block_whose_messages_were_dropped_begins_again() {
-        let mut blocks = Blocks::default();
+    fn block_is_reused_after_its_messages_are_dropped() {
+        let mut blocks = BlockPool::default();
         let first = receive(&mut blocks, 100, false).as_ptr();
         assert_eq!(receive(&mut blocks, 100, false).as_ptr(), first);
     }
 
     #[test]
-    fn while_a_message_is_held_its_block_goes_on_and_then_rests() {
-        let mut blocks = Blocks::default();
+    fn block_with_held_message_is_filled_then_retired() {
+        let mut blocks = BlockPool::default();
         let held = receive(&mut blocks, LONG, false);
         let first = held.as_ptr();
         for slot in 1..SLOTS {
             let next = receive(&mut blocks, LONG, false);
             assert_eq!(next.as_ptr(), first.wrapping_add(slot * LONG));
         }
-        // It is full and held: another takes its place, until that is full and this is free.
+        // The block is full and held: another replaces it until that is full and the first is free.
         let second: Vec<_> = (0..SLOTS)
             .map(|_| receive(&mut blocks, LONG, false))
             .collect();
@@ -232,9 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_message_comes_behind_its_beginning_wherever_that_is() {
+    fn rest_of_message_follows_its_beginning() {
         for begins_at in 0..=SLOTS {
-            let mut blocks = Blocks::default();
+            let mut blocks = BlockPool::default();
             let _held: Vec<_> = (0..begins_at)
                 .map(|_| receive(&mut blocks, LONG, false))
                 .collect();
@@ -248,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn as_many_messages_as_are_taken_at_a_time_are_received_without_new_memory() {
-        let mut blocks = Blocks::default();
+    fn steady_state_allocates_nothing() {
+        let mut blocks = BlockPool::default();
         let mut seen = std::collections::BTreeSet::new();
         for round in 0..30 {
             let held: Vec<_> = (0..64).map(|_| receive(&mut blocks, LONG, false)).collect();
@@ -260,19 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_rests_is_bounded_and_let_go_when_it_is_not_needed() {
-        let mut blocks = Blocks::default();
+    fn retired_memory_is_bounded_and_freed() {
+        let mut blocks = BlockPool::default();
         let held: Vec<_> = (0..1_000)
             .map(|_| receive(&mut blocks, LONG, false))
             .collect();
         drop(held);
-        assert_eq!(blocks.memory(), MAX_RESTING);
-        // Who holds one message at a time for as long as a block lasts needs two blocks.
+        assert_eq!(blocks.memory(), MAX_RETIRED);
+        // Holding one message at a time throughout a block needs two blocks.
         let mut held = BytesMut::new();
         for _ in 0..2 * REVIEW * SLOTS {
             let next = receive(&mut blocks, LONG, false);
             drop(mem::replace(&mut held, next));
         }
-        assert_eq!(blocks.resting.len(), 1);
+        assert_eq!(blocks.retired.len(), 1);
     }
 }

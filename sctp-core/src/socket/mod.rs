@@ -1,4 +1,4 @@
-//! The socket: one method, one system call.
+//! Non-blocking SCTP sockets.
 
 mod batch;
 mod block_pool;
@@ -18,41 +18,41 @@ pub use send::SendItem;
 
 use crate::{abi, ids::AssocId, sockaddr, sys};
 
-/// A non-blocking SCTP socket, closed when dropped.
+/// Non-blocking SCTP socket. Closed when dropped.
 ///
-/// Each method is one system call, repeated if a signal interrupts it, and nothing else is
-/// hidden; the few that need more ([`peel_off`](Self::peel_off), [`set_events`](Self::set_events))
-/// say so. A call that would have to wait answers
-/// [`WouldBlock`](io::ErrorKind::WouldBlock). SIGPIPE is never raised.
+/// Each method is one system call, repeated if a signal interrupts it. The exceptions, such as
+/// [`peel_off`](Self::peel_off) and [`set_events`](Self::set_events), are documented. A call that
+/// would have to wait fails with [`WouldBlock`](io::ErrorKind::WouldBlock). SIGPIPE is never
+/// raised.
 ///
 /// # Closing
 ///
-/// `close(2)` on a one-to-many socket ends *every* association on it: with an orderly SHUTDOWN
-/// in the background, or, if any message is unread, with an ABORT. Read it dry, or end each
-/// association, before dropping it. Peeled-off sockets are not affected by the socket that they
-/// came from.
+/// `close(2)` on a one-to-many socket ends *every* association on it: with an orderly shutdown in
+/// the background, or with an ABORT if a message is unread. Before dropping the socket, receive
+/// until nothing is left, or end each association. Peeled-off sockets are independent of the socket
+/// they came from.
 pub struct Socket {
     fd: OwnedFd,
 }
 
 impl Socket {
-    /// Makes a one-to-many socket (`SOCK_SEQPACKET`, RFC 6458 section 3).
+    /// Creates a one-to-many socket (`SOCK_SEQPACKET`, RFC 6458 section 3).
     ///
     /// # Errors
     ///
-    /// `Unsupported`, with advice, when the kernel has no SCTP; otherwise what `socket(2)` says.
+    /// `Unsupported` if the kernel has no SCTP, with the remedy in the text; otherwise the error of
+    /// `socket(2)`.
     pub fn one_to_many(family: Family) -> io::Result<Self> {
         Self::new(family, libc::SOCK_SEQPACKET)
     }
 
-    /// Makes a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4).
+    /// Creates a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4).
     ///
-    /// On Linux neither `SCTP_EOF` nor `SCTP_ABORT` works on it: an abort there carries no
-    /// reason.
+    /// On Linux, neither `SCTP_EOF` nor `SCTP_ABORT` works on it, and an abort carries no reason.
     ///
     /// # Errors
     ///
-    /// As [`Socket::one_to_many`].
+    /// Same as [`Socket::one_to_many`].
     pub fn one_to_one(family: Family) -> io::Result<Self> {
         Self::new(family, libc::SOCK_STREAM)
     }
@@ -62,12 +62,12 @@ impl Socket {
         Ok(Self { fd })
     }
 
-    /// Takes over a descriptor from elsewhere, systemd's socket activation for one, and makes it
-    /// non-blocking.
+    /// Takes ownership of an existing descriptor, such as one from systemd's socket activation, and
+    /// makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when it is not an SCTP socket; otherwise what `fcntl(2)` says.
+    /// `InvalidInput` if it is not an SCTP socket; otherwise the error of `fcntl(2)`.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         let mut protocol = [0; 4];
         sys::getsockopt(
@@ -79,36 +79,38 @@ impl Socket {
         if i32::from_ne_bytes(protocol) != abi::IPPROTO_SCTP {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the descriptor is not an SCTP socket",
+                "not an SCTP socket",
             ));
         }
         sys::set_nonblocking(fd.as_fd())?;
         Ok(Self { fd })
     }
 
-    /// Sets an SCTP option from its encoded value.
+    /// Sets an SCTP option to an encoded value.
     pub(crate) fn set(&self, name: i32, value: &[u8]) -> io::Result<()> {
         sys::setsockopt(self.as_fd(), abi::SOL_SCTP, name, value).map(drop)
     }
 
-    /// Reads an SCTP option of fixed layout. `request` holds what the kernel must know first.
+    /// Reads an SCTP option with a fixed layout. `request` holds the arguments of the option.
     pub(crate) fn get<T: abi::Layout>(&self, name: i32, request: &T) -> io::Result<T> {
         let mut value = request.encode();
         let len = sys::getsockopt(self.as_fd(), abi::SOL_SCTP, name, &mut value)?;
-        T::decode(&value[..len]).ok_or_else(short_answer)
+        T::decode(&value[..len]).ok_or_else(truncated_option)
     }
 }
 
-/// The kernel wrote less than the structure is long.
-pub(crate) fn short_answer() -> io::Error {
+/// Returns the error for an option that the kernel did not return completely.
+pub(crate) fn truncated_option() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        "the kernel returned less than the whole option",
+        "kernel returned a truncated option",
     )
 }
 
-/// Linux answers `EPROTONOSUPPORT` where other protocols have this type of socket, as TCP has
-/// `SOCK_STREAM`, and `ESOCKTNOSUPPORT` where none has it: `SOCK_SEQPACKET` (`inet_create`).
+/// Replaces the error of a kernel without SCTP by one with the remedy.
+///
+/// Linux returns `EPROTONOSUPPORT` for a socket type that other protocols have, as TCP has
+/// `SOCK_STREAM`, and `ESOCKTNOSUPPORT` for one that none has: `SOCK_SEQPACKET` (`inet_create`).
 fn explain_missing_kernel_support(error: io::Error) -> io::Error {
     let Some(libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT) = error.raw_os_error() else {
         return error;
@@ -120,8 +122,8 @@ fn explain_missing_kernel_support(error: io::Error) -> io::Error {
     )
 }
 
-/// Shows the descriptor and the addresses that it is bound to, for which it asks the kernel, as the
-/// sockets of the standard library do.
+/// Shows the descriptor and the bound addresses, which are read from the kernel, like the sockets
+/// of the standard library.
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Socket");
@@ -165,7 +167,7 @@ impl TryFrom<OwnedFd> for Socket {
     }
 }
 
-/// Reads a list of addresses that an option returned behind `struct sctp_getaddrs`.
+/// Decodes the address list that follows `struct sctp_getaddrs`.
 fn decode_addrs(value: &[u8]) -> Option<Vec<std::net::SocketAddr>> {
     // struct sctp_getaddrs { sctp_assoc_t assoc_id; __u32 addr_num; __u8 addrs[]; }
     let count = u32::from_ne_bytes(*value.get(4..)?.first_chunk()?);
@@ -177,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_without_sctp_is_explained_for_both_types_of_socket() {
+    fn missing_kernel_support_is_explained() {
         for code in [libc::EPROTONOSUPPORT, libc::ESOCKTNOSUPPORT] {
             let error = explain_missing_kernel_support(io::Error::from_raw_os_error(code));
             assert_eq!(error.kind(), io::ErrorKind::Unsupported);

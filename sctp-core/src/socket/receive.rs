@@ -1,4 +1,4 @@
-//! Receiving one message, or a part of one.
+//! Receiving of single messages.
 
 use std::{fmt, io, net::SocketAddr, os::fd::AsFd};
 
@@ -12,30 +12,30 @@ use crate::{
     sockaddr, sys,
 };
 
-/// The flags of a receive (`msg_flags`).
+/// Flags of a receive (`msg_flags`).
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecvFlags(i32);
 
 impl RecvFlags {
-    /// Whether this part ends its message (`MSG_EOR`).
+    /// Returns `true` if this part ends its message (`MSG_EOR`).
     #[must_use]
     pub fn is_end_of_record(self) -> bool {
         self.0 & libc::MSG_EOR != 0
     }
 
-    /// Whether this is a notification, or a part of one (`MSG_NOTIFICATION`).
+    /// Returns `true` for a notification, or a part of one (`MSG_NOTIFICATION`).
     #[must_use]
     pub fn is_notification(self) -> bool {
         self.0 & abi::MSG_NOTIFICATION != 0
     }
 
-    /// Whether ancillary data was lost for lack of room (`MSG_CTRUNC`).
+    /// Returns `true` if ancillary data was lost for lack of space (`MSG_CTRUNC`).
     #[must_use]
     pub fn is_control_truncated(self) -> bool {
         self.0 & libc::MSG_CTRUNC != 0
     }
 
-    /// Whether bytes of the message were lost for lack of room (`MSG_TRUNC`).
+    /// Returns `true` if a part of the message was lost for lack of space (`MSG_TRUNC`).
     #[must_use]
     pub fn is_truncated(self) -> bool {
         self.0 & libc::MSG_TRUNC != 0
@@ -61,20 +61,21 @@ impl fmt::Debug for RecvFlags {
     }
 }
 
-/// What came beside a received message or notification, or beside a part of one.
+/// Metadata of a received message or notification, or of a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecvMeta {
-    /// How many bytes were received.
+    /// Number of received bytes.
     pub len: usize,
-    /// The receive's flags.
+    /// Flags of the receive.
     pub flags: RecvFlags,
-    /// What the kernel said about the message; it is on every part of a message and on no
-    /// notification. `None` unless [`Socket::set_recv_rcvinfo`] is on.
+    /// Metadata of the message, present on every part of a message and on no notification.
+    ///
+    /// `None` unless [`Socket::set_recv_rcvinfo`] is on.
     pub info: Option<RecvInfo>,
-    /// What is queued behind it; `None` unless [`Socket::set_recv_nxtinfo`] is on.
+    /// Metadata of the next message in the queue. `None` unless [`Socket::set_recv_nxtinfo`] is on.
     pub next: Option<NextInfo>,
-    /// The address it came from.
+    /// Source address.
     pub from: Option<SocketAddr>,
 }
 
@@ -92,27 +93,26 @@ impl RecvMeta {
 }
 
 impl Socket {
-    /// Receives a message or notification, or as much of it as there is room for, behind what
-    /// the buffer holds (`recvmsg(2)`).
+    /// Receives a message or notification, or as much of it as fits, and appends it to the buffer
+    /// (`recvmsg(2)`).
     ///
-    /// When the message is longer than the buffer's spare room, the rest stays first in the
-    /// queue, and `MSG_EOR` is not set. The same happens when the kernel begins to deliver a
-    /// message that has not arrived completely (partial delivery). On a one-to-many socket parts
-    /// of different messages can then come interleaved: put them together by association, and
-    /// with I-DATA by stream.
+    /// If the message exceeds the spare capacity of the buffer, the rest stays at the front of the
+    /// queue and `MSG_EOR` is not set. The same holds when the kernel delivers a message before all
+    /// of it has arrived (partial delivery). Parts of different messages can then be interleaved on
+    /// a one-to-many socket: reassemble them by association, and with I-DATA by stream.
     ///
-    /// A length of 0 without `MSG_NOTIFICATION` is the end of a one-to-one socket's association.
+    /// A length of 0 without `MSG_NOTIFICATION` marks the end of a one-to-one socket's association.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a buffer without spare room, `WouldBlock` when nothing is queued. On
-    /// one-to-one and peeled-off sockets a pending error (`ECONNRESET`) is reported once, to
-    /// whichever call comes first.
+    /// `InvalidInput` for a buffer without spare capacity, `WouldBlock` if nothing is queued. On
+    /// one-to-one and peeled-off sockets, the first call to ask reports a pending error
+    /// (`ECONNRESET`) once.
     pub fn recv_msg(&self, buf: &mut impl BufMut) -> io::Result<RecvMeta> {
         if !buf.has_remaining_mut() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "no room in the receive buffer",
+                "receive buffer has no spare capacity",
             ));
         }
         sys::recvmsg(self.as_fd(), buf, 0, RecvMeta::decode)

@@ -1,4 +1,4 @@
-//! Sending one message, or many with one call.
+//! Sending of single messages and of batches.
 
 use std::{
     io::{self, IoSlice},
@@ -17,17 +17,17 @@ use crate::{
 };
 
 impl Socket {
-    /// Sends one message on an association (`sendmsg(2)`); all of it or nothing.
+    /// Sends one message on an association (`sendmsg(2)`), completely or not at all.
     ///
-    /// One-to-one and peeled-off sockets ignore `assoc`. The slices are joined to one message by
-    /// the kernel.
+    /// One-to-one and peeled-off sockets ignore `assoc`. The kernel joins the slices to one
+    /// message.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when the send buffer is full; a message is taken as soon as *any* space is
-    /// free, whatever its size. `InvalidInput` (`EINVAL`) for an empty message or a stream that was not
-    /// negotiated, `EMSGSIZE` for one longer than the send buffer, `ESHUTDOWN` while the
-    /// association is shutting down, `BrokenPipe` when it has ended or never existed.
+    /// `WouldBlock` if the send buffer is full; *any* free space suffices for a message of any
+    /// size. `InvalidInput` (`EINVAL`) for an empty message or a stream that was not negotiated,
+    /// `EMSGSIZE` for a message longer than the send buffer, `ESHUTDOWN` while the association is
+    /// shutting down, `BrokenPipe` if it has ended or never existed.
     pub fn send_msg(
         &self,
         assoc: AssocId,
@@ -43,17 +43,16 @@ impl Socket {
         sys::sendmsg(self.as_fd(), message, 0).map(drop)
     }
 
-    /// Sends one message to an address, on the association that exists with it or else on a new
-    /// one.
+    /// Sends one message to an address, on the existing association or else on a new one.
     ///
-    /// **This can open an association that nobody asked for**: a send by address to a peer whose
-    /// association has just ended starts another. With interleaving (I-DATA) on, it can also
-    /// *block* without limit, non-blocking socket or not, while the handshake is under way.
-    /// Servers and asynchronous code send by association.
+    /// **This can start an unwanted association**: a send to a peer whose association has just
+    /// ended starts another. With interleaving (I-DATA) on, the call can also *block* without limit
+    /// during the handshake, although the socket is non-blocking. Servers and asynchronous code
+    /// should send by association.
     ///
     /// # Errors
     ///
-    /// As [`Socket::send_msg`]; `AddrNotAvailable` when the address belongs to an association
+    /// Same as [`Socket::send_msg`]; `AddrNotAvailable` if the address belongs to an association
     /// that was peeled off.
     pub fn send_msg_to(
         &self,
@@ -71,12 +70,12 @@ impl Socket {
         sys::sendmsg(self.as_fd(), message, 0).map(drop)
     }
 
-    /// Sends one message on every established association of a one-to-many socket
-    /// (`SCTP_SENDALL`, RFC 6458 section 5.3.4). With none it succeeds and does nothing.
+    /// Sends one message on every established association of a one-to-many socket (`SCTP_SENDALL`,
+    /// RFC 6458 section 5.3.4). Succeeds without effect if there is none.
     ///
     /// # Errors
     ///
-    /// The first association's failure ends the walk; the kernel does not tell how many came
+    /// The first failure ends the call. The kernel does not report how many associations came
     /// before it.
     #[doc(alias = "SCTP_SENDALL")]
     pub fn send_msg_to_all(&self, info: &SendInfo, payload: &[IoSlice<'_>]) -> io::Result<()> {
@@ -89,21 +88,23 @@ impl Socket {
         sys::sendmsg(self.as_fd(), message, 0).map(drop)
     }
 
-    /// How many messages one batched call carries at the most.
+    /// Maximum number of messages per batched call.
     pub const MAX_BATCH: usize = MAX_BATCH;
 
-    /// Sends messages in order with one call (`sendmmsg(2)`). Returns how many were sent, from
-    /// the front; at most [`Socket::MAX_BATCH`] are looked at.
+    /// Sends messages in order with one call (`sendmmsg(2)`).
     ///
-    /// With `more`, the kernel holds back what does not fill a packet until a send *without*
-    /// `more` on the same association (`MSG_MORE`): messages then share packets, and the
-    /// processor's time per message falls by more than half. A held-back message that no plain
-    /// send follows stays in the kernel for seconds, so end every run with one.
+    /// Returns the number of messages sent, counted from the first. Takes at most
+    /// [`Socket::MAX_BATCH`] messages.
+    ///
+    /// With `more`, the kernel delays a packet that is not full until a send *without* `more` on
+    /// the same association (`MSG_MORE`). Messages then share packets, which takes less than half
+    /// of the processor time per message. End every run of messages with a send without `more`: the
+    /// kernel otherwise holds the last messages for seconds.
     ///
     /// # Errors
     ///
-    /// That of the first message, as [`Socket::send_msg`]. An error of a later one is not
-    /// reported: send again from there to see it.
+    /// The error of the first message, as for [`Socket::send_msg`]. An error of a later message is
+    /// not reported; the next send from that message reports it.
     pub fn send_batch<'a>(
         &self,
         items: impl IntoIterator<Item = SendItem<'a>>,
@@ -117,18 +118,18 @@ impl Socket {
     }
 }
 
-/// One message of a batch.
+/// Message of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct SendItem<'a> {
-    /// The association; one-to-one and peeled-off sockets ignore it.
+    /// The association. One-to-one and peeled-off sockets ignore it.
     pub assoc: AssocId,
-    /// Where and how it goes.
+    /// Parameters of the message.
     pub info: &'a SendInfo,
-    /// The user data.
+    /// User data.
     pub payload: &'a [u8],
 }
 
-/// The messages of one [`Socket::send_batch`], on the stack.
+/// Messages of one [`Socket::send_batch`], on the stack.
 #[derive(Debug, Default)]
 struct SendBatch<'a> {
     controls: [Option<SendControl>; MAX_BATCH],

@@ -1,12 +1,14 @@
-//! Where a message of a batch stays.
+//! Placement of received messages in a batch.
 
 use std::{mem::MaybeUninit, ops::Range};
 
-/// Messages up to this long are moved together; a copy this short costs less than the room.
+/// Maximum length of messages that are moved together. Copying so little costs less than the space.
 const MOVE_MAX: usize = 1024;
 
-/// Closes the gap between `end`, where the initialised bytes stop, and the message of `len` bytes
-/// at `at`. Returns where the message is now.
+/// Closes the gap before a received message.
+///
+/// The message of `len` bytes is at `at`, and the initialized bytes end at `end`. A short message
+/// is moved to `end`; before a long one the gap is zeroed. Returns the final range of the message.
 pub(super) fn compact(
     room: &mut [MaybeUninit<u8>],
     end: usize,
@@ -29,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settling_leaves_no_byte_unwritten() {
+    fn compaction_initializes_every_byte() {
         let mut room = [const { MaybeUninit::new(b'?') }; 3 * 2048];
         let mut end = 0;
         for (at, len) in [(0, 100), (2048, MOVE_MAX), (4096, MOVE_MAX + 1)] {

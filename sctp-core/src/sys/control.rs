@@ -1,4 +1,4 @@
-//! Calls that make, name, connect and end sockets.
+//! Calls that create, bind, connect and close sockets.
 
 use std::{
     io,
@@ -16,11 +16,11 @@ pub(crate) fn socket(domain: libc::c_int, kind: libc::c_int) -> io::Result<Owned
     Ok(unsafe { own(fd) })
 }
 
-/// Takes charge of a descriptor.
+/// Takes ownership of a descriptor.
 ///
 /// # Safety
 ///
-/// A system call that succeeded has just returned it, and nobody else has seen it.
+/// A successful system call must have just returned the descriptor, and nothing else may own it.
 pub(super) unsafe fn own(fd: libc::c_int) -> OwnedFd {
     // SAFETY: the caller says that it is open and nobody's, so it is not -1 either.
     unsafe { OwnedFd::from_raw_fd(fd) }
@@ -39,8 +39,9 @@ pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: libc::c_int) -> io::Result<()>
     check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
 }
 
-/// `accept4(2)`, non-blocking and close-on-exec, without the address: `SCTP_GET_PEER_ADDRS` has
-/// all of them.
+/// `accept4(2)`, non-blocking and close-on-exec.
+///
+/// Does not return the address: `SCTP_GET_PEER_ADDRS` returns all of them.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let accepted = retry(|| {
@@ -58,7 +59,7 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::shutdown(fd.as_raw_fd(), how) }).map(drop)
 }
 
-/// Makes a descriptor from elsewhere non-blocking (`fcntl(2)`).
+/// Makes an existing descriptor non-blocking (`fcntl(2)`).
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: F_GETFL takes no pointer.
     let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;

@@ -19,11 +19,12 @@ use bytes::{BufMut, BytesMut};
 use super::{check, check_len, compact::compact, retry};
 use crate::{cmsg::RECV_SPACE, sockaddr};
 
-/// How many messages one batched call carries at the most. Larger batches gained nothing
-/// measurable, and this many headers still fit comfortably on the stack.
+/// Maximum number of messages per batched call.
+///
+/// Larger batches gained nothing measurable, and this many headers fit on the stack.
 pub(crate) const MAX_BATCH: usize = 32;
 
-/// What the kernel wrote beside one received message, still undecoded.
+/// Undecoded metadata of one received message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawMeta<'a> {
     pub(crate) flags: libc::c_int,
@@ -31,14 +32,16 @@ pub(crate) struct RawMeta<'a> {
     pub(crate) name: &'a [u8],
 }
 
-/// Room for all that comes beside one received message. Of the slots of a batch only those that are
-/// used are initialised, by [`Beside::header`], and no address, since that is the kernel's work.
+/// Buffers for the metadata of one received message.
+///
+/// Of the slots of a batch, [`Beside::header`] initializes only those in use, and not their
+/// address, which the kernel writes.
 struct Beside {
     control: MaybeUninit<[u64; RECV_SPACE / 8]>,
     name: MaybeUninit<[u64; sockaddr::STORAGE_LEN / 8]>,
 }
 
-// The buffers are what the header says they are, to the byte.
+// The header states the exact size of the buffers.
 const _: () = assert!(RECV_SPACE.is_multiple_of(8) && sockaddr::STORAGE_LEN.is_multiple_of(8));
 
 impl Beside {
@@ -49,9 +52,9 @@ impl Beside {
         }
     }
 
-    /// A header that receives into `iov` and into this.
+    /// Returns a header that receives into `iov` and into these buffers.
     fn header(&mut self, iov: *mut libc::iovec) -> libc::msghdr {
-        // The kernel counts the padding behind a control message as written, and does not write it.
+        // The kernel counts the padding after a control message as written, but does not write it.
         self.control.write([0; RECV_SPACE / 8]);
         // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
@@ -64,12 +67,12 @@ impl Beside {
         header
     }
 
-    /// Looks at what the kernel wrote, and at no more than it says it wrote.
+    /// Returns the metadata that the kernel wrote, and no more than it reported.
     ///
     /// # Safety
     ///
-    /// `header` must be one that [`Beside::header`] of this value made and a successful receive
-    /// has filled in.
+    /// `header` must come from [`Beside::header`] of this value, and a successful receive must have
+    /// filled it in.
     unsafe fn read(&self, header: &libc::msghdr) -> RawMeta<'_> {
         let control_len = (header.msg_controllen as usize).min(RECV_SPACE);
         let name_len = (header.msg_namelen as usize).min(sockaddr::STORAGE_LEN);
@@ -84,9 +87,9 @@ impl Beside {
     }
 }
 
-/// `recvmsg(2)` into the spare room of a buffer, which then holds that much more.
+/// `recvmsg(2)` into the spare capacity of a buffer.
 ///
-/// The buffer must have spare room: an empty one would receive nothing of a message.
+/// The buffer must have spare capacity. Without any, nothing of a message would be received.
 pub(crate) fn recvmsg<T>(
     fd: BorrowedFd<'_>,
     buf: &mut impl BufMut,
@@ -101,11 +104,11 @@ pub(crate) fn recvmsg<T>(
     unsafe { receive(call, buf, decode) }
 }
 
-/// What surrounds the call in [`recvmsg`].
+/// Prepares and evaluates the call of [`recvmsg`].
 ///
 /// # Safety
 ///
-/// `call` must fill in the header as `recvmsg(2)` does, and write as many bytes as it says.
+/// `call` must fill in the header as `recvmsg(2)` does, and write as many bytes as it returns.
 unsafe fn receive<T>(
     mut call: impl FnMut(*mut libc::msghdr) -> io::Result<usize>,
     buf: &mut impl BufMut,
@@ -129,13 +132,11 @@ unsafe fn receive<T>(
     Ok(decode(len, meta))
 }
 
-/// `recvmmsg(2)` into slots of `slot_len` bytes each, laid one behind the other in the spare room
-/// of `block`.
+/// `recvmmsg(2)` into adjacent slots of `slot_len` bytes in the spare capacity of `block`.
 ///
-/// Each message is passed to `each` with its place in the block, which afterwards is initialised
-/// up to the end of the last one: a short message is moved up against the one before it, and
-/// where a long one is left in place the gap before it is zeroed, so that no byte of the block is
-/// read that nobody wrote. Returns how many there were.
+/// Passes each message to `each` with its range in the block, and returns the number of messages.
+/// Afterwards the block is initialized up to the end of the last message: short messages are moved
+/// together, and the gap before a long one is zeroed.
 pub(crate) fn recvmmsg(
     fd: BorrowedFd<'_>,
     block: &mut BytesMut,
@@ -154,12 +155,12 @@ pub(crate) fn recvmmsg(
     unsafe { receive_batch(call, block, slots, slot_len, each) }
 }
 
-/// What surrounds the call in [`recvmmsg`].
+/// Prepares and evaluates the call of [`recvmmsg`].
 ///
 /// # Safety
 ///
-/// `call` must fill in as many of the headers as it says, as `recvmmsg(2)` does, and write as many
-/// bytes as these say.
+/// `call` must fill in as many headers as it returns, as `recvmmsg(2)` does, and write as many
+/// bytes as the headers state.
 unsafe fn receive_batch(
     mut call: impl FnMut(*mut libc::mmsghdr, libc::c_uint) -> io::Result<libc::c_int>,
     block: &mut BytesMut,
@@ -170,8 +171,8 @@ unsafe fn receive_batch(
     let start = block.len();
     let spare = block.spare_capacity_mut();
     let slots = slots.min(MAX_BATCH).min(spare.len() / slot_len.max(1));
-    // Only what this call uses is filled in: for a single message, the usual case of a peer that
-    // waits for its answer, all of it would cost more than the rest of this function.
+    // Only the slots in use are initialized. For a single message, as from a peer that waits for each
+    // reply, initializing all would cost more than the rest of this function.
     let mut iovs = [const { MaybeUninit::<libc::iovec>::uninit() }; MAX_BATCH];
     let mut side = [const { Beside::new() }; MAX_BATCH];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MAX_BATCH];
@@ -205,7 +206,7 @@ unsafe fn receive_batch(
     Ok(count)
 }
 
-/// One message to send: its address (empty for none), ancillary data and payload.
+/// Message to send: address (empty for none), ancillary data and payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) name: &'a [u8],
@@ -228,7 +229,7 @@ impl Outgoing<'_> {
     }
 }
 
-/// `sendmsg(2)`. Never raises SIGPIPE, never blocks.
+/// `sendmsg(2)`. Never raises SIGPIPE and never blocks.
 pub(crate) fn sendmsg(
     fd: BorrowedFd<'_>,
     message: Outgoing<'_>,
@@ -241,8 +242,9 @@ pub(crate) fn sendmsg(
     retry(|| check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, flags) }))
 }
 
-/// `sendmmsg(2)`. Returns how many were sent; an error is that of the first message. At most
-/// [`MAX_BATCH`] are looked at.
+/// `sendmmsg(2)` for at most [`MAX_BATCH`] messages.
+///
+/// Returns the number of messages sent. An error is that of the first message.
 pub(crate) fn sendmmsg(
     fd: BorrowedFd<'_>,
     messages: &[Outgoing<'_>],
@@ -256,7 +258,7 @@ pub(crate) fn sendmmsg(
     })
 }
 
-/// What surrounds the call in [`sendmmsg`].
+/// Prepares the call of [`sendmmsg`].
 fn send_batch(
     messages: &[Outgoing<'_>],
     mut call: impl FnMut(*mut libc::mmsghdr, libc::c_uint) -> io::Result<libc::c_int>,

@@ -1,9 +1,9 @@
-//! The system calls, and the only `unsafe` code of the project.
+//! System calls, and the only `unsafe` code of the project.
 //!
-//! The policy: a function here takes slices and descriptors that Rust vouches for, makes one
-//! call, and returns what the kernel said, lengths checked against what it was given, in release
-//! builds too. What the bytes mean is decided elsewhere, in safe code. Each block holds one
-//! unsafe operation and says why it is sound.
+//! A function of this module takes slices and descriptors that Rust vouches for, makes one call and
+//! returns the kernel's answer. Reported lengths are checked in release builds too. Safe code
+//! elsewhere interprets the bytes. Each block contains one unsafe operation and states why it is
+//! sound.
 
 mod compact;
 mod control;
@@ -16,7 +16,7 @@ pub(crate) use options::*;
 
 use std::io;
 
-/// Turns the -1 of a system call into the error it left behind.
+/// Converts a result of -1 into the last OS error.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result == -1 {
         Err(io::Error::last_os_error())
@@ -25,12 +25,12 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// The same for calls that return a length.
+/// Converts a negative length into the last OS error.
 fn check_len(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-/// Calls again as long as a signal interrupts.
+/// Repeats a call that a signal interrupted.
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -40,7 +40,7 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The length of a slice as a `socklen_t`.
+/// Converts the length of a slice into a `socklen_t`.
 fn socklen(len: usize) -> io::Result<libc::socklen_t> {
     libc::socklen_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput.into())
 }

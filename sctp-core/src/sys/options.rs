@@ -1,4 +1,4 @@
-//! Socket options as bytes in and out.
+//! Socket options, as bytes.
 
 use std::{
     io,
@@ -11,8 +11,10 @@ use crate::{
     ids::AssocId,
 };
 
-/// `getsockopt(2)`. SCTP's options are in and out: `value` goes to the kernel, holding an
-/// association for one, and comes back. Returns how many bytes the kernel wrote.
+/// `getsockopt(2)`.
+///
+/// SCTP options are passed in both directions: `value` can hold an argument, such as an
+/// association. Returns the number of bytes that the kernel wrote.
 pub(crate) fn getsockopt(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
@@ -27,12 +29,12 @@ pub(crate) fn getsockopt(
         Ok(len) if len <= value.len() => Ok(len),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "the kernel returned an option longer than its buffer",
+            "kernel returned an option longer than its buffer",
         )),
     }
 }
 
-/// `setsockopt(2)`. Returns what the call returned: an association id for some of SCTP's.
+/// `setsockopt(2)`. Returns the result of the call, which is an association id for some options.
 pub(crate) fn setsockopt(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
@@ -44,10 +46,10 @@ pub(crate) fn setsockopt(
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) })
 }
 
-/// Makes sure that there are descriptors left, and an open file.
+/// Checks that some descriptors and files are available.
 ///
-/// More than one, so that a thread that opens a file between this and the call that it is for
-/// does no harm.
+/// Checks for more than one, so that a thread that opens a file before the subsequent call does no
+/// harm.
 fn spare_descriptors() -> io::Result<()> {
     const SPARE: usize = 4;
     let mut spare = [const { None }; SPARE];
@@ -62,8 +64,9 @@ fn spare_descriptors() -> io::Result<()> {
 
 /// `sctp_peeloff_flags()`: `SCTP_SOCKOPT_PEELOFF_FLAGS`, non-blocking and close-on-exec.
 ///
-/// The kernel moves the association first and looks for a descriptor then; if there is none it
-/// *closes* the association (`sctp_getsockopt_peeloff_common`). So we look before it does.
+/// The kernel first moves the association and then looks for a descriptor. If there is none, it
+/// *closes* the association (`sctp_getsockopt_peeloff_common`). So this function looks for
+/// descriptors first.
 pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd> {
     spare_descriptors()?;
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -86,12 +89,12 @@ pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd
         }
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "peel-off returned no descriptor",
+            "kernel returned no descriptor for a peel-off",
         )),
     }
 }
 
-/// `struct sctp_getaddrs_old`, the one option structure that holds a pointer.
+/// `struct sctp_getaddrs_old`, the only option structure with a pointer.
 #[repr(C)]
 struct ConnectX {
     assoc: i32,
@@ -99,8 +102,10 @@ struct ConnectX {
     addrs: *const u8,
 }
 
-/// `sctp_connectx()`: `SCTP_SOCKOPT_CONNECTX3`. Returns the new association and whether the
-/// handshake is still under way (`EINPROGRESS`), in which case the id is valid all the same.
+/// `sctp_connectx()`: `SCTP_SOCKOPT_CONNECTX3`.
+///
+/// Returns the new association, and `true` if the handshake is in progress (`EINPROGRESS`). The id
+/// is valid in both cases.
 pub(crate) fn connectx(fd: BorrowedFd<'_>, addrs: &[u8]) -> io::Result<(AssocId, bool)> {
     let addrs_len = libc::c_int::try_from(addrs.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let mut value = ConnectX {

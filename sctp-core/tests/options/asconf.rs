@@ -1,11 +1,11 @@
-//! Changing addresses of an association that is up.
+//! Address changes of established associations.
 
 use std::{io::ErrorKind, net::SocketAddr};
 
 use sctp_core::{AssocChangeState, AssocId, EventSet, Family, Socket};
 
 use crate::{
-    check::{UNKNOWN, fails, invalid, on_each_end, on_each_fresh_socket},
+    check::{UNKNOWN, assert_fails, assert_invalid, on_each_end, on_each_fresh_socket},
     support::{End, FAMILIES, Pair, STYLES, Style, listen, pair_with, wait_change},
 };
 
@@ -26,7 +26,7 @@ fn asconf_supported() {
             assert_eq!(get(), on);
         }
         if style == Style::OneToMany {
-            invalid(socket.asconf_supported(UNKNOWN));
+            assert_invalid(socket.asconf_supported(UNKNOWN));
         }
     });
     on_each_end(|end, _| assert!(!end.socket.asconf_supported(end.assoc).unwrap()));
@@ -41,7 +41,7 @@ fn asconf_supported() {
 }
 
 #[test]
-fn without_authentication_every_association_is_refused() {
+fn asconf_without_auth_refuses_associations() {
     let (listener, client) = (
         Socket::one_to_many(Family::V4).unwrap(),
         Socket::one_to_many(Family::V4).unwrap(),
@@ -62,7 +62,7 @@ fn auto_asconf() {
         for family in FAMILIES {
             let socket = style.socket(family);
             assert!(!socket.auto_asconf().unwrap());
-            invalid(socket.set_auto_asconf(true));
+            assert_invalid(socket.set_auto_asconf(true));
             socket.bind(family.unspecified()).unwrap();
             for on in [true, true, false] {
                 socket.set_auto_asconf(on).unwrap();
@@ -76,7 +76,7 @@ fn auto_asconf() {
     });
     let socket = Socket::one_to_many(Family::V4).unwrap();
     listen(&socket, Family::V4);
-    invalid(socket.set_auto_asconf(true));
+    assert_invalid(socket.set_auto_asconf(true));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn set_peer_primary_addr() {
             };
             if style != Style::OneToMany {
                 // It came from a socket with ASCONF on, and has it off.
-                fails(ErrorKind::PermissionDenied, set(addr));
+                assert_fails(ErrorKind::PermissionDenied, set(addr));
                 pair.server.socket.set_asconf_supported(true).unwrap();
             }
             set(addr).unwrap();
@@ -103,24 +103,24 @@ fn set_peer_primary_addr() {
             }
             .parse()
             .unwrap();
-            fails(ErrorKind::AddrNotAvailable, set(nobody));
+            assert_fails(ErrorKind::AddrNotAvailable, set(nobody));
             if style == Style::OneToMany {
                 let socket = &pair.server.socket;
-                invalid(socket.set_peer_primary_addr(UNKNOWN, addr));
-                invalid(socket.set_peer_primary_addr(AssocId::FUTURE, addr));
+                assert_invalid(socket.set_peer_primary_addr(UNKNOWN, addr));
+                assert_invalid(socket.set_peer_primary_addr(AssocId::FUTURE, addr));
             }
         }
     }
 }
 
 #[test]
-fn set_peer_primary_addr_is_not_permitted_without_asconf() {
+fn set_peer_primary_addr_requires_asconf() {
     on_each_end(|end, _| {
         let addr = end.socket.local_addrs(end.assoc).unwrap()[0];
         let set = || end.socket.set_peer_primary_addr(end.assoc, addr);
-        fails(ErrorKind::PermissionDenied, set());
+        assert_fails(ErrorKind::PermissionDenied, set());
         end.socket.set_asconf_supported(true).unwrap();
         // The association did not agree on it.
-        fails(ErrorKind::PermissionDenied, set());
+        assert_fails(ErrorKind::PermissionDenied, set());
     });
 }

@@ -11,7 +11,9 @@ use sctp_core::{
 };
 
 use crate::{
-    check::{UNKNOWN, fails, invalid, of_offer, on_each_end, on_each_fresh_socket},
+    check::{
+        UNKNOWN, assert_fails, assert_invalid, check_extension, on_each_end, on_each_fresh_socket,
+    },
     support::{
         End, FAMILIES, Pair, Received, STYLES, Style, listen, pair_with, recv, wait_change,
         wait_notification,
@@ -31,7 +33,7 @@ fn authenticating(style: Style, family: Family) -> Pair {
     })
 }
 
-/// Runs a test on both ends of associations that authenticate their messages.
+/// Runs a test on associations that authenticate their messages.
 fn on_each_pair(test: impl Fn(&End, &End, Style)) {
     for style in STYLES {
         for family in FAMILIES {
@@ -59,44 +61,44 @@ fn send(from: &End, to: &End, key: Option<u16>) -> io::Result<()> {
 #[test]
 fn auth_supported() {
     on_each_fresh_socket(|socket, _| assert!(!socket.auth_supported(AssocId::FUTURE).unwrap()));
-    of_offer(Socket::set_auth_supported, Socket::auth_supported);
+    check_extension(Socket::set_auth_supported, Socket::auth_supported);
 }
 
 #[test]
-fn nothing_is_permitted_while_authentication_is_off() {
+fn auth_options_require_auth_supported() {
     let refused = |socket: &Socket, assoc| {
-        fails(
+        assert_fails(
             ErrorKind::PermissionDenied,
             socket.set_auth_key(assoc, 1, b"x"),
         );
-        fails(
+        assert_fails(
             ErrorKind::PermissionDenied,
             socket.set_active_auth_key(assoc, 0),
         );
-        fails(ErrorKind::PermissionDenied, socket.active_auth_key(assoc));
-        fails(
+        assert_fails(ErrorKind::PermissionDenied, socket.active_auth_key(assoc));
+        assert_fails(
             ErrorKind::PermissionDenied,
             socket.deactivate_auth_key(assoc, 1),
         );
-        fails(
+        assert_fails(
             ErrorKind::PermissionDenied,
             socket.delete_auth_key(assoc, 1),
         );
-        fails(ErrorKind::PermissionDenied, socket.local_auth_chunks(assoc));
+        assert_fails(ErrorKind::PermissionDenied, socket.local_auth_chunks(assoc));
     };
     on_each_fresh_socket(|socket, _| {
         refused(socket, AssocId::FUTURE);
-        fails(ErrorKind::PermissionDenied, socket.add_auth_chunk(DATA));
-        fails(ErrorKind::PermissionDenied, socket.hmac_ident());
-        fails(
+        assert_fails(ErrorKind::PermissionDenied, socket.add_auth_chunk(DATA));
+        assert_fails(ErrorKind::PermissionDenied, socket.hmac_ident());
+        assert_fails(
             ErrorKind::PermissionDenied,
             socket.set_hmac_ident(&[HmacId::Sha1]),
         );
-        invalid(socket.peer_auth_chunks(AssocId::FUTURE));
+        assert_invalid(socket.peer_auth_chunks(AssocId::FUTURE));
     });
     on_each_end(|end, _| {
         refused(&end.socket, end.assoc);
-        fails(
+        assert_fails(
             ErrorKind::PermissionDenied,
             end.socket.peer_auth_chunks(end.assoc),
         );
@@ -116,12 +118,12 @@ fn hmac_ident() {
             socket.set_hmac_ident(algorithms).unwrap();
             assert_eq!(socket.hmac_ident().unwrap(), algorithms);
         }
-        invalid(socket.set_hmac_ident(&[]));
-        invalid(socket.set_hmac_ident(&[HmacId::Sha256]));
-        invalid(socket.set_hmac_ident(&[HmacId::Sha1; 5]));
+        assert_invalid(socket.set_hmac_ident(&[]));
+        assert_invalid(socket.set_hmac_ident(&[HmacId::Sha256]));
+        assert_invalid(socket.set_hmac_ident(&[HmacId::Sha1; 5]));
         for unknown in [2, 99] {
             let algorithms = [HmacId::Sha1, HmacId::Other(unknown)];
-            fails(ErrorKind::Unsupported, socket.set_hmac_ident(&algorithms));
+            assert_fails(ErrorKind::Unsupported, socket.set_hmac_ident(&algorithms));
         }
     });
 }
@@ -137,14 +139,14 @@ fn chunks() {
         }
         assert_eq!(get(), [DATA, 3]);
         for chunk in [1, 2, 14, 15] {
-            invalid(socket.add_auth_chunk(chunk));
+            assert_invalid(socket.add_auth_chunk(chunk));
         }
         let too_many = (0..=255)
             .any(|chunk| ![1, 2, 14, 15].contains(&chunk) && socket.add_auth_chunk(chunk).is_err());
-        assert!(too_many, "the kernel has less room than that");
+        assert!(too_many, "kernel stores fewer types");
         if style == Style::OneToMany {
-            invalid(socket.local_auth_chunks(UNKNOWN));
-            invalid(socket.peer_auth_chunks(UNKNOWN));
+            assert_invalid(socket.local_auth_chunks(UNKNOWN));
+            assert_invalid(socket.peer_auth_chunks(UNKNOWN));
         }
     });
     on_each_pair(|client, server, _| {
@@ -156,7 +158,7 @@ fn chunks() {
 }
 
 #[test]
-fn keys_of_the_socket_are_inherited() {
+fn socket_keys_are_inherited() {
     on_each_pair(|client, server, _| {
         assert_eq!(client.socket.active_auth_key(client.assoc).unwrap(), 0);
         for end in [client, server] {
@@ -169,7 +171,7 @@ fn keys_of_the_socket_are_inherited() {
 }
 
 #[test]
-fn keys_are_rotated() {
+fn keys_can_be_rotated() {
     on_each_pair(|client, server, _| {
         for end in [client, server] {
             end.socket.set_auth_key(end.assoc, 2, b"").unwrap();
@@ -180,9 +182,9 @@ fn keys_are_rotated() {
         socket.set_active_auth_key(assoc, 2).unwrap();
         assert_eq!(socket.active_auth_key(assoc).unwrap(), 2);
         send(client, server, None).unwrap();
-        // The active key can neither go nor rest.
-        invalid(socket.delete_auth_key(assoc, 2));
-        invalid(socket.deactivate_auth_key(assoc, 2));
+        // The active key can neither be deleted nor deactivated.
+        assert_invalid(socket.delete_auth_key(assoc, 2));
+        assert_invalid(socket.deactivate_auth_key(assoc, 2));
         socket.deactivate_auth_key(assoc, 1).unwrap();
         let freed = wait_notification(socket, |notification| match notification {
             Notification::Authentication(event) if event.indication == AuthIndication::FreeKey => {
@@ -191,18 +193,18 @@ fn keys_are_rotated() {
             _ => None,
         });
         assert_eq!(freed, 1);
-        invalid(socket.set_active_auth_key(assoc, 1));
-        invalid(send(client, server, Some(1)));
+        assert_invalid(socket.set_active_auth_key(assoc, 1));
+        assert_invalid(send(client, server, Some(1)));
         socket.delete_auth_key(assoc, 1).unwrap();
-        invalid(socket.delete_auth_key(assoc, 1));
-        invalid(socket.deactivate_auth_key(assoc, 1));
-        invalid(socket.set_active_auth_key(assoc, 7));
+        assert_invalid(socket.delete_auth_key(assoc, 1));
+        assert_invalid(socket.deactivate_auth_key(assoc, 1));
+        assert_invalid(socket.set_active_auth_key(assoc, 7));
         send(client, server, None).unwrap();
     });
 }
 
 #[test]
-fn keys_of_many_associations() {
+fn keys_apply_to_scope() {
     let pair = authenticating(Style::OneToMany, Family::V4);
     let (socket, assoc) = (&pair.client.socket, pair.client.assoc);
     let actives = || [AssocId::FUTURE, assoc].map(|id| socket.active_auth_key(id).unwrap());
@@ -212,35 +214,35 @@ fn keys_of_many_associations() {
     socket.set_active_auth_key(AssocId::CURRENT, 1).unwrap();
     assert_eq!(actives(), [5, 1]);
     for id in [UNKNOWN, AssocId::CURRENT, AssocId::ALL] {
-        invalid(socket.active_auth_key(id));
+        assert_invalid(socket.active_auth_key(id));
     }
-    invalid(socket.set_auth_key(UNKNOWN, 1, b"x"));
-    invalid(socket.set_active_auth_key(UNKNOWN, 1));
-    invalid(socket.delete_auth_key(UNKNOWN, 5));
-    invalid(socket.deactivate_auth_key(UNKNOWN, 5));
+    assert_invalid(socket.set_auth_key(UNKNOWN, 1, b"x"));
+    assert_invalid(socket.set_active_auth_key(UNKNOWN, 1));
+    assert_invalid(socket.delete_auth_key(UNKNOWN, 5));
+    assert_invalid(socket.deactivate_auth_key(UNKNOWN, 5));
 }
 
 #[test]
-fn what_is_accepted_or_peeled_off_authenticates_and_offers_nothing() {
+fn accepted_socket_does_not_offer_auth() {
     for style in [Style::OneToOne, Style::PeeledOff] {
         let pair = authenticating(style, Family::V4);
         let server = &pair.server;
         assert!(server.socket.auth_supported(server.assoc).unwrap());
         let error = server.socket.add_auth_chunk(3);
-        fails(ErrorKind::PermissionDenied, error);
+        assert_fails(ErrorKind::PermissionDenied, error);
     }
 }
 
-/// Without the sysctl; with it is another test binary's.
+/// The other case, with the sysctl, is in another test binary.
 #[test]
-fn an_authenticated_cookie_is_dropped_without_the_sysctl() {
+fn authenticated_cookie_requires_sysctl() {
     let [listener, client] = [(); 2].map(|()| {
         let socket = Socket::one_to_many(Family::V4).unwrap();
         socket.set_auth_supported(true).unwrap();
         socket.add_auth_chunk(COOKIE_ECHO).unwrap();
         let events = EventSet::ASSOC_CHANGE;
         socket.subscribe(AssocId::FUTURE, events).unwrap();
-        // The kernel gives up soon.
+        // The kernel stops retrying early.
         let soon = Duration::from_millis(20);
         let rto = RtoInfo::new()
             .with_initial(soon)

@@ -1,15 +1,15 @@
-//! What is the same for many options.
+//! Checks shared by many options.
 
-use std::{fmt::Debug, io};
+use std::{fmt::Debug, io, net::SocketAddr};
 
 use sctp_core::{AssocId, Socket};
 
 use crate::support::{End, FAMILIES, STYLES, Style, pair, pair_with};
 
-/// An association that no socket here has.
+/// Association that no socket of these tests has.
 pub(crate) const UNKNOWN: AssocId = AssocId::new(i32::MAX);
 
-/// Whether a setter takes `AssocId::CURRENT` and `AssocId::ALL`.
+/// Support of a setter for `AssocId::CURRENT` and `AssocId::ALL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Wide,
@@ -26,7 +26,7 @@ pub(crate) fn on_each_end(test: impl Fn(&End, Style)) {
     }
 }
 
-/// Runs a test on a socket without associations, of each style and family.
+/// Runs a test on a new socket of each style and family.
 pub(crate) fn on_each_fresh_socket(test: impl Fn(&Socket, Style)) {
     for style in [Style::OneToOne, Style::OneToMany] {
         for family in FAMILIES {
@@ -36,48 +36,47 @@ pub(crate) fn on_each_fresh_socket(test: impl Fn(&Socket, Style)) {
     }
 }
 
-/// Sets and gets what belongs to the socket as a whole, before and after it is connected.
-pub(crate) fn of_socket<V: Debug + PartialEq>(
+/// Checks an option of the whole socket, before and after it is connected.
+pub(crate) fn check_socket_option<V: Debug + PartialEq>(
     values: &[V],
     set: impl Fn(&Socket, &V) -> io::Result<()>,
     get: impl Fn(&Socket) -> io::Result<V>,
 ) {
-    let there_and_back = |socket: &Socket| {
+    let round_trip = |socket: &Socket| {
         for value in values {
             set(socket, value).unwrap();
             assert_eq!(get(socket).unwrap(), *value);
         }
     };
-    on_each_fresh_socket(|socket, _| there_and_back(socket));
-    on_each_end(|end, _| there_and_back(&end.socket));
+    on_each_fresh_socket(|socket, _| round_trip(socket));
+    on_each_end(|end, _| round_trip(&end.socket));
 }
 
-/// Sets and gets what belongs to an association: its own, what those to come begin with, what
-/// they inherit, what is said to unknown ones.
-pub(crate) fn of_assoc<V: Debug + PartialEq>(
+/// Checks an option of associations: existing, future, inherited and unknown ones.
+pub(crate) fn check_assoc_option<V: Debug + PartialEq>(
     scope: Scope,
     values: &[V],
     set: impl Fn(&Socket, AssocId, &V) -> io::Result<()>,
     get: impl Fn(&Socket, AssocId) -> io::Result<V>,
 ) {
-    let there_and_back = |socket: &Socket, assoc| {
+    let round_trip = |socket: &Socket, assoc| {
         for value in values {
             set(socket, assoc, value).unwrap();
             assert_eq!(get(socket, assoc).unwrap(), *value);
         }
     };
-    on_each_fresh_socket(|socket, _| there_and_back(socket, AssocId::FUTURE));
+    on_each_fresh_socket(|socket, _| round_trip(socket, AssocId::FUTURE));
     on_each_end(|end, style| {
         let future = get(&end.socket, AssocId::FUTURE).unwrap();
-        there_and_back(&end.socket, end.assoc);
+        round_trip(&end.socket, end.assoc);
         match style {
             Style::OneToMany => {
                 assert_eq!(get(&end.socket, AssocId::FUTURE).unwrap(), future);
-                unknown_is_invalid(end, &values[0], &set, &get);
-                wide_scope(scope, end, values, &set, &get);
+                check_unknown_assoc(end, &values[0], &set, &get);
+                check_scope(scope, end, values, &set, &get);
             }
-            // The association is ignored: there is only one.
-            Style::OneToOne | Style::PeeledOff => there_and_back(&end.socket, UNKNOWN),
+            // The kernel ignores the association, since there is only one.
+            Style::OneToOne | Style::PeeledOff => round_trip(&end.socket, UNKNOWN),
         }
     });
     for style in STYLES {
@@ -93,19 +92,19 @@ pub(crate) fn of_assoc<V: Debug + PartialEq>(
     }
 }
 
-fn unknown_is_invalid<V: Debug>(
+fn check_unknown_assoc<V: Debug>(
     end: &End,
     value: &V,
     set: impl Fn(&Socket, AssocId, &V) -> io::Result<()>,
     get: impl Fn(&Socket, AssocId) -> io::Result<V>,
 ) {
-    invalid(set(&end.socket, UNKNOWN, value));
+    assert_invalid(set(&end.socket, UNKNOWN, value));
     for assoc in [UNKNOWN, AssocId::CURRENT, AssocId::ALL] {
-        invalid(get(&end.socket, assoc));
+        assert_invalid(get(&end.socket, assoc));
     }
 }
 
-fn wide_scope<V: Debug + PartialEq>(
+fn check_scope<V: Debug + PartialEq>(
     scope: Scope,
     end: &End,
     values: &[V],
@@ -116,8 +115,8 @@ fn wide_scope<V: Debug + PartialEq>(
         panic!("two values, to see a change");
     };
     if scope == Scope::Narrow {
-        invalid(set(&end.socket, AssocId::CURRENT, first));
-        invalid(set(&end.socket, AssocId::ALL, first));
+        assert_invalid(set(&end.socket, AssocId::CURRENT, first));
+        assert_invalid(set(&end.socket, AssocId::ALL, first));
         return;
     }
     let both = || [AssocId::FUTURE, end.assoc].map(|assoc| get(&end.socket, assoc).unwrap());
@@ -127,8 +126,8 @@ fn wide_scope<V: Debug + PartialEq>(
     assert_eq!(both().each_ref(), [first, second]);
 }
 
-/// Sets and gets whether an extension is offered. What associations agreed on is for other tests.
-pub(crate) fn of_offer(
+/// Checks an option that offers an extension. Other tests cover the negotiation.
+pub(crate) fn check_extension(
     set: impl Fn(&Socket, bool) -> io::Result<()>,
     get: impl Fn(&Socket, AssocId) -> io::Result<bool>,
 ) {
@@ -138,7 +137,7 @@ pub(crate) fn of_offer(
             assert_eq!(get(socket, AssocId::FUTURE).unwrap(), on);
         }
         if style == Style::OneToMany {
-            invalid(get(socket, UNKNOWN));
+            assert_invalid(get(socket, UNKNOWN));
         }
     });
     for (style, family, offered) in product(STYLES, FAMILIES, [true, false]) {
@@ -146,7 +145,7 @@ pub(crate) fn of_offer(
         let pair = pair_with(style, family, |socket| set(socket, offered).unwrap());
         for end in [&pair.client, &pair.server] {
             assert_eq!(get(&end.socket, end.assoc).unwrap(), offered);
-            // It is too late to change what this association agreed on.
+            // The negotiated value of this association cannot change any more.
             set(&end.socket, !offered).unwrap();
             assert_eq!(get(&end.socket, end.assoc).unwrap(), offered);
         }
@@ -166,13 +165,23 @@ fn product<A: Copy, B: Copy, C: Copy>(
         .collect()
 }
 
-#[track_caller]
-pub(crate) fn invalid<T: Debug>(result: io::Result<T>) {
-    fails(io::ErrorKind::InvalidInput, result);
+/// Returns an address that no peer has, of the same family.
+pub(crate) fn unknown_addr(like: SocketAddr) -> SocketAddr {
+    let addr = if like.is_ipv4() {
+        "192.0.2.1:9"
+    } else {
+        "[2001:db8::1]:9"
+    };
+    addr.parse().unwrap()
 }
 
 #[track_caller]
-pub(crate) fn fails<T: Debug>(kind: io::ErrorKind, result: io::Result<T>) {
+pub(crate) fn assert_invalid<T: Debug>(result: io::Result<T>) {
+    assert_fails(io::ErrorKind::InvalidInput, result);
+}
+
+#[track_caller]
+pub(crate) fn assert_fails<T: Debug>(kind: io::ErrorKind, result: io::Result<T>) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), kind, "{error:?}");
 }

@@ -1,5 +1,6 @@
-//! Every socket option there and back, on a real kernel: over IPv4 and IPv6, on one-to-one,
-//! one-to-many and peeled-off sockets; and the errors that are documented.
+//! Round trips of every socket option on a real kernel, and the documented errors.
+//!
+//! Covers IPv4 and IPv6, and one-to-one, one-to-many and peeled-off sockets.
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"
@@ -9,11 +10,15 @@
 mod support;
 
 mod asconf;
+mod assoc_stats;
 mod auth;
 mod check;
-mod paths;
+mod events;
+mod partial_reliability;
+mod path;
+mod peer_addr_params;
 mod reconfig;
-mod sending;
-mod sockets;
-mod streams;
+mod scheduling;
+mod send;
+mod socket;
 mod timing;

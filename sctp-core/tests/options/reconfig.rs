@@ -1,4 +1,4 @@
-//! Resetting and adding streams.
+//! Stream reconfiguration.
 
 use std::io::{ErrorKind, IoSlice};
 
@@ -10,7 +10,8 @@ use sctp_core::{
 
 use crate::{
     check::{
-        Scope, UNKNOWN, fails, invalid, of_assoc, of_offer, on_each_end, on_each_fresh_socket,
+        Scope, UNKNOWN, assert_fails, assert_invalid, check_assoc_option, check_extension,
+        on_each_end, on_each_fresh_socket,
     },
     support::{End, FAMILIES, Pair, STYLES, Style, pair_with, recv, wait_notification},
 };
@@ -27,7 +28,7 @@ fn reconfigurable(style: Style, family: Family) -> Pair {
     })
 }
 
-/// Runs a test on both ends of associations that can be reconfigured.
+/// Runs a test on associations that can be reconfigured.
 fn on_each_pair(test: impl Fn(&End, &End)) {
     for style in STYLES {
         for family in FAMILIES {
@@ -43,7 +44,7 @@ fn reconfig_supported() {
     on_each_fresh_socket(|socket, _| {
         assert!(!socket.reconfig_supported(AssocId::FUTURE).unwrap());
     });
-    of_offer(Socket::set_reconfig_supported, Socket::reconfig_supported);
+    check_extension(Socket::set_reconfig_supported, Socket::reconfig_supported);
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn stream_reset_policy() {
         StreamResetPolicy::new().with_add_streams(true),
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_stream_reset_policy(assoc, *value);
-    of_assoc(Scope::Wide, &values, set, Socket::stream_reset_policy);
+    check_assoc_option(Scope::Wide, &values, set, Socket::stream_reset_policy);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn reset_streams() {
         assert!(one.streams.is_empty() && other.streams.is_empty());
         let unknown = [StreamId::new(u16::MAX)];
         for direction in [ResetDirection::Outgoing, ResetDirection::Both] {
-            invalid(
+            assert_invalid(
                 client
                     .socket
                     .reset_streams(client.assoc, direction, &unknown),
@@ -150,13 +151,13 @@ fn add_streams() {
         assert_eq!(after.outbound_streams, before.outbound_streams + 5);
         let peer = server.socket.status(server.assoc).unwrap();
         assert_eq!(peer.inbound_streams, after.outbound_streams);
-        invalid(client.socket.add_streams(client.assoc, 0, 0));
-        invalid(client.socket.add_streams(client.assoc, u16::MAX, u16::MAX));
+        assert_invalid(client.socket.add_streams(client.assoc, 0, 0));
+        assert_invalid(client.socket.add_streams(client.assoc, u16::MAX, u16::MAX));
     });
 }
 
 #[test]
-fn requests_of_an_association_that_cannot_be_reconfigured_are_unsupported() {
+fn requests_without_reconfig_are_unsupported() {
     on_each_end(|end, style| {
         let requests = |assoc| {
             [
@@ -171,23 +172,25 @@ fn requests_of_an_association_that_cannot_be_reconfigured_are_unsupported() {
             assert_eq!(UnsupportedOption::of(&error), None, "the kernel has it");
         }
         if style == Style::OneToMany {
-            requests(UNKNOWN).into_iter().for_each(invalid);
-            requests(AssocId::FUTURE).into_iter().for_each(invalid);
+            requests(UNKNOWN).into_iter().for_each(assert_invalid);
+            requests(AssocId::FUTURE)
+                .into_iter()
+                .for_each(assert_invalid);
         }
     });
 }
 
 #[test]
-fn requests_that_are_not_allowed_are_unsupported() {
+fn disallowed_requests_are_unsupported() {
     on_each_pair(|client, _| {
         let (socket, assoc, all) = (&client.socket, client.assoc, StreamResetPolicy::all());
         let allow = |policy| socket.set_stream_reset_policy(assoc, policy).unwrap();
         allow(all.with_assoc(false));
-        fails(ErrorKind::Unsupported, socket.reset_assoc(assoc));
+        assert_fails(ErrorKind::Unsupported, socket.reset_assoc(assoc));
         allow(all.with_streams(false));
         let result = socket.reset_streams(assoc, ResetDirection::Both, &[]);
-        fails(ErrorKind::Unsupported, result);
+        assert_fails(ErrorKind::Unsupported, result);
         allow(all.with_add_streams(false));
-        fails(ErrorKind::Unsupported, socket.add_streams(assoc, 1, 1));
+        assert_fails(ErrorKind::Unsupported, socket.add_streams(assoc, 1, 1));
     });
 }

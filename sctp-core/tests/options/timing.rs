@@ -8,7 +8,10 @@ use sctp_core::{
 };
 
 use crate::{
-    check::{Scope, fails, invalid, of_assoc, of_socket, on_each_end, on_each_fresh_socket},
+    check::{
+        Scope, assert_fails, assert_invalid, check_assoc_option, check_socket_option, on_each_end,
+        on_each_fresh_socket,
+    },
     support::Style,
 };
 
@@ -29,7 +32,7 @@ fn rto_info() {
             .with_max(secs(3)),
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_rto_info(assoc, value);
-    of_assoc(Scope::Narrow, &values, set, Socket::rto_info);
+    check_assoc_option(Scope::Narrow, &values, set, Socket::rto_info);
 }
 
 #[test]
@@ -47,13 +50,13 @@ fn rto_info_defaults_and_bounds() {
             socket.rto_info(AssocId::FUTURE).unwrap(),
             defaults.with_initial(secs(5))
         );
-        invalid(set(RtoInfo::new().with_min(secs(61))));
-        invalid(set(RtoInfo::new().with_min(secs(2)).with_max(secs(1))));
+        assert_invalid(set(RtoInfo::new().with_min(secs(61))));
+        assert_invalid(set(RtoInfo::new().with_min(secs(2)).with_max(secs(1))));
     });
 }
 
 #[test]
-fn times_of_an_association_are_rounded_up_to_the_kernels_ticks() {
+fn association_times_are_rounded_up_to_ticks() {
     on_each_end(|end, _| {
         let odd = Duration::from_micros(1_000_001);
         let info = RtoInfo::new().with_initial(odd);
@@ -79,11 +82,11 @@ fn assoc_info() {
         let info = socket.assoc_info(assoc)?;
         Ok((info.max_retransmissions, info.cookie_life))
     };
-    of_assoc(Scope::Narrow, &values, set, get);
+    check_assoc_option(Scope::Narrow, &values, set, get);
 }
 
 #[test]
-fn assoc_info_of_an_association_tells_its_windows() {
+fn assoc_info_returns_windows() {
     on_each_fresh_socket(|socket, _| {
         let defaults = AssocInfo::new()
             .with_max_retransmissions(10)
@@ -113,7 +116,7 @@ fn delayed_sack() {
             .with_frequency(2),
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_delayed_sack(assoc, value);
-    of_assoc(Scope::Wide, &values, set, Socket::delayed_sack);
+    check_assoc_option(Scope::Wide, &values, set, Socket::delayed_sack);
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn delayed_sack_defaults_and_bounds() {
         set(DelayedSack::new()).unwrap();
         set(DelayedSack::new().with_frequency(5)).unwrap();
         assert_eq!(get(), defaults.with_frequency(5));
-        invalid(set(
+        assert_invalid(set(
             DelayedSack::new().with_delay(Duration::from_millis(501))
         ));
     });
@@ -148,7 +151,7 @@ fn init_msg() {
             .with_max_attempts(1)
             .with_max_timeout(Duration::from_millis(65_535)),
     ];
-    of_socket(&values, Socket::set_init_msg, Socket::init_msg);
+    check_socket_option(&values, Socket::set_init_msg, Socket::init_msg);
     on_each_fresh_socket(|socket, _| {
         let defaults = InitMsg::new()
             .with_outbound_streams(10)
@@ -165,8 +168,8 @@ fn init_msg() {
 fn autoclose() {
     on_each_fresh_socket(|socket, style| match style {
         Style::OneToOne => {
-            fails(ErrorKind::Unsupported, socket.autoclose());
-            fails(ErrorKind::Unsupported, socket.set_autoclose(secs(1)));
+            assert_fails(ErrorKind::Unsupported, socket.autoclose());
+            assert_fails(ErrorKind::Unsupported, socket.set_autoclose(secs(1)));
         }
         Style::OneToMany | Style::PeeledOff => {
             assert_eq!(socket.autoclose().unwrap(), Duration::ZERO);

@@ -1,6 +1,7 @@
-//! Options that need a sysctl, or whose default is one. They are set once, before any socket is
-//! made: this binary has the kernel's SCTP to itself when it runs in a guest, and is to be run
-//! alone otherwise.
+//! Options that require a sysctl, or take their default from one.
+//!
+//! The sysctls are set once, before any socket is created. In a guest this binary has the kernel's
+//! SCTP to itself; elsewhere it must run alone.
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"
@@ -19,7 +20,7 @@ use std::{
 use sctp_core::{AssocId, EventSet, Family, SendInfo, Socket};
 use support::{FAMILIES, Pair, Received, STYLES, Style, pair, pair_with, recv};
 
-/// In this order: ASCONF without AUTH refuses every association.
+/// Sysctls in the order in which they are set: ASCONF without AUTH refuses every association.
 const SYSCTLS: [&str; 4] = [
     "auth_enable",
     "addip_enable",
@@ -30,7 +31,7 @@ const SYSCTLS: [&str; 4] = [
 fn set_sysctls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // The files are there once the kernel has SCTP.
+        // The files exist once the kernel has loaded SCTP.
         drop(Socket::one_to_many(Family::V4).unwrap());
         for name in SYSCTLS {
             write_sysctl(name, "1");
@@ -45,8 +46,8 @@ fn write_sysctl(name: &str, value: &str) {
     }
     if let Err(error) = fs::write(&path, value) {
         panic!(
-            "these tests change sysctls below net.sctp, which only root can do ({name}: {error}): \
-             run them as root, or by .kernel/run with SCTP_KERNEL=uml"
+            "cannot set net.sctp.{name}: {error}; run these tests as root, or by .kernel/run with \
+             SCTP_KERNEL=uml"
         );
     }
 }
@@ -62,7 +63,7 @@ fn on_each_pair(set_up: impl Fn(&Socket), test: impl Fn(&Pair)) {
 }
 
 #[test]
-fn sysctls_are_the_defaults() {
+fn sysctls_are_defaults() {
     set_sysctls();
     for style in [Style::OneToOne, Style::OneToMany] {
         for family in FAMILIES {
@@ -70,14 +71,14 @@ fn sysctls_are_the_defaults() {
             assert!(socket.auth_supported(AssocId::FUTURE).unwrap());
             assert!(socket.asconf_supported(AssocId::FUTURE).unwrap());
             assert!(socket.reconfig_supported(AssocId::FUTURE).unwrap());
-            // This one only permits.
+            // This sysctl only permits the extension.
             assert!(!socket.interleaving_supported(AssocId::FUTURE).unwrap());
         }
     }
 }
 
 #[test]
-fn both_ends_agree_by_default() {
+fn extensions_are_negotiated_by_default() {
     on_each_pair(
         |_| {},
         |pair| {
@@ -85,7 +86,7 @@ fn both_ends_agree_by_default() {
                 assert!(end.socket.auth_supported(end.assoc).unwrap());
                 assert!(end.socket.asconf_supported(end.assoc).unwrap());
                 assert!(end.socket.reconfig_supported(end.assoc).unwrap());
-                // ASCONF (0xc1) and ASCONF-ACK (0x80) are to be authenticated.
+                // ASCONF (0xc1) and ASCONF-ACK (0x80) must be authenticated.
                 let mut chunks = end.socket.peer_auth_chunks(end.assoc).unwrap();
                 chunks.sort_unstable();
                 assert_eq!(chunks, [0x80, 0xc1]);
@@ -97,7 +98,7 @@ fn both_ends_agree_by_default() {
 }
 
 #[test]
-fn an_option_overrules_the_sysctl() {
+fn option_overrides_sysctl() {
     on_each_pair(
         |socket| {
             socket.set_asconf_supported(false).unwrap();
@@ -129,13 +130,13 @@ fn interleaving() {
                 assert_eq!(get(), on);
             }
             socket.set_fragment_interleave(false).unwrap();
-            assert!(!get(), "it went with fragment interleaving");
+            assert!(!get(), "turned off with fragment interleaving");
         }
     }
 }
 
 #[test]
-fn interleaving_is_agreed_on() {
+fn interleaving_is_negotiated() {
     let interleave = |socket: &Socket| {
         socket.set_fragment_interleave(true).unwrap();
         socket.set_interleaving_supported(true).unwrap();
@@ -161,9 +162,9 @@ fn interleaving_is_agreed_on() {
     });
 }
 
-/// COOKIE-ECHO is the one chunk for which the option is not enough.
+/// COOKIE-ECHO is the only chunk that requires more than the option.
 #[test]
-fn a_cookie_can_be_authenticated_with_the_sysctl() {
+fn cookie_is_authenticated_with_sysctl() {
     const COOKIE_ECHO: u8 = 10;
     on_each_pair(
         |socket| socket.add_auth_chunk(COOKIE_ECHO).unwrap(),
@@ -175,7 +176,7 @@ fn a_cookie_can_be_authenticated_with_the_sysctl() {
 }
 
 #[test]
-fn addresses_come_and_go() {
+fn addresses_are_added_and_switched() {
     set_sysctls();
     let pair = pair(Style::OneToMany, Family::V4);
     let (client, server) = (&pair.client, &pair.server);

@@ -1,4 +1,4 @@
-//! SCTP inside UDP; and, by it, paths that fail.
+//! Encapsulation in UDP, which also serves to cut paths.
 
 use std::{
     io::{ErrorKind, IoSlice},
@@ -19,19 +19,19 @@ use crate::{
     write_sysctl,
 };
 
-/// Lets the kernel speak SCTP inside UDP, on a port that is free.
+/// Lets the kernel receive SCTP in UDP on a free port.
 fn set_udp_port() {
     static ONCE: Once = Once::new();
     set_sysctls();
     ONCE.call_once(|| {
-        // Closed again at once, for the kernel to take.
+        // Closed immediately, so that the kernel can bind the port.
         let free = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr());
         write_sysctl("udp_port", &free.unwrap().port().to_string());
     });
 }
 
 #[test]
-fn packets_go_to_the_udp_port() {
+fn packets_are_sent_to_udp_port() {
     set_udp_port();
     for style in [Style::OneToOne, Style::OneToMany] {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -52,7 +52,7 @@ fn packets_go_to_the_udp_port() {
     }
 }
 
-/// From here on packets go to somebody who does not read them, as long as the result lives.
+/// Diverts the packets of an end to a socket that is not read, as long as the result lives.
 fn cut_off(end: &End) -> UdpSocket {
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = sink.local_addr().unwrap().port();
@@ -63,7 +63,7 @@ fn cut_off(end: &End) -> UdpSocket {
 }
 
 #[test]
-fn one_request_to_reconfigure_at_a_time() {
+fn second_reconfig_request_is_refused() {
     set_udp_port();
     for style in STYLES {
         let pair = pair_with(style, Family::V4, |socket| {
@@ -86,7 +86,7 @@ fn one_request_to_reconfigure_at_a_time() {
 }
 
 #[test]
-fn a_potentially_failed_path_is_shown_as_asked() {
+fn potentially_failed_path_is_exposed_as_configured() {
     set_udp_port();
     let pair = pair_with(Style::OneToMany, Family::V4, |socket| {
         let soon = Duration::from_millis(50);

@@ -1,5 +1,5 @@
-//! Sockets of every style and family, connected over the loopback interface, and ways to wait for
-//! what happens on them.
+//! Sockets of every style and family, connected over the loopback interface, and functions that
+//! wait for events on them.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::{net::SocketAddr, time::Duration};
@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sctp_core::{AssocChangeState, AssocId, EventSet, Family, Notification, RecvMeta, Socket};
 
-/// After this long, what a test waits for will not come.
+/// Maximum time to wait for an event.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) const STYLES: [Style; 3] = [Style::OneToOne, Style::OneToMany, Style:
 pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 impl Style {
-    /// Makes a socket; one to peel off from, in the third style.
+    /// Creates a socket. For `PeeledOff`, creates the socket to peel off from.
     pub(crate) fn socket(self, family: Family) -> Socket {
         match self {
             Self::OneToOne => Socket::one_to_one(family),
@@ -44,7 +44,7 @@ pub(crate) struct End {
 pub(crate) struct Pair {
     pub(crate) client: End,
     pub(crate) server: End,
-    /// The sockets that the ends were accepted on or peeled off from.
+    /// Sockets that the ends were accepted on or peeled off from.
     pub(crate) origins: Vec<Socket>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn pair(style: Style, family: Family) -> Pair {
     pair_with(style, family, |_| {})
 }
 
-/// Connects two sockets that were set up before.
+/// Connects two sockets after a setup.
 pub(crate) fn pair_with(style: Style, family: Family, set_up: impl Fn(&Socket)) -> Pair {
     let (client, listener) = (style.socket(family), style.socket(family));
     for socket in [&client, &listener] {
@@ -73,12 +73,12 @@ pub(crate) fn pair_with(style: Style, family: Family, set_up: impl Fn(&Socket)) 
     }
     let listening_at = listen(&listener, family);
     client.connectx(&[listening_at]).unwrap();
-    let client_assoc = wait_until_up(&client);
+    let client_assoc = wait_until_established(&client);
     let (server, mut origins) = match style {
         Style::OneToOne => (accept(&listener), vec![listener]),
         Style::OneToMany | Style::PeeledOff => (listener, vec![]),
     };
-    let server_assoc = wait_until_up(&server);
+    let server_assoc = wait_until_established(&server);
     let mut finish = |socket: Socket, assoc| {
         let socket = if style == Style::PeeledOff {
             let peeled = socket.peel_off(assoc).unwrap();
@@ -101,7 +101,7 @@ pub(crate) fn pair_with(style: Style, family: Family, set_up: impl Fn(&Socket)) 
     }
 }
 
-/// Binds a socket to the loopback address, lets it accept, and returns where.
+/// Binds a socket to the loopback address, makes it listen and returns the address.
 pub(crate) fn listen(socket: &Socket, family: Family) -> SocketAddr {
     socket.bind(loopback(family)).unwrap();
     socket.listen(8).unwrap();
@@ -124,7 +124,7 @@ fn wait_for(socket: &Socket, what: PollFlags) {
     assert_ne!(ready, 0, "nothing happened within {BOUND:?}");
 }
 
-/// What came out of the receive queue.
+/// Entry of the receive queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Message(Vec<u8>, RecvMeta),
@@ -144,7 +144,7 @@ pub(crate) fn recv(socket: &Socket) -> Received {
     }
 }
 
-/// Waits for a notification that is wanted; everything before it is dropped.
+/// Waits for a matching notification. Drops everything before it.
 pub(crate) fn wait_notification<T>(socket: &Socket, want: impl Fn(Notification) -> Option<T>) -> T {
     loop {
         if let Received::Notification(notification) = recv(socket)
@@ -155,14 +155,14 @@ pub(crate) fn wait_notification<T>(socket: &Socket, want: impl Fn(Notification) 
     }
 }
 
-/// Waits until an association is up, and returns it.
-pub(crate) fn wait_until_up(socket: &Socket) -> AssocId {
+/// Waits until an association is established, and returns it.
+pub(crate) fn wait_until_established(socket: &Socket) -> AssocId {
     let change = wait_change(socket);
     assert_eq!(change.0, AssocChangeState::CommUp);
     change.1
 }
 
-/// Waits until an association comes, goes or fails.
+/// Waits for a change of an association.
 pub(crate) fn wait_change(socket: &Socket) -> (AssocChangeState, AssocId) {
     wait_notification(socket, |notification| match notification {
         Notification::AssocChange(change) => Some((change.state, change.assoc)),

@@ -1,4 +1,4 @@
-//! What the parameters of a path become for the kernel.
+//! Conversion of path parameters to and from the kernel.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn new_changes_nothing() {
 }
 
 #[test]
-fn an_interval_of_zero_is_told_from_none() {
+fn zero_interval_differs_from_none() {
     let enabled =
         |interval| raw(PeerAddrParams::new().with_heartbeat(Heartbeat::Enabled(interval)));
     assert_eq!(enabled(None).flags, abi::SPP_HB_ENABLE);
@@ -31,7 +31,7 @@ fn an_interval_of_zero_is_told_from_none() {
 }
 
 #[test]
-fn everything_round_trips() {
+fn all_parameters_round_trip() {
     for params in [
         PeerAddrParams::new()
             .with_heartbeat(Heartbeat::Enabled(Some(Duration::from_secs(4))))
@@ -51,7 +51,7 @@ fn everything_round_trips() {
 }
 
 #[test]
-fn the_code_point_stands_in_the_upper_six_bits() {
+fn code_point_has_the_upper_six_bits() {
     assert_eq!(raw(PeerAddrParams::new().with_dscp(46)).dscp, 0xb8);
 }
 

@@ -1,12 +1,13 @@
-//! What surrounds the calls, with a stand-in for the kernel that reads and writes through the
-//! pointers that it is given: under Miri, these are what is tested.
+//! Tests with a stand-in for the kernel, which accesses memory through the given pointers.
+//!
+//! Miri runs these tests.
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-/// What the kernel would have received.
+/// Message that the stand-in delivers.
 #[derive(Clone, Debug, Default)]
 struct Incoming {
     payload: Vec<u8>,
@@ -15,7 +16,7 @@ struct Incoming {
 }
 
 impl Incoming {
-    /// Of this payload, with a byte for ancillary data and one for an address.
+    /// Creates a message with one byte of ancillary data and one byte of address.
     fn new(index: usize, len: usize) -> Self {
         Self {
             payload: vec![index as u8; len],
@@ -24,12 +25,12 @@ impl Incoming {
         }
     }
 
-    /// Does the kernel's part: writes what there is room for, reports an address's true length, and
-    /// counts `put_cmsg`'s padding, which it does not write.
+    /// Acts like the kernel: writes as much as fits, reports the true length of an address, and
+    /// counts the unwritten padding of `put_cmsg`.
     ///
     /// # Safety
     ///
-    /// The header must be valid, and its pointers writable as far as it says.
+    /// The header must be valid, and its pointers writable for the stated lengths.
     unsafe fn deliver(&self, header: *mut libc::msghdr) -> usize {
         // SAFETY: the caller's promise.
         let header = unsafe { &mut *header };
@@ -61,7 +62,7 @@ impl Incoming {
     }
 }
 
-/// A call that is interrupted once and then receives this.
+/// Returns a call that is interrupted once and then delivers the message.
 fn interrupted(
     incoming: &Incoming,
 ) -> impl FnMut(*mut libc::msghdr) -> io::Result<usize> + use<'_> {
@@ -76,7 +77,7 @@ fn interrupted(
     }
 }
 
-/// Receives these in one batch; the kernel never delivers more than it has slots for.
+/// Receives messages in one batch, never more than there are slots.
 fn receive_all(block: &mut BytesMut, incoming: &[Incoming], slot_len: usize) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     let call = |headers: *mut libc::mmsghdr, slots| {
@@ -103,7 +104,7 @@ fn receive_all(block: &mut BytesMut, incoming: &[Incoming], slot_len: usize) -> 
 }
 
 #[test]
-fn a_message_comes_with_all_that_is_beside_it_behind_what_was_there() {
+fn message_is_appended_with_its_metadata() {
     let incoming = Incoming::new(7, 100);
     let mut buf = BytesMut::from(&b"before"[..]);
     buf.reserve(200);
@@ -116,7 +117,7 @@ fn a_message_comes_with_all_that_is_beside_it_behind_what_was_there() {
 }
 
 #[test]
-fn what_there_is_no_room_for_is_cut() {
+fn excess_bytes_are_cut() {
     let incoming = Incoming {
         payload: vec![1; 100],
         control: vec![2; RECV_SPACE + 8],
@@ -136,7 +137,7 @@ fn what_there_is_no_room_for_is_cut() {
 }
 
 #[test]
-fn a_batch_leaves_alone_what_is_still_held_of_the_one_before() {
+fn batch_preserves_held_messages() {
     let mut block = BytesMut::with_capacity(8 * 2048);
     let incoming: Vec<_> = [100, 1500, 0, 2048]
         .map(|len| Incoming::new(len, len))
@@ -160,7 +161,7 @@ fn a_batch_leaves_alone_what_is_still_held_of_the_one_before() {
 
 proptest! {
     #[test]
-    fn a_batch_of_any_lengths_is_received(
+    fn arbitrary_batches_are_received(
         lens in vec(0..3000_usize, 0..40),
         slot_len in 1..2500_usize,
         room in 0..50_000_usize,
@@ -177,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sent_is_what_the_kernel_is_shown(
+    fn sent_messages_reach_the_kernel_intact(
         messages in vec(vec((any::<u8>(), 0..50_usize), 0..4), 0..40),
     ) {
         let messages: Vec<Vec<_>> = messages
@@ -205,11 +206,11 @@ proptest! {
     }
 }
 
-/// The slices of a message that is to be sent.
+/// Returns the slices of a message to send.
 ///
 /// # Safety
 ///
-/// The header's pointers must be readable as far as it says.
+/// The pointers of the header must be readable for the stated lengths.
 unsafe fn contents(header: &libc::msghdr) -> Vec<Vec<u8>> {
     let name = header.msg_name.cast_const().cast::<u8>();
     // SAFETY: the caller's promise.
@@ -226,7 +227,7 @@ unsafe fn contents(header: &libc::msghdr) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn padding_that_the_kernel_leaves_out_is_initialised() {
+fn unwritten_padding_is_initialized() {
     let mut beside = Beside::new();
     // What was on the stack before.
     beside.control = MaybeUninit::new([!0; RECV_SPACE / 8]);
@@ -241,7 +242,7 @@ fn padding_that_the_kernel_leaves_out_is_initialised() {
 }
 
 #[test]
-fn lengths_that_lie_stay_within_the_buffers() {
+fn excessive_lengths_stay_within_buffers() {
     let mut beside = Beside::new();
     beside.name = MaybeUninit::new([0; sockaddr::STORAGE_LEN / 8]);
     let mut header = beside.header(std::ptr::null_mut());

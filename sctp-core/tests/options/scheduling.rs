@@ -8,7 +8,10 @@ use sctp_core::{
 };
 
 use crate::{
-    check::{Scope, UNKNOWN, fails, invalid, of_assoc, on_each_end, on_each_fresh_socket},
+    check::{
+        Scope, UNKNOWN, assert_fails, assert_invalid, check_assoc_option, on_each_end,
+        on_each_fresh_socket,
+    },
     support::Style,
 };
 
@@ -20,16 +23,16 @@ fn stream_scheduler() {
         StreamScheduler::FirstComeFirstServed,
     ];
     let set = |socket: &Socket, assoc, value: &_| socket.set_stream_scheduler(assoc, *value);
-    of_assoc(Scope::Wide, &values, set, Socket::stream_scheduler);
+    check_assoc_option(Scope::Wide, &values, set, Socket::stream_scheduler);
 }
 
 #[test]
-fn a_scheduler_that_the_kernel_does_not_have_is_unsupported() {
+fn unknown_scheduler_is_unsupported() {
     on_each_end(|end, style| {
         let set = |assoc, scheduler| end.socket.set_stream_scheduler(assoc, scheduler);
         let nobody = StreamScheduler::Other(99);
         for assoc in [end.assoc, AssocId::FUTURE, AssocId::CURRENT, AssocId::ALL] {
-            fails(ErrorKind::Unsupported, set(assoc, nobody));
+            assert_fails(ErrorKind::Unsupported, set(assoc, nobody));
         }
         // Linux 6.4 and later have these two.
         for newer in [
@@ -38,12 +41,12 @@ fn a_scheduler_that_the_kernel_does_not_have_is_unsupported() {
         ] {
             match set(end.assoc, newer) {
                 Ok(()) => assert_eq!(end.socket.stream_scheduler(end.assoc).unwrap(), newer),
-                result => fails(ErrorKind::Unsupported, result),
+                result => assert_fails(ErrorKind::Unsupported, result),
             }
         }
         if style == Style::OneToMany {
-            invalid(set(UNKNOWN, nobody));
-            invalid(set(UNKNOWN, StreamScheduler::Priority));
+            assert_invalid(set(UNKNOWN, nobody));
+            assert_invalid(set(UNKNOWN, StreamScheduler::Priority));
         }
     });
 }
@@ -65,15 +68,15 @@ fn stream_scheduler_value() {
             assert_eq!(get(), value);
         }
         let unknown = StreamId::new(u16::MAX);
-        invalid(socket.stream_scheduler_value(assoc, unknown));
-        invalid(socket.set_stream_scheduler_value(assoc, unknown, 1));
+        assert_invalid(socket.stream_scheduler_value(assoc, unknown));
+        assert_invalid(socket.set_stream_scheduler_value(assoc, unknown, 1));
         let set = |assoc| socket.set_stream_scheduler_value(assoc, stream, 9);
         set(AssocId::CURRENT).unwrap();
         assert_eq!(get(), 9);
         if style == Style::OneToMany {
             for assoc in [UNKNOWN, AssocId::FUTURE, AssocId::ALL] {
-                invalid(set(assoc));
-                invalid(socket.stream_scheduler_value(assoc, stream));
+                assert_invalid(set(assoc));
+                assert_invalid(socket.stream_scheduler_value(assoc, stream));
             }
         }
         // Another scheduler begins with a clean slate.
@@ -89,14 +92,14 @@ fn stream_scheduler_value() {
         let result = socket.set_stream_scheduler_value(AssocId::FUTURE, StreamId::new(0), 1);
         match style {
             Style::OneToOne => result.unwrap(),
-            Style::OneToMany | Style::PeeledOff => invalid(result),
+            Style::OneToMany | Style::PeeledOff => assert_invalid(result),
         }
     });
 }
 
-/// With the sysctl it is another test binary's.
+/// The other case, with the sysctl, is in another test binary.
 #[test]
-fn interleaving_is_not_permitted_without_its_sysctl() {
+fn interleaving_requires_sysctl() {
     on_each_fresh_socket(|socket, _| {
         let get = || socket.interleaving_supported(AssocId::FUTURE).unwrap();
         assert!(!get());

@@ -1,21 +1,21 @@
-//! What belongs to the socket as a whole, and what can only be asked.
+//! Options of a whole socket.
 
 use std::{
     io::{ErrorKind, IoSlice},
     net::SocketAddr,
-    time::Duration,
 };
 
 use rustix::io::Errno;
-use sctp_core::{AssocId, EventSet, Family, Notification, SendInfo, Socket, options::RtoInfo};
+use sctp_core::{AssocId, EventSet, Family, Notification, SendInfo, Socket};
 
 use crate::{
     check::{
-        UNKNOWN, fails, invalid, of_assoc, of_offer, of_socket, on_each_end, on_each_fresh_socket,
+        assert_fails, assert_invalid, check_extension, check_socket_option, on_each_end,
+        on_each_fresh_socket,
     },
     support::{
         STYLES, Style, listen, loopback, pair, pair_with, recv, wait_notification, wait_readable,
-        wait_until_up,
+        wait_until_established,
     },
 };
 
@@ -39,47 +39,12 @@ fn flags() {
     ];
     for (set, get, default) in flags {
         on_each_fresh_socket(|socket, _| assert_eq!(get(socket).unwrap(), default));
-        of_socket(&[true, false], |socket, on| set(socket, *on), get);
+        check_socket_option(&[true, false], |socket, on| set(socket, *on), get);
     }
 }
 
 #[test]
-fn events() {
-    let values = [
-        EventSet::ALL,
-        EventSet::ASSOC_CHANGE,
-        EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN,
-    ];
-    let set = |socket: &Socket, assoc, value: &_| socket.set_events(assoc, *value);
-    of_assoc(crate::check::Scope::Wide, &values, set, Socket::events);
-}
-
-#[test]
-fn events_of_all_associations_with_one_call() {
-    let each = EventSet::ALL - EventSet::SENDER_DRY;
-    let values = [
-        EventSet::NONE,
-        each,
-        EventSet::ASSOC_CHANGE,
-        EventSet::SEND_FAILED,
-        EventSet::SEND_FAILED_DEPRECATED,
-    ];
-    let set = |socket: &Socket, value: &EventSet| socket.set_all_events(*value);
-    of_socket(&values, set, |socket| socket.events(AssocId::FUTURE));
-    for style in STYLES {
-        let pair = pair_with(style, Family::V4, |socket| {
-            socket.set_all_events(each).unwrap();
-        });
-        for end in [&pair.client, &pair.server] {
-            assert_eq!(end.socket.events(end.assoc).unwrap(), each);
-            end.socket.set_all_events(EventSet::SHUTDOWN).unwrap();
-            assert_eq!(end.socket.events(end.assoc).unwrap(), EventSet::SHUTDOWN);
-        }
-    }
-}
-
-#[test]
-fn what_is_queued_takes_room_from_the_receive_buffer() {
+fn queued_messages_reduce_recv_buffer_free() {
     on_each_fresh_socket(|socket, _| {
         let size = socket.recv_buffer_size().unwrap();
         assert_eq!(socket.recv_buffer_free().unwrap(), size);
@@ -105,7 +70,7 @@ fn what_is_queued_takes_room_from_the_receive_buffer() {
 #[test]
 fn adaptation_layer() {
     on_each_fresh_socket(|socket, _| assert_eq!(socket.adaptation_layer().unwrap(), 0));
-    of_socket(
+    check_socket_option(
         &[1, u32::MAX],
         |socket, value| socket.set_adaptation_layer(*value),
         Socket::adaptation_layer,
@@ -113,7 +78,7 @@ fn adaptation_layer() {
 }
 
 #[test]
-fn the_peer_sees_the_adaptation_layer() {
+fn adaptation_layer_reaches_peer() {
     for style in STYLES {
         let pair = pair_with(style, Family::V4, |socket| {
             socket.set_adaptation_layer(0x0102_0304).unwrap();
@@ -137,10 +102,10 @@ fn partial_delivery_point() {
         assert_eq!(socket.partial_delivery_point().unwrap(), 0);
         let most = u32::try_from(socket.recv_buffer_size().unwrap() / 2).unwrap();
         socket.set_partial_delivery_point(most).unwrap();
-        invalid(socket.set_partial_delivery_point(most + 1));
+        assert_invalid(socket.set_partial_delivery_point(most + 1));
         assert_eq!(socket.partial_delivery_point().unwrap(), most);
     });
-    of_socket(
+    check_socket_option(
         &[4096, 0],
         |socket, bytes| socket.set_partial_delivery_point(*bytes),
         Socket::partial_delivery_point,
@@ -148,7 +113,7 @@ fn partial_delivery_point() {
 }
 
 #[test]
-fn mapped_addresses() {
+fn mapped_v4_addresses() {
     for (mapped, expected) in [(true, "[::ffff:127.0.0.1]:0"), (false, "127.0.0.1:0")] {
         let listener = Socket::one_to_many(Family::V4).unwrap();
         let addr = listen(&listener, Family::V4);
@@ -158,7 +123,7 @@ fn mapped_addresses() {
             .subscribe(AssocId::FUTURE, EventSet::ASSOC_CHANGE)
             .unwrap();
         client.connectx(&[addr]).unwrap();
-        let assoc = wait_until_up(&client);
+        let assoc = wait_until_established(&client);
         let mut expected: SocketAddr = expected.parse().unwrap();
         expected.set_port(addr.port());
         assert_eq!(client.primary_addr(assoc).unwrap(), expected);
@@ -177,7 +142,7 @@ fn sctp_reuse_port() {
             }
         }
         Style::OneToMany | Style::PeeledOff => {
-            fails(ErrorKind::Unsupported, socket.set_sctp_reuse_port(true));
+            assert_fails(ErrorKind::Unsupported, socket.set_sctp_reuse_port(true));
             assert!(!socket.sctp_reuse_port().unwrap());
         }
     });
@@ -191,7 +156,7 @@ fn sctp_reuse_port() {
 }
 
 #[test]
-fn sctp_reuse_port_shares_a_port_but_not_listening() {
+fn sctp_reuse_port_allows_one_listener() {
     let [first, second] = [(); 2].map(|()| {
         let socket = Socket::one_to_one(Family::V4).unwrap();
         socket.set_sctp_reuse_port(true).unwrap();
@@ -201,87 +166,11 @@ fn sctp_reuse_port_shares_a_port_but_not_listening() {
     let addr = first.local_addrs(AssocId::FUTURE).unwrap()[0];
     second.bind(addr).unwrap();
     first.listen(1).unwrap();
-    fails(ErrorKind::AddrInUse, second.listen(1));
+    assert_fails(ErrorKind::AddrInUse, second.listen(1));
 }
 
 #[test]
 fn ecn_supported() {
     on_each_fresh_socket(|socket, _| assert!(socket.ecn_supported(AssocId::FUTURE).unwrap()));
-    of_offer(Socket::set_ecn_supported, Socket::ecn_supported);
-}
-
-#[test]
-fn associations() {
-    on_each_end(|end, style| match style {
-        Style::OneToOne => {
-            fails(ErrorKind::Unsupported, end.socket.assoc_count());
-            fails(ErrorKind::Unsupported, end.socket.assoc_ids());
-        }
-        Style::OneToMany | Style::PeeledOff => {
-            assert_eq!(end.socket.assoc_count().unwrap(), 1);
-            assert_eq!(end.socket.assoc_ids().unwrap(), [end.assoc]);
-        }
-    });
-}
-
-#[test]
-fn many_associations() {
-    let listener = Socket::one_to_many(Family::V6).unwrap();
-    let addr = listen(&listener, Family::V6);
-    listener
-        .subscribe(AssocId::FUTURE, EventSet::ASSOC_CHANGE)
-        .unwrap();
-    assert_eq!(listener.assoc_ids().unwrap(), []);
-    let clients: Vec<_> = (0..20)
-        .map(|_| Socket::one_to_many(Family::V6).unwrap())
-        .collect();
-    let mut ids = Vec::new();
-    for client in &clients {
-        client.connectx(&[addr]).unwrap();
-        ids.push(wait_until_up(&listener));
-    }
-    let mut listed = listener.assoc_ids().unwrap();
-    listed.sort();
-    ids.sort();
-    assert_eq!(listed, ids);
-    assert_eq!(listener.assoc_count().unwrap(), 20);
-}
-
-#[test]
-fn assoc_stats() {
-    for style in STYLES {
-        let pair = pair(style, Family::V4);
-        let (client, server) = (pair.client, pair.server);
-        for unordered in [true, false, false] {
-            let info = SendInfo::default().with_unordered(unordered);
-            client
-                .socket
-                .send_msg(client.assoc, &info, &[IoSlice::new(b"x")])
-                .unwrap();
-            recv(&server.socket);
-        }
-        let sent = client.socket.assoc_stats(client.assoc).unwrap();
-        assert_eq!(sent.assoc, client.assoc);
-        let chunks = (sent.unordered_chunks_sent, sent.ordered_chunks_sent);
-        assert_eq!(chunks, (1, 2), "{sent:?}");
-        let got = server.socket.assoc_stats(server.assoc).unwrap();
-        let chunks = (got.unordered_chunks_received, got.ordered_chunks_received);
-        assert_eq!(chunks, (1, 2), "{got:?}");
-        if style == Style::OneToMany {
-            invalid(client.socket.assoc_stats(UNKNOWN));
-            invalid(client.socket.assoc_stats(AssocId::FUTURE));
-        }
-    }
-    on_each_fresh_socket(|socket, _| invalid(socket.assoc_stats(AssocId::FUTURE)));
-}
-
-#[test]
-fn the_longest_timeout_is_in_ticks_and_begins_again_with_each_call() {
-    on_each_end(|end, _| {
-        let min = RtoInfo::new().with_min(Duration::from_secs(2));
-        end.socket.set_rto_info(end.assoc, &min).unwrap();
-        end.socket.assoc_stats(end.assoc).unwrap();
-        let ticks = end.socket.assoc_stats(end.assoc).unwrap().max_rto_ticks;
-        assert!([200, 500, 600, 2000].contains(&ticks), "CONFIG_HZ: {ticks}");
-    });
+    check_extension(Socket::set_ecn_supported, Socket::ecn_supported);
 }
