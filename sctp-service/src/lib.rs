@@ -22,6 +22,7 @@ mod kernel;
 pub mod layer;
 mod log_limit;
 mod make;
+mod ready;
 mod reply;
 mod request;
 mod router;

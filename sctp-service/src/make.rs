@@ -8,7 +8,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::{AssociationHandle, ConnectInfo, IntoReply, Request, Shutdown};
+use crate::{AssociationHandle, ConnectInfo, IntoReply, Request, Shutdown, ready::poll_ready};
 
 /// An association that came up, or whose peer restarted, and has no service yet: what a make-service is called with.
 #[derive(Clone, Debug)]
@@ -112,7 +112,7 @@ where
 
     fn make_service(mut self, incoming: IncomingAssociation) -> Self::Future {
         Box::pin(async move {
-            poll_fn(|cx| self.poll_ready(cx))
+            poll_fn(|cx| poll_ready(&mut self, cx))
                 .await
                 .map_err(Into::into)?;
             self.call(incoming).await.map_err(Into::into)

@@ -13,6 +13,7 @@ use tower_service::Service;
 use crate::{
     IntoReply, Reply, Request,
     handler::{BoxReply, Handler, ReplyFuture},
+    ready::poll_ready,
 };
 
 /// One route of a [`Router`](crate::Router), as the layers around it see it: a service that is
@@ -44,7 +45,7 @@ impl Route {
         Self::from_fn(move |request| -> BoxReply {
             let mut service = service.clone();
             Box::pin(async move {
-                let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
+                let Ok(()) = poll_fn(|cx| poll_ready(&mut service, cx)).await;
                 let Ok(reply) = service.call(request).await;
                 reply.into_reply()
             })

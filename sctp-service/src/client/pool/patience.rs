@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use super::{PoolEvent, event::PoolHook, roll::Roll};
 use crate::{
     client::{CallError, Cause},
     driver::timer::{Timer, later},
+    ready::{poll_budget, poll_ready},
 };
 
 /// Bounds how long a call waits while no server is ready. A balancer without a ready endpoint
@@ -137,9 +138,11 @@ where
             self.failing = Some(Cause::Closed);
             return Poll::Ready(Ok(()));
         }
-        if let Poll::Ready(ready) = self.inner.poll_ready(cx) {
+        // Without budget the servers would look as if none were ready.
+        ready!(poll_budget(cx));
+        if let Poll::Ready(result) = poll_ready(&mut self.inner, cx) {
             self.recovered();
-            return Poll::Ready(ready);
+            return Poll::Ready(result);
         }
         if self.failing.is_some() {
             return Poll::Ready(Ok(()));

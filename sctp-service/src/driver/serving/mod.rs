@@ -10,7 +10,7 @@ use std::{
 };
 
 use sctp_tokio::{End, Received};
-use tokio::time::Instant;
+use tokio::{task::coop, time::Instant};
 use tower_service::Service;
 
 use super::{
@@ -22,7 +22,10 @@ use super::{
 };
 pub(super) use waiting::may_have_left_requests;
 
-use crate::{IntoReply, Request, Transport};
+use crate::{
+    IntoReply, Request, Transport,
+    ready::{poll_budget, poll_ready},
+};
 
 /// How many rounds one poll does at most before other tasks have their turn. A round polls one
 /// call, starts one, and reads one message.
@@ -117,6 +120,10 @@ where
 
     fn run<T: Transport>(&mut self, cx: &mut Context<'_>, link: &mut Link<T>) -> ControlFlow<Exit> {
         for _ in 0..ROUNDS_PER_POLL {
+            // Without budget all that is tokio's looks as if it were not ready.
+            if !coop::has_budget_remaining() {
+                break;
+            }
             // Replies are sent when a batch of requests is done, so that they can share packets.
             if self.round(cx, link)? {
                 continue;
@@ -165,10 +172,10 @@ where
         link: &mut Link<T>,
     ) -> ControlFlow<Exit, bool> {
         let room = self.calls.len() < link.config.max_in_flight.max(1) && !link.is_full();
-        if !room || !self.lanes.has_ready() {
+        if !self.lanes.has_ready() || !room || poll_budget(cx).is_pending() {
             return ControlFlow::Continue(false);
         }
-        match self.service.poll_ready(cx) {
+        match poll_ready(&mut self.service, cx) {
             Poll::Pending => return ControlFlow::Continue(false),
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(never)) => match never {},

@@ -8,7 +8,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{IntoReply, Reply, Request};
+use crate::{IntoReply, Reply, Request, ready::poll_ready};
 
 pin_project! {
     /// The answer of [`PeerRateLimit`](super::PeerRateLimit).
@@ -80,7 +80,7 @@ impl<S: Service<Request>> Waiting<S> {
                 Err(reply) => return Poll::Ready(Ok(Waited::Refused(reply))),
             }
         }
-        ready!(self.service.poll_ready(cx))?;
+        ready!(poll_ready(&mut self.service, cx))?;
         match self.request.take() {
             Some(request) => Poll::Ready(Ok(Waited::Called(self.service.call(request)))),
             // Polled after its end, as no future may be.
