@@ -1,14 +1,19 @@
 //! Who is held back by whom.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sctp_service::{Config, Reply, handler::handler_fn, testing::Duplex};
+use sctp_service::{
+    Config, Reply,
+    handler::handler_fn,
+    testing::{Duplex, Peer},
+};
 use support::{Server, on, settle};
 use tokio::{sync::Semaphore, time::sleep};
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_service_stops_reading() {
@@ -240,4 +245,42 @@ async fn requests_that_wait_are_limited_in_bytes_too() {
     for _ in 0..10 {
         peer.expect_message("100").await;
     }
+}
+
+/// Fills the replies' way to a peer that reads none of them.
+async fn deafen(server: &Server, streams: u16) -> Peer {
+    let deaf = server
+        .network
+        .connect_with(Duplex::new().with_capacity(8))
+        .await
+        .unwrap();
+    let mut stream = 0;
+    // More than all queues hold.
+    for _ in 0..100 {
+        while deaf.try_send(on(stream, "hello")) {
+            stream = (stream + 1) % streams;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    deaf
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
+    const PERMITS: usize = 2;
+    let limit = Arc::new(Semaphore::new(PERMITS));
+    let service = ServiceBuilder::new()
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(limit.clone()))
+        .service(handler_fn(async |payload: Bytes| {
+            sleep(Duration::from_millis(1)).await;
+            payload
+        }));
+    let config = Config::new().with_send_queue(4, 1024);
+    let server = Server::with_config(config, service);
+    let deaf = futures::future::join_all((0..5).map(|_| deafen(&server, 16))).await;
+    assert_eq!(limit.available_permits(), PERMITS);
+    let other = server.connect().await;
+    other.send("hello").await;
+    other.expect_message("hello").await;
+    drop(deaf);
 }

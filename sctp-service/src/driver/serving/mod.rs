@@ -38,7 +38,9 @@ const ROUNDS_PER_POLL: usize = 32;
 /// The driver reads one message, and the next one only when the service has taken it. It does
 /// not ask `poll_ready` before it has a message: readiness is a reservation (a permit of a
 /// concurrency limit, a place in a buffer), and where many associations share such a limit,
-/// those that are idle would hold all of it and starve the others.
+/// those that are idle would hold all of it and starve the others. For the same reason readiness
+/// that was waited for is used at once, however full the send queue has become: a peer that does
+/// not read would otherwise keep it from the others.
 pub(super) struct Serving<S: Service<Request>> {
     service: S,
     lanes: Lanes,
@@ -47,6 +49,9 @@ pub(super) struct Serving<S: Service<Request>> {
     number: u64,
     /// No further request is read: the server is shutting down.
     draining: bool,
+    /// The service was asked for readiness and has not answered yet. Its answer may be a
+    /// reservation, which must not be left unused.
+    is_asked: bool,
     /// An end was heard of without reading, so what is queued before it is still to be read.
     heard_end: bool,
     /// All is read, and this was the end of it.
@@ -73,6 +78,7 @@ where
             calls: Calls::new(),
             number: 0,
             draining: false,
+            is_asked: false,
             heard_end: false,
             end: None,
             grace: Timer::default(),
@@ -171,13 +177,16 @@ where
         cx: &mut Context<'_>,
         link: &mut Link<T>,
     ) -> ControlFlow<Exit, bool> {
+        // Calls only finish while the service is asked, so their limit holds. The limit of the
+        // send queue is exceeded by one reply at most.
         let room = self.calls.len() < link.config.max_in_flight.max(1) && !link.is_full();
-        if !self.lanes.has_ready() || !room || poll_budget(cx).is_pending() {
+        if !self.lanes.has_ready() || !(room || self.is_asked) || poll_budget(cx).is_pending() {
             return ControlFlow::Continue(false);
         }
+        self.is_asked = true;
         match poll_ready(&mut self.service, cx) {
             Poll::Pending => return ControlFlow::Continue(false),
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Ok(())) => self.is_asked = false,
             Poll::Ready(Err(never)) => match never {},
         }
         let Some(request) = self.lanes.pop() else {
