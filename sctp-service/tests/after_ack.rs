@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{Config, Payload, Shutdown};
+use sctp_service::{Config, Payload, Reply, Shutdown};
 use support::{Server, on, settle};
 use tokio::time::{Instant, sleep};
 
@@ -178,4 +178,28 @@ async fn a_peers_shutdown_does_not_keep_a_hanging_call_for_ever() {
         "{}",
         server.log.closed()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_reply_aborts_instead() {
+    let server =
+        Server::new(async |Payload(_): Payload| Reply::new("").with_shutdown(Shutdown::AfterAck));
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_abort("internal error").await;
+    settle().await;
+    server.log.assert_has("reply refused: ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_earlier_reply_aborts_instead() {
+    let server = Server::new(async |payload: Bytes| match &payload[..] {
+        b"empty" => Reply::new(""),
+        _ => Reply::new(payload).with_shutdown(Shutdown::AfterAck),
+    });
+    let peer = server.connect().await;
+    // Both in one batch.
+    peer.send(on(1, "empty")).await;
+    peer.send(on(2, "quit")).await;
+    peer.expect_abort("internal error").await;
 }

@@ -52,6 +52,11 @@ impl Exit {
     pub(super) fn abort(reason: &AbortReason) -> Self {
         Self::Shutdown(Shutdown::Abort(reason.clone()))
     }
+
+    /// Returns `true` if what is queued is to be sent first.
+    pub(super) fn is_orderly(&self) -> bool {
+        matches!(self, Self::Shutdown(Shutdown::AfterAck))
+    }
 }
 
 /// What a state came to.

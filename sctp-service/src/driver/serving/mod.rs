@@ -117,9 +117,12 @@ where
             ControlFlow::Break(exit) => {
                 // Earlier requests of this batch were answered. Were the last one to abort, their
                 // replies would be discarded only because they were to be sent together; so what
-                // there is room for goes out first. Whether that succeeds changes nothing.
-                let _ = link.flush(cx);
-                Poll::Ready(exit)
+                // there is room for goes out first.
+                Poll::Ready(match link.flush(cx) {
+                    // A reply that cannot be sent is no orderly end, whoever asked for one.
+                    ControlFlow::Break(refused) if exit.is_orderly() => refused,
+                    _ => exit,
+                })
             }
         }
     }
