@@ -73,9 +73,10 @@ pub struct Config {
     ///
     /// Default per stream.
     pub ordering: Ordering,
-    /// How long an association may be without a request before it is shut down in order; `None`
-    /// is for ever. While calls are in flight or replies wait to be sent it is not idle; messages that an
-    /// [`AssociationHandle`](crate::AssociationHandle) pushed make no difference.
+    /// The time after which an idle association is shut down in order; `None` is for ever. An
+    /// association is idle while nothing is read, no request waits, no call is in flight and no reply
+    /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) pushed make no
+    /// difference. Zero ends an association as soon as it is idle, right after it came up as well.
     ///
     /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
     /// for hours are normal in signalling.

@@ -59,7 +59,9 @@ pub(super) struct Serving<S: Service<Request>> {
     /// How long the peer's last requests may still be served after it has shut down.
     grace: Timer,
     idle: Timer,
-    last_request: Instant,
+    idle_since: Instant,
+    /// There was something to do since `idle_since`.
+    was_busy: bool,
 }
 
 impl<S> Serving<S>
@@ -67,7 +69,6 @@ where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
     pub(super) fn new<T: Transport>(service: S, link: &Link<T>) -> Self {
-        let now = Instant::now();
         let mut idle = Timer::default();
         if let Some(timeout) = link.config.idle_timeout {
             idle.set_in(timeout);
@@ -83,7 +84,8 @@ where
             end: None,
             grace: Timer::default(),
             idle,
-            last_request: now,
+            idle_since: Instant::now(),
+            was_busy: false,
         }
     }
 
@@ -255,9 +257,7 @@ where
         }
         link.counts.requests += 1;
         self.number += 1;
-        if self.idle.is_set() {
-            self.last_request = Instant::now();
-        }
+        self.was_busy = true;
         let request = Request::new(received, link.info.clone())
             .with_number(self.number)
             .with_association(link.handle());

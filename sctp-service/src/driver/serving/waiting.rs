@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    mem,
     ops::ControlFlow,
     task::{Context, Poll},
 };
@@ -60,7 +61,11 @@ where
         }
     }
 
-    /// The timer is not moved with every request: when it fires, it looks when the last one was.
+    /// Ends an association that has been idle for too long: nothing was read, no request waits, no
+    /// call is in flight, and no reply waits to be sent.
+    ///
+    /// The timer is not moved with every request: when it fires, this method looks since when
+    /// there was nothing to do.
     fn check_idle<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,12 +74,16 @@ where
         let Some(timeout) = link.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
+        if !self.calls.is_empty() || self.lanes.len() > 0 || link.has_replies() {
+            self.was_busy = true;
+            return ControlFlow::Continue(());
+        }
+        if mem::take(&mut self.was_busy) {
+            self.idle_since = Instant::now();
+        }
         while self.idle.poll_elapsed(cx) {
-            let busy = !self.calls.is_empty() || link.has_replies();
-            let now = Instant::now();
-            let since = if busy { now } else { self.last_request };
-            let due = later(since, timeout);
-            if now >= due {
+            let due = later(self.idle_since, timeout);
+            if Instant::now() >= due {
                 tracing::debug!("idle for too long");
                 return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
             }
