@@ -12,9 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use sctp_core::PeerAddrChangeState;
-use sctp_service::{AbortReason, IncomingAssociation, Request, Shutdown, State};
+use sctp_service::{AbortReason, IncomingAssociation, Reply, Request, Shutdown, State};
 use support::{Server, on, settle};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower::service_fn;
 
 #[tokio::test(start_paused = true)]
@@ -147,4 +147,22 @@ async fn while_the_server_shuts_down_there_is_no_new_life() {
     peer.restart();
     peer.expect_shutdown().await;
     server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn restart_while_flushing_ends_at_once() {
+    let server = Server::new(async || {
+        Reply::new("1")
+            .with_message("2")
+            .with_message("3")
+            .with_shutdown(Shutdown::AfterAck)
+    });
+    let settings = sctp_service::testing::Duplex::new().with_capacity(1);
+    let peer = server.network.connect_with(settings).await.unwrap();
+    peer.send("hello").await;
+    settle().await;
+    let begin = Instant::now();
+    peer.restart();
+    assert!(peer.closed().await.is_orderly());
+    assert_eq!(begin.elapsed().as_secs(), 0);
 }

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     Driver,
     link::Inbound,
-    state::{Exit, State},
+    state::{Exit, State, Transition},
 };
 use crate::{IntoReply, Request, Transport};
 
@@ -60,11 +60,11 @@ where
     }
 
     /// Reads until the end: not to read would be not to hear of it.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
         for _ in 0..DISCARDS_PER_POLL {
             match ready!(self.link.poll_inbound(cx)) {
                 Inbound::Message(_) => self.link.counts.discarded_requests += 1,
-                Inbound::Ended(end) => return Poll::Ready(Exit::Ended(end)),
+                Inbound::Ended(end) => return Poll::Ready(Transition::Exit(Exit::Ended(end))),
                 // What follows an error is the end.
                 Inbound::Failed(error) => {
                     tracing::debug!(error = &error as &dyn Error, "receiving failed")
@@ -72,6 +72,10 @@ where
                 // The peer's new life does not know of the end that was begun.
                 Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
                     self.start_shutdown()
+                }
+                // What was queued was for the peer as it was before.
+                Inbound::Restarted if matches!(self.state, State::Flushing) => {
+                    return Poll::Ready(Transition::Flushed);
                 }
                 Inbound::Restarted | Inbound::PeerShutdown | Inbound::Other => {}
             }

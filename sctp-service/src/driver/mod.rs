@@ -193,9 +193,9 @@ where
                 if self.link.is_flushed() {
                     return Poll::Ready(Transition::Flushed);
                 }
-                self.poll_discard(cx).map(Transition::Exit)
+                self.poll_discard(cx)
             }
-            State::AwaitingAck | State::Aborting => self.poll_discard(cx).map(Transition::Exit),
+            State::AwaitingAck | State::Aborting => self.poll_discard(cx),
             State::Closed(_) => Poll::Pending,
         }
     }
