@@ -87,7 +87,7 @@ pub enum ServerEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// The service panicked; the association is aborted with the reason `internal error`, and
+    /// The service, its make-service or a `Clone` of them panicked; the association is aborted with the reason `internal error`, and
     /// nothing else is affected.
     #[non_exhaustive]
     Panicked {

@@ -4,14 +4,24 @@ mod support;
 
 use std::{
     convert::Infallible,
-    future::{Ready, ready},
+    future::{Future, IntoFuture, Ready, ready},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use sctp_service::{Reply, Request, Shutdown};
+use sctp_service::{
+    Executor, IncomingAssociation, Listener, Reply, Request, Shutdown,
+    handler::handler_fn,
+    serve,
+    testing::{InMemory, ScriptedListener},
+};
 use support::{Server, on, settle};
-use tower::Service;
+use tower::{Service, service_fn};
 
 /// Panics where its request tells it to.
 #[derive(Clone, Default)]
@@ -118,11 +128,139 @@ async fn in_the_destructor_of_a_call_that_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn in_the_event_hook_it_does_not_matter() {
-    use std::future::IntoFuture;
-    let (listener, network) = sctp_service::testing::ScriptedListener::new();
-    let server = sctp_service::serve(listener, async |payload: Bytes| payload)
-        .on_event(|event| panic!("at {event:?}"));
+    let (listener, network) = ScriptedListener::new();
+    let server =
+        serve(listener, async |payload: Bytes| payload).on_event(|event| panic!("at {event:?}"));
     tokio::spawn(server.into_future());
+    let peer = network.connect().await.unwrap();
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+}
+
+/// Panics in the clone that a counter comes to zero for.
+struct Brittle(Arc<AtomicUsize>);
+
+impl Brittle {
+    fn breaking_at(clone: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(clone)))
+    }
+}
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(self.0.fetch_sub(1, Relaxed) != 1, "in clone");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Service<Request> for Brittle {
+    type Response = Bytes;
+    type Error = Infallible;
+    type Future = Ready<Result<Bytes, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        ready(Ok(request.into_payload()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_clone_of_the_service() {
+    // Whichever clone it is: of the server, of an association, of a restart.
+    for clone in 2..8 {
+        let server = Server::new(Brittle::breaking_at(clone));
+        let mut aborted = 0;
+        for _ in 0..6 {
+            let peer = server.connect().await;
+            for restarts in [false, true] {
+                if restarts {
+                    peer.restart();
+                }
+                assert!(peer.try_send("hello"));
+                match peer.recv().await {
+                    Some(reply) => assert_eq!(reply.payload, "hello"),
+                    None => {
+                        peer.expect_abort("internal error").await;
+                        aborted += 1;
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!(aborted, 1, "clone {clone}");
+        settle().await;
+        server.log.assert_has("panicked: in clone");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_make_service() {
+    let server = Server::new(service_fn(|incoming: IncomingAssociation| {
+        let number = incoming.connect_info.assoc().get();
+        assert_ne!(number, 3, "before its future");
+        async move {
+            assert_ne!(number, 4, "in its future");
+            Ok::<_, Shutdown>(handler_fn(async |payload: Bytes| payload))
+        }
+    }));
+    for place in ["before its future", "in its future"] {
+        let peer = server.connect().await;
+        peer.expect_abort("internal error").await;
+        settle().await;
+        let panics = server.log.lines();
+        assert!(panics.iter().any(|line| line.contains(place)), "{panics:?}");
+    }
+    let other = server.connect().await;
+    other.send("hello").await;
+    other.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_executor() {
+    #[derive(Default)]
+    struct Overloaded(AtomicUsize);
+    impl Executor for Overloaded {
+        fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+            assert_ne!(self.0.fetch_add(1, Relaxed), 0, "in the executor");
+            tokio::spawn(task);
+        }
+    }
+    let (listener, network) = ScriptedListener::new();
+    let server = serve(listener, async |payload: Bytes| payload);
+    tokio::spawn(server.with_executor(Overloaded::default()).into_future());
+    let lost = network.connect().await.unwrap();
+    lost.closed().await;
+    let other = network.connect().await.unwrap();
+    other.send("hello").await;
+    other.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_listener() {
+    struct Fragile(ScriptedListener, bool);
+    impl Listener for Fragile {
+        type Transport = InMemory;
+
+        async fn accept(&mut self) -> std::io::Result<InMemory> {
+            if !std::mem::replace(&mut self.1, true) {
+                panic!("in accept");
+            }
+            self.0.accept().await
+        }
+
+        fn local_addrs(&self) -> std::io::Result<Vec<SocketAddr>> {
+            self.0.local_addrs()
+        }
+
+        fn stop_listening(&mut self) -> std::io::Result<()> {
+            self.0.stop_listening()
+        }
+    }
+    let (listener, network) = ScriptedListener::new();
+    tokio::spawn(serve(Fragile(listener, false), async |payload: Bytes| payload).into_future());
     let peer = network.connect().await.unwrap();
     peer.send("hello").await;
     peer.expect_message("hello").await;

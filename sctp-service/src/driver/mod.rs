@@ -84,12 +84,10 @@ where
     where
         M: MakeService<K, Service = S>,
     {
-        let link = Link::new(transport, config, events, drain);
-        let mut make = maker(make);
         Self {
-            state: State::Starting(make(incoming(&link))),
-            link,
-            make,
+            link: Link::new(transport, config, events, drain),
+            state: State::Starting(None),
+            make: maker(make),
             deadline: Timer::default(),
             drain: Timer::default(),
             reason: None,
@@ -176,6 +174,7 @@ where
         }
         match &mut self.state {
             State::Starting(making) => {
+                let making = making.get_or_insert_with(|| (self.make)(incoming(&self.link)));
                 if let Poll::Ready(made) = making.as_mut().poll(cx) {
                     return Poll::Ready(made.into());
                 }
@@ -290,8 +289,7 @@ where
         if self.drain.is_set() {
             return self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)));
         }
-        let making = (self.make)(incoming(&self.link));
-        self.enter(State::Starting(making));
+        self.enter(State::Starting(None));
     }
 }
 

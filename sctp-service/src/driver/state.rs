@@ -15,7 +15,8 @@ pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + S
 /// Makes the service of an association, and again each time that its peer restarts.
 pub(super) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
 
-/// Has a make-service make the service, in the driver and not before: it may panic.
+/// Has a make-service make the service. Called in the driver's poll and nowhere else: the
+/// make-service, or its `Clone`, may panic.
 pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
     Box::new(move |incoming| {
         let make = make.clone();
@@ -25,8 +26,8 @@ pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
 
 /// Where an association is in its life; what belongs to a state lives in it.
 pub(super) enum State<S: Service<Request>> {
-    /// The service is being made; nothing is read.
-    Starting(Making<S>),
+    /// The service is being made, from the first poll on; nothing is read.
+    Starting(Option<Making<S>>),
     /// Requests are served.
     Serving(Box<Serving<S>>),
     /// Replies that were queued before an orderly end are sent.

@@ -1,6 +1,15 @@
 //! The accept loop of one listener.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::{Future, poll_fn},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{
     select,
@@ -15,7 +24,7 @@ use super::Executor;
 use crate::{
     Config, ConnectInfo, Listener, Transport,
     driver::{Driver, reasons, timer::later},
-    event::{EventHook, ServerEvent},
+    event::{EventHook, ServerEvent, panic_message},
     log_limit::LogLimiter,
     make::MakeService,
 };
@@ -57,9 +66,9 @@ impl<E: Executor> Server<E> {
             let accepted = select! {
                 biased;
                 () = self.drain.cancelled() => break,
-                accepted = listener.accept() => accepted,
+                accepted = accept(&mut listener) => accepted,
             };
-            if let Some(pause) = self.accepted(accepted, make.clone(), &mut losses) {
+            if let Some(pause) = self.accepted(accepted, &make, &mut losses) {
                 select! {
                     () = self.drain.cancelled() => break,
                     () = sleep(pause) => {}
@@ -85,8 +94,8 @@ impl<E: Executor> Server<E> {
         let deadline = later(Instant::now(), self.config.drain_timeout);
         let accept_all = async move {
             let mut losses = 0;
-            while let Some(accepted) = listener.accept_waiting().await {
-                if let Some(pause) = self.accepted(accepted, make.clone(), &mut losses) {
+            while let Some(accepted) = accept_waiting(&mut listener).await {
+                if let Some(pause) = self.accepted(accepted, &make, &mut losses) {
                     sleep(pause).await;
                 }
                 consume_budget().await;
@@ -104,7 +113,7 @@ impl<E: Executor> Server<E> {
     fn accepted<T, M, K>(
         &self,
         accepted: io::Result<T>,
-        make: M,
+        make: &M,
         losses: &mut u32,
     ) -> Option<Duration>
     where
@@ -142,7 +151,21 @@ impl<E: Executor> Server<E> {
         }
     }
 
-    fn start<T, M, K>(&self, mut transport: T, make: M)
+    /// Starts serving an association. A panic in code of the user ends that association alone, and
+    /// not the accept loop.
+    fn start<T, M, K>(&self, transport: T, make: &M)
+    where
+        T: Transport,
+        M: MakeService<K>,
+    {
+        let started = catch_unwind(AssertUnwindSafe(|| self.try_start(transport, make)));
+        if let Err(panic) = started {
+            let message = panic_message(&*panic);
+            tracing::error!(message, "panic while an association was started");
+        }
+    }
+
+    fn try_start<T, M, K>(&self, mut transport: T, make: &M)
     where
         T: Transport,
         M: MakeService<K>,
@@ -161,6 +184,21 @@ impl<E: Executor> Server<E> {
             }
             return;
         };
+        let make = match catch_unwind(AssertUnwindSafe(|| make.clone())) {
+            Ok(make) => make,
+            Err(panic) => {
+                let message = panic_message(&*panic);
+                tracing::error!(message, "the service's clone panicked, aborting");
+                self.events.emit(&ServerEvent::Panicked {
+                    connect_info: &connect_info,
+                    message,
+                });
+                if let Err(error) = transport.abort(&reasons::INTERNAL_ERROR) {
+                    tracing::debug!(error = &error as &dyn Error, "cannot abort");
+                }
+                return;
+            }
+        };
         let span = span(&connect_info);
         let config = Arc::clone(&self.config);
         let events = self.events.clone();
@@ -176,6 +214,32 @@ impl<E: Executor> Server<E> {
 pub(super) fn span(connect_info: &ConnectInfo) -> Span {
     let peer = connect_info.peer_addr();
     tracing::info_span!("association", id = %connect_info.assoc(), ?peer)
+}
+
+/// Accepts an association. A panic of the listener is an error as any other.
+async fn accept<L: Listener>(listener: &mut L) -> io::Result<L::Transport> {
+    caught(listener.accept(), Err).await
+}
+
+/// Accepts an association that waits. A panic of the listener is an error as any other.
+async fn accept_waiting<L: Listener>(listener: &mut L) -> Option<io::Result<L::Transport>> {
+    caught(listener.accept_waiting(), |error| Some(Err(error))).await
+}
+
+/// Completes with an error if the future panics.
+async fn caught<R>(future: impl Future<Output = R>, failed: impl FnOnce(io::Error) -> R) -> R {
+    let mut future = pin!(future);
+    let polled = poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+            Err(panic) => {
+                let message = panic_message(&*panic);
+                Poll::Ready(Err(io::Error::other(format!("panicked: {message}"))))
+            }
+        },
+    );
+    polled.await.unwrap_or_else(failed)
 }
 
 /// Whether an error is about one association alone, so that the next one may be fine.
