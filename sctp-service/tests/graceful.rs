@@ -206,7 +206,8 @@ async fn requests_after_the_signal_are_not_served() {
     peer.send(on(1, "early")).await;
     settle().await;
     server.stop();
-    settle().await;
+    // All that has arrived is read by then.
+    sleep(Duration::from_millis(10)).await;
     peer.send(on(2, "late")).await;
     peer.expect_message("early").await;
     peer.expect_shutdown().await;
@@ -348,4 +349,65 @@ async fn an_idle_association_is_shut_down_and_a_busy_one_is_not() {
     assert_eq!(begin.elapsed().as_secs(), 5);
     busy.expect_message("hello").await;
     busy.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_have_arrived_are_served() {
+    let (note, mut served) = tokio::sync::mpsc::unbounded_channel();
+    let mut server = Server::new(async move |payload: Bytes| {
+        sleep(Duration::from_millis(10)).await;
+        note.send(payload).unwrap();
+    });
+    let peer = server.connect().await;
+    for number in 0..500 {
+        peer.send(number.to_string()).await;
+    }
+    settle().await;
+    server.stop();
+    for number in 0..500 {
+        assert_eq!(served.recv().await.unwrap(), number.to_string());
+    }
+    peer.expect_shutdown().await;
+    assert!(server.log.closed().contains("discarded_requests: 0"));
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_an_association_not_yet_accepted_are_served() {
+    let mut server = Server::new(slow_echo);
+    server.stop();
+    let peer = server.connect().await;
+    for stream in 0..100 {
+        assert!(peer.try_send(on(stream, "hello")));
+    }
+    for _ in 0..100 {
+        peer.expect_message("hello").await;
+    }
+    peer.expect_shutdown().await;
+    server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn peer_that_never_pauses_is_shut_down_in_order() {
+    let mut server = Server::with(
+        async |_: Bytes| sleep(Duration::from_millis(1)).await,
+        |server| server.with_drain_timeout(Duration::from_millis(400)),
+    );
+    let peer = server.connect().await;
+    server.stop();
+    let begin = Instant::now();
+    let flood = async {
+        loop {
+            if !peer.try_send("hello") || peer.unread_by_server() > 500 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+    };
+    let read = async { while peer.recv().await.is_some() {} };
+    tokio::select! {
+        () = flood => {}
+        () = read => {}
+    }
+    peer.expect_shutdown().await;
+    assert!((200..400).contains(&begin.elapsed().as_millis()));
 }

@@ -144,11 +144,10 @@ where
 
     /// Shuts the association down in order, once what has been read is answered.
     fn drain(&mut self) {
-        self.drain.set_in(self.link.config.drain_timeout);
-        match &mut self.state {
-            State::Starting(_) => self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck))),
-            State::Serving(serving) => serving.drain(),
-            _ => {}
+        let timeout = self.link.config.drain_timeout;
+        self.drain.set_in(timeout);
+        if let State::Serving(serving) = &mut self.state {
+            serving.drain(timeout);
         }
     }
 
@@ -177,6 +176,11 @@ where
                 let making = making.get_or_insert_with(|| (self.make)(incoming(&self.link)));
                 if let Poll::Ready(made) = making.as_mut().poll(cx) {
                     return Poll::Ready(made.into());
+                }
+                // A drain does not wait for a service that takes its time.
+                if self.drain.is_set() {
+                    let exit = Exit::Shutdown(Shutdown::AfterAck);
+                    return Poll::Ready(Transition::Exit(exit));
                 }
                 // Of what was pushed already.
                 if let ControlFlow::Break(exit) = self.link.flush(cx) {
@@ -249,7 +253,10 @@ where
         match transition {
             Transition::Made(service) => {
                 self.deadline.clear();
-                let serving = Serving::new(service, &self.link);
+                let mut serving = Serving::new(service, &self.link);
+                if self.drain.is_set() {
+                    serving.drain(self.link.config.drain_timeout);
+                }
                 self.enter(State::Serving(Box::new(serving)));
             }
             Transition::Flushed => {

@@ -192,9 +192,8 @@ impl AssociationHandle {
         &self.drain
     }
 
-    /// Begins a graceful shutdown of this association alone, as that of the server is for all: no
-    /// further request is read, and when those that were read are answered, the association is shut
-    /// down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
+    /// Begins a graceful shutdown of this association alone, as that of the server is for all:
+    /// the requests that have arrived are answered, and the association is shut down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
     /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`].
     pub fn graceful_shutdown(&self) {
         if let Some(shared) = self.shared() {

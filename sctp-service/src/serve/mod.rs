@@ -88,12 +88,13 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
 }
 
 impl<L, M, K, E> Serve<L, M, K, E> {
-    /// Shuts the server down when the future resolves: it stops listening, lets the calls in
-    /// flight finish, and shuts each association down in order. What is left after
+    /// Shuts the server down when the future resolves: it stops listening, answers the requests that
+    /// have arrived, and shuts each association down in order. What is left after
     /// [`Config::drain_timeout`] is aborted, with the reason `server shutting down`.
     ///
-    /// Requests that were read are answered; those that are still in the kernel's queue are
-    /// discarded.
+    /// Each association is read until nothing has arrived for a millisecond, but no longer than half
+    /// of the drain timeout. Requests that arrive later are discarded and
+    /// [counted](crate::Counts::discarded_requests).
     pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

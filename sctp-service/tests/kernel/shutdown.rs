@@ -1,10 +1,17 @@
 //! The graceful shutdown of the server.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use sctp_service::{Config, End, Payload, Side};
 use sctp_tokio::{Association, SocketBuilder};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     both_styles, must, reply,
@@ -70,6 +77,32 @@ both_styles! {
         let (messages, end) = until_end(&mut client).await;
         assert_eq!(messages, ["in flight"]);
         assert_eq!(end, End::Shutdown { by: Side::Peer });
+        server.stopped().await;
+    }
+
+    async fn requests_in_the_receive_buffer_are_served_first(style: Style) {
+        const REQUESTS: usize = 500;
+        let (gate, served) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (wait, count) = (Arc::clone(&gate), Arc::clone(&served));
+        let service = move |_: Payload| {
+            let (wait, count) = (Arc::clone(&wait), Arc::clone(&count));
+            async move {
+                wait.acquire().await.unwrap().forget();
+                count.fetch_add(1, Relaxed);
+            }
+        };
+        let mut server = Server::start(style, service);
+        let mut client = server.connect().await;
+        for number in 0..REQUESTS {
+            client.send(number.to_string()).await.unwrap();
+        }
+        server.stop();
+        // No further association comes up: the server has heard of it.
+        while Association::connect(server.addr).await.is_ok() {}
+        gate.add_permits(REQUESTS);
+        let (_, end) = until_end(&mut client).await;
+        assert_eq!(end, End::Shutdown { by: Side::Peer });
+        assert_eq!(served.load(Relaxed), REQUESTS);
         server.stopped().await;
     }
 

@@ -1,5 +1,6 @@
 //! The state in which requests are served.
 
+mod draining;
 mod reply;
 mod waiting;
 
@@ -7,8 +8,10 @@ use std::{
     convert::Infallible,
     ops::ControlFlow,
     task::{Context, Poll},
+    time::Duration,
 };
 
+use draining::Draining;
 use sctp_tokio::{End, Received};
 use tokio::{task::coop, time::Instant};
 use tower_service::Service;
@@ -47,8 +50,8 @@ pub(super) struct Serving<S: Service<Request>> {
     calls: Calls<S::Future>,
     /// How many requests there were since the association came up or restarted.
     number: u64,
-    /// No further request is read: the server is shutting down.
-    draining: bool,
+    /// Set while the server, or this association, is being drained.
+    draining: Option<Box<Draining>>,
     /// The service was asked for readiness and has not answered yet. Its answer may be a
     /// reservation, which must not be left unused.
     is_asked: bool,
@@ -78,7 +81,7 @@ where
             lanes: Lanes::new(link.config.ordering),
             calls: Calls::new(),
             number: 0,
-            draining: false,
+            draining: None,
             is_asked: false,
             heard_end: false,
             end: None,
@@ -89,9 +92,14 @@ where
         }
     }
 
-    /// Reads no further request, and is done when those that were read are answered.
-    pub(super) fn drain(&mut self) {
-        self.draining = true;
+    /// Reads what has arrived, and is done when that is answered.
+    pub(super) fn drain(&mut self, timeout: Duration) {
+        self.draining = Some(Box::new(Draining::new(timeout)));
+    }
+
+    /// Whether nothing more is read, since the association is being drained.
+    fn is_drained(&self) -> bool {
+        self.draining.as_ref().is_some_and(|it| it.is_done())
     }
 
     /// Whether the peer's own shutdown is complete, so that nothing is left to end.
@@ -220,8 +228,17 @@ where
             return ControlFlow::Continue(false);
         }
         let Poll::Ready(inbound) = link.poll_inbound(cx) else {
+            // Without budget the queue only looks empty.
+            if let Some(draining) = &mut self.draining
+                && coop::has_budget_remaining()
+            {
+                draining.found_nothing(cx);
+            }
             return ControlFlow::Continue(false);
         };
+        if let Some(draining) = &mut self.draining {
+            draining.found();
+        }
         match inbound {
             Inbound::Message(received) => self.take(received, link),
             Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
@@ -247,11 +264,11 @@ where
             && !link.is_full();
         // Behind an end nothing more can arrive: what is left is no more than the receive buffer
         // holds, and reading it tells whether there is still somebody to serve it for.
-        self.heard_end || (room && !self.draining)
+        self.heard_end || (room && !self.is_drained())
     }
 
     fn take<T: Transport>(&mut self, received: Received, link: &mut Link<T>) {
-        if self.draining {
+        if self.is_drained() {
             link.counts.discarded_requests += 1;
             return;
         }

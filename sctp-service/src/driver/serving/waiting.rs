@@ -28,7 +28,7 @@ where
         }
         match self.end.take() {
             Some(end) => ControlFlow::Break(Exit::Ended(end)),
-            None if self.draining => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            None if self.is_drained() => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
             None => ControlFlow::Continue(()),
         }
     }
@@ -47,6 +47,12 @@ where
             });
         }
         self.check_idle(cx, link)?;
+        if let Some(draining) = &mut self.draining
+            && draining.poll_overdue(cx)
+        {
+            tracing::debug!("the peer sends on while the association is drained");
+            return ControlFlow::Continue(true);
+        }
         if self.heard_end || self.end.is_some() || self.may_read(link) {
             return ControlFlow::Continue(false);
         }
