@@ -46,7 +46,9 @@ pub struct Config {
     ///
     /// Default 64.
     pub read_ahead: usize,
-    /// As `read_ahead`, in bytes of payload; the request that crosses the limit is still taken.
+    /// The size of all requests of one association that were read and wait to be served, in bytes:
+    /// the payload of each, and 256 for what else is kept of it. The request that crosses the limit
+    /// is still taken.
     ///
     /// Default 1 MiB.
     pub read_ahead_bytes: usize,

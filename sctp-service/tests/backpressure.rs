@@ -230,7 +230,8 @@ async fn a_peer_that_floods_leaves_the_others_their_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_that_wait_are_limited_in_bytes_too() {
-    let config = Config::new().with_read_ahead_bytes(250);
+    // Each costs its payload and 256 bytes.
+    let config = Config::new().with_read_ahead_bytes(2 * 356 + 1);
     let server = Server::with_config(config, async |payload: Bytes| {
         sleep(Duration::from_secs(1)).await;
         payload.len().to_string()

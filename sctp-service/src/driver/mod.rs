@@ -2,8 +2,8 @@
 
 mod calls;
 mod ending;
-mod lanes;
 mod link;
+mod order;
 mod pushes;
 pub(crate) mod reasons;
 mod report;

@@ -1,4 +1,4 @@
-//! Which request may be served next.
+//! The order in which the requests of an association are served.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,28 +9,34 @@ use sctp_core::{RecvInfo, StreamId};
 
 use crate::{Ordering, Request};
 
+/// The size of a request besides its payload, in bytes, as limits count it: without it, millions of
+/// requests of one byte would fit into a limit of a mebibyte.
+const OVERHEAD: usize = 256;
+const _: () = assert!(size_of::<Request>() <= OVERHEAD);
+
 /// The requests that were read and not yet served.
 ///
 /// A lane is what order holds within: a stream, or the whole association. Of each lane one
-/// request is being served or is about to be; the others are held back in order. Lanes take
+/// request is being served or is about to be; the others are held back in order. Order take
 /// turns: one that frees itself goes to the end of the line, so that a busy stream cannot keep
 /// the others waiting.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct Order {
     ordering: Ordering,
     /// Requests whose turn it is.
     ready: VecDeque<Request>,
     /// A busy lane and what it holds back: a place for the one that most associations have, so
     /// that it costs no hashing.
     first: Option<(StreamId, VecDeque<Request>)>,
-    /// What each other busy lane holds back. Lanes come and go with their requests: a peer that
+    /// What each other busy lane holds back. Order come and go with their requests: a peer that
     /// uses 65,536 streams in turn leaves nothing behind.
     others: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
     held: usize,
-    held_bytes: usize,
+    /// The size of all requests, ready and held.
+    cost: usize,
 }
 
-impl Lanes {
+impl Order {
     pub(super) fn new(ordering: Ordering) -> Self {
         Self {
             ordering,
@@ -39,7 +45,7 @@ impl Lanes {
             first: None,
             others: HashMap::default(),
             held: 0,
-            held_bytes: 0,
+            cost: 0,
         }
     }
 
@@ -54,16 +60,15 @@ impl Lanes {
 
     /// Takes a request in.
     pub(super) fn push(&mut self, request: Request) {
+        self.cost += cost(&request);
         let Some(lane) = self.lane(request.info()) else {
             self.ready.push_back(request);
             return;
         };
-        let len = request.payload().len();
         match self.busy(lane) {
             Some(held) => {
                 held.push_back(request);
                 self.held += 1;
-                self.held_bytes += len;
             }
             None => {
                 self.occupy(lane);
@@ -74,7 +79,9 @@ impl Lanes {
 
     /// Gives out the request whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Request> {
-        self.ready.pop_front()
+        let request = self.ready.pop_front()?;
+        self.cost -= cost(&request);
+        Some(request)
     }
 
     /// Lets the next request of a lane have its turn.
@@ -85,7 +92,6 @@ impl Lanes {
         match held.pop_front() {
             Some(next) => {
                 self.held -= 1;
-                self.held_bytes -= next.payload().len();
                 self.ready.push_back(next);
             }
             None => self.vacate(lane),
@@ -128,15 +134,20 @@ impl Lanes {
         self.held
     }
 
-    /// How many bytes of payload they have.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held_bytes
+    /// Returns the size of the requests that have not been served, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
     }
 
     /// How many requests have not been served.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.held
     }
+}
+
+/// The size of a request that waits, in bytes.
+fn cost(request: &Request) -> usize {
+    request.payload().len() + OVERHEAD
 }
 
 /// Spreads stream numbers by one multiplication. The peer chooses them, and so could have them
@@ -175,8 +186,8 @@ mod tests {
         Request::new(Received::new(payload, info), ConnectInfo::default())
     }
 
-    fn popped(lanes: &mut Lanes) -> Vec<Request> {
-        std::iter::from_fn(|| lanes.pop()).collect()
+    fn popped(order: &mut Order) -> Vec<Request> {
+        std::iter::from_fn(|| order.pop()).collect()
     }
 
     fn payloads(requests: &[Request]) -> Vec<&[u8]> {
@@ -188,73 +199,92 @@ mod tests {
 
     #[test]
     fn one_request_of_each_stream_has_its_turn() {
-        let mut lanes = Lanes::new(Ordering::PerStream);
+        let mut order = Order::new(Ordering::PerStream);
         for (stream, payload) in [(1, "a"), (1, "b"), (2, "c"), (1, "d")] {
-            lanes.push(request(stream, payload));
+            order.push(request(stream, payload));
         }
-        assert_eq!(payloads(&popped(&mut lanes)), [b"a", b"c"]);
-        assert_eq!(lanes.held(), 2);
-        lanes.release(StreamId::new(1));
-        assert_eq!(payloads(&popped(&mut lanes)), [b"b"]);
+        assert_eq!(payloads(&popped(&mut order)), [b"a", b"c"]);
+        assert_eq!(order.held(), 2);
+        order.release(StreamId::new(1));
+        assert_eq!(payloads(&popped(&mut order)), [b"b"]);
     }
 
     #[test]
     fn an_idle_stream_leaves_nothing_behind() {
-        let mut lanes = Lanes::new(Ordering::PerStream);
+        let mut order = Order::new(Ordering::PerStream);
         for stream in 0..100 {
-            lanes.push(request(stream, "a"));
-            lanes.pop();
-            lanes.release(StreamId::new(stream));
+            order.push(request(stream, "a"));
+            order.pop();
+            order.release(StreamId::new(stream));
         }
-        assert!(lanes.first.is_none() && lanes.others.is_empty());
+        assert!(order.first.is_none() && order.others.is_empty());
     }
 
     #[test]
     fn a_lane_keeps_its_place_when_the_one_before_it_is_free() {
-        let mut lanes = Lanes::new(Ordering::PerStream);
+        let mut order = Order::new(Ordering::PerStream);
         for (stream, payload) in [(1, "a"), (2, "b"), (3, "c")] {
-            lanes.push(request(stream, payload));
+            order.push(request(stream, payload));
         }
-        assert_eq!(payloads(&popped(&mut lanes)), [b"a", b"b", b"c"]);
-        lanes.release(StreamId::new(1));
+        assert_eq!(payloads(&popped(&mut order)), [b"a", b"b", b"c"]);
+        order.release(StreamId::new(1));
         // The place of lane 1 goes to lane 4; lane 2 is busy where it was.
         for (stream, payload) in [(4, "d"), (2, "e"), (4, "f"), (2, "g")] {
-            lanes.push(request(stream, payload));
+            order.push(request(stream, payload));
         }
-        assert_eq!(payloads(&popped(&mut lanes)), [b"d"]);
-        assert_eq!((lanes.held(), lanes.held_bytes()), (3, 3));
-        lanes.release(StreamId::new(2));
-        lanes.release(StreamId::new(4));
-        assert_eq!(payloads(&popped(&mut lanes)), [b"e", b"f"]);
+        assert_eq!(payloads(&popped(&mut order)), [b"d"]);
+        assert_eq!((order.held(), order.cost()), (3, 3 * (1 + OVERHEAD)));
+        order.release(StreamId::new(2));
+        order.release(StreamId::new(4));
+        assert_eq!(payloads(&popped(&mut order)), [b"e", b"f"]);
         for _ in 0..2 {
-            lanes.release(StreamId::new(2));
+            order.release(StreamId::new(2));
         }
-        assert_eq!(payloads(&popped(&mut lanes)), [b"g"]);
+        assert_eq!(payloads(&popped(&mut order)), [b"g"]);
         for stream in [2, 3, 4] {
-            lanes.release(StreamId::new(stream));
+            order.release(StreamId::new(stream));
         }
-        assert!(lanes.first.is_none() && lanes.others.is_empty());
-        assert_eq!((lanes.held(), lanes.held_bytes()), (0, 0));
+        assert!(order.first.is_none() && order.others.is_empty());
+        assert_eq!((order.held(), order.cost()), (0, 0));
     }
 
     #[test]
     fn unordered_messages_wait_for_nothing() {
-        let mut lanes = Lanes::new(Ordering::PerStream);
+        let mut order = Order::new(Ordering::PerStream);
         for _ in 0..2 {
             let info = RecvInfo::default().with_unordered(true);
-            lanes.push(Request::new(
+            order.push(Request::new(
                 Received::new("u", info),
                 ConnectInfo::default(),
             ));
         }
-        assert_eq!(popped(&mut lanes).len(), 2);
+        assert_eq!(popped(&mut order).len(), 2);
     }
 
     #[test]
     fn per_association_there_is_one_lane() {
-        let mut lanes = Lanes::new(Ordering::PerAssociation);
-        lanes.push(request(1, "a"));
-        lanes.push(request(2, "b"));
-        assert_eq!(payloads(&popped(&mut lanes)), [b"a"]);
+        let mut order = Order::new(Ordering::PerAssociation);
+        order.push(request(1, "a"));
+        order.push(request(2, "b"));
+        assert_eq!(payloads(&popped(&mut order)), [b"a"]);
+    }
+
+    #[test]
+    fn requests_cost_alike_whether_ready_or_held() {
+        let unordered = || {
+            let info = RecvInfo::default().with_unordered(true);
+            Request::new(Received::new("abc", info), ConnectInfo::default())
+        };
+        let mut order = Order::new(Ordering::PerStream);
+        order.push(unordered());
+        order.push(request(1, "abc"));
+        order.push(request(1, "abc"));
+        assert_eq!((order.held(), order.cost()), (1, 3 * (3 + OVERHEAD)));
+        assert_eq!(popped(&mut order).len(), 2);
+        assert_eq!(order.cost(), 3 + OVERHEAD);
+        order.release(StreamId::new(1));
+        assert_eq!((order.held(), order.cost()), (0, 3 + OVERHEAD));
+        assert_eq!(popped(&mut order).len(), 1);
+        assert_eq!(order.cost(), 0);
     }
 }

@@ -19,8 +19,8 @@ use tower_service::Service;
 use super::{
     Exit,
     calls::{Calls, Ticket},
-    lanes::Lanes,
     link::{Inbound, Link},
+    order::Order,
     timer::Timer,
 };
 pub(super) use waiting::may_have_left_requests;
@@ -46,7 +46,7 @@ const ROUNDS_PER_POLL: usize = 32;
 /// not read would otherwise keep it from the others.
 pub(super) struct Serving<S: Service<Request>> {
     service: S,
-    lanes: Lanes,
+    order: Order,
     calls: Calls<S::Future>,
     /// How many requests there were since the association came up or restarted.
     number: u64,
@@ -78,7 +78,7 @@ where
         }
         Self {
             service,
-            lanes: Lanes::new(link.config.ordering),
+            order: Order::new(link.config.ordering),
             calls: Calls::new(),
             number: 0,
             draining: None,
@@ -109,7 +109,7 @@ where
 
     /// Counts what is given up when this state is left.
     pub(super) fn leave<T>(&mut self, link: &mut Link<T>) {
-        link.counts.discarded_requests += self.lanes.len() as u64;
+        link.counts.discarded_requests += self.order.len() as u64;
         link.counts.dropped_calls += self.calls.len() as u64;
     }
 
@@ -193,7 +193,7 @@ where
         // Calls only finish while the service is asked, so their limit holds. The limit of the
         // send queue is exceeded by one reply at most.
         let room = self.calls.len() < link.config.max_in_flight.max(1) && !link.is_full();
-        if !self.lanes.has_ready() || !(room || self.is_asked) || poll_budget(cx).is_pending() {
+        if !self.order.has_ready() || !(room || self.is_asked) || poll_budget(cx).is_pending() {
             return ControlFlow::Continue(false);
         }
         self.is_asked = true;
@@ -202,10 +202,10 @@ where
             Poll::Ready(Ok(())) => self.is_asked = false,
             Poll::Ready(Err(never)) => match never {},
         }
-        let Some(request) = self.lanes.pop() else {
+        let Some(request) = self.order.pop() else {
             return ControlFlow::Continue(false);
         };
-        let lane = self.lanes.lane(request.info());
+        let lane = self.order.lane(request.info());
         let ticket = Ticket {
             lane,
             reply_to: request.info().reply(),
@@ -258,9 +258,9 @@ where
         if self.end.is_some() {
             return false;
         }
-        let room = !self.lanes.has_ready()
-            && self.lanes.held() < link.config.read_ahead.max(1)
-            && self.lanes.held_bytes() < link.config.read_ahead_bytes.max(1)
+        let room = !self.order.has_ready()
+            && self.order.held() < link.config.read_ahead.max(1)
+            && self.order.cost() < link.config.read_ahead_bytes.max(1)
             && !link.is_full();
         // Behind an end nothing more can arrive: what is left is no more than the receive buffer
         // holds, and reading it tells whether there is still somebody to serve it for.
@@ -278,7 +278,7 @@ where
         let request = Request::new(received, link.info.clone())
             .with_number(self.number)
             .with_association(link.handle());
-        self.lanes.push(request);
+        self.order.push(request);
     }
 
     /// The peer takes no more replies. What it sent before that it wanted done all the same, as

@@ -107,7 +107,7 @@ where
     /// Empties a call's slot, and lets the next request of its lane have its turn.
     pub(super) fn release(&mut self, index: usize) {
         if let Some(lane) = self.calls.finish(index).and_then(|ticket| ticket.lane) {
-            self.lanes.release(lane);
+            self.order.release(lane);
         }
     }
 }

@@ -23,7 +23,7 @@ where
 {
     /// Leaves this state when there is nothing left to serve and nothing more to come.
     pub(super) fn check_done(&mut self) -> ControlFlow<Exit> {
-        if !self.calls.is_empty() || self.lanes.len() > 0 {
+        if !self.calls.is_empty() || self.order.len() > 0 {
             return ControlFlow::Continue(());
         }
         match self.end.take() {
@@ -80,7 +80,7 @@ where
         let Some(timeout) = link.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
-        if !self.calls.is_empty() || self.lanes.len() > 0 || link.has_replies() {
+        if !self.calls.is_empty() || self.order.len() > 0 || link.has_replies() {
             self.was_busy = true;
             return ControlFlow::Continue(());
         }
