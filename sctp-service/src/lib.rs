@@ -10,6 +10,7 @@ pub mod client;
 pub mod codec;
 mod config;
 mod connect_info;
+mod correlate;
 mod drain;
 mod driver;
 mod event;
@@ -27,6 +28,7 @@ mod reply;
 mod request;
 mod router;
 mod serve;
+mod session;
 mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -35,11 +37,15 @@ mod transport;
 pub use codec::Typed;
 pub use config::{Config, Ordering};
 pub use connect_info::ConnectInfo;
+pub use correlate::{ByStream, Correlation, Correlator, Identity, Waiting};
 pub use drain::Drain;
 pub use event::{Counts, ServerEvent};
 pub use extensions::Extensions;
 pub use extract::{Extension, Payload, State};
-pub use handle::AssociationHandle;
+pub use handle::{
+    AssociationHandle,
+    error::{CallError, Cause, Fate, Refusal},
+};
 pub use handler::Handler;
 pub use kernel::{EndpointListener, EndpointTransport, serve_endpoint};
 pub use make::{IncomingAssociation, MakeService, ViaMakeService, ViaService};

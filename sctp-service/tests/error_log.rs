@@ -18,8 +18,9 @@ use std::{
 use bytes::Bytes;
 use reported::{DiskFull, WHY, chain, foreign};
 use sctp_service::{
-    Listener, Message, Payload, Ppid, Received, Reply, Request,
-    client::{Client, Connect, Correlator},
+    Correlation, Correlator, Identity, Listener, Message, Payload, Ppid, Received, Reply, Request,
+    Waiting,
+    client::{Client, Connect},
     layer::{AbortOnErrorLayer, TraceLayer},
     sctp_tokio::{Association, ConnectError, RecvError},
     serve,
@@ -232,8 +233,8 @@ impl Correlator for Whole {
         Ok(message.payload.clone())
     }
 
-    fn identify(&mut self, received: &Received) -> Option<Bytes> {
-        Some(received.payload.clone())
+    fn identify(&mut self, received: &Received, _: Waiting<'_, Bytes>) -> Identity<Bytes> {
+        Identity::Reply(received.payload.clone())
     }
 }
 
@@ -242,7 +243,9 @@ impl Correlator for Whole {
 async fn a_reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
     let (lines, _guard) = Lines::start();
     let (transport, peer) = duplex();
-    let client = Client::builder().with_correlator(|| Whole).over(transport);
+    let client = Client::builder()
+        .with_correlation(Correlation::by_key(|_| Whole))
+        .over(transport);
     let wrong = Message::new("wrong").with_ppid(Ppid::NGAP).on_stream(3);
     let warnings = || {
         let lines = lines.warnings.lock().unwrap();

@@ -10,8 +10,8 @@ use std::{future::ready, io, sync::Arc};
 use reported::{DiskFull, WHY, check, foreign};
 
 use sctp_service::{
-    Extension, Reply, ReplyMessage, Request,
-    client::{CallError, Cause, Client, Refusal},
+    CallError, Cause, Extension, Refusal, Reply, ReplyMessage, Request,
+    client::Client,
     codec::{BadFrame, BadPayload},
     extract::{FromRequest, FromRequestParts},
     sctp_tokio::{Association, ConnectError, End, SendError, Side},
@@ -21,7 +21,6 @@ use sctp_service::{
 fn causes() -> Vec<(Cause, &'static str)> {
     let not_connected = |error| Cause::NotConnected(Arc::new(error));
     let refused = |refusal| Cause::Refused(Arc::new(refusal));
-    let (stream, reserved) = (7, 1);
     vec![
         (
             Cause::Aborted(End::Aborted {
@@ -46,9 +45,10 @@ fn causes() -> Vec<(Cause, &'static str)> {
             WHY,
         ),
         (
-            refused(Refusal::CallStream { stream, reserved }),
+            refused(Refusal::CallStream { stream: 7 }),
             "stream 7 is used for calls",
         ),
+        (refused(Refusal::NoCallStream), "no stream for calls"),
         (refused(Refusal::Correlator(Box::new(DiskFull))), WHY),
         (refused(Refusal::Send(SendError::Empty)), "empty"),
         (refused(Refusal::Send(SendError::Io(foreign()))), WHY),

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, stream::SplitSink};
-use sctp_service::client::{ByStream, Client, Remote};
+use sctp_service::{
+    ByStream,
+    client::{Client, Remote},
+};
 use sctp_tokio::{
     AssocId, SocketBuilder,
     options::{InitMsg, StreamScheduler},
@@ -76,7 +79,7 @@ impl Way {
             _ => ByStream::new(),
         };
         let remote = Remote::new(addr).with_socket(self.socket());
-        let client = Client::builder().by_stream(settings);
+        let client = Client::builder().with_correlation(settings);
         Ok(Caller::Sctp(client.connect(remote).await?))
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sctp_service::client::{ByStream, Client, Remote};
+use sctp_service::{
+    ByStream,
+    client::{Client, Remote},
+};
 use sctp_tokio::{Association, Message, Received, SocketBuilder, options::InitMsg};
 use tokio::{runtime::Builder, sync::oneshot, task::JoinSet};
 
@@ -70,7 +73,7 @@ async fn take_turns(case: Case, addr: SocketAddr, effort: Effort) -> Result<Figu
     let socket = socket(case.streams);
     let depth = usize::from(case.in_flight.div_ceil(case.streams));
     let client = Client::builder()
-        .by_stream(ByStream::new().with_reserved(0).with_depth(depth))
+        .with_correlation(ByStream::on(..).with_depth(depth))
         .connect(Remote::new(addr).with_socket(socket.clone()))
         .await?;
     let mut plain = socket.connect(&[addr]).await?;

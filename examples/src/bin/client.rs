@@ -11,8 +11,8 @@ use std::{
 use clap::Parser;
 use sctp_examples::{address, line};
 use sctp_service::{
-    Message,
-    client::{CallError, Client, ClientConfig, Remote},
+    CallError, Message,
+    client::{Client, ClientConfig, Remote},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tracing_subscriber::EnvFilter;

@@ -10,10 +10,7 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use clap::Parser;
-use sctp_service::{
-    Message, Received,
-    client::{Client, Correlator},
-};
+use sctp_service::{Correlation, Correlator, Identity, Message, Received, Waiting, client::Client};
 use sctp_tokio::{Association, Ppid, SctpListener};
 use tracing_subscriber::EnvFilter;
 
@@ -77,7 +74,7 @@ async fn play() -> Result {
 /// One end: makes requests through the client that it returns, and answers those of the peer.
 fn node(name: &'static str, association: Association) -> Client {
     let node = Client::builder()
-        .with_correlator(|| HopByHop)
+        .with_correlation(Correlation::by_key(|_| HopByHop))
         .over(association);
     let answering = node.clone();
     tokio::spawn(async move {
@@ -198,9 +195,11 @@ impl Correlator for HopByHop {
         Ok(key)
     }
 
-    fn identify(&mut self, received: &Received) -> Option<[u8; 4]> {
-        let header = Header::decode(&mut received.payload.clone())?;
-        (!header.is_request).then_some(header.hop_by_hop)
+    fn identify(&mut self, received: &Received, _: Waiting<'_, [u8; 4]>) -> Identity<[u8; 4]> {
+        match Header::decode(&mut received.payload.clone()) {
+            Some(header) if !header.is_request => Identity::Reply(header.hop_by_hop),
+            _ => Identity::Request,
+        }
     }
 }
 

@@ -65,7 +65,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use sctp_service::{
-        client::{Cause, Client, ClientConfig},
+        Cause,
+        client::{Client, ClientConfig},
         testing::{ScriptedListener, request},
     };
     use sctp_tokio::Message;

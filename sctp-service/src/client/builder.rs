@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, AtomicU64},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use sctp_tokio::{ConnectError, Received};
@@ -19,15 +16,14 @@ use tracing::{Instrument, Span};
 #[cfg(feature = "pool")]
 use super::push::MakeSink;
 use super::{
-    ByStream, Client, ClientConfig, ClientEvent, Connect, Correlator,
+    Client, ClientConfig, ClientEvent, Connect,
     call::Abandoned,
-    correlate::Factory,
     driver::{Driver, Mode},
     event::ClientHook,
     handle::{Handle, Phase, Status},
     push::{PushQueue, Sink},
 };
-use crate::Transport;
+use crate::{ByStream, Correlation, Transport};
 
 /// Sets up a [`Client`].
 ///
@@ -48,7 +44,7 @@ use crate::Transport;
 #[must_use = "a builder does nothing until it connects"]
 pub struct ClientBuilder {
     config: ClientConfig,
-    correlation: Factory,
+    correlation: Correlation,
     hook: ClientHook,
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
@@ -69,7 +65,7 @@ impl ClientBuilder {
     pub fn new() -> Self {
         Self {
             config: ClientConfig::default(),
-            correlation: Factory::by_stream(ByStream::default()),
+            correlation: ByStream::default().into(),
             hook: ClientHook::default(),
             #[cfg(feature = "pool")]
             pool_hook: ClientHook::default(),
@@ -84,19 +80,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Has replies come back on their calls' streams, with these settings. This is the default.
-    pub fn by_stream(mut self, settings: ByStream) -> Self {
-        self.correlation = Factory::by_stream(settings);
-        self
-    }
-
-    /// Has replies found by an identifier in the payload. Each association begins with a
-    /// correlator that the function makes.
-    pub fn with_correlator<C: Correlator>(
-        mut self,
-        make: impl Fn() -> C + Send + Sync + 'static,
-    ) -> Self {
-        self.correlation = Factory::keyed(make);
+    /// Sets the way in which replies find their calls.
+    ///
+    /// Defaults to [`ByStream::new`]: each call has a stream to itself.
+    pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
+        self.correlation = correlation.into();
         self
     }
 
@@ -151,7 +139,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// That of the first attempt. Later ones fail calls, with
-    /// [`Cause::NotConnected`](super::Cause::NotConnected).
+    /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
     ///
@@ -239,7 +227,6 @@ impl ClientBuilder {
             abandoned: Arc::new(Abandoned::default()),
             pushes: Mutex::new(pushed),
             lost_pushes: Arc::new(AtomicU64::new(0)),
-            next_call: AtomicU32::new(1),
             wait_for_connection: self.config.wait_for_connection,
         };
         let driver = Driver {
@@ -253,6 +240,7 @@ impl ClientBuilder {
             pushes: PushQueue::new(sink, Arc::clone(&handle.lost_pushes)),
             hook: self.hook(),
             correlation: self.correlation,
+            last_call: 0,
             config: self.config,
         };
         tokio::spawn(driver.run(first).instrument(span));

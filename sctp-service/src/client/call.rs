@@ -1,7 +1,6 @@
 //! A call under way.
 
 use std::{
-    collections::VecDeque,
     fmt,
     future::Future,
     pin::Pin,
@@ -12,10 +11,7 @@ use std::{
 use sctp_tokio::Received;
 use tokio::sync::oneshot;
 
-use super::{
-    correlate::CallId,
-    error::{CallError, Cause, Fate},
-};
+use crate::handle::error::{CallError, Cause, Fate};
 
 /// A call under way: resolves to its reply, or to what became of it.
 ///
@@ -32,6 +28,7 @@ pub struct Call(State);
 
 enum State {
     Waiting {
+        // Dropped before the ticket: the task finds the call by its closed channel.
         reply: oneshot::Receiver<Result<Received, CallError>>,
         ticket: Ticket,
     },
@@ -85,74 +82,62 @@ pub(super) fn task_gone() -> CallError {
     CallError::new(Cause::Closed, Fate::Unknown)
 }
 
-/// Tells the client's task when a call is given up.
-pub(super) struct Ticket {
-    call: CallId,
-    abandoned: Option<Arc<Abandoned>>,
-}
+/// Tells the client's task that a call is given up, unless it is finished.
+pub(super) struct Ticket(Option<Arc<Abandoned>>);
 
 impl Ticket {
-    pub(super) fn new(call: CallId, abandoned: Arc<Abandoned>) -> Self {
-        Self {
-            call,
-            abandoned: Some(abandoned),
-        }
+    pub(super) fn new(abandoned: Arc<Abandoned>) -> Self {
+        Self(Some(abandoned))
     }
 
     pub(super) fn finish(&mut self) {
-        self.abandoned = None;
+        self.0 = None;
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(abandoned) = &self.abandoned {
-            abandoned.push(self.call);
+        if let Some(abandoned) = &self.0 {
+            abandoned.set();
         }
     }
 }
 
-/// The calls that were given up and that the task has not heard of: never more than there are
-/// calls in flight, since each holds its permit until then.
+/// A flag that is set when a call is given up.
 #[derive(Debug, Default)]
 pub(super) struct Abandoned(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    calls: VecDeque<CallId>,
+    is_set: bool,
     task: Option<Waker>,
 }
 
 impl Abandoned {
-    /// Takes a call, or sees to it that the task is woken when there is one.
-    pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<CallId> {
+    /// Takes the flag, or registers the task to wake when it is set.
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if let Some(call) = inner.calls.pop_front() {
-            return Poll::Ready(call);
+        if std::mem::take(&mut inner.is_set) {
+            return Poll::Ready(());
         }
-        if inner
+        let is_known = inner
             .task
             .as_ref()
-            .is_some_and(|task| task.will_wake(cx.waker()))
-        {
-            return Poll::Pending;
-        }
-        let earlier = inner.task.replace(cx.waker().clone());
-        // Dropping a waker may drop calls, which takes the lock.
+            .is_some_and(|task| task.will_wake(cx.waker()));
+        let earlier = match is_known {
+            true => None,
+            false => inner.task.replace(cx.waker().clone()),
+        };
         drop(inner);
+        // Outside the lock: the last reference of a waker may drop a whole task.
         drop(earlier);
         Poll::Pending
     }
 
-    /// Forgets the calls of an association that is over: they have been failed.
-    pub(super) fn clear(&self) {
-        self.lock().calls.clear();
-    }
-
-    fn push(&self, call: CallId) {
+    fn set(&self) {
         let task = {
             let mut inner = self.lock();
-            inner.calls.push_back(call);
+            inner.is_set = true;
             inner.task.take()
         };
         if let Some(task) = task {
@@ -160,7 +145,7 @@ impl Abandoned {
         }
     }
 
-    /// Nothing here can be left half done by a panic.
+    /// A panic cannot leave the flag inconsistent, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,9 +195,9 @@ mod tests {
                 at: Arc::clone(&at),
                 was_locked: Arc::clone(&was_locked),
             }));
-            assert!(at.poll_pop(&mut Context::from_waker(&waker)).is_pending());
+            assert!(at.poll_take(&mut Context::from_waker(&waker)).is_pending());
         }
-        at.push(1);
+        at.set();
         assert!(!was_locked.load(Ordering::Relaxed));
     }
 }

@@ -26,7 +26,7 @@ pub struct ClientConfig {
     /// How long the reply to a call that was dropped or timed out is still waited for. After
     /// that its stream counts as dead: it is not used before the reply has come after all. An
     /// association without a stream that is alive is aborted, with the reason `no reply`. With a
-    /// [`Correlator`](super::Correlator) its identifier is free again; and only as many such
+    /// [`Correlator`](crate::Correlator) its identifier is free again; and only as many such
     /// calls as `max_in_flight` are remembered, the last ones.
     ///
     /// Default 30 seconds.
@@ -47,7 +47,7 @@ pub struct ClientConfig {
     /// Default 64.
     pub push_queue: usize,
     /// What a call does while there is no association and the next attempt is not yet due:
-    /// `false`, it fails at once with [`Cause::NotConnected`](super::Cause::NotConnected) or the
+    /// `false`, it fails at once with [`Cause::NotConnected`](crate::Cause::NotConnected) or the
     /// last end; `true`, `poll_ready` waits.
     ///
     /// Default `false`; a pool sets it, so that other servers are chosen meanwhile.

@@ -41,7 +41,7 @@ pub enum ClientEvent<'a> {
         counts: &'a ClientCounts,
     },
     /// The server started again under the same addresses, and has forgotten what it was asked: the
-    /// calls that had gone out have failed with [`Cause::Restarted`](super::Cause::Restarted).
+    /// calls that had gone out have failed with [`Cause::Restarted`](crate::Cause::Restarted).
     #[non_exhaustive]
     Restarted {
         /// The association as it is now.
@@ -112,10 +112,10 @@ pub struct ClientCounts {
     /// Of these, those that were discarded since nobody received them.
     pub discarded_pushes: u64,
     /// Calls that its end, or a restart, left unanswered, and that had gone out: the server may have
-    /// acted on them ([`Fate::Unknown`](super::Fate::Unknown)). A pool may have repeated them.
+    /// acted on them ([`Fate::Unknown`](crate::Fate::Unknown)). A pool may have repeated them.
     pub lost_calls: u64,
     /// Calls and one-way sends that its end, or a restart, cut off before they had gone out
-    /// ([`Fate::NotSent`](super::Fate::NotSent)).
+    /// ([`Fate::NotSent`](crate::Fate::NotSent)).
     pub unsent_calls: u64,
 }
 

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -12,16 +12,14 @@ use sctp_tokio::{End, Message, Received};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    call::Abandoned,
-    correlate::CallId,
-    error::{CallError, Cause},
+use super::call::Abandoned;
+use crate::{
+    ConnectInfo,
+    handle::error::{CallError, Cause},
 };
-use crate::ConnectInfo;
 
 /// What a handle asks of the client's task.
 pub(super) struct Command {
-    pub(super) id: CallId,
     pub(super) message: Message,
     pub(super) kind: Kind,
     /// Bounds the commands that wait and the calls in flight. Whoever drops the command makes
@@ -148,7 +146,6 @@ pub(super) struct Handle {
     pub(super) abandoned: Arc<Abandoned>,
     pub(super) pushes: Mutex<Option<mpsc::Receiver<Received>>>,
     pub(super) lost_pushes: Arc<AtomicU64>,
-    pub(super) next_call: AtomicU32,
     pub(super) wait_for_connection: bool,
 }
 
@@ -217,10 +214,6 @@ impl Handle {
             // The association ended since the call was let in.
             self.wanted.notify_one();
         }
-    }
-
-    pub(super) fn next_id(&self) -> CallId {
-        self.next_call.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn in_flight(&self) -> usize {

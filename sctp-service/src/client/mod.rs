@@ -17,10 +17,10 @@
 //! # Which reply belongs to which call
 //!
 //! SCTP has no request identifier. By default each call has a stream of its own, and its reply
-//! comes back on that stream: [`ByStream`]. A call does not wait for the answer to another, nor
+//! comes back on that stream: [`ByStream`](crate::ByStream). A call does not wait for the answer to another, nor
 //! for its lost packets, since streams do not. Both ends of an association ask for 128 streams by
 //! default, so 127 calls are under way side by side, and more wait their turn. For protocols that
-//! have an identifier in the payload there is [`Correlator`].
+//! have an identifier in the payload there is [`Correlator`](crate::Correlator).
 //!
 //! What streams do not do by themselves is to let a short message pass a *long* one that has begun
 //! to be sent. Where messages are long and calls are not to wait for them, both ends need
@@ -31,7 +31,7 @@
 //!
 //! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
 //! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
-//! [`Call`]. Whatever happens instead, the call fails with what is known: [`CallError`]. None
+//! [`Call`]. Whatever happens instead, the call fails with what is known: [`CallError`](crate::CallError). None
 //! outlives its association, and none waits longer than
 //! [`call_timeout`](ClientConfig::call_timeout).
 //!
@@ -48,12 +48,12 @@
 //!
 //! | the end | calls not sent | calls sent |
 //! |---|---|---|
-//! | the peer shuts down | fail at once, [`ShutDown`](Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
-//! | the peer aborts | [`Aborted`](Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
+//! | the peer shuts down | fail at once, [`ShutDown`](crate::Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
+//! | the peer aborts | [`Aborted`](crate::Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
 //! | [`Client::shutdown`], or the last handle dropped | sent and finished | finished |
-//! | the peer sends a message that is too long | [`TooLarge`](Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
-//! | the network fails | [`Lost`](Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
-//! | the peer starts again | go to its new life | [`Restarted`](Cause::Restarted) |
+//! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
+//! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
+//! | the peer starts again | go to its new life | [`Restarted`](crate::Cause::Restarted) |
 //!
 //! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the calls
 //! that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such a hook, for
@@ -73,9 +73,7 @@ mod builder;
 mod call;
 mod config;
 mod connect;
-mod correlate;
 mod driver;
-mod error;
 mod event;
 mod handle;
 mod metrics;
@@ -89,8 +87,6 @@ pub use builder::ClientBuilder;
 pub use call::Call;
 pub use config::ClientConfig;
 pub use connect::{Connect, Remote};
-pub use correlate::{ByStream, Correlator};
-pub use error::{CallError, Cause, Fate, Refusal};
 pub use event::{ClientCounts, ClientEvent};
 pub use metrics::ClientMetrics;
 pub use push::Pushes;

@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::{
-    Call, CallError, ClientBuilder, Pushes, Remote,
+    Call, ClientBuilder, Pushes, Remote,
     call::{Ticket, task_gone},
     handle::{Admission, Command, Handle, Kind, Phase},
 };
-use crate::{ConnectInfo, Transport};
+use crate::{CallError, ConnectInfo, Transport};
 
 type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Send + Sync>>;
 
@@ -44,7 +44,7 @@ impl Client {
     /// # Errors
     ///
     /// That of the first attempt. Later ones fail calls, with
-    /// [`Cause::NotConnected`](super::Cause::NotConnected).
+    /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Client {
 
     /// Calls the server: waits for a place, sends the message, and waits for the reply.
     ///
-    /// With [`ByStream`](super::ByStream), the default, the message's stream and ordering are the
+    /// With [`ByStream`](crate::ByStream), the default, the message's stream and ordering are the
     /// client's to choose, whatever the message says; with a correlator of your own they are kept.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Client {
     /// Sends a message that is not answered, and returns once the kernel has it.
     ///
     /// With the default correlation it must go on a stream that is not used for calls: stream 0,
-    /// where a message goes unless it says otherwise. See [`ByStream`](super::ByStream).
+    /// where a message goes unless it says otherwise. See [`ByStream`](crate::ByStream).
     ///
     /// # Errors
     ///
@@ -119,7 +119,6 @@ impl Client {
         };
         let (done, result) = oneshot::channel();
         self.handle.submit(Command {
-            id: self.handle.next_id(),
             message: message.into(),
             kind: Kind::OneWay(done),
             permit,
@@ -195,10 +194,8 @@ impl Client {
             Admission::Failing(error) => return Call::failed(error),
         };
         let (reply, result) = oneshot::channel();
-        let id = self.handle.next_id();
-        let ticket = Ticket::new(id, Arc::clone(&self.handle.abandoned));
+        let ticket = Ticket::new(Arc::clone(&self.handle.abandoned));
         self.handle.submit(Command {
-            id,
             message,
             kind: Kind::Call(reply),
             permit,

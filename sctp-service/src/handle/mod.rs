@@ -1,5 +1,6 @@
 //! An association in the hands of code that answers no request of it.
 
+pub(crate) mod error;
 mod room;
 mod shared;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sctp_service::{
-    AssocId, ConnectInfo, Message,
-    client::{ByStream, Cause, Client, ClientConfig, Fate},
+    AssocId, ByStream, Cause, ConnectInfo, Fate, Message,
+    client::{Client, ClientConfig},
     testing::Duplex,
 };
 use tokio::time::sleep;
@@ -62,7 +62,7 @@ async fn an_answer_to_an_unsent_request_ends_the_association() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
-    let builder = Client::builder().by_stream(ByStream::new().with_strict(false));
+    let builder = Client::builder().with_correlation(ByStream::new().with_strict(false));
     let (client, peer) = client_with(builder, 10);
     let mut pushes = client.pushes().unwrap();
     peer.send(Message::new("stray").on_stream(5)).await;

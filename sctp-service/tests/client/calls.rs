@@ -3,8 +3,8 @@
 use std::{future::poll_fn, task::Poll, time::Duration};
 
 use sctp_service::{
-    Message, SendError,
-    client::{ByStream, Cause, Client, ClientConfig, Fate, Refusal},
+    ByStream, Cause, Fate, Message, Refusal, SendError,
+    client::{Client, ClientConfig},
     testing::Peer,
 };
 use tokio::time::{Instant, sleep};
@@ -70,7 +70,7 @@ async fn more_calls_than_streams_wait_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn with_depth_several_calls_share_a_stream_in_order() {
-    let builder = Client::builder().by_stream(ByStream::new().with_depth(2));
+    let builder = Client::builder().with_correlation(ByStream::new().with_depth(2));
     let (client, peer) = client_with(builder, 2);
     let (a, b, c) = (call(&client, "a"), call(&client, "b"), call(&client, "c"));
     assert_eq!(request(&peer).await, (1, "a".into()));
@@ -200,13 +200,7 @@ async fn one_way_messages_keep_off_the_streams_of_calls() {
     let Cause::Refused(refusal) = error.cause() else {
         panic!("{error}");
     };
-    assert!(matches!(
-        **refusal,
-        Refusal::CallStream {
-            stream: 1,
-            reserved: 1
-        }
-    ));
+    assert!(matches!(**refusal, Refusal::CallStream { stream: 1 }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
 //! How a client is closed at this end.
 
 use sctp_service::{
-    End, Message, Side,
-    client::{Cause, Client, ClientConfig, Fate},
+    Cause, End, Fate, Message, Side,
+    client::{Client, ClientConfig},
 };
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};

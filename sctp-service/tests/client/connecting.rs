@@ -8,8 +8,8 @@ use std::{
 };
 
 use sctp_service::{
-    Message,
-    client::{Backoff, Cause, Client, ClientConfig, Connect, Fate},
+    Cause, Fate, Message,
+    client::{Backoff, Client, ClientConfig, Connect},
     testing::{InMemory, Peer, duplex},
 };
 use sctp_tokio::ConnectError;

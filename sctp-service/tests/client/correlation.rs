@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 use sctp_service::{
-    Message, Received,
-    client::{ByStream, CallError, Cause, Client, ClientBuilder},
+    ByStream, CallError, Cause, Message, Received,
+    client::{Client, ClientBuilder},
     testing::Peer,
 };
 use tokio::runtime;
@@ -230,7 +230,7 @@ proptest! {
 
     #[test]
     fn by_stream(streams in 2u16..6, depth in 1usize..4, steps in steps(), ending in ending()) {
-        let builder = Client::builder().by_stream(ByStream::new().with_depth(depth));
+        let builder = Client::builder().with_correlation(ByStream::new().with_depth(depth));
         run(builder, true, streams, steps, ending)?;
     }
 

@@ -1,7 +1,8 @@
 //! What a log line shows of clients and pools.
 
 use sctp_service::{
-    client::{ByStream, Client, pool::Pool},
+    ByStream,
+    client::{Client, pool::Pool},
     testing::duplex,
 };
 
@@ -50,8 +51,8 @@ async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
 
 #[test]
 fn a_builder_shows_how_replies_are_found() {
-    let builder = Client::builder().by_stream(ByStream::new().with_depth(2));
+    let builder = Client::builder().with_correlation(ByStream::new().with_depth(2));
     let shown = format!("{builder:?}");
-    let found = "correlation: ByStream { reserved: 1, depth: 2, strict: true }";
+    let found = "correlation: ByStream { streams: None, depth: 2, strict: true }";
     assert!(shown.contains(found), "{shown}");
 }

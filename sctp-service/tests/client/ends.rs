@@ -2,11 +2,7 @@
 
 use std::{io, time::Duration};
 
-use sctp_service::{
-    End, Message, RecvError, Side,
-    client::{Client, Fate},
-    testing::Peer,
-};
+use sctp_service::{End, Fate, Message, RecvError, Side, client::Client, testing::Peer};
 use sctp_tokio::Reliability;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};

@@ -3,9 +3,9 @@
 use std::{collections::HashMap, error::Error, io, time::Duration};
 
 use sctp_service::{
-    End, Message, Received, Side,
+    Cause, Correlation, Correlator, End, Fate, Identity, Message, Received, Side, Waiting,
     client::{
-        Cause, Client, ClientBuilder, ClientConfig, Correlator, Fate,
+        Client, ClientBuilder, ClientConfig,
         pool::{Pool, Target},
     },
     testing::{Duplex, duplex},
@@ -40,15 +40,16 @@ impl Correlator for Header {
         Ok(key)
     }
 
-    fn identify(&mut self, received: &Received) -> Option<[u8; 4]> {
-        let is_request = received.payload.get(4) == Some(&b'Q');
-        let key = received.payload.get(..4)?.try_into().ok()?;
-        (!is_request).then_some(key)
+    fn identify(&mut self, received: &Received, _: Waiting<'_, [u8; 4]>) -> Identity<[u8; 4]> {
+        match received.payload.first_chunk() {
+            Some(&[_, _, _, _, b'Q']) | None => Identity::Request,
+            Some(&[a, b, c, d, _]) => Identity::Reply([a, b, c, d]),
+        }
     }
 }
 
 pub(crate) fn keyed() -> ClientBuilder {
-    Client::builder().with_correlator(|| Header)
+    Client::builder().with_correlation(Correlation::by_key(|_| Header))
 }
 
 /// The request waits for room when the answer comes.
@@ -82,7 +83,7 @@ async fn identifiers_that_cannot_be_are_refused() {
     must(peer.recv()).await.unwrap();
     let error = failure(call(&client, "fixed")).await;
     assert!(
-        error.to_string().contains("an earlier call has the same"),
+        error.to_string().contains("identifier already used"),
         "{error}"
     );
     peer.send(&b"\xff\xff\xff\xffA"[..]).await;
@@ -153,14 +154,17 @@ impl Correlator for Broken {
         Ok(number)
     }
 
-    fn identify(&mut self, _: &Received) -> Option<u32> {
+    fn identify(&mut self, _: &Received, _: Waiting<'_, u32>) -> Identity<u32> {
         panic!("this correlator is broken, as the test wants it");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
-    let (client, peer) = client_with(Client::builder().with_correlator(|| Broken), 2);
+    let (client, peer) = client_with(
+        Client::builder().with_correlation(Correlation::by_key(|_| Broken)),
+        2,
+    );
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
     peer.send("X").await;
@@ -186,7 +190,9 @@ async fn a_client_that_panicked_gets_no_call_of_its_pool() {
     let pool = Pool::builder().watch_with(listed, move |target, client| {
         let transport = transports.remove(target).unwrap();
         match *target == addr(1).into() {
-            true => client.with_correlator(|| Broken).over(transport),
+            true => client
+                .with_correlation(Correlation::by_key(|_| Broken))
+                .over(transport),
             false => client.over(transport),
         }
     });

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_service::client::{Cause, pool::Pool};
+use sctp_service::{Cause, client::pool::Pool};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{

@@ -8,11 +8,8 @@ use std::{
 };
 
 use sctp_service::{
-    Message, Received,
-    client::{
-        CallError, Cause, Fate,
-        pool::{Pool, PoolBuilder, RetryPolicy, Target},
-    },
+    CallError, Cause, Fate, Message, Received,
+    client::pool::{Pool, PoolBuilder, RetryPolicy, Target},
     testing::{InMemory, Peer, duplex},
 };
 use sctp_tokio::ConnectError;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sctp_service::{
-    End, Message, Side,
+    Cause, End, Fate, Message, Side,
     client::{
-        Cause, ClientBuilder, Fate,
+        ClientBuilder,
         pool::{Pool, Target},
     },
     testing::duplex,

@@ -10,9 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use sctp_service::{
-    AbortReason, AssocId, ConnectInfo, End, Event, Message, Received, RecvError, SendError,
-    Transport,
-    client::{CallError, Client, ClientBuilder, Fate},
+    AbortReason, AssocId, CallError, ConnectInfo, End, Event, Fate, Message, Received, RecvError,
+    SendError, Transport,
+    client::{Client, ClientBuilder},
     testing::{Duplex, InMemory, Peer},
 };
 use sctp_tokio::Notification;

@@ -12,8 +12,9 @@ use std::{
 };
 
 use sctp_service::{
-    ConnectInfo, End, Event, Message, RecvError, SendError, Side, Transport,
-    client::{ByStream, CallError, Cause, Client, Fate, Remote},
+    ByStream, CallError, Cause, ConnectInfo, End, Event, Fate, Message, RecvError, SendError, Side,
+    Transport,
+    client::{Client, Remote},
 };
 use sctp_tokio::{
     AbortReason, Association, ConnectError, SctpListener, SocketBuilder, options::InitMsg,
@@ -28,7 +29,7 @@ async fn each_call_gets_its_own_reply_then_the_client_shuts_down() {
         let init = InitMsg::new().with_outbound_streams(streams);
         let remote = Remote::new(server.addr).with_socket(SocketBuilder::new().with_init(init));
         let client = Client::builder()
-            .by_stream(ByStream::new().with_depth(depth))
+            .with_correlation(ByStream::new().with_depth(depth))
             .connect(remote)
             .await
             .unwrap();

@@ -9,11 +9,8 @@ use std::{
 };
 
 use sctp_service::{
-    End, Side,
-    client::{
-        CallError, Cause, Fate,
-        pool::{Pool, RetryPolicy, Target},
-    },
+    CallError, Cause, End, Fate, Side,
+    client::pool::{Pool, RetryPolicy, Target},
 };
 use tokio::{sync::watch, task::JoinHandle};
 

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use sctp_service::{
-    Config, End, IntoReply, Received, Reply, Request, Shutdown, Side,
-    client::{CallError, Cause, Client, ClientConfig, Remote},
+    CallError, Cause, Config, End, IntoReply, Received, Reply, Request, Shutdown, Side,
+    client::{Client, ClientConfig, Remote},
 };
 use sctp_tokio::{Association, SocketBuilder};
 use tokio::{

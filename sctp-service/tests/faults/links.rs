@@ -12,8 +12,8 @@ use std::{
 
 use futures::future::join_all;
 use sctp_service::{
-    Config, End, Payload, Side,
-    client::{Cause, Client, Fate, Remote},
+    Cause, Config, End, Fate, Payload, Side,
+    client::{Client, Remote},
 };
 use sctp_tokio::{
     AssocId, SocketBuilder,

@@ -1,6 +1,5 @@
 //! The task of a client: one association after the other.
 
-mod calls;
 mod outbox;
 mod report;
 mod session;
@@ -21,13 +20,16 @@ use self::{
 use super::{
     ClientConfig, Connect,
     call::Abandoned,
-    correlate::Factory,
-    error::{CallError, Cause},
     event::ClientHook,
     handle::{Command, Phase, Status},
     push::PushQueue,
 };
-use crate::Transport;
+use crate::{
+    Transport,
+    correlate::Correlation,
+    handle::error::{CallError, Cause},
+    session::calls::CallId,
+};
 
 /// When associations are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,9 @@ pub(super) struct Driver<C> {
     pub(super) wanted: Arc<Notify>,
     pub(super) abandoned: Arc<Abandoned>,
     pub(super) pushes: PushQueue,
-    pub(super) correlation: Factory,
+    pub(super) correlation: Correlation,
+    /// The number of the last call, on whichever association.
+    pub(super) last_call: CallId,
     pub(super) hook: ClientHook,
     pub(super) config: ClientConfig,
 }
@@ -150,7 +154,6 @@ impl<C: Connect> Driver<C> {
 
     /// Drives one association to its end, and says what its calls failed with.
     async fn session(&mut self, transport: C::Transport, reporter: &Arc<Reporter>) -> Cause {
-        self.abandoned.clear();
         // Whoever wanted an association has one: the next end is no reason for another.
         pin!(self.wanted.notified()).as_mut().enable();
         let began = Instant::now();
@@ -165,6 +168,7 @@ impl<C: Connect> Driver<C> {
             info,
             &self.config,
             &self.correlation,
+            self.last_call,
             self.status.clone(),
             Arc::clone(reporter),
         );
@@ -176,6 +180,7 @@ impl<C: Connect> Driver<C> {
             reason,
             counts,
             info,
+            last_call,
         } = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
                 stopped = true;
@@ -185,6 +190,7 @@ impl<C: Connect> Driver<C> {
             session.poll(cx, &mut self.inbox, &self.abandoned, &self.pushes)
         })
         .await;
+        self.last_call = last_call;
         reporter.closed(&info, &end, reason.as_ref(), began.elapsed(), &counts);
         cause
     }

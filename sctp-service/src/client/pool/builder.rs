@@ -15,7 +15,10 @@ use super::{
     retry::WhileOpen,
     roll::Roll,
 };
-use crate::client::{CallError, Client, ClientBuilder, ClientConfig, Remote};
+use crate::{
+    CallError,
+    client::{Client, ClientBuilder, ClientConfig, Remote},
+};
 
 /// Sets up a [`Pool`].
 #[derive(Clone, Debug)]
@@ -70,7 +73,7 @@ impl PoolBuilder {
     }
 
     /// Sets how long calls wait while no server is ready; then they fail with
-    /// [`Cause::Unavailable`](crate::client::Cause::Unavailable), and further ones at once until a server is ready. Default: 10
+    /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further ones at once until a server is ready. Default: 10
     /// seconds.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

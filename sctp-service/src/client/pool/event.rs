@@ -4,7 +4,8 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use super::Target;
 use crate::{
-    client::{Cause, ClientEvent, event::ClientHook},
+    Cause,
+    client::{ClientEvent, event::ClientHook},
     event::guard,
 };
 

@@ -90,7 +90,8 @@ use self::{
     retry::WhileOpen,
     roll::Roll,
 };
-use super::{CallError, Cause, Client, Fate};
+use super::Client;
+use crate::{CallError, Cause, Fate};
 
 type Balanced = Patience<Balance<Members, Message>>;
 type Buffered = Buffer<Queued, <Balanced as Service<Queued>>::Future>;

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{PoolEvent, event::PoolHook, roll::Roll};
 use crate::{
-    client::{CallError, Cause},
+    CallError, Cause,
     driver::timer::{Timer, later},
     ready::{poll_budget, poll_ready},
 };

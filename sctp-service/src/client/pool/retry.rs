@@ -9,7 +9,7 @@ use sctp_tokio::{Message, Received};
 use tower::retry::Policy;
 
 use super::roll::Roll;
-use crate::client::{CallError, Cause};
+use crate::{CallError, Cause};
 
 /// Repeats calls whose message was certainly not sent. A tower [`Policy`], for [`tower::retry`] on
 /// any client.
@@ -135,7 +135,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::client::Fate;
+    use crate::Fate;
 
     #[test]
     fn sent_calls_are_not_repeated_by_default() {

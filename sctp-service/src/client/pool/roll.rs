@@ -9,7 +9,10 @@ use sctp_tokio::End;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Target;
-use crate::client::{Cause, Client, handle::Ending};
+use crate::{
+    Cause,
+    client::{Client, handle::Ending},
+};
 
 /// The clients of a pool that have not ended: those of the servers that are listed, and those
 /// that finish their last calls. It does not keep them: the balancer has the handles.

@@ -12,8 +12,8 @@ mod transports;
 use std::time::Duration;
 
 use sctp_service::{
-    End, Side,
-    client::{Backoff, CallError, Cause, Client, ClientBuilder, ClientConfig, Fate},
+    CallError, Cause, End, Fate, Side,
+    client::{Backoff, Client, ClientBuilder, ClientConfig},
 };
 use tokio::task::JoinHandle;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sctp_service::{
-    End, Side,
-    client::{Cause, Client, ClientConfig, Connect, Fate},
+    Cause, End, Fate, Side,
+    client::{Client, ClientConfig, Connect},
 };
 
 use super::{builder, call, config, failure, payload};

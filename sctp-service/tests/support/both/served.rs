@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sctp_service::{
-    AbortReason, Config, End, SendError, Side,
-    client::{Cause, Client, Connect, Fate, Refusal},
+    AbortReason, Cause, Config, End, Fate, Refusal, SendError, Side,
+    client::{Client, Connect},
 };
 use sctp_tokio::ConnectError;
 use tower::ServiceExt;

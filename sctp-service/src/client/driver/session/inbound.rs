@@ -5,18 +5,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use sctp_core::{AbortReason, AssocChangeState, Notification, SendFailed};
+use sctp_core::{AbortReason, AssocChangeState, Notification};
 use sctp_tokio::{End, Event, Received, RecvError};
 
 use super::{ITEMS_PER_ROUND, Session, State, streams};
 use crate::{
-    Transport,
-    client::{
-        correlate::Found,
-        error::{CallError, Cause},
-        push::PushQueue,
-    },
-    driver::reasons,
+    Transport, client::push::PushQueue, driver::reasons, handle::error::Cause,
+    session::calls::Class,
 };
 
 static UNEXPECTED_REPLY: AbortReason = AbortReason::from_static("unexpected reply");
@@ -43,12 +38,8 @@ impl<T: Transport> Session<T> {
         if matches!(self.state, State::AwaitingAck | State::Aborting) {
             return;
         }
-        let calls = &self.calls;
-        match self
-            .correlation
-            .find(&received, &|call| calls.is_sent(call))
-        {
-            Found::Reply(call) => {
+        match self.calls.classify(&received) {
+            Class::Reply(call) => {
                 if self.calls.complete(call, received) {
                     self.counts.replies += 1;
                 } else {
@@ -56,17 +47,17 @@ impl<T: Transport> Session<T> {
                     tracing::debug!(call, "a late reply, discarding");
                 }
             }
-            Found::Push => {
+            Class::Request => {
                 self.counts.pushes += 1;
                 if !pushes.push(&self.info, received) {
                     self.counts.discarded_pushes += 1;
                 }
             }
-            Found::Late => {
+            Class::UnknownReply => {
                 self.counts.late_replies += 1;
                 self.reporter.uncorrelated(&self.info, &received);
             }
-            Found::Stray => {
+            Class::Unexpected => {
                 tracing::warn!(stream = %received.info.stream, "a reply to no call, aborting");
                 self.abort(&UNEXPECTED_REPLY, Cause::Uncorrelated);
             }
@@ -75,14 +66,14 @@ impl<T: Transport> Session<T> {
 
     fn notified(&mut self, notification: &Notification) {
         match notification {
-            Notification::SendFailed(failed) => self.send_failed(failed),
+            Notification::SendFailed(failed) => self.calls.send_failed(failed),
             Notification::Shutdown { .. } => self.peer_closing(true),
             Notification::AssocChange(change) if change.state == AssocChangeState::Restart => {
                 self.restarted();
             }
             Notification::StreamChange(_) => {
                 let streams = streams(&self.transport.connect_info());
-                self.correlation.set_streams(streams);
+                self.calls.set_streams(streams);
             }
             Notification::PeerAddrChange(change) => {
                 self.reporter.path_changed(&self.info, change);
@@ -91,28 +82,11 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// The kernel gave a message up.
-    fn send_failed(&mut self, failed: &SendFailed) {
-        let call = failed.context;
-        if !self
-            .calls
-            .note_failed(call, failed.sent, failed.last_fragment)
-        {
-            return;
-        }
-        if !self.calls.is_unsent(call) {
-            self.leave(call, Cause::Expired);
-        } else if let Some(left) = self.calls.fail(call, CallError::not_sent(Cause::Expired)) {
-            self.correlation.withdraw(left.call, left.stream);
-        }
-    }
-
     /// The peer has forgotten everything that it was asked.
     fn restarted(&mut self) {
         self.info = self.transport.connect_info();
-        self.calls.fail_all(&Cause::Restarted, true);
+        self.calls.restart(&self.info);
         self.fail_outbox(&Cause::Restarted);
-        self.correlation = self.factory.make(streams(&self.info));
         self.reporter.restarted(&self.info);
         if self.state == State::AwaitingAck {
             // Its new life does not know of the end that was begun.

@@ -4,7 +4,6 @@ mod inbound;
 mod outbound;
 
 use std::{
-    collections::VecDeque,
     error::Error,
     sync::Arc,
     task::{Context, Poll},
@@ -16,7 +15,6 @@ use sctp_tokio::{End, Side};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    calls::Calls,
     outbox::{Outbox, Owner},
     report::Reporter,
 };
@@ -25,12 +23,13 @@ use crate::{
     client::{
         ClientConfig, ClientCounts,
         call::Abandoned,
-        correlate::{CallId, Correlation, Factory},
-        error::{CallError, Cause},
         handle::{Command, Phase, Status},
         push::PushQueue,
     },
+    correlate::Correlation,
     driver::{reasons, timer::Timer},
+    handle::error::{CallError, Cause},
+    session::calls::{CallId, CallLimits, Calls},
 };
 
 /// How long to wait for the transport's word that our own abort has ended the association.
@@ -64,10 +63,6 @@ pub(super) struct Session<T> {
     state: State,
     calls: Calls,
     outbox: Outbox,
-    /// The last calls that were given up with a reply still to come, the oldest first.
-    left: VecDeque<CallId>,
-    correlation: Box<dyn Correlation>,
-    factory: Factory,
     config: ClientConfig,
     status: watch::Sender<Status>,
     /// Bounds every state but `Open` and `Draining`, which the calls' own timeouts bound.
@@ -86,6 +81,8 @@ pub(super) struct Ended {
     pub(super) reason: Option<AbortReason>,
     pub(super) counts: ClientCounts,
     pub(super) info: ConnectInfo,
+    /// The number of the last call.
+    pub(super) last_call: CallId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,22 +104,25 @@ impl<T: Transport> Session<T> {
         transport: T,
         info: ConnectInfo,
         config: &ClientConfig,
-        factory: &Factory,
+        correlation: &Correlation,
+        last_call: CallId,
         status: watch::Sender<Status>,
         reporter: Arc<Reporter>,
     ) -> Self {
-        let correlation = factory.make(streams(&info));
+        let limits = CallLimits {
+            timeout: config.call_timeout,
+            overdue_after: config.overdue_after,
+            max_given_up: config.max_in_flight,
+        };
+        let calls = Calls::new(correlation, &info, limits, last_call);
         Self {
             transport,
             info,
             reporter,
             counts: ClientCounts::default(),
             state: State::Open,
-            calls: Calls::default(),
+            calls,
             outbox: Outbox::default(),
-            left: VecDeque::new(),
-            correlation,
-            factory: factory.clone(),
             config: config.clone(),
             status,
             deadline: Timer::default(),
@@ -151,7 +151,9 @@ impl<T: Transport> Session<T> {
         for _ in 0..ROUNDS_PER_POLL {
             let mut worked = self.take_commands(cx, inbox);
             worked |= self.take_abandoned(cx, abandoned);
-            self.start_calls();
+            let outbox = &mut self.outbox;
+            self.calls
+                .start(|call, message| outbox.push(message, Owner::Call(call)));
             self.flush(cx);
             worked |= match self.read(cx, pushes) {
                 Ok(worked) => worked,
@@ -246,7 +248,7 @@ impl<T: Transport> Session<T> {
             status.close_door();
             status.last_end = Some(end.clone());
         });
-        self.calls.fail_all(&cause, false);
+        self.calls.fail_all(&cause);
         self.fail_outbox(&cause);
         let (lost, unsent) = self.calls.cut_off();
         let mut counts = self.counts;
@@ -258,6 +260,7 @@ impl<T: Transport> Session<T> {
             reason: self.reason.take(),
             counts,
             info: self.info.clone(),
+            last_call: self.calls.last_id(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use sctp_core::AbortReason;
 use sctp_tokio::SendError;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     super::outbox::{OneWay, Owner},
@@ -14,11 +14,10 @@ use crate::{
     Transport,
     client::{
         call::Abandoned,
-        correlate::{Assigned, CallId},
-        error::{CallError, Cause, Fate, Refusal},
         handle::{Command, Kind},
     },
-    driver::timer::later,
+    handle::error::{CallError, Cause, Refusal},
+    session::calls::{Unresponsive, Waiter},
 };
 
 static NO_REPLY: AbortReason = AbortReason::from_static("no reply");
@@ -50,21 +49,20 @@ impl<T: Transport> Session<T> {
             return command.fail(CallError::not_sent(cause));
         }
         let Command {
-            id,
             mut message,
             kind,
             permit,
         } = command;
-        message.info.context = id;
         match kind {
             Kind::Call(reply) => {
                 self.counts.calls += 1;
-                let timeout = self.config.call_timeout;
-                self.calls.insert(id, message, reply, permit, timeout);
+                self.calls.submit(message, Waiter { reply, permit }, None);
             }
             Kind::OneWay(done) => {
                 let one_way = OneWay { done, permit };
-                match self.correlation.check_one_way(&message) {
+                // That of a call is its number.
+                message.info.context = 0;
+                match self.calls.check_one_way(&message) {
                     Ok(()) => self.outbox.push(message, Owner::OneWay(one_way)),
                     Err(refusal) => one_way.finish(Err(CallError::refused(refusal))),
                 }
@@ -72,75 +70,14 @@ impl<T: Transport> Session<T> {
         }
     }
 
+    /// Gives up the calls that were dropped. Returns `true` if there were any.
     pub(super) fn take_abandoned(&mut self, cx: &mut Context<'_>, abandoned: &Abandoned) -> bool {
-        for taken in 0..ITEMS_PER_ROUND {
-            match abandoned.poll_pop(cx) {
-                Poll::Ready(call) => self.give_up(call, Cause::Closed),
-                Poll::Pending => return taken > 0,
-            }
+        let is_set = abandoned.poll_take(cx).is_ready();
+        if is_set {
+            let outbox = &mut self.outbox;
+            self.calls.give_up_dropped(|call| outbox.withdraw(call));
         }
-        true
-    }
-
-    /// Nobody waits for a call any more. If its message is still here it never goes out;
-    /// otherwise the reply may come, and must not be taken for another's.
-    fn give_up(&mut self, call: CallId, cause: Cause) {
-        if self.outbox.withdraw(call) {
-            if let Some(left) = self.calls.fail(call, CallError::not_sent(cause)) {
-                self.correlation.withdraw(left.call, left.stream);
-            }
-        } else if self.calls.is_waiting(call) {
-            self.calls.fail(call, CallError::not_sent(cause));
-        } else {
-            self.leave(call, cause);
-        }
-    }
-
-    /// Fails a call whose reply may still come, and remembers it for that. Where nothing else
-    /// bounds how many there are, only the last ones are remembered.
-    pub(super) fn leave(&mut self, call: CallId, cause: Cause) {
-        let due = later(Instant::now(), self.config.overdue_after);
-        self.calls.give_up(call, cause, due);
-        if self.correlation.is_bounded() {
-            return;
-        }
-        self.left.push_back(call);
-        if self.left.len() <= self.config.max_in_flight.max(1) {
-            return;
-        }
-        if let Some(oldest) = self.left.pop_front()
-            && !self.calls.is_live(oldest)
-        {
-            self.forget(oldest);
-        }
-    }
-
-    /// Waits no longer for a reply that nobody wants.
-    fn forget(&mut self, call: CallId) {
-        let overdue = CallError::new(Cause::TimedOut, Fate::Unknown);
-        let Some(left) = self.calls.fail(call, overdue) else {
-            return;
-        };
-        if !self.correlation.give_up(left.call, left.stream) {
-            tracing::warn!("the peer answers on no stream any more, aborting");
-            self.abort(&NO_REPLY, Cause::Unresponsive);
-        }
-    }
-
-    pub(super) fn start_calls(&mut self) {
-        while let Some((call, message)) = self.calls.next_waiting() {
-            match self.correlation.assign(call, message) {
-                Assigned::Later => return,
-                Assigned::Never(refusal) => {
-                    self.calls.fail(call, CallError::refused(refusal));
-                }
-                Assigned::Now => {
-                    if let Some((call, message)) = self.calls.start_next() {
-                        self.outbox.push(message, Owner::Call(call));
-                    }
-                }
-            }
-        }
+        is_set
     }
 
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) {
@@ -148,13 +85,12 @@ impl<T: Transport> Session<T> {
             outbox,
             transport,
             calls,
-            correlation,
             counts,
             ..
         } = self;
         let mut closing = false;
         outbox.flush(cx, transport, |owner, result| match (owner, result) {
-            (Owner::Call(call), Ok(())) => calls.note_sent(call),
+            (Owner::Call(call), Ok(())) => calls.sent(call),
             (Owner::OneWay(one_way), Ok(())) => one_way.finish(Ok(())),
             // Reading will tell how it ended, and then the calls are failed.
             (Owner::Call(_), Err(SendError::Ended(_) | SendError::ShuttingDown)) => closing = true,
@@ -171,10 +107,7 @@ impl<T: Transport> Session<T> {
                 one_way.finish(Err(CallError::not_sent(cause)));
             }
             (Owner::Call(call), Err(error)) => {
-                let error = CallError::refused(Refusal::Send(error));
-                if let Some(left) = calls.fail(call, error) {
-                    correlation.withdraw(left.call, left.stream);
-                }
+                calls.refuse(call, Refusal::Send(error));
             }
             (Owner::OneWay(one_way), Err(error)) => {
                 one_way.finish(Err(CallError::refused(Refusal::Send(error))));
@@ -185,17 +118,16 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Fails the calls whose time is up, and gives up late replies.
+    /// Fails the calls whose time is up. Returns `true` if there were any.
     pub(super) fn expire(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut worked = false;
-        while let Some(call) = self.calls.poll_due(cx) {
-            worked = true;
-            if self.calls.is_live(call) {
-                self.give_up(call, Cause::TimedOut);
-            } else {
-                self.forget(call);
+        let outbox = &mut self.outbox;
+        match self.calls.expire(cx, |call| outbox.withdraw(call)) {
+            Ok(worked) => worked,
+            Err(Unresponsive) => {
+                tracing::warn!("the peer answers on no stream any more, aborting");
+                self.abort(&NO_REPLY, Cause::Unresponsive);
+                true
             }
         }
-        worked
     }
 }

@@ -5,6 +5,9 @@ use std::{error::Error, fmt, io, sync::Arc};
 use bytes::Bytes;
 use sctp_tokio::{ConnectError, End, SendError, Side};
 
+#[cfg(doc)]
+use crate::ByStream;
+
 /// Why a call, or a one-way send, failed: what happened, and what is known about its message.
 ///
 /// | [`Cause`] | what happened |
@@ -66,7 +69,7 @@ pub enum Cause {
     Restarted,
     /// The peer shut the association down in order.
     ShutDown,
-    /// No reply came within [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout).
+    /// No reply came within [`ClientConfig::call_timeout`](crate::client::ClientConfig::call_timeout).
     TimedOut,
     /// The peer sent a message longer than
     /// [`SocketBuilder::with_max_message_size`](sctp_tokio::SocketBuilder::with_max_message_size)
@@ -93,30 +96,30 @@ pub enum Cause {
 #[non_exhaustive]
 pub enum Refusal {
     /// One-way messages go on the streams that are not used for calls; an answer to one would be
-    /// taken for the answer to a call otherwise. See [`ByStream`](super::ByStream).
+    /// taken for the answer to a call otherwise. See [`ByStream`].
     CallStream {
         /// The stream that was asked for.
         stream: u16,
-        /// How many streams, from 0, are not used for calls.
-        reserved: u16,
     },
     /// The correlator could not put an identifier into the message, or the identifier is one
     /// that an earlier call still has.
     Correlator(Box<dyn Error + Send + Sync>),
+    /// None of the streams for calls was negotiated in both directions. See [`ByStream::on`].
+    NoCallStream,
     /// The transport refused it.
     Send(SendError),
 }
 
 impl CallError {
-    pub(super) const fn new(cause: Cause, fate: Fate) -> Self {
+    pub(crate) const fn new(cause: Cause, fate: Fate) -> Self {
         Self { cause, fate }
     }
 
-    pub(super) const fn not_sent(cause: Cause) -> Self {
+    pub(crate) const fn not_sent(cause: Cause) -> Self {
         Self::new(cause, Fate::NotSent)
     }
 
-    pub(super) fn refused(refusal: Refusal) -> Self {
+    pub(crate) fn refused(refusal: Refusal) -> Self {
         Self::not_sent(Cause::Refused(Arc::new(refusal)))
     }
 
@@ -200,10 +203,8 @@ impl fmt::Display for Cause {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CallStream { stream, reserved } => write!(
-                f,
-                "stream {stream} is used for calls; one-way messages go on the first {reserved}"
-            ),
+            Self::CallStream { stream } => write!(f, "stream {stream} is used for calls"),
+            Self::NoCallStream => f.write_str("no stream for calls was negotiated"),
             Self::Correlator(error) => write!(f, "no identifier for the call: {error}"),
             Self::Send(error) => error.fmt(f),
         }
@@ -231,7 +232,7 @@ impl Error for Cause {
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::CallStream { .. } => None,
+            Self::CallStream { .. } | Self::NoCallStream => None,
             Self::Correlator(error) => error.source(),
             Self::Send(error) => error.source(),
         }
