@@ -35,6 +35,7 @@
 //! | [`Notification`], [`EventSet`] | events, and subscriptions to them |
 //! | [`Socket`], [`RecvBatch`] | system calls |
 //! | [`options`] | value types of the socket options |
+//! | [`errno`] | error numbers that no `ErrorKind` tells apart |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("sctp-core supports Linux only");
@@ -42,6 +43,7 @@ compile_error!("sctp-core supports Linux only");
 mod abi;
 mod abort_reason;
 mod cmsg;
+pub mod errno;
 mod error_cause;
 mod event_set;
 #[cfg(fuzzing)]

@@ -280,8 +280,8 @@ async fn accepting_goes_on_after_a_pause_when_descriptors_run_out() {
     let begin = Instant::now();
     server
         .network
-        .fail_accept(io::Error::from_raw_os_error(24))
-        .await; // EMFILE
+        .fail_accept(io::Error::from_raw_os_error(sctp_core::errno::EMFILE))
+        .await;
     let peer = server.connect().await;
     peer.send("hello").await;
     peer.expect_message("hello").await;

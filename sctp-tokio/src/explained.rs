@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
-use sctp_core::{AssocId, Socket};
+use sctp_core::{AssocId, Socket, errno};
 
 /// An error of the kernel, and what it means here: the text has the whole reason, and the kernel's
 /// error, with its number, is the source.
@@ -119,9 +119,7 @@ pub(crate) fn not_connected_to(
     socket: &Socket,
     peer: &[SocketAddr],
 ) -> io::Error {
-    const EALREADY: i32 = 114;
-    const EISCONN: i32 = 106;
-    let exists = matches!(error.raw_os_error(), Some(EALREADY | EISCONN))
+    let exists = matches!(error.raw_os_error(), Some(errno::EALREADY | errno::EISCONN))
         // One of another socket, peeled off or with the same local address and port
         // (`sctp_endpoint_is_peeled_off`). The kernel has no other use for this answer here.
         || error.kind() == io::ErrorKind::AddrNotAvailable;

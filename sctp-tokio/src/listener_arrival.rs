@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
 use bytes::BytesMut;
-use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket};
+use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket, errno};
 
 use crate::{
     Association, RecvHalf, SctpListener,
@@ -61,13 +61,13 @@ impl SctpListener {
     /// `None` says that no association waits. Nothing may be received before that: it could be of
     /// one that does, and moves with it when it is peeled off.
     pub(crate) fn hand_over(&mut self) -> io::Result<Option<Association>> {
-        const EINVAL: i32 = 22;
         while let Some(up) = self.waiting.pop_front() {
             let listening = self.io.socket();
             match listening.peel_off(up.assoc) {
                 Ok(socket) => return self.peeled(&up, socket).map(Some),
                 Err(error)
-                    if error.raw_os_error() == Some(EINVAL) && is_gone(listening, up.assoc) =>
+                    if error.raw_os_error() == Some(errno::EINVAL)
+                        && is_gone(listening, up.assoc) =>
                 {
                     self.orphans.push(Orphan {
                         up,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use sctp_core::{AssocId, Part, RecvInfo, Socket};
+use sctp_core::{AssocId, Part, RecvInfo, Socket, errno};
 use tokio::{
     task::coop,
     time::{Instant, Sleep, sleep},
@@ -272,8 +272,7 @@ impl Drop for RecvHalf {
 
 /// Whether the kernel has no such association any more.
 pub(crate) fn is_gone(socket: &Socket, assoc: AssocId) -> bool {
-    const EINVAL: i32 = 22;
-    matches!(socket.status(assoc), Err(error) if error.raw_os_error() == Some(EINVAL))
+    matches!(socket.status(assoc), Err(error) if error.raw_os_error() == Some(errno::EINVAL))
 }
 
 /// Whether an error of a receive says that the association is over.

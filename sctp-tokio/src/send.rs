@@ -5,7 +5,7 @@ use std::{
     io::{self, IoSlice},
 };
 
-use sctp_core::{SendInfo, Socket};
+use sctp_core::{SendInfo, Socket, errno};
 
 use crate::{
     End, Message, SendError,
@@ -40,14 +40,11 @@ pub(crate) fn send_error(
     streams: u16,
     end: Option<&End>,
 ) -> SendError {
-    const EINVAL: i32 = 22;
-    const EMSGSIZE: i32 = 90;
-    const ESHUTDOWN: i32 = 108;
     let stream = info.stream;
     match (error.kind(), error.raw_os_error()) {
-        (_, Some(ESHUTDOWN)) => SendError::ShuttingDown,
-        (_, Some(EMSGSIZE)) => too_large(error, socket, len),
-        (_, Some(EINVAL)) if stream.get() >= streams => SendError::InvalidStream {
+        (_, Some(errno::ESHUTDOWN)) => SendError::ShuttingDown,
+        (_, Some(errno::EMSGSIZE)) => too_large(error, socket, len),
+        (_, Some(errno::EINVAL)) if stream.get() >= streams => SendError::InvalidStream {
             stream,
             negotiated: streams,
         },

@@ -7,15 +7,15 @@ use std::{io, net::SocketAddr};
 
 use sctp_tokio::{
     AbortReason, AssocId, Association, ConnectError, End, Message, SendError, Side, Socket,
-    SocketBuilder, sctp_core::Family,
+    SocketBuilder,
+    sctp_core::{
+        Family,
+        errno::{EALREADY, EINVAL, EISCONN, EOPNOTSUPP},
+    },
 };
 use support::{
     LOOPBACK, endpoint, endpoint_end, endpoint_message, listener, must, next, pair, until_end,
 };
-
-const EINVAL: i32 = 22;
-const EISCONN: i32 = 106;
-const EOPNOTSUPP: i32 = 95;
 
 #[tokio::test]
 async fn an_unknown_association_is_an_error_everywhere_and_ends_nothing() {
@@ -255,7 +255,7 @@ async fn a_second_association_with_the_same_peer_is_refused() {
     let (mut client, _) = endpoint().await;
     let id = client.connect(&[addr]).unwrap();
     let error = client.connect(&[addr]).unwrap_err();
-    let known = [Some(EISCONN), Some(114)];
+    let known = [Some(EISCONN), Some(EALREADY)];
     assert!(known.contains(&number(&error)), "{error}");
     loop {
         let event = must(client.next_event()).await.unwrap();

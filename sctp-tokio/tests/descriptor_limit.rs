@@ -7,10 +7,8 @@ mod support;
 use std::{fs::File, io, sync::Mutex};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sctp_tokio::{Association, ConnectError, SocketBuilder};
+use sctp_tokio::{Association, ConnectError, SocketBuilder, sctp_core::errno::EMFILE};
 use support::{acknowledged, endpoint, endpoint_message, listener, must, next};
-
-const EMFILE: i32 = 24;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 

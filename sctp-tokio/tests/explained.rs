@@ -7,13 +7,15 @@ use std::{error::Error, io, net::SocketAddr};
 
 use sctp_tokio::{
     Association, ConnectError, Endpoint, Event, Message, Notification, SctpListener, SendError,
-    SocketBuilder, sctp_core::Family,
+    SocketBuilder,
+    sctp_core::{
+        Family,
+        errno::{EADDRNOTAVAIL, EINVAL},
+    },
 };
 use socket2::SockRef;
 use support::{endpoint, listener, listener_with, must, pair, pair_with};
 
-const EINVAL: i32 = 22;
-const EADDRNOTAVAIL: i32 = 99;
 const STRANGER: &str = "192.0.2.1:9";
 
 fn addr(text: &str) -> SocketAddr {

@@ -12,15 +12,12 @@ use std::{
 
 use sctp_tokio::{
     AbortReason, AssocId, Notification, Ppid, Reliability, SendInfo, Socket, StreamId,
-    sctp_core::{AssocChangeState, Family},
+    sctp_core::{
+        AssocChangeState, Family,
+        errno::{EALREADY, EINVAL, EISCONN, EMSGSIZE, EPIPE},
+    },
 };
 use support::sync::*;
-
-const EINVAL: i32 = 22;
-const EPIPE: i32 = 32;
-const EMSGSIZE: i32 = 90;
-const EISCONN: i32 = 106;
-const EALREADY: i32 = 114;
 
 #[track_caller]
 fn fails<T: std::fmt::Debug>(result: io::Result<T>, codes: &[i32]) {

@@ -13,7 +13,10 @@ use rustix::event::PollFlags;
 use sctp_tokio::{
     AssocId, EventSet, Notification, SendInfo, Socket,
     options::InitMsg,
-    sctp_core::{AssocChangeState, AuthIndication, Family},
+    sctp_core::{
+        AssocChangeState, AuthIndication, Family,
+        errno::{ECONNREFUSED, EINVAL, EISCONN, ENOTCONN, EPIPE},
+    },
 };
 use support::{
     raw::{SCTP_ABORT, SCTP_EOF, send_raw},
@@ -21,11 +24,6 @@ use support::{
 };
 
 const ANY: AssocId = AssocId::FUTURE;
-const EINVAL: i32 = 22;
-const ENOTCONN: i32 = 107;
-const EPIPE: i32 = 32;
-const EISCONN: i32 = 106;
-const ECONNREFUSED: i32 = 111;
 
 #[track_caller]
 fn fails<T: std::fmt::Debug>(result: io::Result<T>, code: i32) {

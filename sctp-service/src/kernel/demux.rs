@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocChangeState, AssocId, Notification};
+use sctp_core::{AbortReason, AssocChangeState, AssocId, Notification, errno};
 use sctp_tokio::{Endpoint, EndpointEvent, Event, RecvError};
 use tokio::{
     select,
@@ -181,7 +181,6 @@ impl Demux {
 
     /// Gives an association a socket of its own.
     fn peel_off(&mut self, assoc: AssocId) {
-        const EINVAL: i32 = 22;
         let Some(inbox) = self.inboxes.get(&assoc) else {
             return;
         };
@@ -199,7 +198,7 @@ impl Demux {
                 self.inboxes.remove(&assoc);
             }
             // It has ended. What is left of it has arrived already, and ends with its end.
-            Err(error) if error.raw_os_error() == Some(EINVAL) => {}
+            Err(error) if error.raw_os_error() == Some(errno::EINVAL) => {}
             Err(error) => {
                 tracing::warn!(%assoc, %error, "cannot give an association its own socket, aborting it");
                 if let Err(error) = self.endpoint.abort(assoc, &QUEUE_FULL) {

@@ -50,7 +50,11 @@ impl Wire {
         let to = SocketAddrV4::new(SERVER, 0).into();
         // The queue of the loopback device is bounded: then it has to be emptied first.
         while let Err(error) = self.out.send_to(&datagram, &to) {
-            assert_eq!(error.raw_os_error(), Some(105), "{error}");
+            assert_eq!(
+                error.raw_os_error(),
+                Some(sctp_core::errno::ENOBUFS),
+                "{error}"
+            );
             std::thread::yield_now();
         }
     }
