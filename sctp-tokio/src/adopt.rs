@@ -47,7 +47,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_from(&self, fd: OwnedFd) -> io::Result<SctpListener> {
         let socket = self.adopt_listening(fd, Style::OneToMany)?;
@@ -67,7 +67,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_one_to_one_from(&self, fd: OwnedFd) -> io::Result<OneToOneListener> {
         let socket = self.adopt_listening(fd, Style::OneToOne)?;
@@ -85,7 +85,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn endpoint_from(&self, fd: OwnedFd) -> io::Result<Endpoint> {
         let socket = self.adopt_listening(fd, Style::OneToMany)?;
@@ -105,7 +105,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn peeled_off_from(&self, fd: OwnedFd) -> io::Result<Association> {
         let socket = self.adopt(fd, Style::OneToMany, AssocId::ALL)?;
@@ -145,7 +145,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn one_to_one_from(&self, fd: OwnedFd) -> io::Result<Association> {
         let socket = self.adopt(fd, Style::OneToOne, AssocId::FUTURE)?;

@@ -240,7 +240,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen(&self) -> io::Result<SctpListener> {
         let socket = self.open_listening(Style::OneToMany)?;
@@ -255,7 +255,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn endpoint(&self) -> io::Result<Endpoint> {
         let socket = self.open_listening(Style::OneToMany)?;
@@ -271,7 +271,7 @@ impl SocketBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_one_to_one(&self) -> io::Result<OneToOneListener> {
         let socket = self.open_listening(Style::OneToOne)?;

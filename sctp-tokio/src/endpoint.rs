@@ -73,7 +73,7 @@ impl Endpoint {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::endpoint).await
     }
@@ -164,7 +164,7 @@ impl Endpoint {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
         let (socket, peer) = self.hub.peel_off(assoc)?;

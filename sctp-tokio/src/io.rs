@@ -13,6 +13,7 @@ use sctp_core::{Part, Socket};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::coop,
+    time::sleep,
 };
 
 use crate::{
@@ -38,10 +39,12 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    /// Registers a socket. Panics outside a tokio runtime with its I/O driver enabled, as all of
-    /// tokio's sockets do.
+    /// Registers a socket. Panics outside a tokio runtime with its I/O and time drivers enabled.
     #[track_caller]
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+        // Waits have timers. Without a time driver this panics, here and not in the first send that
+        // finds the buffer full.
+        drop(sleep(Duration::ZERO));
         #[allow(
             deprecated,
             reason = "its successor is unsafe for the sake of types that lend a descriptor out; a Socket owns \

@@ -27,6 +27,11 @@
 //! Sending to an address, and not to an association, is only in [`sctp_core`]: it can open an
 //! association that nobody asked for, and block the thread.
 //!
+//! # The runtime
+//!
+//! Sockets are made in a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and
+//! `enable_all` have them. Elsewhere making one panics, connecting and accepting included.
+//!
 //! # How an association ends
 //!
 //! | here | on the wire | the peer receives |

@@ -70,7 +70,7 @@ impl SctpListener {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::listen).await
     }

@@ -59,7 +59,7 @@ impl OneToOneListener {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O driver enabled.
+    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, SocketBuilder::listen_one_to_one).await
     }

@@ -268,3 +268,15 @@ async fn a_limit_may_be_for_ever() {
     );
     assert_eq!(end.unwrap(), End::Shutdown { by: Side::Local });
 }
+
+#[test]
+fn runtime_without_timers_is_refused_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    let bind = || runtime.block_on(SctpListener::bind("127.0.0.1:0"));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(bind)).unwrap_err();
+    let text = panicked.downcast_ref::<String>().unwrap();
+    assert!(text.contains("timers are disabled"), "{text}");
+}
