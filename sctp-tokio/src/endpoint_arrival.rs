@@ -6,7 +6,7 @@ use sctp_core::{AbortReason, AssocChange, AssocChangeState, AssocId, Notificatio
 
 use crate::{
     Endpoint, EndpointEvent, Event, Received, RecvError, Side, assembly::Assembled, end::ending,
-    hub::Peer,
+    hub::Peer, recv_half::is_network_error,
 };
 
 /// What the peer hears when it exceeds the message limit.
@@ -24,6 +24,9 @@ impl Endpoint {
             {
                 self.take_end().map(Ok)
             }
+            // An ICMP error of one of the associations, told of because of `IP_RECVERR`. How they end is
+            // told by notifications.
+            Err(error) if is_network_error(&error) => None,
             Err(error) => Some(Err(RecvError::Io(error))),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     sync::Arc,
     task::{Context, Poll, Wake, ready},
@@ -11,7 +11,10 @@ use std::{
 
 use sctp_core::{Part, Socket};
 use tokio::{
-    io::{Interest, unix::AsyncFd},
+    io::{
+        Interest, Ready,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
     task::coop,
     time::sleep,
 };
@@ -27,6 +30,9 @@ use crate::{
 /// (`sctp_association_free` takes it off the list that `sctp_write_space` walks). Its last
 /// notification does, but can come before the room is there.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// The same once the socket has had an error: from then on the reactor wakes no more.
+const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
 /// A socket registered with the runtime's reactor (edge-triggered epoll).
 ///
@@ -126,13 +132,22 @@ impl Io {
                     return Poll::Ready(result);
                 }
             }
-            let waker = self.writers.register(waiter, cx.waker());
-            match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
-                // Cleared before the next attempt, never after one: an edge in between is kept.
-                Poll::Ready(guard) => guard?.clear_ready(),
-                Poll::Pending => ready!(waiter.poll_retry(cx, RETRY)),
-            }
+            ready!(self.poll_writable(cx, waiter))?;
         }
+    }
+
+    /// Waits until it is worth trying to send again.
+    fn poll_writable(&self, cx: &mut Context<'_>, waiter: &Waiter) -> Poll<io::Result<()>> {
+        let waker = self.writers.register(waiter, cx.waker());
+        let interval = match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
+            // Cleared before the next attempt, never after one: an edge in between is kept.
+            Poll::Ready(guard) => match forget(guard?) {
+                true => return Poll::Ready(Ok(())),
+                false => RETRY_AFTER_ERROR,
+            },
+            Poll::Pending => RETRY,
+        };
+        waiter.poll_retry(cx, interval).map(Ok)
     }
 
     /// The same for any number of tasks at once.
@@ -156,11 +171,22 @@ impl Io {
     }
 
     /// Waits for writability, and forgets it: for callers that try again after each wait, whether
-    /// it was stale or not.
+    /// it was stale or not, and after some time of their own. It may wait for ever once the socket
+    /// has had an error.
     pub(crate) async fn forget_writable(&self) -> io::Result<()> {
-        self.fd.writable().await?.clear_ready();
+        if !forget(self.fd.writable().await?) {
+            pending::<()>().await;
+        }
         Ok(())
     }
+}
+
+/// Forgets that the socket is writable. Returns `false` if it is not: then it had an error, of ICMP
+/// for one (`IP_RECVERR`), which the reactor takes for the end of writing and never forgets.
+fn forget(mut guard: AsyncFdReadyGuard<'_, Socket>) -> bool {
+    let writable = guard.ready() & Ready::WRITABLE;
+    guard.clear_ready();
+    !writable.is_empty()
 }
 
 #[cfg(test)]
@@ -207,5 +233,39 @@ mod tests {
     async fn awaited_send_finds_room_that_nothing_tells_of() {
         let taken = time(unbound().write(silent_room())).await;
         assert!(taken < 3 * RETRY, "{taken:?}");
+    }
+    /// A socket that has had an error: nobody listens where it connected to.
+    async fn refused() -> Io {
+        let io = Io::new(Socket::one_to_one(Family::V4).unwrap()).unwrap();
+        let nobody = "127.0.0.1:9".parse().unwrap();
+        io.socket().connectx(&[nobody]).unwrap();
+        loop {
+            let mut guard = io.fd.writable().await.unwrap();
+            if guard.ready().is_write_closed() {
+                break;
+            }
+            guard.clear_ready();
+        }
+        io
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn send_after_an_error_waits_without_spinning() {
+        let (io, waiter) = (refused().await, Waiter::default());
+        let (mut attempts, mut room) = (0, silent_room());
+        let mut send = |socket: &Socket| {
+            attempts += 1;
+            assert!(attempts < 1000, "spins");
+            room(socket)
+        };
+        time(poll_fn(|cx| io.poll_write(cx, &waiter, &mut send))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writability_after_an_error_is_not_reported_at_once() {
+        let io = refused().await;
+        io.fd.writable().await.unwrap().clear_ready();
+        let waiting = tokio::time::timeout(RETRY, io.forget_writable());
+        assert!(waiting.await.is_err());
     }
 }

@@ -223,7 +223,10 @@ impl RecvHalf {
         match result {
             Ok(_) => None,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(self.reached_end())),
-            Err(error) if is_end_of_association(&error) => {
+            // An ICMP error, told of because of `IP_RECVERR`. The association goes on, and decides by
+            // its own count when to give up (RFC 9260 section 8.1).
+            Err(error) if is_network_error(&error) && !self.has_ended() => None,
+            Err(error) if is_network_error(&error) => {
                 // Reported before what is still queued, and only once: remember it, and read on.
                 if self.pending_error.replace(error).is_some() {
                     return Some(Ok(self.reached_end()));
@@ -231,6 +234,14 @@ impl RecvHalf {
                 None
             }
             Err(error) => Some(Err(RecvError::Io(error))),
+        }
+    }
+
+    /// Whether the kernel has no such association any more.
+    fn has_ended(&self) -> bool {
+        match self.shared.socket() {
+            Some(socket) => is_gone(socket, self.shared.id),
+            None => true,
         }
     }
 
@@ -243,11 +254,7 @@ impl RecvHalf {
             if let Some(end) = self.shared.end() {
                 return Poll::Ready(end.clone());
             }
-            let gone = match self.shared.socket() {
-                Some(socket) => is_gone(socket, self.shared.id),
-                None => true,
-            };
-            if gone {
+            if self.has_ended() {
                 return Poll::Ready(End::Unread);
             }
             let timer = self
@@ -275,8 +282,8 @@ pub(crate) fn is_gone(socket: &Socket, assoc: AssocId) -> bool {
     matches!(socket.status(assoc), Err(error) if error.raw_os_error() == Some(errno::EINVAL))
 }
 
-/// Whether an error of a receive says that the association is over.
-fn is_end_of_association(error: &io::Error) -> bool {
+/// Whether an error of a receive is about the network: the association's end, unless it goes on.
+pub(crate) fn is_network_error(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),
@@ -289,4 +296,27 @@ fn is_end_of_association(error: &io::Error) -> bool {
             | Kind::HostUnreachable
             | Kind::NetworkUnreachable
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Association, SctpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn network_error_of_a_live_association_is_not_its_end() {
+        let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addrs().unwrap()[0];
+        let mut client = Association::connect(peer).await.unwrap();
+        let server = listener.accept().await.unwrap();
+        let error = || Err(io::ErrorKind::HostUnreachable.into());
+        for _ in 0..2 {
+            assert!(client.receiver.after_receive(error()).is_none());
+        }
+        server.send("goes on").await.unwrap();
+        let message = client.recv().await.unwrap().unwrap();
+        assert_eq!(message.payload, "goes on");
+        assert!(client.end().is_none());
+    }
 }
