@@ -59,13 +59,13 @@ impl Association {
         Self { receiver, sender }
     }
 
-    /// Connects to a peer. Of several addresses that a name resolves to, each is tried by itself,
-    /// in order, until one answers: they may be different hosts. For one peer with several
-    /// addresses use [`SocketBuilder::connect`].
+    /// Connects to a peer. Of several addresses that a name resolves to, the first to answer is
+    /// taken: they may be different hosts; see [`SocketBuilder::connect_any`]. For one peer with
+    /// several addresses use [`SocketBuilder::connect`].
     ///
     /// # Errors
     ///
-    /// That of the last address tried; see [`ConnectError`].
+    /// That of the last attempt to fail; see [`ConnectError`].
     ///
     /// # Cancel safety
     ///

@@ -7,7 +7,8 @@ use sctp_core::{EventSet, Socket, options::InitMsg};
 use tokio::net::ToSocketAddrs;
 
 use crate::{
-    Association, ConnectError, Endpoint, OneToOneListener, SctpListener, connect, shared::Style,
+    Association, ConnectError, Endpoint, OneToOneListener, SctpListener, connect,
+    connect_any::connect_any, shared::Style,
 };
 
 /// The notifications that are on unless the caller chooses others: all that tell of something
@@ -293,21 +294,30 @@ impl SocketBuilder {
     }
 
     /// Connects to the first of several addresses, or of those that a name resolves to, that
-    /// answers. Each is tried by itself, in order: they may be different hosts, which
-    /// [`connect`](Self::connect) would take for paths to one. A connect timeout is for each.
+    /// answers (RFC 8305). They may be different hosts; [`connect`](Self::connect) takes them for
+    /// paths to one.
+    ///
+    /// Each address is tried by itself, in the order given. The next one begins 250 milliseconds
+    /// after the one before, or at once when one fails. The first association to come up is
+    /// returned, and the other attempts are dropped. [`with_connect_timeout`] bounds each attempt.
+    /// With a local port of its own and without [`with_reuse_address`] each attempt waits for the one
+    /// before to fail.
     ///
     /// # Errors
     ///
-    /// That of the last address tried; see [`ConnectError`].
+    /// That of the last attempt to fail; see [`ConnectError`].
     ///
     /// # Cancel safety
     ///
-    /// As [`connect`](Self::connect).
+    /// Dropping the call ends every attempt: a peer that had answered hears an ABORT.
+    ///
+    /// [`with_connect_timeout`]: Self::with_connect_timeout
+    /// [`with_reuse_address`]: Self::with_reuse_address
     pub async fn connect_any(
         &self,
         addrs: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Association, ConnectError> {
-        connect::connect_any(self, addrs).await
+        connect_any(self, addrs).await
     }
 
     /// Connects a *one-to-one* socket, for code that wants to hand the descriptor to something that

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     error::Error,
-    fmt,
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -13,10 +12,7 @@ use std::{
 };
 
 use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket};
-use tokio::{
-    net::ToSocketAddrs,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     Association, ConnectError, RecvHalf, SocketBuilder,
@@ -24,7 +20,6 @@ use crate::{
     end::{Marks, ending},
     explained::{Listed, not_connected_to},
     io::Io,
-    opening::resolve,
     receive::receive,
     shared::{Facts, Shared, Style},
 };
@@ -50,22 +45,6 @@ pub(crate) async fn connect(
         }),
         None => attempt.finish().await,
     }
-}
-
-/// Tries one address after the other.
-pub(crate) async fn connect_any(
-    builder: &SocketBuilder,
-    addrs: impl ToSocketAddrs + fmt::Debug,
-) -> Result<Association, ConnectError> {
-    let (first, rest) = resolve(addrs).await.map_err(ConnectError::Io)?;
-    let mut result = builder.connect(&[first]).await;
-    for addr in rest {
-        if result.is_ok() {
-            break;
-        }
-        result = builder.connect(&[addr]).await;
-    }
-    result
 }
 
 fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {

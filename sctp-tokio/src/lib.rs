@@ -70,6 +70,7 @@ mod association_io;
 mod builder;
 mod codec;
 mod connect;
+mod connect_any;
 mod debug;
 mod end;
 mod endpoint;

@@ -11,7 +11,9 @@ use crate::Transport;
 /// `testing`, `testing::Network::connector` makes one that connects in memory.
 ///
 /// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one; so a server
-/// is found by its name, which is looked up anew for each association:
+/// is found by its name, which is looked up anew for each association. Where a name has several
+/// addresses, a silent one costs 250 milliseconds:
+/// [`SocketBuilder::connect_any`](sctp_tokio::SocketBuilder::connect_any).
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
