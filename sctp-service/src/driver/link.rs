@@ -1,17 +1,20 @@
 //! What all states of the driver share: the transport, and what waits to be sent.
 
 use std::{
-    collections::VecDeque,
     ops::ControlFlow,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use sctp_core::{AssocChangeState, Notification, SendInfo};
-use sctp_tokio::{End, Event, Message, RecvError, SendError};
+use sctp_tokio::{End, Event, RecvError, SendError};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, pushes::Marks, serving::may_have_left_requests, spare};
+use super::{
+    Exit,
+    outbox::{Flushed, Outbox},
+    serving::may_have_left_requests,
+};
 use crate::{
     AssociationHandle, Config, ConnectInfo, Counts, Shutdown, Transport,
     event::{EventHook, ServerEvent},
@@ -30,9 +33,8 @@ pub(super) struct Link<T> {
     pub(super) association: Arc<Shared>,
     /// The end that one of them asked for.
     pub(super) asked: Option<Shutdown>,
-    pub(super) marks: Marks,
-    outbox: VecDeque<Message>,
-    outbox_bytes: usize,
+    /// Replies, and what handles pushed: those are owned, by their length.
+    pub(super) outbox: Outbox<usize>,
     /// The kernel takes no more: the peer has shut down.
     muted: bool,
     /// This end has begun to end it, which a restart of the peer does not undo.
@@ -77,9 +79,7 @@ impl<T: Transport> Link<T> {
             events,
             counts: Counts::default(),
             asked: None,
-            marks: Marks::default(),
-            outbox: VecDeque::new(),
-            outbox_bytes: 0,
+            outbox: Outbox::default(),
             muted: false,
             ending: false,
         }
@@ -144,31 +144,18 @@ impl<T: Transport> Link<T> {
             return;
         }
         self.pump();
-        self.queue(message.resolve(reply_to));
-    }
-
-    pub(super) fn queue(&mut self, message: Message) {
-        self.outbox_bytes += message.payload.len();
-        if self.outbox.capacity() == 0 {
-            self.outbox = spare::take();
-        }
-        self.outbox.push_back(message);
-    }
-
-    /// How many messages wait to be sent.
-    pub(super) fn queued(&self) -> usize {
-        self.outbox.len()
+        self.outbox.push(message.resolve(reply_to));
     }
 
     /// Whether the peer has so many replies to read first that no further request is taken.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.len() - self.marks.len() >= self.config.send_queue.max(1)
-            || self.outbox_bytes - self.marks.bytes() >= self.config.send_queue_bytes.max(1)
+        self.outbox.unowned() >= self.config.send_queue.max(1)
+            || self.outbox.unowned_bytes() >= self.config.send_queue_bytes.max(1)
     }
 
     /// Whether the peer has replies to read. What was pushed to it, it did not ask for.
     pub(super) fn has_replies(&self) -> bool {
-        self.outbox.len() > self.marks.len()
+        self.outbox.unowned() > 0
     }
 
     pub(super) fn is_flushed(&self) -> bool {
@@ -187,56 +174,32 @@ impl<T: Transport> Link<T> {
     }
 
     pub(super) fn discard_outbox(&mut self) {
-        let messages = self.outbox.len() as u64;
-        let pushes = self.marks.len() as u64;
-        self.counts.discarded_replies += messages - pushes;
-        self.counts.discarded_pushes += pushes;
-        self.leave(messages);
-        self.outbox.clear();
-        self.outbox_bytes = 0;
-    }
-
-    /// Accounts for messages that left the queue. Answers whether the last one had been pushed.
-    fn leave(&mut self, messages: u64) -> bool {
-        let association = &self.association;
-        self.marks.leave(messages, |len| association.give_back(len))
+        let (association, counts) = (&self.association, &mut self.counts);
+        counts.discarded_replies += self.outbox.clear(|len| {
+            association.give_back(len);
+            counts.discarded_pushes += 1;
+        });
     }
 
     /// Sends as much as there is room for.
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
-        while !self.outbox.is_empty() {
-            let before = self.outbox.len();
-            let sent = self.transport.poll_send(cx, &mut self.outbox);
-            let taken = (before - self.outbox.len()) as u64;
-            let last_was_pushed = self.leave(taken);
-            // The transport takes messages off the queue itself, so their bytes are counted
-            // anew; what is left is bounded, and nothing is left in the common case.
-            self.outbox_bytes = self
-                .outbox
-                .iter()
-                .map(|message| message.payload.len())
-                .sum();
-            match sent {
-                Poll::Ready(Ok(())) => self.counts.sent += taken,
-                Poll::Pending => {
-                    self.counts.sent += taken;
-                    break;
+        loop {
+            let association = &self.association;
+            let give_back = |len| association.give_back(len);
+            let (sent, flushed) = self.outbox.flush(cx, &mut self.transport, give_back);
+            self.counts.sent += sent;
+            let Flushed::Refused(pushed, error) = flushed else {
+                return ControlFlow::Continue(());
+            };
+            match pushed {
+                Some(len) => {
+                    self.association.give_back(len);
+                    self.counts.discarded_pushes += 1;
                 }
-                Poll::Ready(Err(error)) => {
-                    self.counts.sent += taken.saturating_sub(1);
-                    if last_was_pushed {
-                        self.counts.discarded_pushes += 1;
-                    } else {
-                        self.counts.discarded_replies += 1;
-                    }
-                    self.refused(error, last_was_pushed)?;
-                }
+                None => self.counts.discarded_replies += 1,
             }
+            self.refused(error, pushed.is_some())?;
         }
-        if self.outbox.is_empty() {
-            spare::give_back(&mut self.outbox);
-        }
-        ControlFlow::Continue(())
     }
 
     /// Decides what a refused message means.

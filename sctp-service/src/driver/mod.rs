@@ -4,6 +4,7 @@ mod calls;
 mod ending;
 mod link;
 mod order;
+mod outbox;
 mod pushes;
 pub(crate) mod reasons;
 mod report;

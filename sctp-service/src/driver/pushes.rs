@@ -1,62 +1,7 @@
 //! What handles of the association push, on its way to the send queue.
 
-use std::collections::VecDeque;
-
 use super::link::Link;
 use crate::{Shutdown, Transport};
-
-/// Which messages of the send queue were pushed. They share the queue with replies, since on one
-/// stream what was accepted first goes out first; and they are told apart, since they have a limit
-/// of their own, and since nobody waits for one that is refused.
-#[derive(Debug, Default)]
-pub(super) struct Marks {
-    /// How many messages have left the queue so far: what numbers those that are in it.
-    left: u64,
-    /// The numbers and lengths of the pushed ones in the queue, in order.
-    pushed: VecDeque<(u64, usize)>,
-    bytes: usize,
-}
-
-impl Marks {
-    pub(super) fn len(&self) -> usize {
-        self.pushed.len()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Marks the message that is about to be queued behind so many others.
-    fn mark(&mut self, behind: usize, len: usize) {
-        self.pushed.push_back((self.left + behind as u64, len));
-        self.bytes += len;
-    }
-
-    /// Counts messages that left the queue, from its front, and hands out the lengths of the pushed
-    /// ones. Answers whether the last of all was one.
-    #[inline]
-    pub(super) fn leave(&mut self, messages: u64, pushed: impl FnMut(usize)) -> bool {
-        self.left += messages;
-        !self.pushed.is_empty() && self.pushed_leave(pushed)
-    }
-
-    fn pushed_leave(&mut self, mut pushed: impl FnMut(usize)) -> bool {
-        let mut last = false;
-        while let Some(&(number, len)) = self.pushed.front() {
-            if number >= self.left {
-                break;
-            }
-            last = number + 1 == self.left;
-            self.bytes -= len;
-            self.pushed.pop_front();
-            pushed(len);
-        }
-        if self.pushed.is_empty() {
-            self.pushed = VecDeque::new();
-        }
-        last
-    }
-}
 
 /// The task was dropped, as when its runtime stops: nobody saw the end.
 impl<T> Drop for Link<T> {
@@ -85,8 +30,7 @@ impl<T: Transport> Link<T> {
                 self.association.give_back(len);
                 continue;
             }
-            self.marks.mark(self.queued(), len);
-            self.queue(message);
+            self.outbox.push_owned(message, len);
         }
         if taken.shutdown.is_some() {
             self.asked = taken.shutdown;
