@@ -30,6 +30,7 @@ mod router;
 mod serve;
 mod session;
 mod shutdown;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;

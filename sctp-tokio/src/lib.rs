@@ -98,6 +98,7 @@ mod send;
 mod send_half;
 mod shared;
 mod sink;
+mod sync;
 mod waiters;
 
 #[doc = include_str!("../docs/errors.md")]

@@ -171,3 +171,6 @@ pub(crate) fn send_run(
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(all(test, sctp_loom))]
+mod models;

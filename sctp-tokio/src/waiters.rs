@@ -2,12 +2,14 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock, PoisonError, Weak},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The waker that a socket's readiness knows. It wakes every handle that waits.
 ///
@@ -208,5 +210,80 @@ mod tests {
             waiters.register(&Waiter::default(), Waker::noop());
         }
         assert!(lock(&waiters.handles).capacity() < 10);
+    }
+}
+
+#[cfg(all(test, sctp_loom))]
+mod models {
+    use std::future::poll_fn;
+
+    use loom::{
+        future::block_on,
+        model::Builder,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// A socket, as far as a handle that waits sees it.
+    #[derive(Default)]
+    struct Socket {
+        has_room: AtomicBool,
+        waiters: Arc<Waiters>,
+    }
+
+    impl Socket {
+        fn free(&self) {
+            self.has_room.store(true, Ordering::Release);
+            self.waiters.wake_by_ref();
+        }
+
+        /// Waits for room, as a send does: it tries again after it has registered.
+        fn wait(&self, waiter: &Waiter) {
+            block_on(poll_fn(|cx| {
+                let _reactor = self.waiters.register(waiter, cx.waker());
+                match self.has_room.load(Ordering::Acquire) {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            }));
+        }
+    }
+
+    #[test]
+    fn every_waiting_handle_is_woken() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let socket = Arc::new(Socket::default());
+            let other = thread::spawn({
+                let socket = Arc::clone(&socket);
+                move || socket.wait(&Waiter::default())
+            });
+            let reactor = thread::spawn({
+                let socket = Arc::clone(&socket);
+                move || socket.free()
+            });
+            socket.wait(&Waiter::default());
+            other.join().unwrap();
+            reactor.join().unwrap();
+        });
+    }
+
+    /// A wake-up that finds a handle half-way through a change of its waker is not lost.
+    #[test]
+    fn handle_that_changes_tasks_is_woken() {
+        loom::model(|| {
+            let socket = Arc::new(Socket::default());
+            let waiter = Waiter::default();
+            let _reactor = socket.waiters.register(&waiter, Waker::noop());
+            let reactor = thread::spawn({
+                let socket = Arc::clone(&socket);
+                move || socket.free()
+            });
+            socket.wait(&waiter);
+            reactor.join().unwrap();
+        });
     }
 }

@@ -4,14 +4,17 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use sctp_tokio::Received;
 use tokio::sync::oneshot;
 
-use crate::handle::error::{CallError, Cause, Fate};
+use crate::{
+    handle::error::{CallError, Cause, Fate},
+    sync::{Mutex, MutexGuard},
+};
 
 /// A call under way: resolves to its reply, or to what became of it.
 ///
@@ -199,5 +202,46 @@ mod tests {
         }
         at.set();
         assert!(!was_locked.load(Ordering::Relaxed));
+    }
+}
+
+#[cfg(all(test, sctp_loom))]
+mod models {
+    use std::{future::poll_fn, task::ready};
+
+    use loom::{
+        future::block_on,
+        model::Builder,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Two calls are dropped, each after its channel, which the task looks at when it is woken.
+    #[test]
+    fn abandoned_calls_reach_the_task() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let abandoned = Arc::new(Abandoned::default());
+            let closed: [_; 2] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+            for closed in &closed {
+                let closed = Arc::clone(closed);
+                let ticket = Ticket::new(Arc::clone(&abandoned));
+                thread::spawn(move || {
+                    closed.store(true, Ordering::Release);
+                    drop(ticket);
+                });
+            }
+            block_on(poll_fn(|cx| {
+                loop {
+                    ready!(abandoned.poll_take(cx));
+                    if closed.iter().all(|closed| closed.load(Ordering::Acquire)) {
+                        return Poll::Ready(());
+                    }
+                }
+            }));
+        });
     }
 }

@@ -16,21 +16,21 @@ use crate::{
     reply::{ReplyMessage, ReplyStream, poll_next},
 };
 
-/// How many idle slots keep the memory of their last future for the next one.
+/// The maximum number of idle slots that keep the memory of their last future for the next one.
 const WARM_SLOTS: usize = 4;
 
-/// What the driver remembers of a request while its call is in flight.
+/// State of a request while its call is in flight.
 #[derive(Debug)]
 pub(super) struct Ticket {
     /// The stream that waits for this call, if any does.
     pub(super) lane: Option<StreamId>,
-    /// Where payloads of the reply go.
+    /// Destination of the payloads of the reply.
     pub(super) reply_to: SendInfo,
-    /// How the association ends after a reply that is a stream.
+    /// End of the association after a reply that is a stream.
     pub(super) shutdown: Option<Shutdown>,
 }
 
-/// What polling a call brought.
+/// Result of polling a call.
 pub(super) enum Progress<R> {
     /// The service answered.
     Answered(R),
@@ -40,7 +40,8 @@ pub(super) enum Progress<R> {
 
 /// The calls in flight, each in a slot that is used again.
 ///
-/// `FuturesUnordered` would allocate for every call. Here a slot's memory, once pinned, takes
+/// `FuturesUnordered` would allocate for every call, and `futures-buffered` keep room for many calls
+/// on every association, and let none be dropped before it is done. Here a slot's memory, once pinned, takes
 /// one future after the other (`Pin::set` drops the old one in place), so a service whose
 /// futures are not boxed costs no allocation per message. How many calls there are is limited
 /// by whoever starts them.
@@ -151,7 +152,7 @@ impl<F: Future> Calls<F> {
         self.slots.get_mut(index)?.ticket.as_mut()
     }
 
-    /// Whether a call has answered with a stream that it goes on sending from.
+    /// Returns `true` if a call has answered with a stream that it goes on sending from.
     pub(super) fn is_replying(&self, index: usize) -> bool {
         let task = self.slots.get(index).and_then(|slot| slot.task.as_deref());
         matches!(task, Some(Task::Replying { .. }))
@@ -240,7 +241,7 @@ impl<F: Future> Calls<F> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(sctp_loom)))]
 mod tests {
     use std::{
         future::pending,
@@ -302,5 +303,78 @@ mod tests {
         assert_eq!(wake_ups.0.load(Ordering::Relaxed), 1);
         calls.slots[index].waker.wake_by_ref();
         assert_eq!(wake_ups.0.load(Ordering::Relaxed), 2);
+    }
+}
+
+#[cfg(all(test, sctp_loom))]
+mod models {
+    use std::future::poll_fn;
+
+    use loom::{
+        future::{AtomicWaker, block_on},
+        model::Builder,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Something that another thread completes.
+    #[derive(Default)]
+    struct Event {
+        is_done: AtomicBool,
+        waker: AtomicWaker,
+    }
+
+    impl Event {
+        fn complete(&self) {
+            self.is_done.store(true, Ordering::Release);
+            self.waker.wake();
+        }
+
+        fn poll(&self, cx: &Context<'_>) -> bool {
+            self.waker.register_by_ref(cx.waker());
+            self.is_done.load(Ordering::Acquire)
+        }
+    }
+
+    /// A call that awaits two things at once, each of which another thread completes.
+    #[test]
+    fn call_that_joins_two_events_finishes() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let events: [Arc<Event>; 2] = Default::default();
+            let mut calls = Calls::new();
+            let joined = events.clone();
+            let call = poll_fn(move |cx| {
+                let done = joined.iter().filter(|event| event.poll(cx)).count();
+                match done == joined.len() {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            });
+            let ticket = Ticket {
+                lane: None,
+                reply_to: SendInfo::default(),
+                shutdown: None,
+            };
+            let index = calls.start(call, ticket);
+            let mut polled = calls.poll(index);
+            for event in events {
+                thread::spawn(move || event.complete());
+            }
+            block_on(poll_fn(|cx| {
+                while polled.is_pending() {
+                    let Some(index) = calls.pop_woken() else {
+                        calls.register(cx.waker());
+                        return Poll::Pending;
+                    };
+                    polled = calls.poll(index);
+                }
+                Poll::Ready(())
+            }));
+            calls.finish(index);
+        });
     }
 }

@@ -1,12 +1,14 @@
-//! Which of the calls in flight has something to do.
+//! Queue of the calls in flight that were woken.
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::{Wake, Waker},
+};
+
+use crate::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// The calls that were woken, in order, and the driver to wake for them.
@@ -23,15 +25,25 @@ struct State {
 }
 
 impl WakeQueue {
-    /// Names the task to wake; to be called whenever the driver is about to rest. Answers whether
-    /// a call was woken already, which may have woken the task that was named before.
+    /// Names the task to wake, until it is woken; to be called whenever the driver is about to
+    /// rest. Answers whether a call was woken already, which may have woken the task that was named
+    /// before.
     pub(super) fn register(&self, driver: &Waker) -> bool {
-        let mut state = self.lock();
-        match &mut state.driver {
-            Some(waker) => waker.clone_from(driver),
-            none => *none = Some(driver.clone()),
+        {
+            let state = self.lock();
+            let known = state.driver.as_ref();
+            if known.is_some_and(|known| known.will_wake(driver)) {
+                return !state.woken.is_empty();
+            }
         }
-        !state.woken.is_empty()
+        // Cloned and dropped outside of the lock: a waker may run anything.
+        let driver = driver.clone();
+        let mut state = self.lock();
+        let earlier = state.driver.replace(driver);
+        let is_woken = !state.woken.is_empty();
+        drop(state);
+        drop(earlier);
+        is_woken
     }
 
     /// Takes the call that has waited longest.
@@ -73,14 +85,14 @@ impl SlotWaker {
         self.queued.swap(false, Ordering::AcqRel);
     }
 
-    /// Puts the slot into the queue, and returns the driver to wake.
-    fn enqueue(&self) -> Option<Waker> {
+    /// Puts the slot into the queue, and returns its lock, unless the slot was there already.
+    fn enqueue(&self) -> Option<MutexGuard<'_, State>> {
         if self.queued.swap(true, Ordering::AcqRel) {
             return None;
         }
         let mut state = self.queue.lock();
         state.woken.push_back(self.slot);
-        state.driver.clone()
+        Some(state)
     }
 
     /// Puts the slot into the queue from within the driver, which looks there anyway.
@@ -95,9 +107,77 @@ impl Wake for SlotWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        // Once is enough: the driver names itself again before it rests.
+        let driver = self.enqueue().and_then(|mut state| state.driver.take());
         // The lock is released by now: waking may run anything.
-        if let Some(driver) = self.enqueue() {
+        if let Some(driver) = driver {
             driver.wake();
         }
+    }
+}
+
+#[cfg(all(test, sctp_loom))]
+mod models {
+    use std::{future::poll_fn, task::Poll};
+
+    use loom::{future::block_on, model::Builder, thread};
+
+    use super::*;
+
+    #[test]
+    fn wake_up_during_poll_is_seen() {
+        loom::model(|| {
+            let queue = Arc::new(WakeQueue::default());
+            let slot = Arc::new(SlotWaker::new(0, Arc::clone(&queue)));
+            let data = Arc::new(AtomicBool::new(false));
+            // Woken by something else, which the poll finds no data for.
+            slot.enqueue_quietly();
+            let other = thread::spawn({
+                let (slot, data) = (Arc::clone(&slot), Arc::clone(&data));
+                move || {
+                    data.store(true, Ordering::Release);
+                    slot.wake_by_ref();
+                }
+            });
+            assert_eq!(queue.pop(), Some(0));
+            slot.taken();
+            let is_seen = data.load(Ordering::Acquire);
+            other.join().unwrap();
+            assert!(is_seen || queue.pop().is_some());
+        });
+    }
+
+    /// Two threads each finish a call of a driver, which rests in between.
+    #[test]
+    fn resting_driver_is_woken() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let queue = Arc::new(WakeQueue::default());
+            let slots = [0, 1].map(|slot| Arc::new(SlotWaker::new(slot, Arc::clone(&queue))));
+            let data: [_; 2] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+            for (slot, data) in slots.iter().zip(&data) {
+                let (slot, data) = (Arc::clone(slot), Arc::clone(data));
+                thread::spawn(move || {
+                    data.store(true, Ordering::Release);
+                    slot.wake();
+                });
+            }
+            let mut finished = [false; 2];
+            // Loom fails where it would wait for ever.
+            block_on(poll_fn(|cx| {
+                while let Some(slot) = queue.pop() {
+                    slots[slot].taken();
+                    finished[slot] |= data[slot].load(Ordering::Acquire);
+                }
+                if finished == [true; 2] {
+                    return Poll::Ready(());
+                }
+                if queue.register(cx.waker()) {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }));
+        });
     }
 }

@@ -3,10 +3,7 @@
 use std::{
     collections::VecDeque,
     mem,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::AtomicU64},
     task::Waker,
 };
 
@@ -14,7 +11,13 @@ use sctp_tokio::{End, Message, SendError};
 use tokio_util::sync::CancellationToken;
 
 use super::room::{Place, Room};
-use crate::{Config, ConnectInfo, Shutdown};
+use crate::{
+    Config, ConnectInfo, Shutdown,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+};
 
 /// Of all servers of the process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -206,7 +209,9 @@ impl Shared {
 impl Shared {
     /// Names the task to wake; before it looks whether there is something.
     pub(crate) fn register(&self, driver: &Waker) {
-        let earlier = self.lock().driver.replace(driver.clone());
+        // Cloned and dropped outside of the lock: a waker may run anything.
+        let driver = driver.clone();
+        let earlier = self.lock().driver.replace(driver);
         drop(earlier);
     }
 
@@ -299,5 +304,115 @@ impl Phase {
             Self::Over(Some(end)) => SendError::Ended(end.clone()),
             Self::Over(None) => SendError::NoAssociation,
         })
+    }
+}
+
+#[cfg(all(test, sctp_loom))]
+mod models {
+    use std::{future::poll_fn, task::Poll};
+
+    use loom::{future::block_on, model::Builder, thread};
+
+    use super::*;
+    use crate::AssocId;
+
+    fn state(config: Config) -> Arc<Shared> {
+        let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
+        Shared::new(CancellationToken::new(), info, Arc::new(config), None)
+    }
+
+    fn push(state: &Shared) -> bool {
+        state.try_push(Message::new("message")).is_ok()
+    }
+
+    /// Does what the driver does: names itself, looks, and rests.
+    fn drive(state: &Shared, mut done: impl FnMut(Taken) -> bool) {
+        let mut registered = false;
+        block_on(poll_fn(|cx| {
+            if !mem::replace(&mut registered, true) {
+                state.register(cx.waker());
+            }
+            match state.is_pending() && done(state.take()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }));
+    }
+
+    #[test]
+    fn driver_sees_a_message_and_the_shutdown() {
+        loom::model(|| {
+            let state = state(Config::new());
+            let handle = thread::spawn({
+                let state = Arc::clone(&state);
+                move || {
+                    assert!(push(&state));
+                    state.shut_down(Shutdown::AfterAck).unwrap();
+                }
+            });
+            let (mut messages, mut shutdown) = (0, None);
+            drive(&state, |taken| {
+                messages += taken.messages.len();
+                shutdown = taken.shutdown.or(shutdown.take());
+                shutdown.is_some()
+            });
+            handle.join().unwrap();
+            assert_eq!((messages, shutdown), (1, Some(Shutdown::AfterAck)));
+        });
+    }
+
+    /// Every accepted message is taken, or counted as discarded at the end.
+    #[test]
+    fn accepted_messages_are_accounted_for() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let state = state(Config::new());
+            let handles = [(); 2].map(|()| {
+                let state = Arc::clone(&state);
+                thread::spawn(move || usize::from(push(&state)))
+            });
+            let taken = state.take().messages.len();
+            let left = state.end(None);
+            let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
+            assert_eq!(accepted, taken + left);
+            assert!(!push(&state));
+        });
+    }
+
+    #[test]
+    fn restart_loses_no_message() {
+        loom::model(|| {
+            let before = state(Config::new());
+            let handle = thread::spawn({
+                let before = Arc::clone(&before);
+                move || usize::from(push(&before))
+            });
+            let (after, left) = before.renewed(before.info().clone());
+            let accepted = handle.join().unwrap();
+            assert_eq!(accepted, left);
+            assert!(push(&after));
+        });
+    }
+
+    #[test]
+    fn accepted_messages_stay_within_the_limit() {
+        let mut model = Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let state = state(Config::new().with_push_queue(2, 1024));
+            let handles = [(); 2].map(|()| {
+                let state = Arc::clone(&state);
+                thread::spawn(move || usize::from(push(&state)) + usize::from(push(&state)))
+            });
+            let taken = state.take().messages;
+            for message in &taken {
+                state.give_back(message.payload.len());
+            }
+            let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
+            let left = state.end(None);
+            assert_eq!(accepted, taken.len() + left);
+            assert!(taken.len() <= 2 && left <= 2);
+        });
     }
 }
