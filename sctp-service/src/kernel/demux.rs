@@ -138,14 +138,7 @@ impl Demux {
             tracing::debug!(%assoc, ?event, "an event of an association that is not served");
             return;
         };
-        let (full, driver) = {
-            let mut contents = entry.get().lock();
-            let driver = contents.push(event);
-            (contents.is_full(), driver)
-        };
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        let full = entry.get().push(event);
         if ended {
             entry.remove();
         } else if full {
@@ -189,8 +182,7 @@ impl Demux {
         match self.endpoint.peel_off(assoc) {
             Ok(own) => {
                 tracing::debug!(%assoc, "an association fell behind and was given a socket of its own");
-                contents.own = Some(own);
-                let driver = contents.waker.take();
+                let driver = contents.move_to(own);
                 drop(contents);
                 if let Some(driver) = driver {
                     driver.wake();

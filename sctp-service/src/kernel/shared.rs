@@ -101,21 +101,11 @@ impl Transport for EndpointTransport {
         if let Some(end) = &self.end {
             return Poll::Ready(Ok(Event::Ended(end.clone())));
         }
-        {
-            let mut contents = self.inbox.lock();
-            if let Some(event) = contents.pop() {
-                if let Event::Ended(end) = &event {
-                    self.end = Some(end.clone());
-                }
-                return Poll::Ready(Ok(event));
+        if let Some(event) = ready!(self.inbox.poll_pop(cx, self.own.is_some())) {
+            if let Event::Ended(end) = &event {
+                self.end = Some(end.clone());
             }
-            if self.own.is_none() && contents.own.is_none() {
-                let earlier = contents.waker.replace(cx.waker().clone());
-                // Dropping a waker may run anything, so not under the lock.
-                drop(contents);
-                drop(earlier);
-                return Poll::Pending;
-            }
+            return Poll::Ready(Ok(event));
         }
         self.take_own();
         let Some(own) = &mut self.own else {
@@ -133,18 +123,16 @@ impl Transport for EndpointTransport {
             return Poll::Ready(end.clone());
         }
         self.take_own();
-        if let Some(own) = &mut self.own {
-            return own.poll_ended(cx);
-        }
-        let mut contents = self.inbox.lock();
-        match &contents.end {
-            Some(end) => Poll::Ready(end.clone()),
-            None => {
-                let earlier = contents.waker.replace(cx.waker().clone());
-                drop(contents);
-                drop(earlier);
-                Poll::Pending
+        if self.own.is_none() {
+            if let Some(end) = ready!(self.inbox.poll_ended(cx)) {
+                return Poll::Ready(end);
             }
+            // It was moved away just now.
+            self.take_own();
+        }
+        match &mut self.own {
+            Some(own) => own.poll_ended(cx),
+            None => Poll::Pending,
         }
     }
 
