@@ -1,5 +1,5 @@
-# Part of run: finds a kernel for the command. It is skipped where SCTP is loaded. Once all is built
-# and fetched, it starts one short process, the probe.
+# Part of boot: finds a kernel for the command. Once all is built and fetched, it starts one short
+# process, the probe.
 #
 # in:  here, root, choice      out: target, lane, kind, kernel, modules
 
@@ -41,7 +41,7 @@ build_lane() {
         mv -f "$new.so" "$target/ptrace.so" && mv -f "$new" "$lane"
     else
         rm -f "$new" "$new.so"
-        say "the guest's programs do not build (static linking needs libc.a: libc6-dev, glibc-static)"
+        say "the guest's programs do not build: install libc.a (libc6-dev, glibc-static), or free space in $target"
         return 1
     fi
 }
@@ -77,9 +77,11 @@ find_uml() {
     fi
 }
 
-if ! mkdir -p "$target" || ! { lane_is_current || build_lane; }; then
+if ! mkdir -p "$target" 2>/dev/null || [[ ! -w $target ]]; then
+    say "cannot write to $target: set CARGO_TARGET_DIR to a folder that can be written to"
     return 1
 fi
+lane_is_current || build_lane || return 1
 
 case $choice in
 auto | host)

@@ -1,4 +1,4 @@
-# Part of run, for SCTP_KERNEL=smp: finds the kernel and QEMU, and builds the initramfs.
+# Part of boot, for SCTP_KERNEL=smp: finds the kernel and QEMU, and builds the initramfs.
 #
 # in:  here, target, lane      out: kind, kernel, modules
 

@@ -26,6 +26,13 @@ enum {
 	AMX = 1 << 17 | 1 << 18,  /* XTILECFG, XTILEDATA */
 };
 
+/* The type that each C library declares ptrace with. */
+#ifdef __GLIBC__
+typedef enum __ptrace_request request_type;
+#else
+typedef int request_type;
+#endif
+
 static long (*next)(int request, ...);
 static size_t host_size;
 
@@ -62,7 +69,7 @@ static long set_registers(int pid, const struct iovec *given)
 	return next(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &full);
 }
 
-long ptrace(enum __ptrace_request request, ...)
+long ptrace(request_type request, ...)
 {
 	va_list args;
 	va_start(args, request);

@@ -6,7 +6,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* linux/close_range.h has it since 5.11. musl has neither this nor the function. */
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
 
 /* Arranges the descriptors that the guest's command line names; all others close on exec. */
 static void place_descriptors(const struct job *job, int channel)
@@ -22,7 +28,7 @@ static void place_descriptors(const struct job *job, int channel)
 	dup2(console, STDERR_FILENO);
 	dup2(channel, CHANNEL_FD);
 	dup2(console, CONSOLE_FD);
-	close_range(CONSOLE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	syscall(SYS_close_range, CONSOLE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 void start_ready(const struct job *job, int channel)

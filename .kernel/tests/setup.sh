@@ -35,7 +35,7 @@ same "CARGO_TARGET_DIR" "lane" "$(cd elsewhere/kernel && echo lane*)"
 
 rm "$lane"
 mkdir bare
-for tool in bash env mkdir cat rm; do
+for tool in bash env mkdir cat rm; do # but no compiler
     ln -s "$(type -P $tool)" bare/
 done
 fresh PATH="$PWD/bare" "with spaces/.kernel/run" true 2>err
@@ -67,6 +67,34 @@ if [[ -x /usr/bin/linux.uml ]]; then
 else
     same "no package to be had" "125" "$code"
     like "advice on that" "*could not download*modprobe sctp*" "$(cat err)"
+
+    # CAUSE APT-GET'S-WORDS EXPECTED
+    while IFS='|' read -r cause words expected; do
+        printf '#!/bin/sh\necho "%s" >&2\nexit 100\n' "$words" >bare/apt-get
+        fresh PATH="$PWD/bare:$PATH" nowhere/.kernel/run true 2>err
+        like "$cause" "125 *$expected*" "$? $(cat err)"
+    done <<'END'
+no network|E: Could not resolve 'deb.debian.org'|no network: set http_proxy, or install user-mode-linux
+no space|E: Write error - write (28: No space left on device)|no space left*CARGO_TARGET_DIR
+a package that cannot be verified|E: The following signatures couldn't be verified: NO_PUBKEY 1|could not verify*debian-archive-keyring
+END
+fi
+
+mkdir no-bash
+fresh PATH="$PWD/no-bash" "$PWD/with spaces/.kernel/run" true 2>err
+like "no bash" "125 *install bash*" "$? $(cat err)"
+touch file
+CARGO_TARGET_DIR=$PWD/file "$run" true 2>err
+like "a target folder that cannot be written to" "125 .kernel/run: cannot write to $PWD/file/kernel: set CARGO_TARGET_DIR*" "$? $(cat err)"
+same "and nothing else is said" "1" "$(wc -l <err)"
+
+if type -P musl-gcc >/dev/null; then
+    headers=(-idirafter /usr/include -idirafter "/usr/include/$(cc -dumpmachine)" -idirafter /usr/include/x86_64-linux-gnu)
+    musl-gcc "${headers[@]}" -std=gnu11 -static -o lane-musl "$here"/src/*.c 2>err &&
+        musl-gcc "${headers[@]}" -shared -fPIC -o musl.so "$here"/preload/ptrace.c 2>>err
+    same "musl compiles the lane" "0 " "$? $(cat err)"
+else
+    skip "musl" "no musl-gcc (musl-tools)"
 fi
 
 # NAME COMMAND...: three first runs at once, with apt lists that were never fetched
