@@ -4,6 +4,7 @@
 //! returns the kernel's answer. Reported lengths are checked in release builds too. Safe code
 //! elsewhere interprets the bytes. Each block contains one unsafe operation and states why it is
 //! sound.
+#![allow(unsafe_code, reason = "the one module that makes system calls")]
 
 mod compact;
 mod control;
