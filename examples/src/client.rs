@@ -13,12 +13,12 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::line;
 
-/// How long the server may take to acknowledge what was sent, once the input has ended.
+/// Time limit for acknowledgements once the input has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// What the server hears after that time.
+/// Abort reason after that time.
 const TIMED_OUT: AbortReason = AbortReason::from_static("shutdown timed out");
 
-/// What the client does with its lines.
+/// Settings of the client.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Sends each line on every stream.

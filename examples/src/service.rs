@@ -8,19 +8,19 @@ use tower::{Service, ServiceBuilder};
 
 use crate::line;
 
-/// How many calls there may be at once, of all associations together.
+/// Maximum number of concurrent calls of all associations.
 const MAX_CALLS: usize = 1024;
 
-/// How the server answers.
+/// Settings of the replies.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Answers on the stream after the one that the message came on.
     pub stream_increment: bool,
-    /// What every reply does to its association.
+    /// Effect of a reply on its association.
     pub ending: Ending,
 }
 
-/// What a reply does to its association.
+/// Effect of a reply on its association.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
     /// It lives on, unless the message itself asks for an end.

@@ -1,4 +1,4 @@
-//! When to stop.
+//! Signals that stop a program.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What is wrong is said clearly, and what can go on goes on.
+//! Clear errors for bad input, without effect on others.
 
 mod support;
 

@@ -7,7 +7,7 @@ use sctp_tokio::{AbortReason, SocketBuilder};
 use support::{Program, Server, client};
 
 const STYLES: [&str; 2] = ["peel-off", "one-to-many"];
-/// As many as both ends ask for.
+/// Number of streams that both ends request.
 const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
 
 /// Checks the textbook's form of a reply, whatever the association's number.

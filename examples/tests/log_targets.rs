@@ -4,7 +4,7 @@ mod support;
 
 use support::{Program, client, echo_server};
 
-/// What the server logs while a client comes and goes.
+/// Returns the log of a server while a client connects and disconnects.
 fn log(filter: &str) -> String {
     let mut command = echo_server();
     command.args(["--listen", "127.0.0.1:0"]);

@@ -1,4 +1,4 @@
-//! What the README promises.
+//! Commands of the README.
 
 mod support;
 

@@ -16,7 +16,7 @@ const CLIENTS: usize = 6;
 const STREAMS: u16 = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What finds no room in the receive buffer that all of them share is sent again, after a pause of 1, 2,
+/// Messages that do not fit into the shared receive buffer are sent again, after a pause of 1, 2,
 /// 4 and so on seconds by default: on a slow machine more than the server gives an association to end.
 fn client() -> SocketBuilder {
     let timeouts = RtoInfo::new()
@@ -61,7 +61,7 @@ async fn load(mut peer: Association, answered: Arc<Semaphore>) -> (u16, usize, E
     (port, answers, end)
 }
 
-/// What the server's log says of its associations: the peer's port, and its counts by name.
+/// Returns the counts in the server's log by name, for each port of a peer.
 fn counts(log: &str) -> HashMap<u16, HashMap<String, usize>> {
     let closed = log
         .lines()

@@ -166,11 +166,11 @@ pub trait Listener: Send + 'static {
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
+    /// Same as [`accept`](Self::accept).
     ///
     /// # Cancel safety
     ///
-    /// As of [`accept`](Self::accept).
+    /// Same as for [`accept`](Self::accept).
     fn accept_waiting(
         &mut self,
     ) -> impl Future<Output = Option<io::Result<Self::Transport>>> + Send {

@@ -124,7 +124,7 @@ async fn waiting_associations_behind_errors_are_shut_down_in_order() {
     second.expect_shutdown().await;
 }
 
-/// What a listener of one's own may do for ever.
+/// Endless behavior of a custom listener.
 #[derive(Clone, Copy)]
 enum Always {
     Fails(io::ErrorKind),

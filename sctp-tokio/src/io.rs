@@ -24,7 +24,7 @@ use crate::{
     waiters::{Waiter, Waiters},
 };
 
-/// How often a waiting send tries although nothing has woken it.
+/// Interval at which a waiting send retries without a wake-up.
 ///
 /// When an association ends, the kernel frees what it had queued without raising writability
 /// (`sctp_association_free` takes it off the list that `sctp_write_space` walks). Its last

@@ -136,7 +136,7 @@ async fn port_in_use_is_refused_without_reuse_address() {
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }
 
-/// What a client with a port of its own meets when it is restarted.
+/// Covers the restart of a client that is bound to a fixed port.
 #[tokio::test]
 async fn client_port_is_bound_again_for_another_peer() {
     let mut listeners = [(); 2].map(|()| bound("127.0.0.1:0").listen().unwrap());

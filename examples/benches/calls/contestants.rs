@@ -1,4 +1,4 @@
-//! What calls are made over.
+//! Contestants: the transports of the calls.
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
@@ -20,7 +20,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How calls and their answers share a connection.
+/// Sharing of a connection between calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Each call has a stream of its own.

@@ -19,7 +19,7 @@ use crate::{
 
 const SHORT: &[u8] = &[7; 64];
 
-/// What the connections run over.
+/// Network of the connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
     Loopback,
@@ -38,7 +38,7 @@ impl Network {
     }
 }
 
-/// What was measured over one network in one way.
+/// Results of one mode over one network.
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) network: Network,
@@ -49,7 +49,7 @@ pub(crate) struct Figures {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     calls: usize,
-    /// How long the long call took: the median.
+    /// Median duration of the long call.
     long: Duration,
 }
 

@@ -28,7 +28,7 @@ cargo bench -p sctp-benches --bench calls -- [OPTION...]
   --latency      only short calls beside a long one
 ";
 
-/// How long and how often to measure.
+/// Duration and number of measurements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) rounds: usize,

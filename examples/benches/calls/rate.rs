@@ -18,7 +18,7 @@ use crate::{Effort, contestants::Failure, latency::row, server, support::median}
 
 const PAYLOAD: &[u8] = &[7; 64];
 
-/// How many replies a loop takes together at most.
+/// Maximum number of replies that a loop takes together.
 const BATCH: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,7 @@ async fn take_turns(case: Case, addr: SocketAddr, effort: Effort) -> Result<Figu
     })
 }
 
-/// As many tasks as there are calls in flight, each with one call after the other.
+/// One task per call in flight, each with one call after the other.
 async fn calls(client: &Client, case: Case, time: Duration) -> Result<f64, Failure> {
     let began = Instant::now();
     let mut tasks = JoinSet::new();

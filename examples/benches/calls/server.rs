@@ -9,10 +9,10 @@ use sctp_tokio::SocketBuilder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-/// What asks for a long answer; everything else is echoed.
+/// Request for the long reply. Everything else is echoed.
 pub(crate) const LONG: &[u8] = b"long";
 
-/// How long that answer is: as long as the largest message that is received by default.
+/// Length of that reply: the largest message received by default.
 pub(crate) const LONG_ANSWER: usize = 1 << 20;
 
 /// Serves on each of these sockets, from tasks of their own, and returns their addresses.

@@ -32,7 +32,7 @@ pub(crate) struct Figures {
     pub(crate) server: &'static str,
     pub(crate) kind: Kind,
     pub(crate) case: Case,
-    /// How often it had its turn, and how long each was.
+    /// Number of rounds, and the duration of each.
     pub(crate) rounds: (usize, Duration),
     /// Or why there are none.
     pub(crate) medians: Result<Medians, String>,
@@ -58,7 +58,7 @@ pub(crate) struct Arena {
     failures: Vec<String>,
     next_port: u16,
     begin: Instant,
-    /// How many loads are done.
+    /// Number of completed loads.
     done: usize,
 }
 
@@ -164,7 +164,7 @@ impl Arena {
             .collect()
     }
 
-    /// Whether one that does in C what this server does has collapsed under the same load.
+    /// Returns `true` if the equivalent server in C has collapsed under the same load.
     fn collapses_in_c(&self, index: usize, samples: &[Result<Vec<Sample>, String>]) -> bool {
         let alike = self.servers[index].0.alike;
         let mut all = self.servers.iter().zip(samples);
@@ -201,7 +201,7 @@ impl Arena {
         Ok(sample)
     }
 
-    /// Whether the loads so far took more than their share of the time for all.
+    /// Returns `true` if the loads so far took more than their share of the total time.
     fn is_late(&self) -> bool {
         let all = self.args.cases.len().max(1);
         let share = |limit: Duration| limit.mul_f64((self.done + 1) as f64 / all as f64);
@@ -251,7 +251,7 @@ impl Arena {
         }
     }
 
-    /// How long everything took so far.
+    /// Returns the elapsed time.
     pub(crate) fn took(&self) -> Duration {
         self.begin.elapsed()
     }

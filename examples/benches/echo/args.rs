@@ -19,7 +19,7 @@ cargo bench -p sctp-benches --bench echo -- [OPTION...]
   --without-peers     without the servers on other libraries
 ";
 
-/// When the loads should be done with. One that is late gets no more rounds than `fewest`.
+/// Time at which the loads should be complete. A late one gets no more rounds than `fewest`.
 const LIMIT: Duration = Duration::from_secs(8 * 60);
 const SCALE_LIMIT: Duration = Duration::from_secs(4 * 60);
 const SMP_LIMIT: Duration = Duration::from_secs(2 * 60);
@@ -40,9 +40,9 @@ pub(crate) struct Args {
     pub(crate) cases: Vec<Case>,
     pub(crate) rounds: usize,
     pub(crate) with_peers: bool,
-    /// How many idle associations memory is measured with.
+    /// Number of idle associations in the measurement of memory.
     pub(crate) idle: usize,
-    /// How long all loads may take together, if that is limited.
+    /// Time limit for all loads together, if any.
     pub(crate) limit: Option<Duration>,
     /// The options, as they were given.
     pub(crate) given: String,
@@ -115,7 +115,7 @@ impl Args {
         if self.mode == Mode::Scale { 1 } else { 3 }
     }
 
-    /// How long a server is under load in one round. What takes long to fill needs more, and so
+    /// Returns the time under load in one round. A load that takes long to fill needs more, and so
     /// does an emulated processor.
     pub(crate) fn time(&self, case: Case) -> Duration {
         let flying = case.associations * case.in_flight;

@@ -1,4 +1,4 @@
-//! Who takes part.
+//! Contestants.
 
 use crate::{
     args::{Args, Mode},
@@ -16,7 +16,7 @@ pub(crate) struct Contestant {
     /// The same loop in C, on the same sort of socket: where that collapses, it is the kernel's
     /// doing.
     pub(crate) alike: &'static [&'static str],
-    /// Whether its sockets are made under `net.sctp.sndbuf_policy=1`.
+    /// Creates sockets under `net.sctp.sndbuf_policy=1`.
     pub(crate) has_own_buffers: bool,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     Tcp,
 }
 
-/// What ratios are of.
+/// Contestant that ratios refer to.
 pub(crate) const TEXTBOOK: &str = "C textbook";
 pub(crate) const BATCH: &str = "C epoll, batch";
 pub(crate) const EPOLL: &str = "C epoll";

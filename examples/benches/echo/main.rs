@@ -109,7 +109,7 @@ fn draw(name: &str, svg: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where results go.
+/// Folder of the results.
 fn folder() -> std::io::Result<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("echo");
     fs::create_dir_all(&folder)?;

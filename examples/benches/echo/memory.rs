@@ -1,4 +1,4 @@
-//! What an association costs a server that has nothing to do for it.
+//! Memory of an idle association.
 
 use std::{io, thread, time::Duration};
 

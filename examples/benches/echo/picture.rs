@@ -63,7 +63,7 @@ fn cases(figures: &[Figures]) -> Vec<Case> {
     cases
 }
 
-/// Which colour.
+/// Index of the color.
 fn kind(one: &Figures) -> usize {
     match one.kind {
         Kind::Ours => 0,
@@ -83,7 +83,7 @@ fn bar(one: &Figures) -> Bar {
     }
 }
 
-/// What a message costs, over the number of associations.
+/// Cost of a message over the number of associations.
 pub(crate) fn scale(heading: &str, figures: &[Figures], in_flight: usize) -> String {
     let mut curves: Vec<Curve> = Vec::new();
     for one in figures {

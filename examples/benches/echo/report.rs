@@ -14,7 +14,7 @@ use crate::{
     targets::{self, Verdict},
 };
 
-/// What was measured, where and when.
+/// Returns the command, machine and date of the measurement.
 pub(crate) fn heading(args: &Args) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let date = Command::new("date")
@@ -96,13 +96,13 @@ fn row(one: &Figures, all: &[Figures]) -> Vec<String> {
     row
 }
 
-/// How often a server had its turn, and how long that was.
+/// Returns the number of rounds of a server, and their duration.
 pub(crate) fn rounds(one: &Figures) -> String {
     let (rounds, time) = one.rounds;
     format!("{rounds} x {} ms", time.as_millis())
 }
 
-/// What an idle association costs each server.
+/// Table of the memory of an idle association on each server.
 pub(crate) fn memory(memory: &[(&'static str, Memory)], associations: usize) -> String {
     let rows: Vec<Vec<String>> = memory
         .iter()

@@ -11,7 +11,7 @@ use crate::{
     targets::{self, Verdict},
 };
 
-/// How much dearer a message may get.
+/// Limit on the growth of the cost of a message.
 const FLAT: f64 = 1.25;
 /// Up to how many associations.
 const UNTIL: usize = 1_000;
@@ -74,7 +74,7 @@ fn of(figures: &[Figures], in_flight: usize) -> impl Iterator<Item = &Figures> {
     figures.iter().filter(is_wanted)
 }
 
-/// How much dearer a message becomes from the fewest associations on.
+/// Growth of the cost of a message, relative to the fewest associations.
 fn flatness(figures: &[Figures], server: &'static str, in_flight: usize) -> Option<Verdict> {
     let costs: Vec<(f64, Case)> = of(figures, in_flight)
         .filter(|one| one.server == server && one.case.associations <= UNTIL)

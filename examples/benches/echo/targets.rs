@@ -1,4 +1,4 @@
-//! What is wanted of our servers, held against the figures of the same run.
+//! Targets of our servers, compared with the figures of the same run.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(crate) struct Verdict {
     pub(crate) is_met: bool,
     /// Under the least favourable load; infinite or 0 if the server failed there.
     pub(crate) worst: f64,
-    /// Which load that was.
+    /// Name of the load.
     pub(crate) at: String,
     pub(crate) median: f64,
     /// Under how many loads it was met, and how many there were.
@@ -136,8 +136,8 @@ const TARGETS: &[Target] = &[
     },
 ];
 
-/// What is sent matters as much as how: a short message costs calls, a long one copies. So they
-/// are judged apart.
+/// Sizes of messages. Short messages cost system calls and long ones copies, so the two
+/// are judged separately.
 const SIZES: [(&str, usize); 2] = [("64 B, 1 KiB", 1024), ("64 KiB", 65_536)];
 
 /// Bytes of an idle association in `serve`.
@@ -226,7 +226,7 @@ impl Bound {
         }
     }
 
-    /// What a server is given that did not serve.
+    /// Returns the figure of a server that did not serve.
     fn failure(self) -> f64 {
         match self {
             Self::AtLeast(_) => 0.0,

@@ -29,7 +29,7 @@ Try it:
 struct Args {
     /// The server's address, HOST:PORT
     server: String,
-    /// What to call it with
+    /// Words to send
     #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
 }

@@ -45,7 +45,7 @@ struct Args {
     /// stream 0
     #[arg(long)]
     stream_increment: bool,
-    /// What every reply does to its association: none, after-ack (shut it down once the reply
+    /// Effect of a reply on its association: none, after-ack (shut it down once the reply
     /// has been acknowledged), or abort=REASON (abort it, instead of a reply)
     #[arg(long, value_name = "HOW", default_value_t = Ending::None)]
     shutdown: Ending,

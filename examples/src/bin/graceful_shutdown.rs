@@ -17,7 +17,7 @@ use sctp_service::{ServerEvent, serve};
 use sctp_tokio::{Association, Event, Message, SctpListener};
 use tokio::time::sleep;
 
-/// How long the calls in flight may take once the server is to stop.
+/// Time limit for calls in flight during a shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 async fn work(text: String) -> String {

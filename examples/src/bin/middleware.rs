@@ -33,7 +33,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
-/// What the peer is told of an error. The log has all of it.
+/// Part of an error that is sent to the peer. The log contains all of it.
 fn reason(error: &(dyn Error + Send + Sync + 'static)) -> AbortReason {
     if error.is::<Elapsed>() {
         AbortReason::from_static("too slow")

@@ -26,7 +26,7 @@ const PAGE: Ppid = Ppid::new(2);
 /// Pages have a stream to themselves: a long answer to something else does not hold them up.
 const PAGES: StreamId = StreamId::new(1);
 
-/// Who can be paged, and what those who were have answered.
+/// Subscribers that can be paged, and the answers to pages.
 #[derive(Clone)]
 struct Network {
     attached: Arc<Mutex<HashMap<String, AssociationHandle>>>,

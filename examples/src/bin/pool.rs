@@ -37,7 +37,7 @@ use tracing_subscriber::EnvFilter;
 /// none but those in flight on the one that was killed.
 #[derive(Parser)]
 struct Args {
-    /// How many calls are in flight
+    /// Number of calls in flight
     #[arg(long, default_value_t = 48, value_name = "CALLS")]
     in_flight: usize,
     /// Be one of the servers: print the address, and drain when standard input ends
@@ -158,7 +158,7 @@ async fn be_server() -> Result {
     Ok(())
 }
 
-/// What came of the calls.
+/// Results of the calls.
 #[derive(Default)]
 struct Count {
     answered: AtomicUsize,

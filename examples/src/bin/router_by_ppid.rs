@@ -13,7 +13,7 @@ use std::{error::Error, net::SocketAddr};
 use sctp_service::{Match, Payload, Ppid, Router, State, StreamId, serve};
 use sctp_tokio::{Association, Event, Message, SctpListener};
 
-/// What all handlers share.
+/// State shared by all handlers.
 #[derive(Clone)]
 struct Node {
     name: &'static str,

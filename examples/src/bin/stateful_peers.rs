@@ -24,7 +24,7 @@ use tower::service_fn;
 /// The peers that are known, by address.
 type Peers = HashMap<IpAddr, &'static str>;
 
-/// What is kept of one association, for as long as it lives; anew when the peer restarts.
+/// State of one association, reset when the peer restarts.
 struct Session {
     peer: &'static str,
     messages: AtomicU64,

@@ -23,7 +23,7 @@ use sctp_service::{
 use sctp_tokio::{Association, SctpListener};
 use tower::{Service, ServiceBuilder};
 
-/// How long an order may take.
+/// Time limit for an order.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 async fn order(dish: String) -> String {
@@ -35,7 +35,7 @@ async fn order(dish: String) -> String {
     format!("here is your {dish}")
 }
 
-/// What is served, and what is tested: all of it, with its layers.
+/// The complete service with its layers, both served and tested.
 fn service()
 -> impl Service<Request, Response = Reply, Error = Infallible, Future: Send> + Clone + Send {
     ServiceBuilder::new()

@@ -6,7 +6,7 @@ pub struct Axis {
     is_log: bool,
     from: f64,
     to: f64,
-    /// Where `from` and `to` lie.
+    /// Positions of `from` and `to`.
     pixels: (f64, f64),
 }
 
@@ -55,7 +55,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies; one beyond the axis at its end.
+    /// Returns the position of a value, limited to the axis.
     #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         let share = match self.is_log {

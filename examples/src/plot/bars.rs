@@ -12,14 +12,14 @@ const VALUE: f64 = 70.0;
 const ROW: f64 = 16.0;
 const HEAD: f64 = 70.0;
 
-/// What becomes a picture.
+/// Contents of a picture.
 #[derive(Clone, Debug)]
 pub struct Bars {
     /// The heading.
     pub title: String,
     /// The line below it: what was measured, where, when.
     pub subtitle: String,
-    /// How many panels stand side by side.
+    /// Number of panels side by side.
     pub columns: usize,
     /// Row by row.
     pub panels: Vec<Panel>,
@@ -37,11 +37,11 @@ pub struct Panel {
 /// One bar. The same `kind` has the same colour in all panels.
 #[derive(Clone, Debug)]
 pub struct Bar {
-    /// What stands to the left.
+    /// Label on the left.
     pub name: String,
     /// The length.
     pub value: f64,
-    /// What stands to the right.
+    /// Label on the right.
     pub label: String,
     /// Chooses the colour.
     pub kind: usize,

@@ -11,7 +11,7 @@ const RIGHT: f64 = 700.0;
 const TOP: f64 = 75.0;
 const BOTTOM: f64 = 420.0;
 
-/// What becomes a picture.
+/// Contents of a picture.
 #[derive(Clone, Debug)]
 pub struct Lines {
     /// The heading.
@@ -29,7 +29,7 @@ pub struct Lines {
 /// An axis and what stands beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// What the values are, with their unit.
+    /// Name and unit of the values.
     pub name: &'static str,
     /// Logarithmic; else even, and from 0.
     pub is_log: bool,
@@ -40,7 +40,7 @@ pub struct Scale {
 /// A curve, with a mark for each of its points.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// What the legend calls it.
+    /// Name in the legend.
     pub name: String,
     /// In the order of the horizontal axis. One that is not finite, or not above 0 on a
     /// logarithmic axis, is left out.

@@ -11,14 +11,14 @@ const LEFT: f64 = 160.0;
 const ROW: f64 = 16.0;
 const HEAD: f64 = 70.0;
 
-/// What becomes a picture.
+/// Contents of a picture.
 #[derive(Clone, Debug)]
 pub struct Spans {
     /// The heading.
     pub title: String,
     /// The line below it: what was measured, where, when.
     pub subtitle: String,
-    /// How many panels stand side by side.
+    /// Number of panels side by side.
     pub columns: usize,
     /// The name of each panel, and its rows from top to bottom.
     pub panels: Vec<(String, Vec<Span>)>,
@@ -29,7 +29,7 @@ pub struct Spans {
 /// One row. The same `kind` has the same colour in all panels.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// What stands to the left.
+    /// Label on the left.
     pub name: String,
     /// In rising order. A row with a value that is not finite and above 0 stays empty.
     pub values: [f64; 3],

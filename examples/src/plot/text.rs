@@ -2,7 +2,7 @@
 
 use crate::format::{rate, time};
 
-/// How many letters a line of the heading holds.
+/// Maximum length of a line of the heading, in letters.
 const LINE: usize = 100;
 
 /// The label of a tick on an axis of times in nanoseconds.
@@ -26,7 +26,7 @@ pub fn calls(value: f64) -> String {
     }
 }
 
-/// As much of a line as there is room for.
+/// Truncates a line to the available width.
 #[must_use]
 pub fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE) {

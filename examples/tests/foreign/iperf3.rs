@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{netns::NetNs, spawn_in, table::proved};
 
-/// What one side tells the other on the control connection.
+/// Message on the control connection.
 const TEST_START: u8 = 1;
 const TEST_RUNNING: u8 = 2;
 const TEST_END: u8 = 4;
@@ -90,7 +90,7 @@ fn iperf3s_server_sends_to_our_client_and_counts_the_same() {
     );
 }
 
-/// How the association ended, the bytes that iperf3 counted, and those that we did.
+/// Returns the end of the association, and the bytes counted by iperf3 and by us.
 type Outcome = (End, u64, u64);
 
 fn run<T>(what: impl Future<Output = T>) -> T {

@@ -12,7 +12,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{netns::NetNs, spawn, spawn_in, table::proved};
 
-/// How many calls sipp makes. Each is INVITE, ACK, BYE.
+/// Number of calls that sipp makes. Each is INVITE, ACK, BYE.
 const CALLS: usize = 3;
 /// Nothing takes as long in a run that passes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use super::{
     STYLES, client_in, netns::NetNs, server_in, spawn_in, support::Program, table::proved,
 };
 
-/// Where Linux, and where usrsctp takes SCTP inside UDP.
+/// UDP ports of Linux and of usrsctp for encapsulated SCTP.
 pub(crate) const LINUX: &str = "9899";
 pub(crate) const USRSCTP: &str = "9902";
 

@@ -1,4 +1,4 @@
-//! What is counted, and what is written.
+//! Counts and result files.
 
 use super::*;
 

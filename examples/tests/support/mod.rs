@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything may take before the test fails. Nothing takes as long in a run that passes.
+/// Time limit for each step of a test. No step of a passing test takes as long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running program. It is killed when dropped.
@@ -72,7 +72,7 @@ impl Program {
         );
     }
 
-    /// How many sockets the program has open.
+    /// Returns the number of open sockets of the program.
     pub(crate) fn sockets(&self) -> usize {
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         descriptors
@@ -126,7 +126,7 @@ pub(crate) struct Lines {
     name: String,
     receiver: Receiver<String>,
     seen: Vec<String>,
-    /// How many of those seen have been asked for.
+    /// Number of seen lines that have been returned.
     taken: usize,
 }
 
@@ -199,7 +199,7 @@ impl Lines {
 /// An echo server, listening.
 pub(crate) struct Server {
     pub(crate) program: Program,
-    /// Where it listens.
+    /// Address of the listener.
     pub(crate) addrs: Vec<String>,
 }
 

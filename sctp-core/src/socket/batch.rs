@@ -231,7 +231,7 @@ mod tests {
             assert_eq!(batch.slot_len, MAX_SLOT_LEN);
             let mut message = receive(&mut batch, &[(100, libc::MSG_EOR), (LONG, 0)]).remove(1);
             let at = message.as_ptr();
-            // Of another socket.
+            // Simulates a receive for another socket.
             let other = receive(&mut batch, &[(LONG, libc::MSG_EOR)]).remove(0);
             message.unsplit(receive(&mut batch, &[(52, libc::MSG_EOR)]).remove(0));
             assert_eq!((message.as_ptr(), message.len()), (at, MAX_SLOT_LEN));

@@ -71,7 +71,7 @@ fn auto_asconf() {
         }
     }
     on_each_end(|end, _| {
-        // Bound to one address, or not at all when it was connected.
+        // Bound to one address, or unbound when it was connected.
         end.socket.set_auto_asconf(false).unwrap();
     });
     let socket = Socket::one_to_many(Family::V4).unwrap();
@@ -92,18 +92,18 @@ fn set_peer_primary_addr() {
                 server.socket.set_peer_primary_addr(server.assoc, addr)
             };
             if style != Style::OneToMany {
-                // It came from a socket with ASCONF on, and has it off.
+                // ASCONF is off on a socket that comes from one with ASCONF on.
                 assert_fails(ErrorKind::PermissionDenied, set(addr));
                 pair.server.socket.set_asconf_supported(true).unwrap();
             }
             set(addr).unwrap();
-            let nobody: SocketAddr = match family {
+            let unknown: SocketAddr = match family {
                 Family::V4 => "192.0.2.1:9",
                 Family::V6 => "[2001:db8::1]:9",
             }
             .parse()
             .unwrap();
-            assert_fails(ErrorKind::AddrNotAvailable, set(nobody));
+            assert_fails(ErrorKind::AddrNotAvailable, set(unknown));
             if style == Style::OneToMany {
                 let socket = &pair.server.socket;
                 assert_invalid(socket.set_peer_primary_addr(UNKNOWN, addr));
@@ -120,7 +120,7 @@ fn set_peer_primary_addr_requires_asconf() {
         let set = || end.socket.set_peer_primary_addr(end.assoc, addr);
         assert_fails(ErrorKind::PermissionDenied, set());
         end.socket.set_asconf_supported(true).unwrap();
-        // The association did not agree on it.
+        // The association did not negotiate it.
         assert_fails(ErrorKind::PermissionDenied, set());
     });
 }

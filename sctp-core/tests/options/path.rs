@@ -115,7 +115,7 @@ fn pf_exposure() {
 
 #[test]
 fn remote_udp_encaps_port() {
-    // Not the ports of a connection: nothing listens there, and the pair could not connect.
+    // Only unconnected sockets: a pair could not connect through a port without a listener.
     on_each_fresh_socket(|socket, style| {
         let get = || {
             socket

@@ -70,7 +70,7 @@ fn peer_addr_params_defaults_are_kept() {
         assert_eq!(get(), expected);
         set(PeerAddrParams::new()).unwrap();
         assert_eq!(get(), expected);
-        // Off and on again: the times stay.
+        // Turning them off and on keeps the times.
         set(PeerAddrParams::new()
             .with_heartbeat(Heartbeat::Disabled)
             .with_sack_delay(SackDelay::Disabled))
@@ -100,7 +100,7 @@ fn flow_label_applies_to_ipv6_only() {
             .set_peer_addr_params(AssocId::FUTURE, None, &params)
             .unwrap();
         let got = socket.peer_addr_params(AssocId::FUTURE, None).unwrap();
-        // An IPv4 socket cannot be bound to it, and says nothing to the label.
+        // An IPv4 socket cannot be bound to this address, and ignores the label.
         let is_v6 = socket.bind("[::1]:0".parse().unwrap()).is_ok();
         assert_eq!(got.flow_label, is_v6.then_some(0xabcde));
     });

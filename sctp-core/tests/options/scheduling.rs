@@ -30,9 +30,9 @@ fn stream_scheduler() {
 fn unknown_scheduler_is_unsupported() {
     on_each_end(|end, style| {
         let set = |assoc, scheduler| end.socket.set_stream_scheduler(assoc, scheduler);
-        let nobody = StreamScheduler::Other(99);
+        let unknown = StreamScheduler::Other(99);
         for assoc in [end.assoc, AssocId::FUTURE, AssocId::CURRENT, AssocId::ALL] {
-            assert_fails(ErrorKind::Unsupported, set(assoc, nobody));
+            assert_fails(ErrorKind::Unsupported, set(assoc, unknown));
         }
         // Linux 6.4 and later have these two.
         for newer in [
@@ -45,7 +45,7 @@ fn unknown_scheduler_is_unsupported() {
             }
         }
         if style == Style::OneToMany {
-            assert_invalid(set(UNKNOWN, nobody));
+            assert_invalid(set(UNKNOWN, unknown));
             assert_invalid(set(UNKNOWN, StreamScheduler::Priority));
         }
     });
@@ -79,7 +79,7 @@ fn stream_scheduler_value() {
                 assert_invalid(socket.stream_scheduler_value(assoc, stream));
             }
         }
-        // Another scheduler begins with a clean slate.
+        // A change of the scheduler discards the values.
         for scheduler in [
             StreamScheduler::FirstComeFirstServed,
             StreamScheduler::Priority,

@@ -34,7 +34,7 @@ fn default_send_info() {
 
 #[test]
 fn default_send_info_applies_to_write() {
-    // On a one-to-many socket the kernel does not know where to.
+    // On a one-to-many socket the kernel does not know the destination.
     for style in [Style::OneToOne, Style::PeeledOff] {
         let pair = pair(style, Family::V6);
         let (client, server) = (&pair.client, &pair.server);

@@ -226,7 +226,7 @@ async fn servers_come_and_go_through_a_channel() {
     fleet.peer(2).unwrap().expect_shutdown().await;
 }
 
-/// How long the next call waits, of a pool that has no server and waits for 10 seconds.
+/// Returns the waiting time of the next call, for a pool without a server and a limit of 10 seconds.
 async fn wait_after(cancelled_for: Duration, pause: Duration) -> Duration {
     let pool = Fleet::of([]).fixed(Pool::builder(), []);
     let cancelled = call(&pool);

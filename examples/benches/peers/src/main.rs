@@ -24,7 +24,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What every server asks for, where its library lets it.
+/// Buffer size that every server requests, if its library allows it.
 pub(crate) const BUFFER: usize = 4 << 20;
 /// So that no association is refused however many come at once.
 pub(crate) const BACKLOG: i32 = 4096;

@@ -9,7 +9,7 @@ use oxirush_sctp::{
 
 use crate::{BACKLOG, BUFFER, MAX_MESSAGE, ready};
 
-/// As many as our own loops answer together at most.
+/// Maximum number of messages answered together, the same as in our own loops.
 const BATCH: usize = 64;
 
 pub(crate) async fn serve<F>(address: SocketAddr, echo: fn(ConnectedSocket) -> F) -> io::Result<()>

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     },
 }
 
-/// Which kind of socket each association has.
+/// Style of the socket of each association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SocketKind {
     /// A one-to-many socket (SOCK_SEQPACKET) for each association
@@ -82,22 +82,22 @@ pub(crate) struct Load {
     #[arg(required = true, value_name = "ADDR")]
     pub(crate) server: Vec<String>,
 
-    /// How many associations
+    /// Number of associations
     #[arg(long, short, value_name = "N", default_value_t = 1, help_heading = "Load",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) associations: u32,
-    /// How many streams each association uses, in turn
+    /// Number of streams that each association uses, in turn
     #[arg(long, short, value_name = "N", default_value_t = 1, help_heading = "Load",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) streams: u16,
-    /// How many calls each association has open at most [default: 1; with --rate 256]
+    /// Maximum number of open calls per association [default: 1; with --rate 256]
     #[arg(long, short = 'c', value_name = "N", help_heading = "Load",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) in_flight: Option<u32>,
     /// Open loop: so many calls per second, of all associations together
     #[arg(long, short, value_name = "RATE", value_parser = parse::rate, help_heading = "Load")]
     pub(crate) rate: Option<f64>,
-    /// How the calls of an open loop are spread
+    /// Distribution of the calls of an open loop
     #[arg(long, value_enum, default_value_t = Arrivals::Even, requires = "rate",
           help_heading = "Load")]
     pub(crate) arrivals: Arrivals,
@@ -117,11 +117,11 @@ pub(crate) struct Load {
     #[arg(long, help_heading = "Load")]
     pub(crate) unordered: bool,
 
-    /// How long to measure [default: 10s]
+    /// Duration of the measurement [default: 10s]
     #[arg(long, short, value_name = "TIME", value_parser = parse::some_duration,
           help_heading = "Run")]
     pub(crate) duration: Option<Duration>,
-    /// How many calls to measure, instead of a duration
+    /// Number of calls to measure, instead of a duration
     #[arg(long, short = 'n', value_name = "N", conflicts_with = "duration", help_heading = "Run",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
@@ -149,7 +149,7 @@ pub(crate) struct Load {
     #[arg(long, help_heading = "Run")]
     pub(crate) reconnect: bool,
 
-    /// Which kind of socket to use
+    /// Style of the sockets
     #[arg(long, value_enum, default_value_t = SocketKind::OneToMany, help_heading = "Sockets")]
     pub(crate) socket: SocketKind,
     /// Send from this address; given several times, associations take them in turn; several
@@ -175,7 +175,7 @@ pub(crate) struct Load {
     /// Draw throughput and latency over time in this file, as SVG
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) plot: Option<PathBuf>,
-    /// How much time each point of the series over time covers
+    /// Interval between points of the series over time
     #[arg(long, value_name = "TIME", value_parser = parse::some_duration, default_value = "1s",
           help_heading = "Results")]
     pub(crate) interval: Duration,
@@ -188,7 +188,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// How long to measure; `None` when calls are counted.
+    /// Duration of the measurement. `None` if calls are counted.
     pub(crate) fn measured_time(&self) -> Option<Duration> {
         match self.count {
             Some(_) => None,
@@ -196,7 +196,7 @@ impl Load {
         }
     }
 
-    /// How many calls an association has open at most.
+    /// Maximum number of open calls per association.
     pub(crate) fn window(&self) -> usize {
         let default = if self.rate.is_some() { 256 } else { 1 };
         self.in_flight.unwrap_or(default) as usize

@@ -2,18 +2,18 @@
 
 use std::collections::VecDeque;
 
-/// How many calls may lie between the oldest that waits and the newest. A call that is never
+/// Maximum number of calls between the oldest waiting one and the newest. A call that is never
 /// answered keeps its place, and those after it theirs, until it times out.
 const MAX_SPAN: usize = 1 << 20;
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// When it was due, in nanoseconds.
+    /// Scheduled time, in nanoseconds.
     pub(crate) due: u64,
-    /// When it was handed to the socket.
+    /// Time at which the socket accepted the call.
     pub(crate) sent: u64,
-    /// Whether it counts.
+    /// Set for a measured call.
     pub(crate) measured: bool,
     stream: u16,
     state: State,
@@ -26,7 +26,7 @@ enum State {
     TimedOut,
 }
 
-/// What a reply turned out to be.
+/// Classification of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// The answer to this call.
@@ -166,7 +166,7 @@ impl Calls {
         }
     }
 
-    /// When the next call times out.
+    /// Returns the time at which the next call times out.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.calls.front().map(|call| call.sent + self.timeout)
     }

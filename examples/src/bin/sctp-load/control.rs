@@ -76,7 +76,7 @@ impl Budget {
         })
     }
 
-    /// Whether all calls have been taken.
+    /// Returns `true` if all calls have been taken.
     pub(crate) fn is_spent(&self) -> bool {
         let left = self.0.as_ref();
         left.is_some_and(|left| left.load(Ordering::Relaxed) == 0)

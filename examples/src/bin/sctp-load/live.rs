@@ -14,22 +14,22 @@ use crate::{
     stats::{Causes, Counts, Stats},
 };
 
-/// How many cells the progress bar has.
+/// Number of cells of the progress bar.
 const BAR: usize = 20;
-/// How many causes are shown.
+/// Maximum number of displayed causes.
 const CAUSES: usize = 4;
 /// Terminals cut long lines instead of wrapping them, while the display is on.
 const NO_WRAP: &str = "\x1b[?7l";
 const WRAP: &str = "\x1b[?7h";
 
-/// Where progress is shown.
+/// Display of the progress.
 #[derive(Debug)]
 pub(crate) struct Live {
     style: Style,
     server: String,
     associations: u64,
     count: Option<u64>,
-    /// How many lines the display takes on the screen.
+    /// Number of lines of the display on the screen.
     height: usize,
     /// Of the last drawing: when, and how much had been answered and received.
     last: (u64, u64, u64),
@@ -162,7 +162,7 @@ impl Live {
         )
     }
 
-    /// What replaces the display by these lines: written over, not cleared first, so that nothing
+    /// Returns the text that replaces the display by these lines. It overwrites, so that nothing
     /// flickers.
     fn frame(&mut self, lines: &[String]) -> String {
         let mut text = self.first_line();

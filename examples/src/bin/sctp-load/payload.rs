@@ -1,4 +1,4 @@
-//! What messages contain: a tag and a sequence number, where they fit, and filler.
+//! Contents of messages: a tag and a sequence number, where they fit, and filler.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -49,7 +49,7 @@ impl Maker {
     }
 }
 
-/// What messages are filled up with: digits, so that a dump shows offsets.
+/// Filler of messages: digits, so that a dump shows offsets.
 pub(crate) fn filler(longest: usize) -> Bytes {
     (b'0'..=b'9').cycle().take(longest).collect()
 }

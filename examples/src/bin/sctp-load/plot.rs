@@ -19,7 +19,7 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 600.0;
 const LEFT: f64 = 90.0;
 const RIGHT: f64 = 840.0;
-/// Where the two panels lie, from top to bottom.
+/// Positions of the two panels, from top to bottom.
 const THROUGHPUT: (f64, f64) = (90.0, 255.0);
 const LATENCY: (f64, f64) = (290.0, 540.0);
 /// Up to this many points each is marked.

@@ -27,17 +27,17 @@ use crate::{
     worker::Shared,
 };
 
-/// How many replies are taken before it is looked whether something is to be sent.
+/// Maximum number of replies taken before the next send.
 const MAX_REPLIES: usize = 256;
-/// How many replies share one reading of the clock: as many as the library reads at once.
+/// Number of replies that share one reading of the clock: as many as the library reads at once.
 const REPLIES_PER_READING: usize = 32;
-/// How much may wait to be sent: messages, and bytes unless a single message is longer.
+/// Limits on queued messages: their number, and their bytes unless a single message is longer.
 const MAX_OUTBOX: usize = 256;
 const MAX_OUTBOX_BYTES: usize = 256 * 1024;
-/// How many samples are kept before they are handed over.
+/// Maximum number of samples before they are reported.
 const MAX_SAMPLES: usize = 512;
 
-/// How the load on an association ended.
+/// Outcome of the load on an association.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// All calls were made that there were to make.
@@ -71,7 +71,7 @@ pub(crate) struct Pump<'a> {
     spent: bool,
     batch: Batch,
     timer: Pin<Box<Sleep>>,
-    /// What the timer is set to.
+    /// Time that the timer is set to.
     armed: u64,
 }
 

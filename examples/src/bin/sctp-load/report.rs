@@ -122,7 +122,7 @@ impl Report<'_> {
     }
 }
 
-/// What the load was, in a line.
+/// Returns the load in one line.
 pub(crate) fn title(settings: &Settings) -> String {
     format!("{}: {}", settings.server.join(" "), load(settings))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::Latencies;
 
-/// What the first field of a result file says.
+/// Value of the first field of a result file.
 pub(crate) const FORMAT: &str = "sctp-load 1";
 /// The percentiles that are reported.
 const PERCENTILES: [f64; 8] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999];
@@ -20,7 +20,7 @@ pub(crate) struct Outcome {
     pub(crate) began_at: u64,
     pub(crate) settings: Settings,
     pub(crate) interrupted: bool,
-    /// How long was measured.
+    /// Measured time.
     pub(crate) seconds: f64,
     pub(crate) calls: Calls,
     /// From when calls were due.
@@ -32,7 +32,7 @@ pub(crate) struct Outcome {
     pub(crate) series: Vec<Point>,
 }
 
-/// What the run was asked for.
+/// Settings of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) server: Vec<String>,
@@ -54,13 +54,13 @@ pub(crate) struct Settings {
     pub(crate) bind: Vec<String>,
 }
 
-/// What became of the measured calls.
+/// Outcomes of the measured calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Calls {
     pub(crate) sent: u64,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
-    /// Why calls failed, and how many.
+    /// Causes of failed calls, and their numbers.
     pub(crate) failures: BTreeMap<String, u64>,
     /// Still open when the run ended.
     pub(crate) unanswered: u64,
@@ -75,13 +75,13 @@ pub(crate) struct Calls {
     pub(crate) bytes_received_per_second: f64,
 }
 
-/// What became of the associations.
+/// Outcomes of the associations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Associations {
     pub(crate) established: u64,
-    /// Why they did not come up, and how many.
+    /// Causes of failed setups, and their numbers.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// How they ended before the run did, and how many.
+    /// Causes of early ends, and their numbers.
     pub(crate) lost: BTreeMap<String, u64>,
     /// If the server allowed fewer streams than were asked for.
     pub(crate) fewest_streams: Option<u16>,
@@ -108,11 +108,11 @@ pub(crate) struct Percentile {
 /// A piece of the run, of calls of any phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Point {
-    /// When it ended, in seconds since the run began.
+    /// End, in seconds since the start of the run.
     pub(crate) at: f64,
-    /// How long it was.
+    /// Length.
     pub(crate) seconds: f64,
-    /// Whether it lay in the measured part.
+    /// Set for the measured part.
     pub(crate) measured: bool,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
@@ -162,7 +162,7 @@ impl Summary {
 }
 
 impl Outcome {
-    /// Whether nothing failed. Of a run that was interrupted, calls may be open.
+    /// Returns `true` if nothing failed. Calls may be open in an interrupted run.
     pub(crate) fn is_clean(&self) -> bool {
         let calls = &self.calls;
         let cut_off = if self.interrupted {

@@ -25,11 +25,11 @@ use crate::{
     worker::{Shared, Worker},
 };
 
-/// How long replies are waited for after Ctrl-C.
+/// Time limit for replies after Ctrl-C.
 const INTERRUPTED_WAIT: u64 = 1_000_000_000;
-/// How often the display is drawn.
+/// Interval between updates of the display.
 const REDRAW: u64 = 200_000_000;
-/// How many parts the figures are gathered in.
+/// Number of parts that collect figures.
 const SHARDS: usize = 16;
 
 /// A run under way.

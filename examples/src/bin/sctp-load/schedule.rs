@@ -1,18 +1,18 @@
-//! When calls are due in an open loop.
+//! Schedule of the calls in an open loop.
 
 use clap::ValueEnum;
 
 use crate::sizes::Random;
 
-/// How many calls are counted one by one.
+/// Maximum number of calls that are counted one by one.
 const MANY: u64 = 100_000;
 
-/// How calls are spread over time.
+/// Distribution of calls over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Arrivals {
     /// At equal distances
     Even,
-    /// As independent callers would: at random distances, exponentially distributed
+    /// At random distances, exponentially distributed, like those of independent callers
     Poisson,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Schedule {
     /// Nanoseconds, as all times here. Of an even schedule the first; of a random one the last.
     begin: f64,
     gap: f64,
-    /// How many calls came before the one that is due next.
+    /// Number of calls before the next one.
     index: u64,
     due: u64,
 }
@@ -56,7 +56,7 @@ impl Schedule {
         }
     }
 
-    /// When the next call is due.
+    /// Returns the time of the next call.
     pub(crate) fn due(&self) -> u64 {
         self.due
     }
@@ -76,7 +76,7 @@ impl Schedule {
         }
     }
 
-    /// How many calls are due before a time, from the next one on; advances past them. Of a
+    /// Advances past the calls that are due before a time, and returns their number. For a
     /// random schedule that lags far behind, the number that is to be expected.
     pub(crate) fn count_before(&mut self, time: u64, random: &mut Random) -> u64 {
         let mut count = 0;

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Series {
     interval: u64,
     points: Vec<Point>,
-    /// When the last piece ended, and the counts at that time.
+    /// Time and counts at the end of the last piece.
     last: u64,
     answered: u64,
     failed: u64,
@@ -32,7 +32,7 @@ impl Series {
         })
     }
 
-    /// When the piece under way ends.
+    /// Returns the end of the current piece.
     pub(crate) fn next(&self) -> u64 {
         self.last.saturating_add(self.interval)
     }

@@ -1,4 +1,4 @@
-//! How long messages are: a distribution, and the random numbers to draw from it.
+//! Lengths of messages: a distribution, and the random numbers to draw from it.
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What is counted and measured, while it happens.
+//! Counts and measurements during a run.
 
 use std::{
     collections::BTreeMap,
@@ -7,13 +7,13 @@ use std::{
 
 use hdrhistogram::{CreationError, Histogram};
 
-/// How many causes are told apart; those that come later are counted together. A server can put
+/// Maximum number of distinct causes. Later ones are counted together. A server can put
 /// anything into the reason of an abort.
 const MAX_CAUSES: usize = 32;
 /// Latencies above this are recorded as this: an hour.
 const MAX_LATENCY: u64 = 3_600_000_000_000;
 
-/// How often each of several causes was met.
+/// Number of occurrences of each cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes(pub(crate) BTreeMap<String, u64>);
 
@@ -45,7 +45,7 @@ impl Causes {
     }
 }
 
-/// What became of calls.
+/// Outcomes of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) sent: u64,
@@ -88,7 +88,7 @@ pub(crate) struct Counts {
     pub(crate) unexpected: u64,
     /// Calls that were due in the measured part and could not be sent.
     pub(crate) missed: u64,
-    /// When the last measured call was answered.
+    /// Time of the last measured reply.
     pub(crate) last_answer: u64,
     pub(crate) failures: Causes,
 }
@@ -106,7 +106,7 @@ impl Counts {
     }
 }
 
-/// How long one call took.
+/// Latency of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// From when it was due.
@@ -116,7 +116,7 @@ pub(crate) struct Sample {
     pub(crate) measured: bool,
 }
 
-/// What one association has gathered since it last told.
+/// Statistics of one association since its last report.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) counts: Counts,
@@ -153,7 +153,7 @@ impl Figures {
     }
 }
 
-/// What became of associations.
+/// Outcomes of associations.
 #[derive(Debug)]
 pub(crate) struct Associations {
     /// Handshakes under way.
@@ -162,7 +162,7 @@ pub(crate) struct Associations {
     pub(crate) established: u64,
     /// The fewest outbound streams that an association got, if they were fewer than asked for.
     pub(crate) fewest_streams: Option<u16>,
-    /// How long handshakes took.
+    /// Durations of handshakes.
     pub(crate) handshakes: Latencies,
     pub(crate) refused: Causes,
     pub(crate) lost: Causes,

@@ -44,7 +44,7 @@ pub(crate) fn outcome(
     })
 }
 
-/// How long was measured: of counted calls until the last answer, else until the time was up.
+/// Returns the measured time: up to the last reply for counted calls, otherwise the whole duration.
 fn measured_seconds(load: &Load, phases: &Phases, ended: u64, counts: &Counts) -> f64 {
     if phases.measure == NEVER {
         return 0.0;

@@ -17,14 +17,14 @@ use crate::{
     stats::Stats,
 };
 
-/// How long to wait before an association is set up again.
+/// Delay before an association is set up again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// How long the orderly end of an association may take.
+/// Time limit for the orderly shutdown of an association.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const TOO_SLOW: AbortReason = AbortReason::from_static("sctp-load: no orderly end in time");
 const GAVE_UP: AbortReason = AbortReason::from_static("sctp-load gave up");
 
-/// What all associations share.
+/// State shared by all associations.
 pub(crate) struct Shared {
     pub(crate) load: Load,
     pub(crate) server: Vec<SocketAddr>,

@@ -173,7 +173,7 @@ proptest! {
         for (place, message) in places.iter().zip(&incoming) {
             prop_assert_eq!(&block[place.clone()], &message.payload[..place.len()]);
         }
-        // Gaps and all: a comparison reads each byte, and there is none that nobody wrote.
+        // The comparison reads each byte, gaps included: all of them are initialized.
         prop_assert_eq!(&block[..], &block.clone()[..]);
     }
 
@@ -229,10 +229,10 @@ unsafe fn contents(header: &libc::msghdr) -> Vec<Vec<u8>> {
 #[test]
 fn unwritten_padding_is_initialized() {
     let mut beside = Beside::new();
-    // What was on the stack before.
+    // Garbage from earlier use of the stack.
     beside.control = MaybeUninit::new([!0; RECV_SPACE / 8]);
     let mut header = beside.header(std::ptr::null_mut());
-    // What SCTP_RCVINFO takes: 44 bytes that the kernel writes, and 4 that it does not.
+    // The length of SCTP_RCVINFO: 44 bytes that the kernel writes, and 4 that it does not.
     header.msg_controllen = 48;
     header.msg_namelen = 0;
     // SAFETY: the header is that of `beside`; all that it counts, `header` has written.

@@ -200,7 +200,7 @@ pub(super) struct Queued {
     _entry: Entry,
 }
 
-/// When the calls in the queue were made.
+/// Times at which the queued calls were made.
 ///
 /// `poll_ready` does not know which call it is asked for. It is the first in the queue, since
 /// those that were cancelled are dropped before.

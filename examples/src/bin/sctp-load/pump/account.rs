@@ -1,4 +1,4 @@
-//! What becomes of calls: counted as it happens, and handed over from time to time.
+//! Account of calls: counted as they complete, and reported from time to time.
 
 use sctp_examples::format::time;
 use sctp_tokio::Received;

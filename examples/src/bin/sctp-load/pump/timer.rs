@@ -1,4 +1,4 @@
-//! When something is to be done although nothing arrives.
+//! Timer for work that no arrival triggers.
 
 use std::task::{Context, Poll, ready};
 
