@@ -10,7 +10,7 @@ use std::{
 use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, RecvError, SendError};
 
-use crate::{AssociationHandle, ConnectInfo};
+use crate::{AssociationHandle, ConnectInfo, log_limit::LogLimiter};
 
 /// Something that happened in the life of an association or of the server.
 ///
@@ -160,31 +160,84 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 /// Calls a hook. Its panic ends here: a broken counter must not end an association, let alone the
 /// accept loop or a client.
 pub(crate) fn guard(hook: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
-        tracing::error!("the event hook panicked");
+    static PANICS: LogLimiter = LogLimiter::new();
+    if catch_unwind(AssertUnwindSafe(hook)).is_err()
+        && let Some(occurrences) = PANICS.record()
+    {
+        tracing::error!(occurrences, "the event hook panicked");
     }
 }
 
 type Hook = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 
-/// The user's hook.
+/// What the associations of a server report to: the user's hook, and the limits of the log.
 #[derive(Clone, Default)]
-pub(crate) struct EventHook(Option<Arc<Hook>>);
+pub(crate) struct EventHook(Arc<Reports>);
+
+#[derive(Default)]
+struct Reports {
+    hook: Option<Box<Hook>>,
+    limits: LogLimits,
+}
+
+/// The limits of what the associations of a server log, each for all of them: a peer can set up
+/// one after the other.
+pub(crate) struct LogLimits {
+    pub(crate) up: LogLimiter,
+    pub(crate) closed: LogLimiter,
+    pub(crate) restarted: LogLimiter,
+    pub(crate) path_changed: LogLimiter,
+    pub(crate) reply_refused: LogLimiter,
+    pub(crate) push_refused: LogLimiter,
+    pub(crate) receive_failed: LogLimiter,
+    pub(crate) panicked: LogLimiter,
+    pub(crate) outlived: LogLimiter,
+    pub(crate) no_reason: LogLimiter,
+}
+
+/// Lines in 10 seconds about associations that come up or end.
+pub(crate) const LIFECYCLE_LINES: u32 = 1000;
+/// Lines in 10 seconds about what happens to associations that are up.
+pub(crate) const CHANGE_LINES: u32 = 100;
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self {
+            up: LogLimiter::with_burst(LIFECYCLE_LINES),
+            closed: LogLimiter::with_burst(LIFECYCLE_LINES),
+            restarted: LogLimiter::with_burst(CHANGE_LINES),
+            path_changed: LogLimiter::with_burst(CHANGE_LINES),
+            reply_refused: LogLimiter::new(),
+            push_refused: LogLimiter::new(),
+            receive_failed: LogLimiter::new(),
+            panicked: LogLimiter::new(),
+            outlived: LogLimiter::new(),
+            no_reason: LogLimiter::new(),
+        }
+    }
+}
 
 impl EventHook {
     pub(crate) fn new(hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
+        Self(Arc::new(Reports {
+            hook: Some(Box::new(hook)),
+            limits: LogLimits::default(),
+        }))
     }
 
     pub(crate) fn emit(&self, event: &ServerEvent<'_>) {
-        let Some(hook) = &self.0 else { return };
+        let Some(hook) = &self.0.hook else { return };
         guard(|| hook(event));
+    }
+
+    pub(crate) fn limits(&self) -> &LogLimits {
+        &self.0.limits
     }
 }
 
 impl fmt::Debug for EventHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
+        f.write_str(if self.0.hook.is_some() {
             "EventHook(set)"
         } else {
             "EventHook(unset)"

@@ -7,38 +7,78 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The minimum time between two log lines of one [`LogLimiter`].
+/// The minimum time between two log lines, or bursts of lines, of one [`LogLimiter`].
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Limits how often one kind of event is logged.
 ///
 /// For events that a peer can trigger at will, or that repeat for as long as a failure lasts.
-#[derive(Debug, Default)]
-pub(crate) struct LogLimiter(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct LogLimiter {
+    /// The number of lines within [`INTERVAL`].
+    burst: u32,
+    state: Mutex<State>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    last_logged: Option<Instant>,
-    /// Events since `last_logged`, the current one included.
+    /// When the first line of the current interval was logged.
+    begin: Option<Instant>,
+    /// Lines since `begin`.
+    logged: u32,
+    /// Events since the last line, the current one included.
     suppressed: u64,
 }
 
 impl LogLimiter {
+    /// Allows one line in 10 seconds.
+    pub(crate) const fn new() -> Self {
+        Self::with_burst(1)
+    }
+
+    /// Allows a number of lines in 10 seconds: for events that each matter, such as the end of an
+    /// association.
+    pub(crate) const fn with_burst(lines: u32) -> Self {
+        Self {
+            burst: lines,
+            state: Mutex::new(State {
+                begin: None,
+                logged: 0,
+                suppressed: 0,
+            }),
+        }
+    }
+
     /// Records an event.
     ///
     /// Returns the number of events since the last log line if it is time to log another, or `None`
     /// if this one should be suppressed.
     pub(crate) fn record(&self) -> Option<u64> {
         // A panic cannot leave the counters inconsistent, so poisoning is ignored.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.suppressed += 1;
         let now = Instant::now();
-        if state.last_logged.is_some_and(|at| now < at + INTERVAL) {
+        if state.begin.is_none_or(|begin| now >= begin + INTERVAL) {
+            state.begin = Some(now);
+            state.logged = 0;
+        } else if state.logged >= self.burst {
             return None;
         }
-        state.last_logged = Some(now);
+        state.logged += 1;
         Some(std::mem::take(&mut state.suppressed))
     }
+}
+
+impl Default for LogLimiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns a number of events for a log line that stands for several, and `None` for one that
+/// stands for itself.
+pub(crate) fn several(events: u64) -> Option<u64> {
+    (events > 1).then_some(events)
 }
 
 #[cfg(test)]
@@ -54,5 +94,14 @@ mod tests {
         }
         tokio::time::advance(INTERVAL).await;
         assert_eq!(limiter.record(), Some(101));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_logged_line_by_line() {
+        let limiter = LogLimiter::with_burst(3);
+        let logged = [(); 5].map(|()| limiter.record());
+        assert_eq!(logged, [Some(1), Some(1), Some(1), None, None]);
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!([(); 2].map(|()| limiter.record()), [Some(3), Some(1)]);
     }
 }

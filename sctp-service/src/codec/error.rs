@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use crate::{IntoReply, Reply, driver::reasons};
+use crate::{IntoReply, Reply, driver::reasons, log_limit::LogLimiter};
 
 /// A payload is not what the handler takes, and why: the codec's own error.
 ///
@@ -13,9 +13,12 @@ pub struct BadPayload<E>(pub E);
 
 impl<E: fmt::Display> IntoReply for BadPayload<E> {
     fn into_reply(self) -> Reply {
-        // Escaped: it may quote the peer, who could forge lines of the log.
-        let error = self.0.to_string();
-        tracing::warn!(?error, "a payload cannot be decoded, aborting");
+        static REFUSALS: LogLimiter = LogLimiter::new();
+        if let Some(occurrences) = REFUSALS.record() {
+            // Escaped: it may quote the peer, who could forge lines of the log.
+            let error = self.0.to_string();
+            tracing::warn!(?error, occurrences, "a payload cannot be decoded, aborting");
+        }
         reasons::MALFORMED_PAYLOAD.clone().into_reply()
     }
 }

@@ -6,7 +6,9 @@ use std::{
 use bytes::Bytes;
 
 use super::{BadPayload, DecodePayload, EncodePayload};
-use crate::{IntoReply, Reply, Request, driver::reasons, extract::FromRequest};
+use crate::{
+    IntoReply, Reply, Request, driver::reasons, extract::FromRequest, log_limit::LogLimiter,
+};
 
 /// A message of a protocol, and the codec of its payload: as the last argument of a handler what
 /// the request says, returned the reply.
@@ -78,7 +80,14 @@ impl<M, C: EncodePayload<M>> IntoReply for Typed<M, C> {
         match self.encode() {
             Ok(payload) => Reply::new(payload),
             Err(error) => {
-                tracing::error!(%error, "the service's reply cannot be encoded, aborting");
+                static FAILURES: LogLimiter = LogLimiter::new();
+                if let Some(occurrences) = FAILURES.record() {
+                    tracing::error!(
+                        %error,
+                        occurrences,
+                        "the service's reply cannot be encoded, aborting"
+                    );
+                }
                 reasons::INTERNAL_ERROR.clone().into_reply()
             }
         }

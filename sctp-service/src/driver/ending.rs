@@ -46,7 +46,13 @@ where
         let state = match self.link.transport.abort(&reason) {
             Ok(()) => State::Aborting,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!(%reason, "this kind of socket cannot send a reason, aborting without");
+                if let Some(occurrences) = self.link.events.limits().no_reason.record() {
+                    tracing::warn!(
+                        %reason,
+                        occurrences,
+                        "this kind of socket cannot send a reason, aborting without"
+                    );
+                }
                 State::Closed(aborted())
             }
             Err(error) => {

@@ -16,10 +16,8 @@ use super::{
     serving::may_have_left_requests,
 };
 use crate::{
-    AssociationHandle, Config, ConnectInfo, Counts, Shutdown, Transport,
-    event::{EventHook, ServerEvent},
-    handle::Shared,
-    reply::ReplyMessage,
+    AssociationHandle, Config, ConnectInfo, Counts, Shutdown, Transport, event::EventHook,
+    handle::Shared, reply::ReplyMessage,
 };
 
 /// The association as the driver holds it.
@@ -108,13 +106,7 @@ impl<T: Transport> Link<T> {
                 self.association.set_outbound_streams(streams);
                 tracing::debug!(?notification, "streams changed");
             }
-            Notification::PeerAddrChange(change) => {
-                tracing::info!(addr = ?change.addr, state = ?change.state, "path changed");
-                self.events.emit(&ServerEvent::PathChanged {
-                    connect_info: &self.info,
-                    change,
-                });
-            }
+            Notification::PeerAddrChange(change) => self.path_changed(change),
             other => tracing::debug!(notification = ?other, "notification"),
         }
         Inbound::Other

@@ -2,15 +2,18 @@
 
 use std::{any::Any, error::Error};
 
-use sctp_core::AbortReason;
+use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, RecvError, SendError};
 
 use super::{Exit, link::Link, reasons};
-use crate::{ServerEvent, event::panic_message};
+use crate::{ServerEvent, event::panic_message, log_limit::several};
 
 impl<T> Link<T> {
     pub(super) fn report_up(&self) {
-        tracing::info!(peers = ?self.info.peer_addrs(), "association up");
+        if let Some(occurrences) = self.events.limits().up.record() {
+            let occurrences = several(occurrences);
+            tracing::info!(peers = ?self.info.peer_addrs(), occurrences, "association up");
+        }
         let connect_info = &self.info;
         let association = &self.handle();
         self.events.emit(&ServerEvent::Up {
@@ -20,7 +23,9 @@ impl<T> Link<T> {
     }
 
     pub(super) fn report_restart(&self) {
-        tracing::info!("the peer restarted");
+        if let Some(occurrences) = self.events.limits().restarted.record() {
+            tracing::info!(occurrences = several(occurrences), "the peer restarted");
+        }
         let connect_info = &self.info;
         let association = &self.handle();
         self.events.emit(&ServerEvent::Restarted {
@@ -31,8 +36,11 @@ impl<T> Link<T> {
 
     pub(super) fn report_closed(&self, end: &End, reason: Option<&AbortReason>) {
         let (connect_info, counts) = (&self.info, &self.counts);
-        let shown = reason.map(tracing::field::display);
-        tracing::info!(%end, reason = shown, ?counts, "association closed");
+        if let Some(occurrences) = self.events.limits().closed.record() {
+            let occurrences = several(occurrences);
+            let reason = reason.map(tracing::field::display);
+            tracing::info!(%end, reason, ?counts, occurrences, "association closed");
+        }
         let association = &self.handle();
         self.events.emit(&ServerEvent::Closed {
             connect_info,
@@ -43,12 +51,26 @@ impl<T> Link<T> {
         });
     }
 
+    pub(super) fn path_changed(&self, change: &PeerAddrChange) {
+        if let Some(occurrences) = self.events.limits().path_changed.record() {
+            let occurrences = several(occurrences);
+            tracing::info!(addr = ?change.addr, state = ?change.state, occurrences, "path changed");
+        }
+        self.events.emit(&ServerEvent::PathChanged {
+            connect_info: &self.info,
+            change,
+        });
+    }
+
     /// Reports a reply that the transport refused: an error in the service.
     pub(super) fn reply_refused(&self, error: &SendError) -> Exit {
-        tracing::error!(
-            error = error as &dyn Error,
-            "the service's reply cannot be sent, aborting"
-        );
+        if let Some(occurrences) = self.events.limits().reply_refused.record() {
+            tracing::error!(
+                error = error as &dyn Error,
+                occurrences,
+                "the service's reply cannot be sent, aborting"
+            );
+        }
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::ReplyRefused {
             connect_info,
@@ -62,10 +84,13 @@ impl<T> Link<T> {
 
     /// Reports a pushed message that the transport refused.
     pub(super) fn push_refused(&self, error: &SendError) {
-        tracing::warn!(
-            error = error as &dyn Error,
-            "a pushed message cannot be sent, going on without"
-        );
+        if let Some(occurrences) = self.events.limits().push_refused.record() {
+            tracing::warn!(
+                error = error as &dyn Error,
+                occurrences,
+                "a pushed message cannot be sent, going on without"
+            );
+        }
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::PushRefused {
             connect_info,
@@ -76,7 +101,13 @@ impl<T> Link<T> {
     /// Reports that reading failed. The transport has aborted already if the message was too
     /// large; doing it again is harmless.
     pub(super) fn receive_failed(&self, error: &RecvError) -> Exit {
-        tracing::warn!(error = error as &dyn Error, "receiving failed, aborting");
+        if let Some(occurrences) = self.events.limits().receive_failed.record() {
+            tracing::warn!(
+                error = error as &dyn Error,
+                occurrences,
+                "receiving failed, aborting"
+            );
+        }
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::ReceiveFailed {
             connect_info,
@@ -91,7 +122,13 @@ impl<T> Link<T> {
     /// Reports a panic in the service.
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
         let message = panic_message(panic);
-        tracing::error!(message, "the service panicked, aborting");
+        if let Some(occurrences) = self.events.limits().panicked.record() {
+            tracing::error!(
+                panic = message,
+                occurrences,
+                "the service panicked, aborting"
+            );
+        }
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::Panicked {
             connect_info,

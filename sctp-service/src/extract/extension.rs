@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt, marker::PhantomData};
 
 use super::FromRequestParts;
-use crate::{IntoReply, Parts, Reply, driver::reasons};
+use crate::{IntoReply, Parts, Reply, driver::reasons, log_limit::LogLimiter};
 
 /// A value that middleware attached to the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -28,7 +28,10 @@ pub struct MissingExtension<T>(PhantomData<fn() -> T>);
 
 impl<T> IntoReply for MissingExtension<T> {
     fn into_reply(self) -> Reply {
-        tracing::error!("{self}");
+        static MISSING: LogLimiter = LogLimiter::new();
+        if let Some(occurrences) = MISSING.record() {
+            tracing::error!(occurrences, "{self}");
+        }
         reasons::INTERNAL_ERROR.clone().into_reply()
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
     select,
     sync::{Notify, mpsc},
     task::consume_budget,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use super::{inbox::Inbox, shared::EndpointTransport};
 use crate::{
     ConnectInfo,
     driver::{reasons, timer::Timer},
+    log_limit::LogLimiter,
 };
 
 /// What a peer hears that sends faster than it is served while there is no descriptor left to
@@ -40,6 +41,9 @@ const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 /// Only peers that send faster than this task reads make it take that long.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
+/// How long to wait after an error of receiving, which may last.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+
 /// Reads an endpoint on behalf of all its associations.
 ///
 /// It never waits for one of them: an association that does not take its messages, or whose peer
@@ -55,6 +59,8 @@ pub(super) struct Demux {
     stalled: Arc<Notify>,
     /// When the association that fills the send buffer is to be found.
     relieve: Timer,
+    receive_failures: LogLimiter,
+    peel_off_failures: LogLimiter,
 }
 
 impl Demux {
@@ -71,6 +77,8 @@ impl Demux {
             stopped,
             stalled,
             relieve: Timer::default(),
+            receive_failures: LogLimiter::default(),
+            peel_off_failures: LogLimiter::default(),
         }
     }
 
@@ -93,11 +101,7 @@ impl Demux {
             select! {
                 event = self.endpoint.next_event() => match event {
                     Ok(event) => self.sort(event).await,
-                    Err(error) => {
-                        tracing::error!(%error, "receiving on a shared socket failed");
-                        // Memory comes back; until then, other tasks have their turn.
-                        tokio::task::yield_now().await;
-                    }
+                    Err(error) => self.receive_failed(&error).await,
                 },
                 () = closed(self.incoming.as_ref()), if listening => {}
                 () = self.stopped.cancelled(), if self.incoming.is_some() => {
@@ -120,13 +124,19 @@ impl Demux {
             match self.endpoint.try_next_event() {
                 Ok(event) => self.sort(event).await,
                 Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    tracing::error!(%error, "receiving on a shared socket failed");
-                }
+                Err(error) => self.receive_failed(&error).await,
             }
             consume_budget().await;
         }
         self.incoming = None;
+    }
+
+    /// Reports an error that may last. Memory comes back; until then, others have their turn.
+    async fn receive_failed(&self, error: &RecvError) {
+        if let Some(occurrences) = self.receive_failures.record() {
+            tracing::error!(%error, occurrences, "receiving on a shared socket failed");
+        }
+        sleep(RECEIVE_PAUSE).await;
     }
 
     async fn sort(&mut self, EndpointEvent { assoc, event, .. }: EndpointEvent) {
@@ -192,7 +202,14 @@ impl Demux {
             // It has ended. What is left of it has arrived already, and ends with its end.
             Err(error) if error.raw_os_error() == Some(errno::EINVAL) => {}
             Err(error) => {
-                tracing::warn!(%assoc, %error, "cannot give an association its own socket, aborting it");
+                if let Some(occurrences) = self.peel_off_failures.record() {
+                    tracing::warn!(
+                        %assoc,
+                        %error,
+                        occurrences,
+                        "cannot give an association its own socket, aborting it"
+                    );
+                }
                 if let Err(error) = self.endpoint.abort(assoc, &QUEUE_FULL) {
                     tracing::debug!(%assoc, %error, "cannot abort");
                 }

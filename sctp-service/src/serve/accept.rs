@@ -160,8 +160,10 @@ impl<E: Executor> Server<E> {
     {
         let started = catch_unwind(AssertUnwindSafe(|| self.try_start(transport, make)));
         if let Err(panic) = started {
-            let message = panic_message(&*panic);
-            tracing::error!(message, "panic while an association was started");
+            if let Some(occurrences) = self.events.limits().panicked.record() {
+                let panic = panic_message(&*panic);
+                tracing::error!(panic, occurrences, "panic while an association was started");
+            }
         }
     }
 
@@ -188,7 +190,13 @@ impl<E: Executor> Server<E> {
             Ok(make) => make,
             Err(panic) => {
                 let message = panic_message(&*panic);
-                tracing::error!(message, "the service's clone panicked, aborting");
+                if let Some(occurrences) = self.events.limits().panicked.record() {
+                    tracing::error!(
+                        panic = message,
+                        occurrences,
+                        "the service's clone panicked, aborting"
+                    );
+                }
                 self.events.emit(&ServerEvent::Panicked {
                     connect_info: &connect_info,
                     message,

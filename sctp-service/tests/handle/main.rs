@@ -4,6 +4,9 @@
 mod accepted;
 mod ends;
 mod limits;
+#[path = "../support/kernel/log.rs"]
+#[allow(dead_code, reason = "this binary uses its own part of it")]
+mod log;
 mod pushing;
 mod refused;
 #[path = "../support/mod.rs"]

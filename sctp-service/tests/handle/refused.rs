@@ -14,7 +14,7 @@ use sctp_service::{
 };
 use tokio::sync::mpsc;
 
-use crate::{heard, support::settle};
+use crate::{heard, log::Log, support::settle};
 
 /// It does not know how long a message may be, and its aborts go nowhere.
 struct Unknowing(InMemory);
@@ -51,6 +51,7 @@ impl Transport for Unknowing {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_reported_and_ends_nothing() {
+    let (lines, _guard) = Log::start();
     let (transport, peer) = Duplex::new().with_max_message(10).build();
     let (tell, mut handles) = mpsc::channel(1);
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -97,6 +98,9 @@ async fn it_is_reported_and_ends_nothing() {
     assert!(heard(&peer).is_empty());
     let log = log.lock().unwrap().clone();
     assert_eq!(log.len(), 103, "{log:?}");
+    // The peer can have that happen at will.
+    let line = "a pushed message cannot be sent, going on without";
+    assert_eq!(lines.times(line), 1);
     assert!(log[0].contains("16 bytes"), "{}", log[0]);
     assert!(log[1].contains("13 bytes"), "{}", log[1]);
     let closed = &log[102];

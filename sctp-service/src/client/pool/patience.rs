@@ -19,6 +19,7 @@ use super::{PoolEvent, event::PoolHook, roll::Roll};
 use crate::{
     CallError, Cause,
     driver::timer::{Timer, later},
+    log_limit::{LogLimiter, several},
     ready::{poll_budget, poll_ready},
 };
 
@@ -41,6 +42,8 @@ pub(super) struct Patience<S> {
     failing: Option<Cause>,
     roll: Roll,
     hook: PoolHook,
+    outages: LogLimiter,
+    recoveries: LogLimiter,
     /// Resolves when the pool is shut down: then all calls that still wait fail.
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -71,6 +74,8 @@ impl<S> Patience<S> {
             timer_due: None,
             exhausted: None,
             failing: None,
+            outages: LogLimiter::default(),
+            recoveries: LogLimiter::default(),
         }
     }
 
@@ -82,7 +87,15 @@ impl<S> Patience<S> {
         if let Some(exhausted) = self.exhausted.take() {
             let lasted = exhausted.since.elapsed();
             let failed_calls = exhausted.failed_calls;
-            tracing::info!(?lasted, failed_calls, "a server is ready again");
+            if let Some(occurrences) = self.recoveries.record() {
+                let occurrences = several(occurrences);
+                tracing::info!(
+                    ?lasted,
+                    failed_calls,
+                    occurrences,
+                    "a server is ready again"
+                );
+            }
             self.hook.emit(&PoolEvent::Available {
                 lasted,
                 failed_calls,
@@ -111,8 +124,10 @@ impl<S> Patience<S> {
     fn fail_one(&mut self) -> Cause {
         let trouble = self.roll.trouble();
         let exhausted = self.exhausted.get_or_insert_with(|| {
-            let why = trouble.as_ref().map(tracing::field::display);
-            tracing::warn!(trouble = why, "no server is ready, failing calls");
+            if let Some(occurrences) = self.outages.record() {
+                let trouble = trouble.as_ref().map(tracing::field::display);
+                tracing::warn!(trouble, occurrences, "no server is ready, failing calls");
+            }
             let trouble = trouble.as_ref();
             self.hook.emit(&PoolEvent::Unavailable { trouble });
             Exhausted {

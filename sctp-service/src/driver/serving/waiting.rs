@@ -40,7 +40,9 @@ where
         link: &mut Link<T>,
     ) -> ControlFlow<Exit, bool> {
         if self.grace.poll_elapsed(cx) {
-            tracing::warn!("calls outlived their association for too long");
+            if let Some(occurrences) = link.events.limits().outlived.record() {
+                tracing::warn!(occurrences, "calls outlived their association for too long");
+            }
             return ControlFlow::Break(match self.end.take() {
                 Some(end) => Exit::Ended(end),
                 None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),

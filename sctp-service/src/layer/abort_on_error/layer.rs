@@ -4,7 +4,7 @@ use sctp_core::AbortReason;
 use tower_layer::Layer;
 
 use super::AbortOnError;
-use crate::{IntoReply, Reply, driver::reasons::INTERNAL_ERROR};
+use crate::{IntoReply, Reply, driver::reasons::INTERNAL_ERROR, log_limit::LogLimiter};
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -49,7 +49,10 @@ impl AbortOnErrorLayer {
         F: Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send + Sync + 'static,
     {
         Self {
-            reasons: Reasons(Arc::new(reason)),
+            reasons: Reasons(Arc::new(Shared {
+                reason,
+                failures: LogLimiter::default(),
+            })),
         }
     }
 }
@@ -78,13 +81,26 @@ type Reason = dyn Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send
 
 /// From an error to what the peer reads.
 #[derive(Clone)]
-pub(super) struct Reasons(Arc<Reason>);
+pub(super) struct Reasons(Arc<Shared<Reason>>);
+
+/// What all services of a layer share.
+struct Shared<F: ?Sized> {
+    failures: LogLimiter,
+    reason: F,
+}
 
 impl Reasons {
     /// Logs an error, and makes the reply that aborts for it.
     pub(super) fn abort(&self, error: &(dyn Error + Send + Sync + 'static)) -> Reply {
-        let reason = (self.0)(error);
-        tracing::warn!(error = error as &dyn Error, %reason, "the service failed, aborting");
+        let reason = (self.0.reason)(error);
+        if let Some(occurrences) = self.0.failures.record() {
+            tracing::warn!(
+                error = error as &dyn Error,
+                %reason,
+                occurrences,
+                "the service failed, aborting"
+            );
+        }
         reason.into_reply()
     }
 }

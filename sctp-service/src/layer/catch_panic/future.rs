@@ -9,7 +9,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::layer::Replies;
-use crate::{IntoReply, Reply};
+use crate::{IntoReply, Reply, log_limit::LogLimiter};
 
 pin_project! {
     /// The answer of [`CatchPanic`](super::CatchPanic).
@@ -73,7 +73,13 @@ where
             })
         };
         if catch_unwind(AssertUnwindSafe(emptied)).is_err() {
-            tracing::error!("the service panicked again as its future was dropped");
+            static PANICS: LogLimiter = LogLimiter::new();
+            if let Some(occurrences) = PANICS.record() {
+                tracing::error!(
+                    occurrences,
+                    "the service panicked again as its future was dropped"
+                );
+            }
         }
         Poll::Ready(Ok(reply))
     }

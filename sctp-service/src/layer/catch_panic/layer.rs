@@ -3,7 +3,9 @@ use std::{any::Any, fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::CatchPanic;
-use crate::{IntoReply, Reply, driver::reasons::INTERNAL_ERROR, event::panic_message};
+use crate::{
+    IntoReply, Reply, driver::reasons::INTERNAL_ERROR, event::panic_message, log_limit::LogLimiter,
+};
 
 /// Turns a panic of the service into a reply; at first, into an abort of the association with the
 /// reason `internal error`.
@@ -46,7 +48,10 @@ impl CatchPanicLayer {
         R: IntoReply,
     {
         Self {
-            replies: Replies(Arc::new(move |message| reply(message).into_reply())),
+            replies: Replies(Arc::new(Shared {
+                panics: LogLimiter::default(),
+                reply: move |message: &str| reply(message).into_reply(),
+            })),
         }
     }
 }
@@ -73,13 +78,23 @@ impl fmt::Debug for CatchPanicLayer {
 
 /// From a panic to a reply.
 #[derive(Clone)]
-pub(super) struct Replies(Arc<dyn Fn(&str) -> Reply + Send + Sync>);
+pub(super) struct Replies(Arc<Shared<MakeReply>>);
+
+type MakeReply = dyn Fn(&str) -> Reply + Send + Sync;
+
+/// What all services of a layer share.
+struct Shared<F: ?Sized> {
+    panics: LogLimiter,
+    reply: F,
+}
 
 impl Replies {
     /// Logs a panic, and makes the reply.
     pub(super) fn reply(&self, panic: &(dyn Any + Send)) -> Reply {
         let message = panic_message(panic);
-        tracing::error!(message, "the service panicked");
-        (self.0)(message)
+        if let Some(occurrences) = self.0.panics.record() {
+            tracing::error!(panic = message, occurrences, "the service panicked");
+        }
+        (self.0.reply)(message)
     }
 }

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tracing::{Level, Span, Value, field::debug};
 
-use crate::{IntoReply, Reply};
+use crate::{IntoReply, Reply, log_limit::LogLimiter};
 
 pin_project! {
     /// The answer of [`Trace`](super::Trace).
@@ -64,9 +64,20 @@ where
 /// Reports an error. Those of tower's layers come in a box, which says what it has in it and not
 /// why that came about: its sources are reported with it.
 fn failed<E: fmt::Display + 'static>(error: &E, elapsed: Option<impl Value>) {
+    static FAILURES: LogLimiter = LogLimiter::new();
+    let Some(occurrences) = FAILURES.record() else {
+        return;
+    };
     let boxed = (error as &dyn Any).downcast_ref::<Box<dyn Error + Send + Sync>>();
     match boxed {
-        Some(error) => tracing::warn!(error = &**error as &dyn Error, elapsed, "failed"),
-        None => tracing::warn!(%error, elapsed, "failed"),
+        Some(error) => {
+            tracing::warn!(
+                error = &**error as &dyn Error,
+                elapsed,
+                occurrences,
+                "failed"
+            );
+        }
+        None => tracing::warn!(%error, elapsed, occurrences, "failed"),
     }
 }

@@ -58,7 +58,7 @@ impl<T: Transport> Session<T> {
                 self.reporter.uncorrelated(&self.info, &received);
             }
             Class::Unexpected => {
-                tracing::warn!(stream = %received.info.stream, "a reply to no call, aborting");
+                self.reporter.unexpected_reply(&received);
                 self.abort(&UNEXPECTED_REPLY, Cause::Uncorrelated);
             }
         }

@@ -124,7 +124,7 @@ impl<T: Transport> Session<T> {
         match self.calls.expire(cx, |call| outbox.withdraw(call)) {
             Ok(worked) => worked,
             Err(Unresponsive) => {
-                tracing::warn!("the peer answers on no stream any more, aborting");
+                self.reporter.unresponsive();
                 self.abort(&NO_REPLY, Cause::Unresponsive);
                 true
             }
