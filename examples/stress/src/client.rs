@@ -1,0 +1,115 @@
+//! Clients that are set up and ended again and again.
+
+use std::{sync::Arc, time::Duration};
+
+use sctp_service::{
+    client::{Backoff, Client, ClientBuilder, ClientConfig},
+    testing::{Duplex, Network},
+};
+use tokio::time::sleep;
+
+use crate::{
+    callers::{self, Caller, Calling, Service},
+    payload::Header,
+    rng::Rng,
+    run::Run,
+    watch::At,
+};
+
+/// More pushes than a client that is received from ever holds: one that is discarded is a fault.
+pub(crate) const PUSH_QUEUE: usize = 1 << 20;
+
+/// Runs a client of one server again and again.
+pub(crate) async fn run(
+    run: Arc<Run>,
+    name: u32,
+    servers: Vec<(u16, Arc<Network>)>,
+    mut callers: Vec<Caller>,
+    mut rng: Rng,
+) {
+    let slot = run.watch.slot(format!("client {name}"));
+    let mut round = 0;
+    while !run.is_over() {
+        round += 1;
+        let (server, network) = &servers[rng.below(servers.len())];
+        let at = At {
+            server: Some(*server),
+            assoc: None,
+        };
+        let connector = network.connector_with(duplex(&mut rng));
+        let builder = builder(&mut rng);
+        let client = match rng.below(3) {
+            0 => builder.connect_lazily(connector),
+            1 => builder.connect_in_background(connector),
+            _ => match slot
+                .during("connect", at, round, builder.connect(connector))
+                .await
+            {
+                Ok(client) => client,
+                Err(_) => {
+                    sleep(rng.micros(3000)).await;
+                    continue;
+                }
+            },
+        };
+        let receiving = receive(&run, &client);
+        let service = Service::Client {
+            client: client.clone(),
+            server: *server,
+        };
+        let calling = Calling::start(&run, callers, &service);
+        drop(service);
+        run.pause(rng.millis(5, 1000)).await;
+        calling.stop();
+        // With calls under way, or without.
+        let early = rng.one_in(2);
+        if early {
+            slot.during("shutdown", at, round, client.shutdown()).await;
+        }
+        callers = slot
+            .during("last calls", at, round, calling.stopped(&run))
+            .await;
+        slot.during("shutdown", at, round, client.shutdown()).await;
+        let _ = slot.during("last pushes", at, round, receiving).await;
+    }
+}
+
+/// Settings of an association: short queues as well as long ones.
+pub(crate) fn duplex(rng: &mut Rng) -> Duplex {
+    Duplex::new().with_capacity(1 + rng.skewed(1024))
+}
+
+/// Settings of a client whose calls have no limit of time.
+pub(crate) fn builder(rng: &mut Rng) -> ClientBuilder {
+    let config = config().with_wait_for_connection(rng.one_in(2));
+    let builder = Client::builder().with_config(config.with_max_in_flight(1 + rng.skewed(256)));
+    if rng.one_in(2) {
+        builder.with_correlation(Header::correlation())
+    } else {
+        builder
+    }
+}
+
+pub(crate) fn config() -> ClientConfig {
+    ClientConfig::new()
+        .with_call_timeout(None)
+        .with_connect_timeout(Duration::from_secs(1))
+        .with_shutdown_timeout(Duration::from_secs(1))
+        .with_push_queue(PUSH_QUEUE)
+        .with_backoff(Backoff::new(
+            Duration::from_millis(1),
+            Duration::from_millis(10),
+        ))
+}
+
+/// Receives what the server sends without being asked, until the client ends.
+fn receive(run: &Arc<Run>, client: &Client) -> tokio::task::JoinHandle<()> {
+    let run = Arc::clone(run);
+    let pushes = client.pushes();
+    tokio::spawn(async move {
+        let Some(mut pushes) = pushes else { return };
+        while let Some(received) = pushes.recv().await {
+            callers::pushed(&run, &received.payload);
+        }
+    })
+}

@@ -1,0 +1,107 @@
+//! Pools whose servers come and go.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use sctp_service::{
+    client::{
+        Client,
+        pool::{Pool, RetryPolicy, Target},
+    },
+    testing::Network,
+};
+use tokio::sync::watch;
+
+use crate::{
+    callers::{self, Caller, Calling, PATIENCE, Service},
+    client::{PUSH_QUEUE, config, duplex},
+    payload::Header,
+    rng::Rng,
+    run::Run,
+    watch::At,
+};
+
+/// Runs a pool again and again.
+pub(crate) async fn run(
+    run: Arc<Run>,
+    name: u32,
+    servers: Vec<(u16, Arc<Network>)>,
+    mut callers: Vec<Caller>,
+    mut rng: Rng,
+) {
+    let slot = run.watch.slot(format!("pool {name}"));
+    let targets: Vec<Target> = servers.iter().map(|(server, _)| target(*server)).collect();
+    let mut round = 0;
+    while !run.is_over() {
+        round += 1;
+        let (list, listed) = watch::channel(targets.clone());
+        let pool = start(listed, servers.clone(), &mut rng);
+        let receiving = receive(&run, &pool);
+        let calling = Calling::start(&run, callers, &Service::Pool(pool.clone()));
+        for _ in 0..rng.below(20) {
+            run.pause(rng.millis(1, 100)).await;
+            let mut some = targets.clone();
+            some.retain(|_| !rng.one_in(3));
+            // An empty list has calls wait until they fail.
+            if !some.is_empty() || rng.one_in(4) {
+                list.send_replace(some);
+            }
+        }
+        list.send_replace(targets.clone());
+        calling.stop();
+        if rng.one_in(2) {
+            slot.during("shutdown", At::default(), round, pool.shutdown())
+                .await;
+        }
+        callers = slot
+            .during("last calls", At::default(), round, calling.stopped(&run))
+            .await;
+        slot.during("shutdown", At::default(), round, pool.shutdown())
+            .await;
+        let _ = slot
+            .during("last pushes", At::default(), round, receiving)
+            .await;
+    }
+}
+
+fn start(
+    listed: watch::Receiver<Vec<Target>>,
+    servers: Vec<(u16, Arc<Network>)>,
+    rng: &mut Rng,
+) -> Pool {
+    let config = config().with_wait_for_connection(true);
+    let config = config.with_max_in_flight(1 + rng.skewed(64));
+    let builder = Client::builder().with_config(config);
+    let builder = match rng.one_in(2) {
+        true => builder.with_correlation(Header::correlation()),
+        false => builder,
+    };
+    let mut settings = rng.fork();
+    Pool::builder()
+        .with_client(builder)
+        .with_patience(PATIENCE)
+        .with_push_queue(PUSH_QUEUE)
+        // Nothing may be executed twice.
+        .with_retry(RetryPolicy::new().with_after_shutdown(false))
+        .watch_with(listed, move |server, client| {
+            let found = servers
+                .iter()
+                .find(|(number, _)| target(*number) == *server);
+            let network = found.map_or(&servers[0].1, |(_, network)| network);
+            client.connect_in_background(network.connector_with(duplex(&mut settings)))
+        })
+}
+
+fn target(server: u16) -> Target {
+    SocketAddr::from(([192, 0, 2, 1], 10_000 + server)).into()
+}
+
+fn receive(run: &Arc<Run>, pool: &Pool) -> tokio::task::JoinHandle<()> {
+    let run = Arc::clone(run);
+    let pushes = pool.pushes();
+    tokio::spawn(async move {
+        let Some(mut pushes) = pushes else { return };
+        while let Some(push) = pushes.recv().await {
+            callers::pushed(&run, &push.received.payload);
+        }
+    })
+}
