@@ -5,9 +5,12 @@
 
 use std::{fmt, io, net::SocketAddr};
 
-use sctp_core::{AssocId, StreamId};
+use sctp_core::{AssocId, SendInfo, Socket, StreamId, errno};
 
-use crate::{End, explained::Listed};
+use crate::{
+    association::end::End,
+    error_context::{AddrList, with_context},
+};
 
 /// Why an association could not be set up. [`errors`](crate::errors) says when which comes, and what
 /// texts and sources are.
@@ -79,7 +82,7 @@ impl fmt::Display for At<'_> {
         if self.0.is_empty() {
             return Ok(());
         }
-        write!(f, " at {}", Listed(self.0))
+        write!(f, " at {}", AddrList(self.0))
     }
 }
 
@@ -195,11 +198,55 @@ impl fmt::Display for SendError {
 }
 
 impl SendError {
+    /// Says what a failed send means; asks the socket only where the kernel refused for the length.
+    pub(crate) fn from_kernel(
+        error: io::Error,
+        socket: Option<&Socket>,
+        info: &SendInfo,
+        len: usize,
+        streams: u16,
+        end: Option<&End>,
+    ) -> Self {
+        let stream = info.stream;
+        match (error.kind(), error.raw_os_error()) {
+            (_, Some(errno::ESHUTDOWN)) => Self::ShuttingDown,
+            (_, Some(errno::EMSGSIZE)) => too_large(error, socket, len),
+            (_, Some(errno::EINVAL)) if stream.get() >= streams => Self::InvalidStream {
+                stream,
+                negotiated: streams,
+            },
+            (
+                io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+                // A peeled-off socket tells how it ended, once, to whoever asks first.
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::TimedOut,
+                _,
+            ) => Self::Ended(end.cloned().unwrap_or(End::Unread)),
+            _ => Self::Io(error),
+        }
+    }
+
     /// Whether it says only that there is no room now: from what does not wait for it, such as the `try_`
     /// functions. The same message can be sent later.
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Says why a message is too long.
+fn too_large(error: io::Error, socket: Option<&Socket>, len: usize) -> SendError {
+    match socket.map(Socket::send_buffer_size) {
+        Some(Ok(limit)) if len > limit => SendError::TooLarge { len, limit },
+        Some(Ok(_)) => SendError::Io(with_context(
+            error,
+            format!(
+                "a message of {len} bytes does not fit a packet, and this socket does not fragment"
+            ),
+        )),
+        _ => SendError::Io(error),
     }
 }
 

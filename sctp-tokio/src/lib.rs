@@ -62,44 +62,18 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-mod adopt;
-mod arrival;
-mod assembly;
 mod association;
-mod association_io;
-mod builder;
-mod codec;
-mod connect;
-mod connect_any;
-mod debug;
-mod end;
 mod endpoint;
-mod endpoint_arrival;
-mod endpoint_batch;
-mod endpoint_sender;
 mod error;
+mod error_context;
 mod event;
-mod explained;
-mod give_away;
-mod hub;
-mod hung_up;
+mod framed;
 mod io;
 mod listener;
-mod listener_arrival;
-mod manage;
-mod many;
 mod message;
-mod one_to_one;
-mod opening;
-mod receive;
-mod recv_half;
-mod run;
 mod send;
-mod send_half;
-mod shared;
-mod sink;
+mod socket;
 mod sync;
-mod waiters;
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
@@ -113,21 +87,21 @@ pub mod shared_socket {}
 #[doc = include_str!("../docs/tuning.md")]
 pub mod tuning {}
 
-pub use association::Association;
-pub use builder::SocketBuilder;
-pub use codec::{DecodeError, EncodeError, MessageFramed};
-pub use end::{End, Side};
-pub use endpoint::{Endpoint, EndpointEvent};
-pub use endpoint_sender::EndpointSender;
+pub use association::{
+    Association,
+    end::{End, Side},
+    recv_half::RecvHalf,
+    send_half::SendHalf,
+};
+pub use endpoint::{Endpoint, sender::EndpointSender};
 pub use error::{ConnectError, EndpointSendError, RecvError, SendError};
-pub use event::Event;
-pub use listener::SctpListener;
+pub use event::{EndpointEvent, Event};
+pub use framed::codec::{DecodeError, EncodeError, MessageFramed};
+pub use listener::{SctpListener, one_to_one::OneToOneListener};
 pub use message::{Message, Received};
-pub use one_to_one::OneToOneListener;
-pub use recv_half::RecvHalf;
 pub use sctp_core::{
     self, AbortReason, AssocChange, AssocChangeState, AssocId, ErrorCause, ErrorCauses, EventSet,
     Notification, PeerAddrChange, PeerAddrChangeState, Ppid, ReasonTooLong, RecvInfo, Reliability,
     SendFailed, SendInfo, Socket, StreamId, options,
 };
-pub use send_half::SendHalf;
+pub use socket::builder::SocketBuilder;

@@ -1,7 +1,11 @@
 //! Whole messages: what goes out, and what came in.
 
+use std::io::IoSlice;
+
 use bytes::Bytes;
 use sctp_core::{Ppid, RecvInfo, Reliability, SendInfo, StreamId};
+
+use crate::error::SendError;
 
 /// A message to send: its payload, and where and how it goes.
 ///
@@ -115,4 +119,36 @@ impl Received {
     pub fn reply(&self, payload: impl Into<Bytes>) -> Message {
         Message::new(payload).with_info(self.info.reply())
     }
+}
+
+/// How long a message is.
+pub(crate) fn payload_len(payload: &[IoSlice<'_>]) -> usize {
+    payload.iter().map(|slice| slice.len()).sum()
+}
+
+/// Why a message cannot be sent, as far as it can be told without the kernel.
+pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), SendError> {
+    if len == 0 {
+        return Err(SendError::Empty);
+    }
+    if info.stream.get() >= streams {
+        return Err(SendError::InvalidStream {
+            stream: info.stream,
+            negotiated: streams,
+        });
+    }
+    Ok(())
+}
+
+/// Why a message cannot be sent from so many places.
+pub(crate) fn check_slices(payload: &[IoSlice<'_>]) -> Result<(), SendError> {
+    /// `IOV_MAX`, `UIO_MAXIOV` in the kernel.
+    const LIMIT: usize = 1024;
+    if payload.len() > LIMIT {
+        return Err(SendError::TooManySlices {
+            slices: payload.len(),
+            limit: LIMIT,
+        });
+    }
+    Ok(())
 }

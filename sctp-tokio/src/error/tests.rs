@@ -10,7 +10,7 @@ use crate::{DecodeError, EncodeError, Side};
 use super::*;
 
 fn from_kernel() -> io::Error {
-    io::Error::from_raw_os_error(sctp_core::errno::ENETUNREACH)
+    io::Error::from_raw_os_error(errno::ENETUNREACH)
 }
 
 /// The same of what an error becomes for who wants an [`io::Error`].

@@ -1,0 +1,216 @@
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+};
+
+use super::*;
+
+const A: AssocId = AssocId::new(1);
+const B: AssocId = AssocId::new(2);
+const C: AssocId = AssocId::new(3);
+
+/// Takes down what went out, and fails when it is told to.
+#[derive(Debug)]
+struct Recorder {
+    room: usize,
+    /// How many messages it takes with one call.
+    takes: usize,
+    /// AddrOwner messages it refuses.
+    refuses: Option<AssocId>,
+    /// How many plain calls in a row fail, for want of memory for instance.
+    fails: Cell<usize>,
+    /// Those with something that waits for a plain send.
+    waiting: RefCell<HashSet<AssocId>>,
+    calls: RefCell<usize>,
+    arrived: RefCell<HashMap<AssocId, Vec<u8>>>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            room: usize::MAX,
+            takes: usize::MAX,
+            refuses: None,
+            fails: Cell::default(),
+            waiting: RefCell::default(),
+            calls: RefCell::default(),
+            arrived: RefCell::default(),
+        }
+    }
+}
+
+impl Recorder {
+    fn take<'a>(&self, items: impl Iterator<Item = SendItem<'a>>, held: bool) -> io::Result<usize> {
+        *self.calls.borrow_mut() += 1;
+        let mut count = 0;
+        for item in items.take(self.takes) {
+            if self.refuses == Some(item.assoc) {
+                break;
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            if held {
+                waiting.insert(item.assoc);
+            } else {
+                waiting.remove(&item.assoc);
+            }
+            let mut arrived = self.arrived.borrow_mut();
+            arrived.entry(item.assoc).or_default().push(item.payload[0]);
+            count += 1;
+        }
+        match count {
+            0 => Err(ErrorKind::BrokenPipe.into()),
+            count => Ok(count),
+        }
+    }
+
+    fn arrived(&self, assoc: AssocId) -> Vec<u8> {
+        let arrived = self.arrived.borrow();
+        arrived.get(&assoc).cloned().unwrap_or_default()
+    }
+
+    /// Makes one run of the whole queue. Where the refused one then is, if one was.
+    fn run(&self, queue: &mut VecDeque<(AssocId, Message)>) -> Option<usize> {
+        let mut indices = Indices::default();
+        (0..queue.len()).for_each(|at| indices.push(at));
+        let outcome = send_many(queue, indices, &mut SendCredit::default(), self);
+        assert_eq!(*self.waiting.borrow(), HashSet::new(), "{self:?}");
+        outcome.settle(queue).map(|(at, _)| at)
+    }
+}
+
+impl BatchSender for Recorder {
+    fn free_space(&self) -> usize {
+        self.room
+    }
+
+    fn send_more<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {
+        self.take(items, true)
+    }
+
+    fn send_plain<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {
+        if self.fails.get() > 0 {
+            self.fails.update(|fails| fails - 1);
+            return Err(ErrorKind::OutOfMemory.into());
+        }
+        self.take(items, false)
+    }
+
+    fn send(&self, _: SendItem<'_>) -> io::Result<()> {
+        unreachable!("a run for many associations is made of batches")
+    }
+
+    fn release(&self, assoc: AssocId) {
+        self.waiting.borrow_mut().remove(&assoc);
+    }
+}
+
+/// A message to each of these, numbered from 0.
+fn queue(assocs: &[AssocId]) -> VecDeque<(AssocId, Message)> {
+    let numbered = (0..).zip(assocs);
+    numbered
+        .map(|(number, assoc)| (*assoc, Message::new(vec![number; 100])))
+        .collect()
+}
+
+fn numbers(queue: &VecDeque<(AssocId, Message)>) -> Vec<u8> {
+    queue
+        .iter()
+        .map(|(_, message)| message.payload[0])
+        .collect()
+}
+
+#[test]
+fn two_calls_do_for_any_number_of_associations_and_one_where_each_has_one_message() {
+    for (assocs, calls) in [(&[A, B, A, C, B, A][..], 2), (&[A, B, C], 1)] {
+        let (recorder, mut queue) = (Recorder::default(), queue(assocs));
+        assert_eq!(recorder.run(&mut queue), None);
+        assert_eq!(numbers(&queue), []);
+        assert_eq!(*recorder.calls.borrow(), calls);
+    }
+}
+
+#[test]
+fn however_little_a_call_takes_each_association_gets_its_messages_in_order() {
+    for takes in 1..=4 {
+        let recorder = Recorder {
+            takes,
+            ..Recorder::default()
+        };
+        let mut queue = queue(&[A, B, A, A, C, B, A]);
+        while !queue.is_empty() {
+            assert_eq!(recorder.run(&mut queue), None);
+        }
+        assert_eq!(recorder.arrived(A), [0, 2, 3, 6]);
+        assert_eq!(recorder.arrived(B), [1, 5]);
+        assert_eq!(recorder.arrived(C), [4]);
+    }
+}
+
+#[test]
+fn what_others_are_sent_goes_out_though_one_is_refused() {
+    for (refuses, left, at) in [(A, vec![0, 2, 3], 0), (B, vec![1, 5], 0), (C, vec![4], 0)] {
+        let recorder = Recorder {
+            refuses: Some(refuses),
+            ..Recorder::default()
+        };
+        let mut queue = queue(&[A, B, A, A, C, B]);
+        let mut refused = None;
+        // A run that was cut short goes on behind it only in the next.
+        for _ in 0..4 {
+            refused = recorder.run(&mut queue);
+        }
+        assert_eq!(refused, Some(at));
+        assert_eq!(numbers(&queue), left);
+    }
+}
+
+#[test]
+fn where_there_is_not_certainly_room_all_go_plainly_and_in_order() {
+    let recorder = Recorder {
+        room: 0,
+        ..Recorder::default()
+    };
+    let mut queue = queue(&[A, B, A]);
+    assert_eq!(recorder.run(&mut queue), None);
+    assert_eq!(*recorder.calls.borrow(), 1);
+    assert_eq!(recorder.arrived(A), [0, 2]);
+}
+
+#[test]
+fn a_refusal_where_there_is_little_room_is_told_with_its_place() {
+    let recorder = Recorder {
+        room: 0,
+        refuses: Some(B),
+        ..Recorder::default()
+    };
+    let mut queue = queue(&[A, A, B, A]);
+    assert_eq!(recorder.run(&mut queue), Some(0));
+    assert_eq!(numbers(&queue), [2, 3]);
+}
+
+#[test]
+fn a_run_is_shortened_to_what_there_is_certainly_room_for() {
+    let recorder = Recorder {
+        room: cost(100) * 3,
+        ..Recorder::default()
+    };
+    let mut queue = queue(&[A, A, A, A]);
+    assert_eq!(recorder.run(&mut queue), None);
+    assert_eq!(numbers(&queue), [3]);
+}
+
+#[test]
+fn after_a_failure_nothing_waits_and_nothing_overtakes() {
+    let recorder = Recorder {
+        takes: 1,
+        fails: Cell::new(1),
+        ..Recorder::default()
+    };
+    let mut queue = queue(&[A, A, A, B]);
+    assert_eq!(recorder.run(&mut queue), Some(0));
+    assert_eq!(
+        (recorder.arrived(A), recorder.arrived(B)),
+        (vec![0], vec![3])
+    );
+    assert_eq!(numbers(&queue), [1, 2]);
+}

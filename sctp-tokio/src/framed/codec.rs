@@ -1,0 +1,309 @@
+//! Frames of a codec as messages.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::BytesMut;
+use futures_core::stream::{FusedStream, Stream};
+use futures_sink::Sink;
+use sctp_core::{RecvInfo, SendInfo};
+use tokio_util::codec::{Decoder, Encoder};
+
+use crate::{
+    association::{Association, recv_half::RecvHalf},
+    error::{RecvError, SendError},
+    message::Message,
+};
+
+/// Encodes and decodes with a codec of tokio-util: each message carries exactly one frame.
+///
+/// SCTP keeps the boundaries of messages, so a codec needs no length of its own; one that has it
+/// works as well. The end of a message is to the codec what the end of a stream is to it elsewhere:
+/// a frame that [`Decoder::decode`] finds incomplete is passed to [`Decoder::decode_eof`]. It is
+///
+/// * a `Stream` of what was decoded, each with its [`RecvInfo`], over an [`Association`] or a
+///   [`RecvHalf`];
+/// * a `Sink` of `(item, SendInfo)` over an [`Association`] or a [`SendHalf`](crate::SendHalf), or
+///   any other sink of [`Message`]s: [`RecvInfo::reply`] has the [`SendInfo`] of an answer, and
+///   `SendInfo::default()` is stream 0.
+///
+/// The codec decodes in the buffer that the kernel wrote to: nothing is copied. Only what the
+/// codec itself keeps of a message keeps its memory.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures::{SinkExt, StreamExt};
+/// use sctp_tokio::{Association, MessageFramed, SendInfo};
+/// use tokio_util::codec::LinesCodec;
+///
+/// let association = Association::connect("127.0.0.1:9877").await?;
+/// let mut lines = MessageFramed::new(association, LinesCodec::new());
+/// lines.send(("hello", SendInfo::on_stream(1))).await?;
+/// if let Some((line, info)) = lines.next().await.transpose()? {
+///     println!("{line} on stream {}", info.stream);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MessageFramed<T, C> {
+    transport: T,
+    codec: C,
+    encoded: BytesMut,
+    ended: bool,
+}
+
+impl<T, C> MessageFramed<T, C> {
+    /// Puts a codec on an association, or on one of its halves.
+    #[must_use]
+    pub fn new(transport: T, codec: C) -> Self {
+        Self {
+            transport,
+            codec,
+            encoded: BytesMut::new(),
+            ended: false,
+        }
+    }
+
+    /// Lends the transport. Messages received from it directly pass the codec by.
+    pub fn get_ref(&self) -> &T {
+        &self.transport
+    }
+
+    /// Lends the transport.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Lends the codec.
+    pub fn codec(&self) -> &C {
+        &self.codec
+    }
+
+    /// Lends the codec.
+    pub fn codec_mut(&mut self) -> &mut C {
+        &mut self.codec
+    }
+
+    /// Takes it apart. No message is lost: none is kept here.
+    pub fn into_inner(self) -> (T, C) {
+        (self.transport, self.codec)
+    }
+}
+
+/// What a message decodes to.
+type Decoded<C> = Result<(<C as Decoder>::Item, RecvInfo), DecodeError<<C as Decoder>::Error>>;
+
+impl<T, C: Decoder> MessageFramed<T, C> {
+    fn decode(&mut self, mut payload: BytesMut, info: RecvInfo) -> Decoded<C> {
+        let len = payload.len();
+        let decoded = match self.codec.decode(&mut payload) {
+            Ok(None) => {
+                self.codec
+                    .decode_eof(&mut payload)
+                    .map_err(|error| DecodeError::Incomplete {
+                        len,
+                        error: Some(error),
+                    })
+            }
+            decoded => decoded.map_err(DecodeError::Codec),
+        };
+        match decoded {
+            Ok(Some(item)) if payload.is_empty() => Ok((item, info)),
+            Ok(Some(_)) => Err(DecodeError::Leftover {
+                len: payload.len(),
+                of: len,
+            }),
+            Ok(None) => {
+                self.ended = true;
+                Err(DecodeError::Incomplete { len, error: None })
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        receiver: impl FnOnce(&mut T) -> &mut RecvHalf,
+    ) -> Poll<Option<Decoded<C>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let message = ready!(receiver(&mut self.transport).poll_recv_mut(cx));
+        Poll::Ready(match message {
+            Ok(Some((payload, info))) => Some(self.decode(payload, info)),
+            Ok(None) => {
+                self.ended = true;
+                None
+            }
+            Err(error) => {
+                self.ended = matches!(error, RecvError::Ended(_));
+                Some(Err(DecodeError::Recv(error)))
+            }
+        })
+    }
+}
+
+/// Decodes each message; it ends as the stream of messages does.
+///
+/// A message that is not exactly one frame is an error. Behind an incomplete frame, or an error of
+/// the codec, the stream ends: the codec may be in the middle of something, and would take the
+/// next message for the rest of it. What to do with such a peer, abort it for one, is the
+/// caller's choice.
+impl<C: Decoder + Unpin> Stream for MessageFramed<RecvHalf, C> {
+    type Item = Result<(C::Item, RecvInfo), DecodeError<C::Error>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_frame(cx, |half| half)
+    }
+}
+
+impl<C: Decoder + Unpin> FusedStream for MessageFramed<RecvHalf, C> {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+/// As for [`RecvHalf`].
+impl<C: Decoder + Unpin> Stream for MessageFramed<Association, C> {
+    type Item = Result<(C::Item, RecvInfo), DecodeError<C::Error>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut()
+            .poll_frame(cx, |association| &mut association.receiver)
+    }
+}
+
+impl<C: Decoder + Unpin> FusedStream for MessageFramed<Association, C> {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+/// Encodes each item to one message, and sends it as the transport's sink does: see there what
+/// flushing, closing and dropping mean.
+impl<T, C, I> Sink<(I, SendInfo)> for MessageFramed<T, C>
+where
+    T: Sink<Message, Error = SendError> + Unpin,
+    C: Encoder<I> + Unpin,
+{
+    type Error = EncodeError<C::Error>;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let transport = Pin::new(&mut self.get_mut().transport);
+        transport.poll_ready(cx).map_err(EncodeError::Send)
+    }
+
+    fn start_send(self: Pin<&mut Self>, (item, info): (I, SendInfo)) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        if let Err(error) = this.codec.encode(item, &mut this.encoded) {
+            // Half a frame must not go out with the next one.
+            this.encoded.clear();
+            return Err(EncodeError::Codec(error));
+        }
+        let payload = this.encoded.split().freeze();
+        Pin::new(&mut this.transport)
+            .start_send(Message::new(payload).with_info(info))
+            .map_err(EncodeError::Send)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let transport = Pin::new(&mut self.get_mut().transport);
+        transport.poll_flush(cx).map_err(EncodeError::Send)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let transport = Pin::new(&mut self.get_mut().transport);
+        transport.poll_close(cx).map_err(EncodeError::Send)
+    }
+}
+
+/// Why a message could not be received or decoded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecodeError<E> {
+    /// There is no message.
+    Recv(RecvError),
+    /// The codec found it wrong.
+    Codec(E),
+    /// The message ended before its frame did.
+    Incomplete {
+        /// How many bytes the message has.
+        len: usize,
+        /// The error of the codec at the end of the message, if it had one.
+        error: Option<E>,
+    },
+    /// The message went on after its frame.
+    Leftover {
+        /// How many bytes are left over.
+        len: usize,
+        /// How many bytes the message has.
+        of: usize,
+    },
+}
+
+impl<E: fmt::Display> fmt::Display for DecodeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recv(error) => error.fmt(f),
+            Self::Codec(error) => error.fmt(f),
+            Self::Incomplete { len, error } => {
+                write!(f, "a message of {len} bytes ends before its frame does")?;
+                match error {
+                    Some(error) => write!(f, ": {error}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Leftover { len, of } => write!(
+                f,
+                "a message of {of} bytes goes on for {len} bytes after its frame"
+            ),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for DecodeError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Recv(error) => error.source(),
+            Self::Codec(error) => error.source(),
+            Self::Incomplete { error, .. } => error.as_ref()?.source(),
+            Self::Leftover { .. } => None,
+        }
+    }
+}
+
+/// Why an item was not encoded or sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EncodeError<E> {
+    /// Its message was not sent.
+    Send(SendError),
+    /// The codec refused it.
+    Codec(E),
+}
+
+impl<E: fmt::Display> fmt::Display for EncodeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(error) => error.fmt(f),
+            Self::Codec(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for EncodeError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Send(error) => error.source(),
+            Self::Codec(error) => error.source(),
+        }
+    }
+}

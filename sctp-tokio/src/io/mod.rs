@@ -1,0 +1,273 @@
+//! Readiness: the one place that knows when to try again.
+
+pub(crate) mod reassembly;
+pub(crate) mod recv_batch;
+pub(crate) mod wakers;
+
+use std::{
+    collections::VecDeque,
+    future::{pending, poll_fn},
+    io,
+    sync::Arc,
+    task::{Context, Poll, Wake, ready},
+    time::Duration,
+};
+
+use sctp_core::{Part, Socket};
+use tokio::{
+    io::{
+        Interest, Ready,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
+    task::coop,
+    time::sleep,
+};
+
+use recv_batch::{More, receive};
+use wakers::{Waiter, Wakers};
+
+/// Interval at which a waiting send retries without a wake-up.
+///
+/// When an association ends, the kernel frees what it had queued without raising writability
+/// (`sctp_association_free` takes it off the list that `sctp_write_space` walks). Its last
+/// notification does, but can come before the room is there.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The same once the socket has had an error: from then on the reactor wakes no more.
+const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
+
+/// A socket registered with the runtime's reactor (edge-triggered epoll).
+///
+/// The rule of every loop here: try, and wait only after the kernel has said `WouldBlock`. Any
+/// other error goes to the caller; looping on it would spin, since it does not clear readiness.
+#[derive(Debug)]
+pub(crate) struct Io {
+    fd: AsyncFd<Socket>,
+    writers: Arc<Wakers>,
+}
+
+impl Io {
+    /// Registers a socket. Panics outside a tokio runtime with its I/O and time drivers enabled.
+    #[track_caller]
+    pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+        // Waits have timers. Without a time driver this panics, here and not in the first send that
+        // finds the buffer full.
+        drop(sleep(Duration::ZERO));
+        #[allow(
+            deprecated,
+            reason = "its successor is unsafe for the sake of types that lend a descriptor out; a Socket owns \
+                      its descriptor for life, and this crate forbids unsafe code"
+        )]
+        let fd = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self {
+            fd,
+            writers: Arc::default(),
+        })
+    }
+
+    /// Takes the socket back from the reactor.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.fd.into_inner()
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        self.fd.get_ref()
+    }
+
+    /// Calls `receive` until it does not block; keeps the waker of the last task to ask.
+    pub(crate) fn poll_read<T>(
+        &self,
+        cx: &mut Context<'_>,
+        mut receive: impl FnMut(&Socket) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match receive(self.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Receives a batch to the end of `parts`; keeps the waker of the last task to ask.
+    ///
+    /// A batch that was not full has emptied the queue, so readiness ends with it, and no call is
+    /// spent to hear `WouldBlock`. An edge that the reactor tells of in between is not lost: only
+    /// the readiness that led here is cleared.
+    pub(crate) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &mut VecDeque<Part>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match receive(self.socket(), parts) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Ok(More::No) => {
+                    guard.clear_ready();
+                    return Poll::Ready(Ok(()));
+                }
+                result => return Poll::Ready(result.map(drop)),
+            }
+        }
+    }
+
+    /// Calls `send` until it does not block; keeps, for each waiter, the waker of the last task to
+    /// ask. Tries again after each [`RETRY`], whatever readiness says.
+    ///
+    /// It tries before it waits, unlike reading: writability is often not known yet when a socket
+    /// is new, and a task that was woken by [`Io::wake_writers`] has to find out why.
+    pub(crate) fn poll_write<T>(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &Waiter,
+        mut send: impl FnMut(&Socket) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        // A peer that reads as fast as this sends must not keep the thread from other tasks.
+        let coop = ready!(coop::poll_proceed(cx));
+        loop {
+            match send(self.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    coop.made_progress();
+                    waiter.finish();
+                    return Poll::Ready(result);
+                }
+            }
+            ready!(self.poll_writable(cx, waiter))?;
+        }
+    }
+
+    /// Waits until it is worth trying to send again.
+    fn poll_writable(&self, cx: &mut Context<'_>, waiter: &Waiter) -> Poll<io::Result<()>> {
+        let waker = self.writers.register(waiter, cx.waker());
+        let interval = match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
+            // Cleared before the next attempt, never after one: an edge in between is kept.
+            Poll::Ready(guard) => match forget(guard?) {
+                true => return Poll::Ready(Ok(())),
+                false => RETRY_AFTER_ERROR,
+            },
+            Poll::Pending => RETRY,
+        };
+        waiter.poll_retry(cx, interval).map(Ok)
+    }
+
+    /// The same for any number of tasks at once.
+    pub(crate) async fn write<T>(
+        &self,
+        mut send: impl FnMut(&Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        // The usual case needs no waiter.
+        coop::consume_budget().await;
+        match send(self.socket()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        let waiter = Waiter::default();
+        poll_fn(|cx| self.poll_write(cx, &waiter, &mut send)).await
+    }
+
+    /// Makes every task that waits to send try again.
+    pub(crate) fn wake_writers(&self) {
+        self.writers.wake_by_ref();
+    }
+
+    /// Waits for writability, and forgets it: for callers that try again after each wait, whether
+    /// it was stale or not, and after some time of their own. It may wait for ever once the socket
+    /// has had an error.
+    pub(crate) async fn forget_writable(&self) -> io::Result<()> {
+        if !forget(self.fd.writable().await?) {
+            pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+/// Forgets that the socket is writable. Returns `false` if it is not: then it had an error, of ICMP
+/// for one (`IP_RECVERR`), which the reactor takes for the end of writing and never forgets.
+fn forget(mut guard: AsyncFdReadyGuard<'_, Socket>) -> bool {
+    let writable = guard.ready() & Ready::WRITABLE;
+    guard.clear_ready();
+    !writable.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use sctp_core::Family;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A send that finds room after a while, without the kernel raising writability for it.
+    fn silent_room() -> impl FnMut(&Socket) -> io::Result<()> {
+        let room_at = Instant::now() + 3 * RETRY / 2;
+        move |_| match Instant::now() < room_at {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn unbound() -> Io {
+        Io::new(Socket::one_to_many(Family::V4).unwrap()).unwrap()
+    }
+
+    /// Returns how long a send takes. The clock stands still until every task waits.
+    async fn time(sending: impl Future<Output = io::Result<()>>) -> Duration {
+        let began = Instant::now();
+        tokio::time::timeout(10 * RETRY, sending)
+            .await
+            .unwrap()
+            .unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polled_send_finds_room_that_nothing_tells_of() {
+        let (io, waiter) = (unbound(), Waiter::default());
+        for _ in 0..2 {
+            let mut send = silent_room();
+            let taken = time(poll_fn(|cx| io.poll_write(cx, &waiter, &mut send))).await;
+            assert!(taken < 3 * RETRY, "{taken:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn awaited_send_finds_room_that_nothing_tells_of() {
+        let taken = time(unbound().write(silent_room())).await;
+        assert!(taken < 3 * RETRY, "{taken:?}");
+    }
+    /// A socket that has had an error: nobody listens where it connected to.
+    async fn refused() -> Io {
+        let io = Io::new(Socket::one_to_one(Family::V4).unwrap()).unwrap();
+        let nobody = "127.0.0.1:9".parse().unwrap();
+        io.socket().connectx(&[nobody]).unwrap();
+        loop {
+            let mut guard = io.fd.writable().await.unwrap();
+            if guard.ready().is_write_closed() {
+                break;
+            }
+            guard.clear_ready();
+        }
+        io
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn send_after_an_error_waits_without_spinning() {
+        let (io, waiter) = (refused().await, Waiter::default());
+        let (mut attempts, mut room) = (0, silent_room());
+        let mut send = |socket: &Socket| {
+            attempts += 1;
+            assert!(attempts < 1000, "spins");
+            room(socket)
+        };
+        time(poll_fn(|cx| io.poll_write(cx, &waiter, &mut send))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writability_after_an_error_is_not_reported_at_once() {
+        let io = refused().await;
+        io.fd.writable().await.unwrap().clear_ready();
+        let waiting = tokio::time::timeout(RETRY, io.forget_writable());
+        assert!(waiting.await.is_err());
+    }
+}

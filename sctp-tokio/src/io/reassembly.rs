@@ -1,0 +1,348 @@
+//! Whole messages out of parts.
+
+use bytes::BytesMut;
+use sctp_core::{AssocId, Notification, Part, PartialDelivery, RecvInfo};
+
+/// What a part completed.
+#[derive(Debug)]
+pub(crate) enum Reassembled {
+    /// Nothing yet.
+    Incomplete,
+    /// A message.
+    Message(BytesMut, RecvInfo),
+    /// A notification.
+    Notification(Notification),
+    /// The unfinished messages of the association exceed the limit, and were dropped.
+    TooLarge(AssocId),
+    /// The end of a one-to-one socket's association, which the kernel marks by an empty read.
+    EndOfStream,
+    /// Something that cannot be told apart: it came without receive information, or is no
+    /// notification though it was said to be.
+    Malformed(&'static str),
+}
+
+/// An unfinished message.
+#[derive(Debug)]
+struct Partial {
+    assoc: AssocId,
+    stream: u16,
+    unordered: bool,
+    data: BytesMut,
+    /// It was part of too much, and is dropped up to its end: what is left of a message must not
+    /// pass for one.
+    dropped: bool,
+}
+
+impl Partial {
+    fn new(info: &RecvInfo, data: BytesMut) -> Self {
+        Self {
+            assoc: info.assoc,
+            stream: info.stream.get(),
+            unordered: info.unordered,
+            data,
+            dropped: false,
+        }
+    }
+}
+
+/// Puts parts together to messages (`MSG_EOR`), and decodes notifications, which come whole.
+///
+/// Unfinished messages are told apart by association, since on a shared socket their parts come
+/// interleaved, and by stream and order, since with I-DATA they do within an association. What
+/// one association leaves unfinished is bounded, all its streams together, and so is what all
+/// associations of a shared socket do: whoever would exceed either is dropped.
+#[derive(Debug)]
+pub(crate) struct Reassembler {
+    limit: usize,
+    /// Bounds what all associations together leave unfinished.
+    total_limit: usize,
+    /// Nearly always empty: only a message larger than the kernel's window, or one that a batch
+    /// cut in two, waits here.
+    partials: Vec<Partial>,
+}
+
+/// How many messages of the largest size all associations of a shared socket together can leave
+/// unfinished. Few do at all: a message is unfinished only while the kernel delivers it in parts.
+const SHARED_FACTOR: usize = 64;
+
+impl Reassembler {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            total_limit: limit,
+            partials: Vec::new(),
+        }
+    }
+
+    /// For a socket that carries any number of associations.
+    pub(crate) fn for_many(limit: usize) -> Self {
+        Self {
+            total_limit: limit.saturating_mul(SHARED_FACTOR),
+            ..Self::new(limit)
+        }
+    }
+
+    /// Whether no message is unfinished.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn push(&mut self, part: Part) -> Reassembled {
+        let Part { data, meta } = part;
+        if meta.flags.is_notification() {
+            return match Notification::decode(data.freeze()) {
+                Ok(notification) => Reassembled::Notification(notification),
+                Err(_) => Reassembled::Malformed("a notification could not be decoded"),
+            };
+        }
+        if data.is_empty() {
+            return Reassembled::EndOfStream;
+        }
+        if meta.flags.is_control_truncated() || meta.flags.is_truncated() {
+            return Reassembled::Malformed("the kernel truncated a message or what came beside it");
+        }
+        let Some(info) = meta.info else {
+            return Reassembled::Malformed("a message came without receive information");
+        };
+        self.push_data(data, info, meta.flags.is_end_of_record())
+    }
+
+    fn push_data(&mut self, data: BytesMut, info: RecvInfo, ends: bool) -> Reassembled {
+        let same = |partial: &Partial| {
+            partial.assoc == info.assoc
+                && partial.stream == info.stream.get()
+                && partial.unordered == info.unordered
+        };
+        let at = self.partials.iter().position(same);
+        let dropped = at.is_some_and(|at| self.partials[at].dropped);
+        let unfinished = data.len().saturating_add(self.unfinished(info.assoc));
+        let total = data.len().saturating_add(self.unfinished_by_all());
+        if dropped || unfinished > self.limit || (!ends && total > self.total_limit) {
+            return self.drop_part(at, &info, ends);
+        }
+        let data = match at {
+            // Parts of one batch lie side by side, and join without a copy.
+            Some(at) if ends => {
+                let mut whole = self.partials.swap_remove(at).data;
+                whole.unsplit(data);
+                whole
+            }
+            Some(at) => {
+                self.partials[at].data.unsplit(data);
+                return Reassembled::Incomplete;
+            }
+            None if ends => data,
+            None => {
+                self.partials.push(Partial::new(&info, data));
+                return Reassembled::Incomplete;
+            }
+        };
+        Reassembled::Message(data, info)
+    }
+
+    /// Drops a part, and all that the association has left unfinished. The first time tells it.
+    fn drop_part(&mut self, at: Option<usize>, info: &RecvInfo, ends: bool) -> Reassembled {
+        let told = at.is_some_and(|at| self.partials[at].dropped);
+        match at {
+            Some(at) if ends => drop(self.partials.swap_remove(at)),
+            None if !ends => self.partials.push(Partial::new(info, BytesMut::new())),
+            _ => {}
+        }
+        if told {
+            return Reassembled::Incomplete;
+        }
+        for partial in &mut self.partials {
+            if partial.assoc == info.assoc {
+                (partial.data, partial.dropped) = (BytesMut::new(), true);
+            }
+        }
+        Reassembled::TooLarge(info.assoc)
+    }
+
+    /// Drops what an association has left unfinished: the rest will not come.
+    pub(crate) fn forget(&mut self, assoc: AssocId) {
+        self.partials.retain(|partial| partial.assoc != assoc);
+    }
+
+    /// Drops the message whose delivery the kernel has given up in the middle.
+    ///
+    /// With I-DATA the event names stream and order, and the other messages of the association go
+    /// on. Without, both are always 0, but then no more than one message is unfinished.
+    pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
+        let named = |partial: &Partial| {
+            partial.assoc == event.assoc
+                && u32::from(partial.stream) == event.stream
+                && partial.unordered == event.is_unordered()
+        };
+        let of_assoc = |partial: &&Partial| partial.assoc == event.assoc;
+        if self.partials.iter().any(named) {
+            self.partials.retain(|partial| !named(partial));
+        } else if (event.stream, event.flags, event.sequence) == (0, 0, 0)
+            && self.partials.iter().filter(of_assoc).count() == 1
+        {
+            self.forget(event.assoc);
+        }
+    }
+
+    /// Takes what an association has left unfinished along to an assembler of its own.
+    pub(crate) fn take(&mut self, assoc: AssocId) -> Self {
+        let (taken, kept) = std::mem::take(&mut self.partials)
+            .into_iter()
+            .partition(|partial| partial.assoc == assoc);
+        self.partials = kept;
+        Self {
+            partials: taken,
+            ..Self::new(self.limit)
+        }
+    }
+
+    fn unfinished_by_all(&self) -> usize {
+        self.partials.iter().map(|partial| partial.data.len()).sum()
+    }
+
+    fn unfinished(&self, assoc: AssocId) -> usize {
+        self.partials
+            .iter()
+            .filter(|partial| partial.assoc == assoc)
+            .map(|partial| partial.data.len())
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSOC: AssocId = AssocId::new(7);
+
+    fn push(reassembler: &mut Reassembler, stream: u16, data: &[u8], ends: bool) -> Reassembled {
+        let info = RecvInfo::default().with_assoc(ASSOC).with_stream(stream);
+        reassembler.push_data(BytesMut::from(data), info, ends)
+    }
+
+    fn push_unordered(
+        reassembler: &mut Reassembler,
+        stream: u16,
+        data: &[u8],
+        ends: bool,
+    ) -> Reassembled {
+        let mut info = RecvInfo::default().with_assoc(ASSOC).with_stream(stream);
+        info.unordered = true;
+        reassembler.push_data(BytesMut::from(data), info, ends)
+    }
+
+    fn given_up(stream: u32) -> PartialDelivery {
+        given_up_with(stream, 0)
+    }
+
+    fn given_up_with(stream: u32, flags: u16) -> PartialDelivery {
+        let mut bytes = Vec::new();
+        bytes.extend(0x8006u16.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(24u32.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes());
+        bytes.extend(ASSOC.get().to_ne_bytes());
+        bytes.extend(stream.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes());
+        match Notification::decode(bytes.into()) {
+            Ok(Notification::PartialDelivery(event)) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn with_interleaving_the_messages_of_other_streams_go_on() {
+        let mut reassembler = Reassembler::new(100);
+        push(&mut reassembler, 1, b"lost", false);
+        push(&mut reassembler, 2, b"kept, ", false);
+        reassembler.forget_partial(&given_up(1));
+        let whole = push(&mut reassembler, 2, b"whole", true);
+        assert!(matches!(whole, Reassembled::Message(data, _) if &data[..] == b"kept, whole"));
+        let next = push(&mut reassembler, 1, b"next", true);
+        assert!(matches!(next, Reassembled::Message(data, _) if &data[..] == b"next"));
+    }
+
+    #[test]
+    fn without_interleaving_the_stream_is_not_named_and_the_one_message_goes() {
+        let mut reassembler = Reassembler::new(100);
+        push(&mut reassembler, 5, b"lost", false);
+        reassembler.forget_partial(&given_up(0));
+        let next = push(&mut reassembler, 5, b"next", true);
+        assert!(matches!(next, Reassembled::Message(data, _) if &data[..] == b"next"));
+    }
+
+    #[test]
+    fn given_up_message_leaves_the_other_order_of_its_stream() {
+        for unordered_is_given_up in [false, true] {
+            let mut reassembler = Reassembler::new(100);
+            push(&mut reassembler, 1, b"ordered ", false);
+            push_unordered(&mut reassembler, 1, b"unordered ", false);
+            reassembler.forget_partial(&given_up_with(1, u16::from(unordered_is_given_up)));
+            let ordered = push(&mut reassembler, 1, b"tail", true);
+            let unordered = push_unordered(&mut reassembler, 1, b"tail", true);
+            let expected: [&[u8]; 2] = if unordered_is_given_up {
+                [b"ordered tail", b"tail"]
+            } else {
+                [b"tail", b"unordered tail"]
+            };
+            for (reassembled, expected) in [ordered, unordered].into_iter().zip(expected) {
+                assert!(matches!(reassembled, Reassembled::Message(data, _) if data == expected));
+            }
+        }
+    }
+
+    #[test]
+    fn given_up_message_of_which_nothing_came_takes_no_other_along() {
+        let mut reassembler = Reassembler::new(100);
+        push(&mut reassembler, 1, b"ordered ", false);
+        push_unordered(&mut reassembler, 2, b"unordered ", false);
+        reassembler.forget_partial(&given_up_with(1, 1));
+        reassembler.forget_partial(&given_up(2));
+        let whole = push(&mut reassembler, 1, b"tail", true);
+        assert!(matches!(whole, Reassembled::Message(data, _) if &data[..] == b"ordered tail"));
+        let whole = push_unordered(&mut reassembler, 2, b"tail", true);
+        assert!(matches!(whole, Reassembled::Message(data, _) if &data[..] == b"unordered tail"));
+    }
+
+    #[test]
+    fn what_is_left_of_too_much_is_dropped_up_to_its_end_on_every_stream() {
+        let mut reassembler = Reassembler::new(10);
+        push(&mut reassembler, 1, b"half", false);
+        let told = push(&mut reassembler, 2, b"more than there is room", false);
+        assert!(matches!(told, Reassembled::TooLarge(ASSOC)));
+        for stream in [1, 2] {
+            let tail = push(&mut reassembler, stream, b"tail", true);
+            assert!(matches!(tail, Reassembled::Incomplete));
+            let next = push(&mut reassembler, stream, b"next", true);
+            assert!(matches!(next, Reassembled::Message(..)));
+        }
+    }
+
+    #[test]
+    fn what_many_associations_leave_unfinished_together_is_bounded() {
+        let part = |reassembler: &mut Reassembler, assoc, ends| {
+            let info = RecvInfo::default().with_assoc(AssocId::new(assoc));
+            reassembler.push_data(BytesMut::from(&[0; 10][..]), info, ends)
+        };
+        let mut reassembler = Reassembler::for_many(10);
+        for assoc in 0..64 {
+            assert!(matches!(
+                part(&mut reassembler, assoc, false),
+                Reassembled::Incomplete
+            ));
+        }
+        assert!(matches!(
+            part(&mut reassembler, 64, false),
+            Reassembled::TooLarge(_)
+        ));
+        // Whole messages are no burden, and go on.
+        assert!(matches!(
+            part(&mut reassembler, 65, true),
+            Reassembled::Message(..)
+        ));
+    }
+}

@@ -1,0 +1,115 @@
+//! Receiving in batches into a buffer that all sockets of a thread share.
+
+use std::{cell::RefCell, collections::VecDeque, io, mem, time::Duration};
+
+use sctp_core::{Part, RecvBatch, Socket};
+use socket2::SockRef;
+
+thread_local! {
+    /// One receive buffer per thread, and not per socket: an idle association then holds no
+    /// buffer at all. What a thread receives next goes behind what it received last, in the same
+    /// block; a block is used again when every message in it has been dropped.
+    static BATCH: RefCell<RecvBatch> = RefCell::new(RecvBatch::new());
+    /// The memory of queues that were emptied, for the next ones to fill: an idle association
+    /// keeps none, and a busy one need not allocate it for every batch.
+    static QUEUE_POOL: RefCell<Vec<VecDeque<Part>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many emptied queues a thread keeps.
+const MAX_POOLED: usize = 8;
+/// How long a queue may have been to be kept: a batch, and what was left of the one before.
+const MAX_POOLED_LEN: usize = 2 * Socket::MAX_BATCH;
+
+/// What a receive can tell about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// There may be more; ask.
+    Maybe,
+    /// The queue was empty a moment ago.
+    No,
+}
+
+/// Receives what is queued, as much as one call brings, to the end of `parts`. Every notification
+/// among them is whole.
+pub(crate) fn receive(socket: &Socket, parts: &mut VecDeque<Part>) -> io::Result<More> {
+    BATCH.with_borrow_mut(|batch| {
+        let (_, more) = socket.recv_batch(batch)?;
+        if parts.capacity() == 0 {
+            *parts = QUEUE_POOL.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        while let Some(part) = batch.pop() {
+            match parts.back_mut() {
+                Some(last) if is_unfinished_notification(last) => {
+                    last.data.unsplit(part.data);
+                    last.meta.flags = part.meta.flags;
+                }
+                _ => parts.push_back(part),
+            }
+        }
+        if let Some(last) = parts.back_mut() {
+            finish_notification(socket, last)?;
+        }
+        Ok(if more { More::Maybe } else { More::No })
+    })
+}
+
+/// Takes the memory of an empty queue.
+pub(crate) fn release_queue(parts: &mut VecDeque<Part>) {
+    let parts = mem::take(parts);
+    if (1..=MAX_POOLED_LEN).contains(&parts.capacity()) {
+        QUEUE_POOL.with_borrow_mut(|spare| {
+            if spare.len() < MAX_POOLED {
+                spare.push(parts);
+            }
+        });
+    }
+}
+
+/// Returns `true` if a message, or a part of one, is among the parts.
+pub(crate) fn has_message(parts: &VecDeque<Part>) -> bool {
+    let is_message = |part: &Part| !part.meta.flags.is_notification() && !part.data.is_empty();
+    parts.iter().any(is_message)
+}
+
+/// Has `close(2)` abort what is on the socket, in place of shutting it down, as it does by itself
+/// while messages are unread in the kernel.
+pub(crate) fn abort_on_close(socket: &Socket) -> io::Result<()> {
+    SockRef::from(socket).set_linger(Some(Duration::ZERO))
+}
+
+/// A notification longer than this is not one: the largest carries one chunk.
+const NOTIFICATION_LIMIT: usize = 128 * 1024;
+
+/// Receives the rest of a notification that did not fit, which is first in the queue.
+///
+/// Each part of a notification is marked as one, and the peer can have chosen its bytes: a tail
+/// that is left behind, or that moves to another socket with a peel-off, would be read as a
+/// notification of its own.
+pub(crate) fn finish_notification(socket: &Socket, part: &mut Part) -> io::Result<()> {
+    while is_unfinished_notification(part) && part.data.len() < NOTIFICATION_LIMIT {
+        part.data.reserve(NOTIFICATION_LIMIT - part.data.len());
+        // Unlike recvmmsg, recvmsg looks into the queue before it reports a pending error.
+        part.meta.flags = socket.recv_msg(&mut part.data)?.flags;
+    }
+    Ok(())
+}
+
+fn is_unfinished_notification(part: &Part) -> bool {
+    part.meta.flags.is_notification() && !part.meta.flags.is_end_of_record()
+}
+
+/// Whether an error of a receive is about the network: the association's end, unless it goes on.
+pub(crate) fn is_network_error(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::ConnectionRefused
+            | Kind::BrokenPipe
+            | Kind::NotConnected
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+    )
+}

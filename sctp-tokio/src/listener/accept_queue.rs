@@ -1,0 +1,221 @@
+//! Queue of established associations that are not accepted yet, and what is left of those that
+//! ended too soon.
+
+use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
+
+use bytes::BytesMut;
+use sctp_core::{AssocChange, AssocChangeState, AssocId, Notification, Part, Socket, errno};
+
+use crate::{
+    association::{
+        Association,
+        end::EndTracker,
+        recv_half::RecvHalf,
+        shared::{AssociationInfo, AssociationShared, Style},
+    },
+    io::{Io, reassembly::Reassembler, recv_batch::finish_notification},
+};
+
+/// How much one receive takes. The listener reads one part at a time: whatever is queued behind
+/// an association's coming up then moves with it to its own socket.
+const SCRATCH: usize = 4096;
+
+/// Associations of a listener between their coming up and their being accepted.
+#[derive(Debug)]
+pub(crate) struct AcceptQueue {
+    max_message_size: usize,
+    /// Associations that came up and have not been peeled off yet. More than one only if the
+    /// socket came from elsewhere with some on it.
+    waiting: VecDeque<Established>,
+    /// Associations that ended before they could be peeled off. What they sent is still in the
+    /// listener's queue, and must not be lost: it is collected here until their end comes by.
+    orphans: Vec<Orphan>,
+}
+
+/// An association that came up.
+#[derive(Debug)]
+struct Established {
+    assoc: AssocId,
+    outbound_streams: u16,
+    inbound_streams: u16,
+}
+
+/// An association that ended before it could be peeled off, and what it left.
+#[derive(Debug)]
+struct Orphan {
+    up: Established,
+    peer: Option<SocketAddr>,
+    parts: VecDeque<Part>,
+}
+
+impl AcceptQueue {
+    pub(crate) fn new(max_message_size: usize) -> Self {
+        Self {
+            max_message_size,
+            waiting: VecDeque::new(),
+            orphans: Vec::new(),
+        }
+    }
+
+    pub(crate) fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
+    /// Returns the number of associations that can be peeled off.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Returns `false` while an association is here that has ended, and all of it cannot be
+    /// accepted yet.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.orphans.is_empty()
+    }
+
+    /// Takes note of associations that were on the socket before this listener had it.
+    pub(crate) fn add(&mut self, listening: &Socket, assocs: Vec<AssocId>) {
+        for assoc in assocs {
+            let status = listening.status(assoc).ok();
+            self.push(Established {
+                assoc,
+                outbound_streams: status.as_ref().map_or(0, |status| status.outbound_streams),
+                inbound_streams: status.as_ref().map_or(0, |status| status.inbound_streams),
+            });
+        }
+    }
+
+    fn push(&mut self, up: Established) {
+        let orphans = self.orphans.iter().map(|orphan| &orphan.up);
+        let mut known = self.waiting.iter().chain(orphans);
+        if known.all(|known| known.assoc != up.assoc) {
+            self.waiting.push_back(up);
+        }
+    }
+
+    /// Peels off the association that has waited longest and is still there.
+    ///
+    /// `None` says that no association waits. Nothing may be received before that: it could be of
+    /// one that does, and moves with it when it is peeled off.
+    pub(crate) fn accept(&mut self, listening: &Socket) -> io::Result<Option<Association>> {
+        while let Some(up) = self.waiting.pop_front() {
+            match listening.peel_off(up.assoc) {
+                Ok(socket) => return self.peeled(&up, socket).map(Some),
+                Err(error)
+                    if error.raw_os_error() == Some(errno::EINVAL)
+                        && !listening.has_association(up.assoc) =>
+                {
+                    self.orphans.push(Orphan {
+                        up,
+                        peer: None,
+                        parts: VecDeque::new(),
+                    });
+                }
+                Err(error) => {
+                    self.waiting.push_front(up);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn peeled(&self, up: &Established, socket: Socket) -> io::Result<Association> {
+        let info = AssociationInfo {
+            style: Style::OneToMany,
+            id: up.assoc,
+            // It may have ended in between; its queue then says so.
+            peer_addrs: socket.peer_addrs(up.assoc).unwrap_or_default(),
+            local_addrs: socket.local_addrs(up.assoc).unwrap_or_default(),
+            outbound_streams: up.outbound_streams,
+            inbound_streams: up.inbound_streams,
+        };
+        Ok(self.association(Some(Io::new(socket)?), info, VecDeque::new()))
+    }
+
+    fn association(
+        &self,
+        io: Option<Io>,
+        info: AssociationInfo,
+        parts: VecDeque<Part>,
+    ) -> Association {
+        let shared = Arc::new(AssociationShared::new(io, info, EndTracker::default()));
+        Association::from_receiver(RecvHalf::new(
+            shared,
+            Reassembler::new(self.max_message_size),
+            parts,
+        ))
+    }
+
+    /// Looks at one part from the listener's queue. Returns an association that it completed.
+    pub(crate) fn sort(&mut self, part: Part) -> Option<Association> {
+        let notification = part.meta.flags.is_notification();
+        let notification = notification
+            .then(|| Notification::decode(part.data.clone().freeze()).ok())
+            .flatten();
+        match notification {
+            Some(Notification::AssocChange(change)) => match change.state {
+                AssocChangeState::CommUp => {
+                    self.push(Established {
+                        assoc: change.assoc,
+                        outbound_streams: change.outbound_streams,
+                        inbound_streams: change.inbound_streams,
+                    });
+                    None
+                }
+                AssocChangeState::CommLost | AssocChangeState::ShutdownComplete => {
+                    self.ended(&change, part)
+                }
+                // A restart, for one, is not the end.
+                _ => self.keep(Some(change.assoc), part),
+            },
+            Some(other) => self.keep(other.assoc(), part),
+            None => self.keep(part.meta.info.as_ref().map(|info| info.assoc), part),
+        }
+    }
+
+    /// Keeps a part that belongs to an orphan. How much there can be is bounded by the listener's
+    /// receive buffer, which it has all passed through.
+    fn keep(&mut self, assoc: Option<AssocId>, part: Part) -> Option<Association> {
+        let orphan = self
+            .orphans
+            .iter_mut()
+            .find(|orphan| Some(orphan.up.assoc) == assoc)?;
+        orphan.peer = orphan.peer.or(part.meta.from);
+        orphan.parts.push_back(part);
+        None
+    }
+
+    fn ended(&mut self, change: &AssocChange, part: Part) -> Option<Association> {
+        let at = self
+            .orphans
+            .iter()
+            .position(|orphan| orphan.up.assoc == change.assoc)?;
+        let Orphan {
+            up,
+            peer,
+            mut parts,
+        } = self.orphans.swap_remove(at);
+        let peer_addrs = peer.or(part.meta.from).into_iter().collect();
+        parts.push_back(part);
+        let info = AssociationInfo {
+            style: Style::OneToMany,
+            id: up.assoc,
+            peer_addrs,
+            local_addrs: Vec::new(),
+            outbound_streams: up.outbound_streams,
+            inbound_streams: up.inbound_streams,
+        };
+        Some(self.association(None, info, parts))
+    }
+}
+
+pub(crate) fn receive_part(socket: &Socket, scratch: &mut BytesMut) -> io::Result<Part> {
+    scratch.reserve(SCRATCH);
+    let meta = socket.recv_msg(scratch)?;
+    let mut part = Part {
+        data: scratch.split(),
+        meta,
+    };
+    finish_notification(socket, &mut part)?;
+    Ok(part)
+}

@@ -1,0 +1,293 @@
+//! Making a socket with its options.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use sctp_core::{
+    AssocId, EventSet, Family, Socket,
+    options::{InitMsg, StreamScheduler},
+};
+use tokio::net::ToSocketAddrs;
+
+use crate::{association::shared::Style, error_context::prefixed};
+
+/// The notifications that are on unless the caller chooses others: all that tell of something
+/// lost or changed, and none that comes with each message. Nor the peer's ERROR chunks: the kernel
+/// queues a copy of the rest of the chunk for each cause in it, whatever the receive buffer holds
+/// already, so one packet of 1 KiB can cost 300 KiB while nobody reads.
+const DEFAULT_EVENTS: EventSet = EventSet::ALL
+    .difference(EventSet::SENDER_DRY)
+    .difference(EventSet::REMOTE_ERROR)
+    .difference(EventSet::AUTHENTICATION);
+
+/// The notifications that this crate needs for itself.
+const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
+    .union(EventSet::SHUTDOWN)
+    .union(EventSet::PARTIAL_DELIVERY)
+    .union(EventSet::STREAM_CHANGE);
+
+/// The backlog given to `listen(2)`. One-to-many sockets do not count it, they only want it
+/// above 0; for one-to-one sockets `net.core.somaxconn` bounds it further.
+pub(crate) const BACKLOG: u32 = 4096;
+
+/// The largest message that is put together, unless the caller chooses otherwise: 1 MiB.
+const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
+
+/// The number of outbound streams that an association asks for by default.
+pub(crate) const OUTBOUND_STREAMS: u16 = 128;
+/// The number of inbound streams that a peer is allowed by default.
+pub(crate) const MAX_INBOUND_STREAMS: u16 = 1024;
+
+type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
+
+/// Addresses, options and limits of a socket to be made.
+#[derive(Clone)]
+pub(crate) struct SocketConfig {
+    pub(crate) bind: Vec<SocketAddr>,
+    pub(crate) init: Option<InitMsg>,
+    pub(crate) nodelay: bool,
+    pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) send_buffer_size: Option<usize>,
+    pub(crate) recv_buffer_size: Option<usize>,
+    pub(crate) events: EventSet,
+    pub(crate) max_message_size: usize,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) interleaving: bool,
+    pub(crate) configure: Vec<Configure>,
+}
+
+impl Default for SocketConfig {
+    fn default() -> Self {
+        Self {
+            bind: Vec::new(),
+            init: None,
+            nodelay: true,
+            reuse_address: true,
+            reuse_port: false,
+            send_buffer_size: None,
+            recv_buffer_size: None,
+            events: DEFAULT_EVENTS,
+            max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
+            connect_timeout: None,
+            interleaving: false,
+            configure: Vec::new(),
+        }
+    }
+}
+
+impl SocketConfig {
+    /// Makes a socket that listens.
+    pub(crate) fn open_listening(&self, style: Style) -> io::Result<Socket> {
+        let socket = self.open(Family::of(&self.bind), style)?;
+        self.bind_socket(&socket)?;
+        // Two sockets that may reuse a port can both bind it before either of them listens.
+        socket
+            .listen(BACKLOG)
+            .map_err(|error| match self.bind.first() {
+                Some(addr) => prefixed(&error, format_args!("cannot listen on {addr}")),
+                None => error,
+            })?;
+        Ok(socket)
+    }
+
+    /// Makes a socket with every option set, not yet bound.
+    fn open(&self, family: Family, style: Style) -> io::Result<Socket> {
+        let socket = match style {
+            Style::OneToMany => Socket::one_to_many(family)?,
+            Style::OneToOne => Socket::one_to_one(family)?,
+        };
+        if self.reuse_address {
+            socket.set_reuse_address(true)?;
+        }
+        if self.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        let init = Some(self.init_msg());
+        // A fresh socket has no other subscriptions to keep: one call instead of one for each type.
+        self.set_up(&socket, init, |socket, events| {
+            socket.set_all_events(events)
+        })?;
+        Ok(socket)
+    }
+
+    /// Sets what this crate relies on, and what the caller asked for.
+    pub(crate) fn set_up(
+        &self,
+        socket: &Socket,
+        init: Option<InitMsg>,
+        subscribe: impl FnOnce(&Socket, EventSet) -> io::Result<()>,
+    ) -> io::Result<()> {
+        socket.set_recv_rcvinfo(true)?;
+        socket.set_nodelay(self.nodelay)?;
+        // One long message must not hold up the others of the socket.
+        socket.set_fragment_interleave(true)?;
+        if self.interleaving {
+            interleave(socket)?;
+        }
+        subscribe(socket, INTERNAL | self.events)?;
+        if let Some(init) = init {
+            socket.set_init_msg(&init)?;
+        }
+        if let Some(bytes) = self.send_buffer_size {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.recv_buffer_size {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        for set in &self.configure {
+            set(socket)?;
+        }
+        Ok(())
+    }
+
+    /// What associations of a socket that was made here are set up with. A socket from elsewhere
+    /// keeps what its maker gave it, but for what the caller asked for.
+    pub(crate) fn init_msg(&self) -> InitMsg {
+        let mut init = self.init.unwrap_or_default();
+        if init.outbound_streams == 0 {
+            init.outbound_streams = OUTBOUND_STREAMS;
+        }
+        if init.max_inbound_streams == 0 {
+            init.max_inbound_streams = MAX_INBOUND_STREAMS;
+        }
+        init
+    }
+
+    /// Subscribes to the notifications that this crate needs, and those that were asked for.
+    pub(crate) fn subscribe(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
+        socket.subscribe(assocs, INTERNAL | self.events)
+    }
+
+    /// Makes the socket of a client.
+    pub(crate) fn open_for(&self, peer: &[SocketAddr], style: Style) -> io::Result<Socket> {
+        let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
+        let socket = self.open(Family::of(&all), style)?;
+        self.bind_socket(&socket)?;
+        Ok(socket)
+    }
+
+    fn bind_socket(&self, socket: &Socket) -> io::Result<()> {
+        let Some((first, rest)) = self.bind.split_first() else {
+            return Ok(());
+        };
+        socket
+            .bind(*first)
+            .map_err(|error| name_address(&error, *first))?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let port = match first.port() {
+            0 => socket
+                .local_addrs(AssocId::FUTURE)?
+                .first()
+                .map_or(0, SocketAddr::port),
+            port => port,
+        };
+        for addr in rest {
+            if addr.port() != port && addr.port() != 0 {
+                let message = format!(
+                    "cannot bind {addr}: all addresses of a socket have one port, here {port}"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            let addr = SocketAddr::new(addr.ip(), port);
+            socket
+                .bindx_add(&[addr])
+                .map_err(|error| name_address(&error, addr))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SocketConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let init = self.init_msg();
+        let mut shown = f.debug_struct("SocketBuilder");
+        shown
+            .field("bind", &self.bind)
+            .field("outbound_streams", &init.outbound_streams)
+            .field("max_inbound_streams", &init.max_inbound_streams)
+            .field("nodelay", &self.nodelay)
+            .field("interleaving", &self.interleaving)
+            .field("reuse_address", &self.reuse_address)
+            .field("reuse_port", &self.reuse_port)
+            .field("max_message_size", &self.max_message_size);
+        let attempts = Some(init.max_attempts).filter(|attempts| *attempts > 0);
+        if_some(&mut shown, "max_attempts", attempts);
+        let timeout = Some(init.max_timeout).filter(|timeout| !timeout.is_zero());
+        if_some(&mut shown, "max_timeout", timeout);
+        if_some(&mut shown, "connect_timeout", self.connect_timeout);
+        if_some(&mut shown, "send_buffer_size", self.send_buffer_size);
+        if_some(&mut shown, "recv_buffer_size", self.recv_buffer_size);
+        let events = Some(self.events).filter(|events| *events != DEFAULT_EVENTS);
+        if_some(&mut shown, "events", events);
+        let configured = Some(self.configure.len()).filter(|count| *count > 0);
+        if_some(&mut shown, "configured", configured);
+        shown.finish()
+    }
+}
+
+/// What was not asked for is left out.
+fn if_some<T: fmt::Debug>(shown: &mut fmt::DebugStruct<'_, '_>, name: &str, value: Option<T>) {
+    if let Some(value) = value {
+        shown.field(name, &value);
+    }
+}
+
+/// Makes a socket of the first of several addresses, or of those that a name resolves to, that can
+/// be bound.
+pub(crate) async fn first_to_bind<T>(
+    addrs: impl ToSocketAddrs + fmt::Debug,
+    make: impl Fn(&SocketConfig) -> io::Result<T>,
+) -> io::Result<T> {
+    let (first, rest) = resolve(addrs).await?;
+    let make = |addr| {
+        make(&SocketConfig {
+            bind: vec![addr],
+            ..SocketConfig::default()
+        })
+    };
+    let mut made = make(first);
+    for addr in rest {
+        if made.is_ok() {
+            break;
+        }
+        made = make(addr);
+    }
+    made
+}
+
+/// The addresses of a name, at least one. An error names the name, which the resolver's does not.
+pub(crate) async fn resolve(
+    name: impl ToSocketAddrs + fmt::Debug,
+) -> io::Result<(SocketAddr, Vec<SocketAddr>)> {
+    let text = format!("{name:?}");
+    let mut found = tokio::net::lookup_host(name)
+        .await
+        .map_err(|error| prefixed(&error, format_args!("cannot resolve {text}")))?;
+    match found.next() {
+        Some(first) => Ok((first, found.collect())),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{text} resolved to no address"),
+        )),
+    }
+}
+
+fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
+    prefixed(error, format_args!("cannot bind {addr}"))
+}
+
+/// Offers I-DATA, and has streams take turns. The kernel wants fragment interleaving to be on.
+fn interleave(socket: &Socket) -> io::Result<()> {
+    socket
+        .set_interleaving_supported(true)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => io::Error::new(
+                error.kind(),
+                "message interleaving (I-DATA) is off in this kernel: sysctl net.sctp.intl_enable=1 turns it on",
+            ),
+            _ => error,
+        })?;
+    socket.set_stream_scheduler(AssocId::FUTURE, StreamScheduler::RoundRobin)
+}
