@@ -10,6 +10,7 @@
 //! | messages arrive before the peel-off | here, `setup.rs`, `endpoint.rs` |
 //! | an association dies before it is accepted or peeled off | `early_end.rs`, `setup.rs` |
 //! | no descriptors are left | `descriptor_limit.rs` |
+//! | epoll takes no more sockets | `epoll_limit.rs` |
 //! | a message is larger than the send buffer | here, `messages.rs` |
 //! | a close with unread data aborts | here, `terminations.rs` |
 //! | recvmmsg reports an error before the data | here, `terminations.rs` |

@@ -36,6 +36,22 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The same once the socket has had an error: from then on the reactor wakes no more.
 const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
+/// A socket that the reactor did not take, with the reason: the limit of watches of the user
+/// (`fs.epoll.max_user_watches`), or no memory. Both can pass, and the socket may carry an
+/// association that is up.
+#[derive(Debug)]
+pub(crate) struct RegisterError {
+    pub(crate) socket: Socket,
+    pub(crate) error: io::Error,
+}
+
+/// Closes the socket: for callers that have nothing to lose with it.
+impl From<RegisterError> for io::Error {
+    fn from(error: RegisterError) -> Self {
+        error.error
+    }
+}
+
 /// A socket registered with the runtime's reactor (edge-triggered epoll).
 ///
 /// The rule of every loop here: try, and wait only after the kernel has said `WouldBlock`. Any
@@ -47,9 +63,10 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    /// Registers a socket. Panics outside a tokio runtime with its I/O and time drivers enabled.
+    /// Registers a socket, or gives it back. Panics outside a tokio runtime with its I/O and time
+    /// drivers enabled.
     #[track_caller]
-    pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+    pub(crate) fn new(socket: Socket) -> Result<Self, RegisterError> {
         // Waits have timers. Without a time driver this panics, here and not in the first send that
         // finds the buffer full.
         drop(sleep(Duration::ZERO));
@@ -58,11 +75,18 @@ impl Io {
             reason = "its successor is unsafe for the sake of types that lend a descriptor out; a Socket owns \
                       its descriptor for life, and this crate forbids unsafe code"
         )]
-        let fd = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self {
-            fd,
-            writers: Arc::default(),
-        })
+        let registered =
+            AsyncFd::try_with_interest(socket, Interest::READABLE | Interest::WRITABLE);
+        match registered {
+            Ok(fd) => Ok(Self {
+                fd,
+                writers: Arc::default(),
+            }),
+            Err(error) => {
+                let (socket, error) = error.into_parts();
+                Err(RegisterError { socket, error })
+            }
+        }
     }
 
     /// Takes the socket back from the reactor.

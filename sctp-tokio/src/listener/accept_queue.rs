@@ -13,7 +13,7 @@ use crate::{
         recv_half::RecvHalf,
         shared::{AssociationInfo, AssociationShared, Style},
     },
-    io::{Io, reassembly::Reassembler, recv_batch::finish_notification},
+    io::{Io, RegisterError, reassembly::Reassembler, recv_batch::finish_notification},
 };
 
 /// How much one receive takes. The listener reads one part at a time: whatever is queued behind
@@ -27,6 +27,9 @@ pub(crate) struct AcceptQueue {
     /// Associations that came up and have not been peeled off yet. More than one only if the
     /// socket came from elsewhere with some on it.
     waiting: VecDeque<Established>,
+    /// Association that was peeled off and could not be registered with the reactor. The next
+    /// accept tries again, before any other.
+    unregistered: Option<(Established, Socket)>,
     /// Associations that ended before they could be peeled off. What they sent is still in the
     /// listener's queue, and must not be lost: it is collected here until their end comes by.
     orphans: Vec<Orphan>,
@@ -53,6 +56,7 @@ impl AcceptQueue {
         Self {
             max_message_size,
             waiting: VecDeque::new(),
+            unregistered: None,
             orphans: Vec::new(),
         }
     }
@@ -61,15 +65,15 @@ impl AcceptQueue {
         self.max_message_size
     }
 
-    /// Returns the number of associations that can be peeled off.
+    /// Returns the number of associations that came up and can be accepted.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + usize::from(self.unregistered.is_some())
     }
 
-    /// Returns `false` while an association is here that has ended, and all of it cannot be
-    /// accepted yet.
+    /// Returns `true` if the listening socket has everything of those not accepted: none is
+    /// peeled off, and nothing is collected of one that has ended.
     pub(crate) fn is_complete(&self) -> bool {
-        self.orphans.is_empty()
+        self.orphans.is_empty() && self.unregistered.is_none()
     }
 
     /// Takes note of associations that were on the socket before this listener had it.
@@ -97,9 +101,12 @@ impl AcceptQueue {
     /// `None` says that no association waits. Nothing may be received before that: it could be of
     /// one that does, and moves with it when it is peeled off.
     pub(crate) fn accept(&mut self, listening: &Socket) -> io::Result<Option<Association>> {
+        if let Some((up, socket)) = self.unregistered.take() {
+            return self.peeled(up, socket).map(Some);
+        }
         while let Some(up) = self.waiting.pop_front() {
             match listening.peel_off(up.assoc) {
-                Ok(socket) => return self.peeled(&up, socket).map(Some),
+                Ok(socket) => return self.peeled(up, socket).map(Some),
                 Err(error)
                     if error.raw_os_error() == Some(errno::EINVAL)
                         && !listening.has_association(up.assoc) =>
@@ -119,7 +126,15 @@ impl AcceptQueue {
         Ok(None)
     }
 
-    fn peeled(&self, up: &Established, socket: Socket) -> io::Result<Association> {
+    fn peeled(&mut self, up: Established, socket: Socket) -> io::Result<Association> {
+        let io = match Io::new(socket) {
+            Ok(io) => io,
+            Err(RegisterError { socket, error }) => {
+                self.unregistered = Some((up, socket));
+                return Err(error);
+            }
+        };
+        let socket = io.socket();
         let info = AssociationInfo {
             style: Style::OneToMany,
             id: up.assoc,
@@ -129,7 +144,7 @@ impl AcceptQueue {
             outbound_streams: up.outbound_streams,
             inbound_streams: up.inbound_streams,
         };
-        Ok(self.association(Some(Io::new(socket)?), info, VecDeque::new()))
+        Ok(self.association(Some(io), info, VecDeque::new()))
     }
 
     fn association(

@@ -110,8 +110,10 @@ impl SctpListener {
     ///
     /// # Errors
     ///
-    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`): nothing is
-    /// lost, call again when there are. Anything else that the kernel says.
+    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or when the
+    /// reactor can take no more of them (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`): the
+    /// association is kept, and the next call tries again. The kernel answers the same at once
+    /// while the shortage lasts: wait before that. Anything else that the kernel says.
     ///
     /// # Cancel safety
     ///
@@ -205,8 +207,9 @@ impl SctpListener {
     ///
     /// # Errors
     ///
-    /// Gives the listener back while it holds what an association sent that ended before it was
-    /// accepted: accept until `WouldBlock` first.
+    /// Gives the listener back while it holds an association that is no longer on the socket: one
+    /// that the reactor could not take, or what one sent that ended before it was accepted. Accept
+    /// until `WouldBlock` first.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if self.queue.is_complete() {
             Ok(self.io.into_socket())

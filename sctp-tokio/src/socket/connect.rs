@@ -154,7 +154,7 @@ impl Attempt {
             Err(error) => return Err(ConnectError::at(error, &socket, peer)),
         };
         Ok(Self {
-            io: Io::new(socket)?,
+            io: Io::new(socket).map_err(io::Error::from)?,
             style,
             id: connecting.assoc,
             peer: peer.to_vec(),
@@ -240,7 +240,7 @@ impl Attempt {
 /// one does that was restarted and knows nothing of the association.
 fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
     match io.socket().peel_off(assoc) {
-        Ok(socket) => Io::new(socket),
+        Ok(socket) => Ok(Io::new(socket)?),
         // Over already, no descriptor left, or another network namespace: all else works here too.
         Err(_) => Ok(io),
     }
