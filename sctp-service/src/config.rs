@@ -71,6 +71,21 @@ pub struct Config {
     ///
     /// Default 256 KiB.
     pub push_queue_bytes: usize,
+    /// The number of calls of one association that wait for their reply, at least 1. Further
+    /// calls of an [`AssociationHandle`](crate::AssociationHandle) wait for a place.
+    ///
+    /// Defaults to 256.
+    pub max_calls: usize,
+    /// The time that a call of an [`AssociationHandle`](crate::AssociationHandle) may take from
+    /// when it was accepted. `None` for no limit.
+    ///
+    /// Defaults to 30 seconds.
+    pub call_timeout: Option<Duration>,
+    /// The time for which the reply to a call that was dropped or timed out is still expected. See
+    /// [`ClientConfig::overdue_after`](crate::client::ClientConfig::overdue_after).
+    ///
+    /// Defaults to 30 seconds.
+    pub overdue_after: Duration,
     /// In which order requests are served.
     ///
     /// Default per stream.
@@ -108,6 +123,9 @@ impl Default for Config {
             send_queue_bytes: 1024 * 1024,
             push_queue: 64,
             push_queue_bytes: 256 * 1024,
+            max_calls: 256,
+            call_timeout: Some(Duration::from_secs(30)),
+            overdue_after: Duration::from_secs(30),
             ordering: Ordering::default(),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
@@ -166,6 +184,27 @@ impl Config {
     pub fn with_push_queue(mut self, messages: usize, bytes: usize) -> Self {
         self.push_queue = messages;
         self.push_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_calls`](Self::max_calls).
+    #[must_use]
+    pub fn with_max_calls(mut self, calls: usize) -> Self {
+        self.max_calls = calls;
+        self
+    }
+
+    /// Sets [`call_timeout`](Self::call_timeout).
+    #[must_use]
+    pub fn with_call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.call_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`overdue_after`](Self::overdue_after).
+    #[must_use]
+    pub fn with_overdue_after(mut self, overdue: Duration) -> Self {
+        self.overdue_after = overdue;
         self
     }
 

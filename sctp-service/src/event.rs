@@ -79,6 +79,16 @@ pub enum ServerEvent<'a> {
         /// What was wrong with it.
         error: &'a SendError,
     },
+    /// Calls of this end wait for replies, and more requests than may be
+    /// [read ahead](crate::Config::read_ahead_bytes) wait to be served before them. Nothing is read
+    /// until some are, and the calls may time out. Reported once until there is room again.
+    #[non_exhaustive]
+    HeldBack {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// The number of calls that wait.
+        calls: usize,
+    },
     /// Receiving failed; the association is aborted.
     #[non_exhaustive]
     ReceiveFailed {
@@ -122,6 +132,7 @@ impl ServerEvent<'_> {
             | Self::PathChanged { connect_info, .. }
             | Self::ReplyRefused { connect_info, .. }
             | Self::PushRefused { connect_info, .. }
+            | Self::HeldBack { connect_info, .. }
             | Self::ReceiveFailed { connect_info, .. }
             | Self::Panicked { connect_info, .. }
             | Self::Refused { connect_info } => Some(connect_info),
@@ -148,6 +159,16 @@ pub struct Counts {
     pub pushes: u64,
     /// Those of them that were never sent, since the association was ending or they were refused.
     pub discarded_pushes: u64,
+    /// Calls that [handles](crate::AssociationHandle) had accepted.
+    pub calls: u64,
+    /// Replies that completed a call.
+    pub replies: u64,
+    /// Replies that belong to no call: late, or made up.
+    pub late_replies: u64,
+    /// Calls whose message was sent, and that an end of the association cut off.
+    pub lost_calls: u64,
+    /// Calls that were not sent before the association ended.
+    pub unsent_calls: u64,
 }
 
 /// Returns what a panic said.
@@ -189,6 +210,10 @@ pub(crate) struct LogLimits {
     pub(crate) path_changed: LogLimiter,
     pub(crate) reply_refused: LogLimiter,
     pub(crate) push_refused: LogLimiter,
+    pub(crate) held_back: LogLimiter,
+    pub(crate) unknown_reply: LogLimiter,
+    pub(crate) unexpected_reply: LogLimiter,
+    pub(crate) unresponsive: LogLimiter,
     pub(crate) receive_failed: LogLimiter,
     pub(crate) panicked: LogLimiter,
     pub(crate) outlived: LogLimiter,
@@ -209,6 +234,10 @@ impl Default for LogLimits {
             path_changed: LogLimiter::with_burst(CHANGE_LINES),
             reply_refused: LogLimiter::new(),
             push_refused: LogLimiter::new(),
+            held_back: LogLimiter::new(),
+            unknown_reply: LogLimiter::new(),
+            unexpected_reply: LogLimiter::new(),
+            unresponsive: LogLimiter::new(),
             receive_failed: LogLimiter::new(),
             panicked: LogLimiter::new(),
             outlived: LogLimiter::new(),

@@ -5,10 +5,13 @@
 //! |---|---|
 //! | [`errors`] | what becomes of an error, a timeout, a panic, a reply that cannot be sent? |
 //! | [`graceful_shutdown`] | how does a server stop without losing a call, in Kubernetes too? |
-//! | [`server_begins`] | how does a server send, ask, or end an association of its own accord? |
+//! | [`between_equals`] | how do both ends of an association send, ask, and close it? |
 //! | [`testing`] | how is a service tested where there is no SCTP? |
 //! | [`middleware`] | how is a layer of one's own written? |
 //! | [`from_axum`] | what is called what, and what is really different? |
+
+#[doc = include_str!("docs/between_equals.md")]
+pub mod between_equals {}
 
 #[doc = include_str!("docs/errors.md")]
 pub mod errors {}
@@ -21,9 +24,6 @@ pub mod graceful_shutdown {}
 
 #[doc = include_str!("docs/middleware.md")]
 pub mod middleware {}
-
-#[doc = include_str!("docs/server_begins.md")]
-pub mod server_begins {}
 
 #[doc = include_str!("docs/testing.md")]
 pub mod testing {}

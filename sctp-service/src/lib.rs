@@ -44,7 +44,8 @@ pub use event::{Counts, ServerEvent};
 pub use extensions::Extensions;
 pub use extract::{Extension, Payload, State};
 pub use handle::{
-    AssociationHandle,
+    AssociationHandle, Caller,
+    call::Call,
     error::{CallError, Cause, Fate, Refusal},
 };
 pub use handler::Handler;

@@ -17,7 +17,7 @@ use tracing::{Instrument, Span};
 use super::push::MakeSink;
 use super::{
     Client, ClientConfig, ClientEvent, Connect,
-    call::Abandoned,
+    abandoned::Abandoned,
     driver::{Driver, Mode},
     event::ClientHook,
     handle::{Handle, Phase, Status},

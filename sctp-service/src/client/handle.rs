@@ -12,7 +12,7 @@ use sctp_tokio::{End, Message, Received};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::call::Abandoned;
+use super::abandoned::Abandoned;
 use crate::{
     ConnectInfo,
     handle::error::{CallError, Cause},

@@ -31,7 +31,7 @@
 //!
 //! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
 //! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
-//! [`Call`]. Whatever happens instead, the call fails with what is known: [`CallError`](crate::CallError). None
+//! [`Call`](crate::Call). Whatever happens instead, the call fails with what is known: [`CallError`](crate::CallError). None
 //! outlives its association, and none waits longer than
 //! [`call_timeout`](ClientConfig::call_timeout).
 //!
@@ -68,9 +68,9 @@
 //! up by name, or fed through a channel; with one hook, and one receiver of what servers send of their
 //! own accord, for all of them.
 
+mod abandoned;
 mod backoff;
 mod builder;
-mod call;
 mod config;
 mod connect;
 mod driver;
@@ -84,7 +84,6 @@ mod service;
 
 pub use backoff::Backoff;
 pub use builder::ClientBuilder;
-pub use call::Call;
 pub use config::ClientConfig;
 pub use connect::{Connect, Remote};
 pub use event::{ClientCounts, ClientEvent};

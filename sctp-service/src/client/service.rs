@@ -13,11 +13,13 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::{
-    Call, ClientBuilder, Pushes, Remote,
-    call::{Ticket, task_gone},
+    ClientBuilder, Pushes, Remote,
     handle::{Admission, Command, Handle, Kind, Phase},
 };
-use crate::{CallError, ConnectInfo, Transport};
+use crate::{
+    Call, CallError, ConnectInfo, Transport,
+    handle::call::{Ticket, task_gone},
+};
 
 type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Send + Sync>>;
 
@@ -194,7 +196,8 @@ impl Client {
             Admission::Failing(error) => return Call::failed(error),
         };
         let (reply, result) = oneshot::channel();
-        let ticket = Ticket::new(Arc::clone(&self.handle.abandoned));
+        let abandoned = Arc::clone(&self.handle.abandoned);
+        let ticket = Ticket::new(abandoned);
         self.handle.submit(Command {
             message,
             kind: Kind::Call(reply),

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     error::Error,
     io,
+    ops::ControlFlow,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use super::{
     link::Inbound,
     state::{Exit, State, Transition},
 };
-use crate::{IntoReply, Request, Transport};
+use crate::{Cause, IntoReply, Request, Transport};
 
 /// How long to wait for the transport's word that our own abort has ended the association. It
 /// comes at once; without it the end is known all the same.
@@ -43,6 +44,7 @@ where
     pub(super) fn abort(&mut self, reason: AbortReason) {
         self.link.begin_end();
         self.link.discard_outbox();
+        self.link.fail_calls(&Cause::Closed);
         let state = match self.link.transport.abort(&reason) {
             Ok(()) => State::Aborting,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -67,9 +69,19 @@ where
 
     /// Reads until the end: not to read would be not to hear of it.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
+        if let ControlFlow::Break(exit) = self.link.expire_calls(cx) {
+            return Poll::Ready(Transition::Exit(exit));
+        }
         for _ in 0..DISCARDS_PER_POLL {
             match ready!(self.link.poll_inbound(cx)) {
-                Inbound::Message(_) => self.link.counts.discarded_requests += 1,
+                Inbound::Message(_) if matches!(self.state, State::Aborting) => {
+                    self.link.counts.discarded_requests += 1;
+                }
+                Inbound::Message(received) => match self.link.classify(received) {
+                    ControlFlow::Continue(None) => {}
+                    ControlFlow::Continue(Some(_)) => self.link.counts.discarded_requests += 1,
+                    ControlFlow::Break(exit) => return Poll::Ready(Transition::Exit(exit)),
+                },
                 Inbound::Ended(end) => return Poll::Ready(Transition::Exit(Exit::Ended(end))),
                 // What follows an error is the end.
                 Inbound::Failed(error) => {

@@ -8,16 +8,17 @@ use std::{
 
 use sctp_core::{AssocChangeState, Notification, SendInfo};
 use sctp_tokio::{End, Event, RecvError, SendError};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit,
+    calling::Owner,
+    early::Early,
     outbox::{Flushed, Outbox},
     serving::may_have_left_requests,
 };
 use crate::{
-    AssociationHandle, Config, ConnectInfo, Counts, Shutdown, Transport, event::EventHook,
-    handle::Shared, reply::ReplyMessage,
+    AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, Shutdown, Transport,
+    event::EventHook, handle::Shared, reply::ReplyMessage, session::calls::Calls,
 };
 
 /// The association as the driver holds it.
@@ -31,8 +32,12 @@ pub(super) struct Link<T> {
     pub(super) association: Arc<Shared>,
     /// The end that one of them asked for.
     pub(super) asked: Option<Shutdown>,
-    /// Replies, and what handles pushed: those are owned, by their length.
-    pub(super) outbox: Outbox<usize>,
+    /// Replies, which have no owner, and what handles submitted.
+    pub(super) outbox: Outbox<Owner>,
+    /// Calls to the peer. `None` without a correlation: then every message is a request.
+    pub(super) calls: Option<Box<Calls>>,
+    /// What was read before the service was made, by calls that waited for replies.
+    pub(super) early: Option<Box<Early>>,
     /// The kernel takes no more: the peer has shut down.
     muted: bool,
     /// This end has begun to end it, which a restart of the peer does not undo.
@@ -65,12 +70,12 @@ impl<T: Transport> Link<T> {
         transport: T,
         config: Arc<Config>,
         events: EventHook,
-        drain: CancellationToken,
+        association: Arc<Shared>,
+        correlation: Option<&Correlation>,
     ) -> Self {
         let info = transport.connect_info();
-        let longest = transport.max_message();
         Self {
-            association: Shared::new(drain, info.clone(), Arc::clone(&config), longest),
+            association,
             info,
             transport,
             config,
@@ -78,9 +83,12 @@ impl<T: Transport> Link<T> {
             counts: Counts::default(),
             asked: None,
             outbox: Outbox::default(),
+            calls: None,
+            early: None,
             muted: false,
             ending: false,
         }
+        .with_correlation(correlation)
     }
 
     /// Reads the next thing that happened.
@@ -102,9 +110,18 @@ impl<T: Transport> Link<T> {
             }
             Notification::Shutdown { .. } => return Inbound::PeerShutdown,
             Notification::StreamChange(_) => {
-                let streams = self.transport.connect_info().outbound_streams();
+                let info = self.transport.connect_info();
+                let streams = info.outbound_streams();
                 self.association.set_outbound_streams(streams);
+                if let Some(calls) = &mut self.calls {
+                    calls.set_streams(streams.min(info.inbound_streams()));
+                }
                 tracing::debug!(?notification, "streams changed");
+            }
+            Notification::SendFailed(failed) => {
+                if let Some(calls) = &mut self.calls {
+                    calls.send_failed(failed);
+                }
             }
             Notification::PeerAddrChange(change) => self.path_changed(change),
             other => tracing::debug!(notification = ?other, "notification"),
@@ -119,6 +136,8 @@ impl<T: Transport> Link<T> {
         self.muted = false;
         self.asked = None;
         self.info = self.transport.connect_info();
+        self.early = None;
+        self.restart_calls();
         let (next, left) = self.association.renewed(self.info.clone());
         self.association = next;
         if self.ending {
@@ -136,7 +155,12 @@ impl<T: Transport> Link<T> {
             return;
         }
         self.pump();
-        self.outbox.push(message.resolve(reply_to));
+        let mut message = message.resolve(reply_to);
+        if self.calls.is_some() {
+            // That of a call is its number.
+            message.info.context = 0;
+        }
+        self.outbox.push(message);
     }
 
     /// Whether the peer has so many replies to read first that no further request is taken.
@@ -162,49 +186,59 @@ impl<T: Transport> Link<T> {
     pub(super) fn mute(&mut self) {
         self.muted = true;
         self.close_pushes();
+        self.fail_unsent_calls(&Cause::ShutDown);
         self.discard_outbox();
     }
 
     pub(super) fn discard_outbox(&mut self) {
         let (association, counts) = (&self.association, &mut self.counts);
-        counts.discarded_replies += self.outbox.clear(|len| {
-            association.give_back(len);
-            counts.discarded_pushes += 1;
+        counts.discarded_replies += self.outbox.clear(|owner| {
+            // Calls find out by themselves.
+            if let Owner::OneWay(len) = owner {
+                association.give_back(len);
+                counts.discarded_pushes += 1;
+            }
         });
     }
 
     /// Sends as much as there is room for.
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         loop {
-            let association = &self.association;
-            let give_back = |len| association.give_back(len);
-            let (sent, flushed) = self.outbox.flush(cx, &mut self.transport, give_back);
+            let (association, calls) = (&self.association, &mut self.calls);
+            let sent = |owner| match (owner, &mut *calls) {
+                (Owner::OneWay(len), _) => association.give_back(len),
+                (Owner::Call(call), Some(calls)) => calls.sent(call),
+                (Owner::Call(_), None) => {}
+            };
+            let (sent, flushed) = self.outbox.flush(cx, &mut self.transport, sent);
             self.counts.sent += sent;
-            let Flushed::Refused(pushed, error) = flushed else {
+            let Flushed::Refused(owner, error) = flushed else {
                 return ControlFlow::Continue(());
             };
-            match pushed {
-                Some(len) => {
+            match owner {
+                Some(Owner::OneWay(len)) => {
                     self.association.give_back(len);
                     self.counts.discarded_pushes += 1;
                 }
+                Some(Owner::Call(_)) => {}
                 None => self.counts.discarded_replies += 1,
             }
-            self.refused(error, pushed.is_some())?;
+            self.refused(error, owner)?;
         }
     }
 
     /// Decides what a refused message means.
-    fn refused(&mut self, error: SendError, pushed: bool) -> ControlFlow<Exit> {
-        match error {
-            SendError::Ended(end) if !may_have_left_requests(&end) => {
+    fn refused(&mut self, error: SendError, owner: Option<Owner>) -> ControlFlow<Exit> {
+        match (error, owner) {
+            (SendError::Ended(end), _) if !may_have_left_requests(&end) => {
                 return ControlFlow::Break(Exit::Ended(end));
             }
             // Reading will tell.
-            SendError::Ended(_) | SendError::ShuttingDown | SendError::NoAssociation => self.mute(),
-            // Nobody waits for it, as somebody does for a reply.
-            error if pushed => self.push_refused(&error),
-            error => {
+            (SendError::Ended(_) | SendError::ShuttingDown | SendError::NoAssociation, _) => {
+                self.mute();
+            }
+            (error, Some(owner)) => self.owned_refused(owner, error),
+            (error, None) => {
                 // What is behind it may be refused as well, and once is enough.
                 self.discard_outbox();
                 return ControlFlow::Break(self.reply_refused(&error));

@@ -1,6 +1,8 @@
 //! The life of one association, from its coming up to its end.
 
+mod calling;
 mod calls;
+mod early;
 mod ending;
 mod link;
 mod order;
@@ -32,12 +34,11 @@ use sctp_tokio::End;
 use serving::{Serving, may_have_left_requests};
 use state::{Exit, Maker, State, Transition, maker};
 use timer::Timer;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::{
-    Config, IncomingAssociation, IntoReply, MakeService, Request, Shutdown, Transport,
-    event::EventHook,
+    Cause, Config, Correlation, IncomingAssociation, IntoReply, MakeService, Request, Shutdown,
+    Transport, event::EventHook, handle::Shared,
 };
 
 /// Drives one association.
@@ -74,19 +75,19 @@ where
     T: Transport,
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    /// `drain` is cancelled when the association is to be shut down in order.
     pub(crate) fn new<M, K>(
         transport: T,
         make: M,
         config: Arc<Config>,
         events: EventHook,
-        drain: CancellationToken,
+        association: Arc<Shared>,
+        correlation: Option<&Correlation>,
     ) -> Self
     where
         M: MakeService<K, Service = S>,
     {
         Self {
-            link: Link::new(transport, config, events, drain),
+            link: Link::new(transport, config, events, association, correlation),
             state: State::Starting(None),
             make: maker(make),
             deadline: Timer::default(),
@@ -137,6 +138,7 @@ where
                 self.poll(cx)
             })
             .await;
+            self.link.count_cut_off_calls();
             self.link.end_pushes(Some(end.clone()));
             self.link.report_closed(&end, self.reason.as_ref());
             then(end)
@@ -183,8 +185,7 @@ where
                     let exit = Exit::Shutdown(Shutdown::AfterAck);
                     return Poll::Ready(Transition::Exit(exit));
                 }
-                // Of what was pushed already.
-                if let ControlFlow::Break(exit) = self.link.flush(cx) {
+                if let ControlFlow::Break(exit) = self.link.poll_early(cx) {
                     return Poll::Ready(Transition::Exit(exit));
                 }
                 self.poll_gone(cx).map(Transition::Exit)
@@ -254,7 +255,7 @@ where
         match transition {
             Transition::Made(service) => {
                 self.deadline.clear();
-                let mut serving = Serving::new(service, &self.link);
+                let mut serving = Serving::new(service, &mut self.link);
                 if self.drain.is_set() {
                     serving.drain(self.link.config.drain_timeout);
                 }
@@ -266,6 +267,7 @@ where
             }
             Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
                 self.link.begin_end();
+                self.link.fail_unsent_calls(&Cause::Closed);
                 self.deadline.set_in(self.link.config.shutdown_timeout);
                 self.enter(State::Flushing);
             }
@@ -273,6 +275,7 @@ where
             Transition::Exit(Exit::Restarted) => self.restart(),
             Transition::Exit(Exit::Ended(end)) => {
                 self.link.discard_outbox();
+                self.link.fail_calls(&Cause::from(&end));
                 self.enter(State::Closed(end));
             }
         }

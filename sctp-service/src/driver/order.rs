@@ -60,7 +60,7 @@ impl Order {
 
     /// Takes a request in.
     pub(super) fn push(&mut self, request: Request) {
-        self.cost += cost(&request);
+        self.cost += cost(request.payload().len());
         let Some(lane) = self.lane(request.info()) else {
             self.ready.push_back(request);
             return;
@@ -80,7 +80,7 @@ impl Order {
     /// Gives out the request whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Request> {
         let request = self.ready.pop_front()?;
-        self.cost -= cost(&request);
+        self.cost -= cost(request.payload().len());
         Some(request)
     }
 
@@ -145,9 +145,9 @@ impl Order {
     }
 }
 
-/// The size of a request that waits, in bytes.
-fn cost(request: &Request) -> usize {
-    request.payload().len() + OVERHEAD
+/// The size of a message that waits, in bytes.
+pub(super) fn cost(payload: usize) -> usize {
+    payload + OVERHEAD
 }
 
 /// Spreads stream numbers by one multiplication. The peer chooses them, and so could have them

@@ -88,6 +88,19 @@ impl<O> Outbox<O> {
         self.bytes - self.owned_bytes
     }
 
+    /// Takes back the message of this owner, if it is still here.
+    pub(crate) fn withdraw(&mut self, is_owner: impl Fn(&O) -> bool) -> Option<Message> {
+        let position = self.owned.iter().position(|owned| is_owner(&owned.owner))?;
+        let owned = self.owned.remove(position)?;
+        let index = usize::try_from(owned.number - self.left).ok()?;
+        self.owned_bytes -= owned.len;
+        self.bytes -= owned.len;
+        for behind in self.owned.range_mut(position..) {
+            behind.number -= 1;
+        }
+        self.messages.remove(index)
+    }
+
     /// Discards everything. Returns the number of messages without an owner.
     pub(crate) fn clear(&mut self, mut discarded: impl FnMut(O)) -> u64 {
         let unowned = self.unowned() as u64;

@@ -22,16 +22,13 @@ impl<T: Transport> Link<T> {
     #[cold]
     fn take_pushed(&mut self) {
         let taken = self.association.take();
-        for message in taken.messages {
-            self.counts.pushes += 1;
-            let len = message.payload.len();
-            if self.is_muted() {
-                self.counts.discarded_pushes += 1;
-                self.association.give_back(len);
-                continue;
-            }
-            self.outbox.push_owned(message, len);
+        for submission in taken.submitted {
+            self.submit(submission);
         }
+        if taken.has_dropped_calls {
+            self.give_up_dropped_calls();
+        }
+        self.start_calls();
         if taken.shutdown.is_some() {
             self.asked = taken.shutdown;
         }

@@ -1,12 +1,12 @@
 //! What the log and the event hook hear of an association.
 
-use std::{any::Any, error::Error};
+use std::{any::Any, error::Error, io};
 
 use sctp_core::{AbortReason, PeerAddrChange};
-use sctp_tokio::{End, RecvError, SendError};
+use sctp_tokio::{End, Received, RecvError, SendError};
 
 use super::{Exit, link::Link, reasons};
-use crate::{ServerEvent, event::panic_message, log_limit::several};
+use crate::{Refusal, ServerEvent, event::panic_message, log_limit::several};
 
 impl<T> Link<T> {
     pub(super) fn report_up(&self) {
@@ -96,6 +96,55 @@ impl<T> Link<T> {
             connect_info,
             error,
         });
+    }
+
+    /// Reports a one-way message on a stream that is used for calls.
+    pub(super) fn one_way_refused(&mut self, len: usize, refusal: Refusal) {
+        self.association.give_back(len);
+        self.counts.discarded_pushes += 1;
+        let error = io::Error::new(io::ErrorKind::InvalidInput, refusal);
+        self.push_refused(&SendError::Io(error));
+    }
+
+    /// Reports that calls wait behind too many requests.
+    pub(super) fn report_held_back(&self) {
+        let calls = self.calls.as_ref().map_or(0, |calls| calls.live());
+        if let Some(occurrences) = self.events.limits().held_back.record() {
+            tracing::warn!(calls, occurrences, "calls wait behind too many requests");
+        }
+        let connect_info = &self.info;
+        self.events.emit(&ServerEvent::HeldBack {
+            connect_info,
+            calls,
+        });
+    }
+
+    /// Reports a reply with an identifier that no call has.
+    pub(super) fn report_unknown_reply(&self, received: &Received) {
+        let (stream, ppid) = (received.info.stream, received.info.ppid);
+        if let Some(occurrences) = self.events.limits().unknown_reply.record() {
+            tracing::warn!(%stream, %ppid, occurrences, "discarding reply with no matching call");
+        }
+    }
+
+    /// Reports a reply that shows that replies can no longer be told apart.
+    pub(super) fn unexpected_reply(&self, received: &Received) -> Exit {
+        if let Some(occurrences) = self.events.limits().unexpected_reply.record() {
+            let stream = received.info.stream;
+            tracing::warn!(%stream, occurrences, "unexpected reply, aborting");
+        }
+        Exit::abort(&reasons::UNEXPECTED_REPLY)
+    }
+
+    /// Reports that no stream is left for calls.
+    pub(super) fn unresponsive(&self) -> Exit {
+        if let Some(occurrences) = self.events.limits().unresponsive.record() {
+            tracing::warn!(
+                occurrences,
+                "peer answers calls on no stream any more, aborting"
+            );
+        }
+        Exit::abort(&reasons::NO_REPLY)
     }
 
     /// Reports that reading failed. The transport has aborted already if the message was too

@@ -13,7 +13,7 @@ use crate::ByStream;
 /// | [`Cause`] | what happened |
 /// |---|---|
 /// | [`Aborted`](Cause::Aborted) | the peer ended the association at once; its reason is in the [`End`] |
-/// | [`Closed`](Cause::Closed) | this end shut the client, or the pool, down |
+/// | [`Closed`](Cause::Closed) | this end shut the client, pool or association down |
 /// | [`Expired`](Cause::Expired) | the kernel gave the message up, as its `Reliability` asked |
 /// | [`Lost`](Cause::Lost) | the peer stopped answering |
 /// | [`NotConnected`](Cause::NotConnected) | no association could be set up |
@@ -54,7 +54,8 @@ pub enum Fate {
 pub enum Cause {
     /// The peer aborted the association; [`End::reason`] is what it said.
     Aborted(End),
-    /// The client, or the pool, was shut down at this end, or all of its handles were dropped.
+    /// The client, pool or association was shut down at this end, or all handles of a client were
+    /// dropped.
     Closed,
     /// The kernel gave the message up, as its `Reliability` asked for. The association is up.
     Expired,
@@ -104,6 +105,9 @@ pub enum Refusal {
     /// The correlator could not put an identifier into the message, or the identifier is one
     /// that an earlier call still has.
     Correlator(Box<dyn Error + Send + Sync>),
+    /// Replies cannot be told from requests: the association has no correlation. See
+    /// [`Serve::with_correlation`](crate::Serve::with_correlation).
+    NoCorrelation,
     /// None of the streams for calls was negotiated in both directions. See [`ByStream::on`].
     NoCallStream,
     /// The transport refused it.
@@ -179,7 +183,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aborted(end) => end.fmt(f),
-            Self::Closed => f.write_str("the client was closed"),
+            Self::Closed => f.write_str("closed by this end"),
             Self::Expired => f.write_str("the message expired"),
             Self::Lost(error) => write!(f, "the association was lost: {error}"),
             Self::NotConnected(error) => write!(f, "no association: {error}"),
@@ -204,6 +208,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CallStream { stream } => write!(f, "stream {stream} is used for calls"),
+            Self::NoCorrelation => f.write_str("no correlation was configured"),
             Self::NoCallStream => f.write_str("no stream for calls was negotiated"),
             Self::Correlator(error) => write!(f, "no identifier for the call: {error}"),
             Self::Send(error) => error.fmt(f),
@@ -232,7 +237,7 @@ impl Error for Cause {
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::CallStream { .. } | Self::NoCallStream => None,
+            Self::CallStream { .. } | Self::NoCorrelation | Self::NoCallStream => None,
             Self::Correlator(error) => error.source(),
             Self::Send(error) => error.source(),
         }

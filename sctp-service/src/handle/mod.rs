@@ -1,13 +1,18 @@
 //! An association in the hands of code that answers no request of it.
 
+pub(crate) mod call;
+mod caller;
 pub(crate) mod error;
 mod room;
 mod shared;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use sctp_tokio::{End, Message, SendError};
-pub(crate) use shared::Shared;
+pub use caller::Caller;
+use error::{CallError, Cause};
+pub(crate) use room::CallRoom;
+use sctp_tokio::{End, Message, Received, SendError};
+pub(crate) use shared::{Shared, Submission};
 
 use crate::{ConnectInfo, Drain, Shutdown};
 
@@ -59,7 +64,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// # let _ = (attach.with_state(Registry::default()), page);
 /// ```
 ///
-/// How to ask and wait for the answer is in [a guide](crate::guide::server_begins).
+/// [`request`](Self::request) makes a call, and waits for its reply; see the guide
+/// [`between_equals`](crate::guide::between_equals).
 ///
 /// # Order
 ///
@@ -166,6 +172,58 @@ impl AssociationHandle {
         }
     }
 
+    /// Sends a request to the peer, and waits for the reply.
+    ///
+    /// The server, client or association needs a
+    /// [correlation](crate::Serve::with_correlation), which tells replies from requests. A handler
+    /// may make calls on any stream while it serves a request of the peer: replies are recognized
+    /// before requests wait for their turn. At most [`Config::max_calls`](crate::Config::max_calls)
+    /// calls wait for their reply at once, and further ones wait for a place.
+    ///
+    /// Waiting for room and waiting for the reply may each take
+    /// [`Config::call_timeout`](crate::Config::call_timeout).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. Without a correlation the call is refused and nothing is sent:
+    /// [`Refusal::NoCorrelation`](crate::Refusal::NoCorrelation).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Call`](crate::Call): dropping the future gives the call up.
+    pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
+        match self.shared() {
+            Some(shared) => Arc::clone(shared).request(message.into(), None).await,
+            None => Err(CallError::not_sent(Cause::Closed)),
+        }
+    }
+
+    /// Like [`request`](Self::request), with a time limit of this call for everything.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn request_within(
+        &self,
+        time: Duration,
+        message: impl Into<Message> + Send,
+    ) -> Result<Received, CallError> {
+        match self.shared() {
+            Some(shared) => Arc::clone(shared).request(message.into(), Some(time)).await,
+            None => Err(CallError::not_sent(Cause::Closed)),
+        }
+    }
+
+    /// Returns a tower service that makes calls on this association.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.clone())
+    }
+
     /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
     /// answered and accepted before is acknowledged, `Abort` at once with its reason. **Calls in flight
     /// are dropped**, that of a handler which does this itself too, unless it answers without waiting for
@@ -187,7 +245,7 @@ impl AssociationHandle {
 
     /// Returns what tells when the server shuts down, or this association is
     /// [to](Self::graceful_shutdown). For an association without a call in flight that is too late to push a
-    /// goodbye; [a guide](crate::guide::server_begins) says how.
+    /// goodbye; see the guide [`between_equals`](crate::guide::between_equals).
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.drain

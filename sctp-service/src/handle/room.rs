@@ -1,7 +1,9 @@
 //! How much may be accepted that the transport has not taken.
 
+use std::sync::Arc;
+
 use sctp_tokio::SendError;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
 
 use crate::Config;
 
@@ -12,6 +14,8 @@ pub(super) struct Room {
     messages: Semaphore,
     bytes: Semaphore,
     all_bytes: u32,
+    /// Calls that wait for their reply.
+    calls: Arc<Semaphore>,
     pub(super) ended: Notify,
 }
 
@@ -37,6 +41,7 @@ impl Room {
             messages: Semaphore::new(limit(config.push_queue)),
             bytes: Semaphore::new(all_bytes as usize),
             all_bytes,
+            calls: Arc::new(Semaphore::new(limit(config.max_calls))),
             ended: Notify::new(),
         }
     }
@@ -69,6 +74,32 @@ impl Room {
         }
     }
 
+    /// Returns the places of calls.
+    pub(super) fn calls(&self) -> &Arc<Semaphore> {
+        &self.calls
+    }
+
+    /// Waits for a place for a call and room for its message. `None` when no more are accepted.
+    pub(super) async fn acquire_call(
+        self: &Arc<Self>,
+        len: usize,
+    ) -> Option<(OwnedSemaphorePermit, CallRoom)> {
+        let permit = Arc::clone(&self.calls).acquire_owned().await.ok()?;
+        Some((permit, self.acquire_for_call(len).await?))
+    }
+
+    /// Waits for room for the message of a call that has a place.
+    pub(super) async fn acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
+        let place = self.acquire(len).await?;
+        Some(CallRoom::new(self, place, len))
+    }
+
+    /// As `acquire_for_call`, without waiting. `None` also when there is no room.
+    pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
+        let place = self.try_acquire(len).ok()??;
+        Some(CallRoom::new(self, place, len))
+    }
+
     /// The transport has taken a message of this length, or refused it.
     pub(super) fn give_back(&self, len: usize) {
         self.messages.add_permits(1);
@@ -79,5 +110,29 @@ impl Room {
     pub(super) fn close(&self) {
         self.messages.close();
         self.bytes.close();
+        self.calls.close();
+    }
+}
+
+/// Room for the message of a call, until the transport has taken it or the call ends.
+#[derive(Debug)]
+pub(crate) struct CallRoom {
+    room: Arc<Room>,
+    len: usize,
+}
+
+impl CallRoom {
+    fn new(room: &Arc<Room>, place: Place<'_>, len: usize) -> Self {
+        place.keep();
+        Self {
+            room: Arc::clone(room),
+            len,
+        }
+    }
+}
+
+impl Drop for CallRoom {
+    fn drop(&mut self) {
+        self.room.give_back(self.len);
     }
 }

@@ -5,14 +5,24 @@ use std::{
     mem,
     sync::{Arc, PoisonError, atomic::AtomicU64},
     task::Waker,
+    time::Duration,
 };
 
-use sctp_tokio::{End, Message, SendError};
+use sctp_tokio::{End, Message, Received, SendError};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::room::{Place, Room};
+use super::{
+    call::{Abandon, Call, Ticket, Waiter},
+    error::{CallError, Cause, Refusal},
+    room::{CallRoom, Place, Room},
+};
 use crate::{
     Config, ConnectInfo, Shutdown,
+    driver::timer::later,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU16, Ordering},
@@ -34,6 +44,8 @@ pub(crate) struct Shared {
     max_message: Option<usize>,
     /// How many there are now, which may be more than there were.
     outbound_streams: AtomicU16,
+    /// Replies can be told from requests, so that calls can be made.
+    is_correlated: bool,
     /// There is something in `core` that the driver has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
@@ -42,7 +54,9 @@ pub(crate) struct Shared {
 
 struct Core {
     phase: Phase,
-    accepted: VecDeque<Message>,
+    submitted: VecDeque<Submission>,
+    /// A call was dropped since the driver looked last.
+    has_dropped_calls: bool,
     shutdown: Option<Shutdown>,
     room: Option<Arc<Room>>,
     driver: Option<Waker>,
@@ -52,13 +66,40 @@ enum Phase {
     Open,
     /// Nothing more is accepted.
     ShuttingDown,
+    /// `None` if the task was dropped.
     Over(Option<End>),
+    /// The peer has restarted, and the association goes on with another handle.
+    Restarted,
 }
 
 /// What was handed in since the driver looked last.
 pub(crate) struct Taken {
-    pub(crate) messages: VecDeque<Message>,
+    pub(crate) submitted: VecDeque<Submission>,
+    pub(crate) has_dropped_calls: bool,
     pub(crate) shutdown: Option<Shutdown>,
+}
+
+/// A message that a handle handed in.
+pub(crate) enum Submission {
+    OneWay(Message),
+    Call {
+        message: Message,
+        waiter: Waiter,
+        deadline: Option<Instant>,
+    },
+}
+
+impl Submission {
+    /// Fails a call that was not sent. Returns `true` for a one-way message.
+    fn discard(self, error: &CallError) -> bool {
+        match self {
+            Self::OneWay(_) => true,
+            Self::Call { waiter, .. } => {
+                waiter.finish(Err(error.clone()));
+                false
+            }
+        }
+    }
 }
 
 impl Shared {
@@ -67,6 +108,7 @@ impl Shared {
         info: ConnectInfo,
         config: Arc<Config>,
         max_message: Option<usize>,
+        is_correlated: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -75,10 +117,12 @@ impl Shared {
             info,
             config,
             max_message,
+            is_correlated,
             pending: AtomicBool::new(false),
             core: Mutex::new(Core {
                 phase: Phase::Open,
-                accepted: VecDeque::new(),
+                submitted: VecDeque::new(),
+                has_dropped_calls: false,
                 shutdown: None,
                 room: None,
                 driver: None,
@@ -141,9 +185,127 @@ impl Shared {
             return Err(SendError::ShuttingDown);
         };
         place.keep();
-        core.accepted.push_back(message);
+        core.submitted.push_back(Submission::OneWay(message));
         self.wake(core);
         Ok(())
+    }
+
+    /// Makes a call, and waits for its reply.
+    pub(super) async fn request(
+        self: Arc<Self>,
+        message: Message,
+        within: Option<Duration>,
+    ) -> Result<Received, CallError> {
+        self.check_call(&message)?;
+        let room = self.call_room()?;
+        let deadline = within.map(|within| later(Instant::now(), within));
+        let admitted = room.acquire_call(message.payload.len());
+        let (permit, room) = self
+            .admitted(admitted, deadline)
+            .await?
+            .ok_or_else(|| self.call_refused())?;
+        self.submit(message, permit, room, deadline).await
+    }
+
+    /// Makes a call that has a place.
+    pub(super) fn call_with(
+        self: &Arc<Self>,
+        message: Message,
+        permit: OwnedSemaphorePermit,
+    ) -> Call {
+        let room = match self.check_call(&message).and_then(|()| self.call_room()) {
+            Ok(room) => room,
+            Err(error) => return Call::failed(error),
+        };
+        let len = message.payload.len();
+        if let Some(room) = room.try_acquire_for_call(len) {
+            return self.submit(message, permit, room, None);
+        }
+        let shared = Arc::clone(self);
+        Call::admitting(async move {
+            let room = shared
+                .admitted(room.acquire_for_call(len), None)
+                .await?
+                .ok_or_else(|| shared.call_refused())?;
+            shared.submit(message, permit, room, None).await
+        })
+    }
+
+    /// Returns the places of calls.
+    pub(super) fn call_places(&self) -> Result<Arc<Semaphore>, CallError> {
+        Ok(Arc::clone(self.call_room()?.calls()))
+    }
+
+    /// Returns the error of a call that is no longer accepted.
+    pub(super) fn call_refused(&self) -> CallError {
+        let cause = match &self.lock().phase {
+            Phase::Open | Phase::ShuttingDown => Cause::Closed,
+            Phase::Over(Some(end)) => Cause::from(end),
+            Phase::Over(None) => Cause::Closed,
+            Phase::Restarted => Cause::Restarted,
+        };
+        CallError::not_sent(cause)
+    }
+
+    /// Waits for room, as long as the call may take.
+    async fn admitted<R>(
+        &self,
+        admitted: impl Future<Output = R>,
+        deadline: Option<Instant>,
+    ) -> Result<R, CallError> {
+        let timeout = || {
+            self.config
+                .call_timeout
+                .map(|time| later(Instant::now(), time))
+        };
+        match deadline.or_else(timeout) {
+            Some(deadline) => timeout_at(deadline, admitted)
+                .await
+                .map_err(|_| CallError::not_sent(Cause::TimedOut)),
+            None => Ok(admitted.await),
+        }
+    }
+
+    fn submit(
+        self: &Arc<Self>,
+        message: Message,
+        permit: OwnedSemaphorePermit,
+        room: CallRoom,
+        deadline: Option<Instant>,
+    ) -> Call {
+        let mut core = self.lock();
+        if core.phase.check().is_err() {
+            drop(core);
+            return Call::failed(self.call_refused());
+        }
+        let (reply, result) = oneshot::channel();
+        core.submitted.push_back(Submission::Call {
+            message,
+            waiter: Waiter {
+                reply,
+                permit,
+                room: Some(room),
+            },
+            deadline,
+        });
+        self.wake(core);
+        let task: Arc<Self> = Arc::clone(self);
+        Call::waiting(result, Ticket::new(task))
+    }
+
+    fn call_room(&self) -> Result<Arc<Room>, CallError> {
+        if !self.is_correlated {
+            return Err(CallError::refused(Refusal::NoCorrelation));
+        }
+        self.room().map_err(|_| self.call_refused())
+    }
+
+    /// Refuses what the transport would refuse. The stream may still be chosen.
+    fn check_call(&self, message: &Message) -> Result<(), CallError> {
+        match self.check(message) {
+            Ok(()) | Err(SendError::InvalidStream { .. }) => Ok(()),
+            Err(error) => Err(CallError::refused(Refusal::Send(error))),
+        }
     }
 
     pub(super) fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
@@ -172,15 +334,16 @@ impl Shared {
         loop {
             let room = {
                 let mut core = self.lock();
-                if let Phase::Over(end) = &core.phase {
-                    return end.clone();
+                if let Some(end) = core.phase.end() {
+                    return end.cloned();
                 }
                 core.room(&self.config)
             };
             let mut ended = std::pin::pin!(room.ended.notified());
             // Before the look, or an end between the two would go unnoticed.
             ended.as_mut().enable();
-            if !matches!(self.lock().phase, Phase::Over(_)) {
+            let is_over = self.lock().phase.end().is_some();
+            if !is_over {
                 ended.await;
             }
         }
@@ -223,7 +386,8 @@ impl Shared {
         let mut core = self.lock();
         self.pending.store(false, Ordering::Release);
         Taken {
-            messages: mem::take(&mut core.accepted),
+            submitted: mem::take(&mut core.submitted),
+            has_dropped_calls: mem::take(&mut core.has_dropped_calls),
             shutdown: core.shutdown.take(),
         }
     }
@@ -255,13 +419,18 @@ impl Shared {
 
     /// It is over. Returns how many accepted messages were never taken.
     pub(crate) fn end(&self, end: Option<End>) -> usize {
+        self.leave(Phase::Over(end))
+    }
+
+    /// Enters a last phase, and discards what was never taken.
+    fn leave(&self, phase: Phase) -> usize {
         let mut core = self.lock();
-        if matches!(core.phase, Phase::Over(_)) {
+        if core.phase.end().is_some() {
             return 0;
         }
         let room = core.close();
-        core.phase = Phase::Over(end);
-        let (left, driver) = (mem::take(&mut core.accepted), core.driver.take());
+        core.phase = phase;
+        let (left, driver) = (mem::take(&mut core.submitted), core.driver.take());
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
         drop(driver);
@@ -269,15 +438,32 @@ impl Shared {
             room.close();
             room.ended.notify_waiters();
         }
-        left.len()
+        let error = self.call_refused();
+        left.into_iter()
+            .map(|submission| usize::from(submission.discard(&error)))
+            .sum()
     }
 
     /// Makes that of the peer's next life, and ends this one.
     pub(crate) fn renewed(&self, info: ConnectInfo) -> (Arc<Self>, usize) {
         let drain = self.drain.clone();
-        let next = Self::new(drain, info, Arc::clone(&self.config), self.max_message);
+        let next = Self::new(
+            drain,
+            info,
+            Arc::clone(&self.config),
+            self.max_message,
+            self.is_correlated,
+        );
         next.lock().driver = self.lock().driver.clone();
-        (next, self.end(None))
+        (next, self.leave(Phase::Restarted))
+    }
+}
+
+impl Abandon for Shared {
+    fn abandoned(&self) {
+        let mut core = self.lock();
+        core.has_dropped_calls = true;
+        self.wake(core);
     }
 }
 
@@ -302,8 +488,17 @@ impl Phase {
             Self::Open => return Ok(()),
             Self::ShuttingDown => SendError::ShuttingDown,
             Self::Over(Some(end)) => SendError::Ended(end.clone()),
-            Self::Over(None) => SendError::NoAssociation,
+            Self::Over(None) | Self::Restarted => SendError::NoAssociation,
         })
+    }
+
+    /// Returns the end of the association if this is a last phase.
+    fn end(&self) -> Option<Option<&End>> {
+        match self {
+            Self::Open | Self::ShuttingDown => None,
+            Self::Over(end) => Some(end.as_ref()),
+            Self::Restarted => Some(None),
+        }
     }
 }
 
@@ -318,7 +513,13 @@ mod models {
 
     fn state(config: Config) -> Arc<Shared> {
         let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
-        Shared::new(CancellationToken::new(), info, Arc::new(config), None)
+        Shared::new(
+            CancellationToken::new(),
+            info,
+            Arc::new(config),
+            None,
+            false,
+        )
     }
 
     fn push(state: &Shared) -> bool {
@@ -352,7 +553,7 @@ mod models {
             });
             let (mut messages, mut shutdown) = (0, None);
             drive(&state, |taken| {
-                messages += taken.messages.len();
+                messages += taken.submitted.len();
                 shutdown = taken.shutdown.or(shutdown.take());
                 shutdown.is_some()
             });
@@ -372,7 +573,7 @@ mod models {
                 let state = Arc::clone(&state);
                 thread::spawn(move || usize::from(push(&state)))
             });
-            let taken = state.take().messages.len();
+            let taken = state.take().submitted.len();
             let left = state.end(None);
             let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
             assert_eq!(accepted, taken + left);
@@ -405,9 +606,11 @@ mod models {
                 let state = Arc::clone(&state);
                 thread::spawn(move || usize::from(push(&state)) + usize::from(push(&state)))
             });
-            let taken = state.take().messages;
-            for message in &taken {
-                state.give_back(message.payload.len());
+            let taken = state.take().submitted;
+            for submission in &taken {
+                if let Submission::OneWay(message) = submission {
+                    state.give_back(message.payload.len());
+                }
             }
             let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
             let left = state.end(None);

@@ -22,9 +22,10 @@ use tracing::{Instrument, Span};
 
 use super::Executor;
 use crate::{
-    Config, ConnectInfo, Listener, Transport,
+    Config, ConnectInfo, Correlation, Listener, Transport,
     driver::{Driver, reasons, timer::later},
     event::{EventHook, ServerEvent, panic_message},
+    handle::Shared,
     log_limit::LogLimiter,
     make::MakeService,
 };
@@ -43,6 +44,7 @@ const LOSS_PAUSE: Duration = Duration::from_millis(10);
 /// What the accept loops of a server share.
 pub(super) struct Server<E> {
     pub(super) config: Arc<Config>,
+    pub(super) correlation: Option<Correlation>,
     pub(super) events: EventHook,
     pub(super) executor: E,
     /// Cancelled when the server is to shut down.
@@ -212,7 +214,21 @@ impl<E: Executor> Server<E> {
         let events = self.events.clone();
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
-        let driver = Driver::new(transport, make, config, events, drain);
+        let shared = Shared::new(
+            drain,
+            connect_info,
+            Arc::clone(&config),
+            transport.max_message(),
+            self.correlation.is_some(),
+        );
+        let driver = Driver::new(
+            transport,
+            make,
+            config,
+            events,
+            shared,
+            self.correlation.as_ref(),
+        );
         let task = driver.run(move |_| drop(permit));
         self.executor.spawn(task.instrument(span));
     }

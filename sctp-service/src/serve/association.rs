@@ -13,7 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::accept::span;
-use crate::{Config, ServerEvent, Transport, driver::Driver, event::EventHook, make::MakeService};
+use crate::{
+    AssociationHandle, Config, Correlation, ServerEvent, Transport, driver::Driver,
+    event::EventHook, handle::Shared, make::MakeService,
+};
 
 /// Serves one association that is up: one that a client connected, or that something else than a
 /// [`Listener`](crate::Listener) accepted. It resolves when the association has ended, with how
@@ -59,8 +62,10 @@ where
         transport,
         make: make_service,
         config: Config::default(),
+        correlation: None,
         events: EventHook::default(),
         signal: Box::pin(pending()),
+        shared: None,
         run: |this| Box::pin(this.run()),
         kind: PhantomData,
     }
@@ -72,8 +77,11 @@ pub struct ServeAssociation<T, M, K> {
     transport: T,
     make: M,
     config: Config,
+    correlation: Option<Correlation>,
     events: EventHook,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Made by `handle`, or else when the association is served.
+    shared: Option<Arc<Shared>>,
     /// How it is started: as in [`Serve`](crate::Serve).
     run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
@@ -97,6 +105,15 @@ impl<T, M, K> ServeAssociation<T, M, K> {
         self
     }
 
+    /// Enables calls to the peer, by [`AssociationHandle::request`](crate::AssociationHandle::request).
+    ///
+    /// The correlation tells replies from requests, and finds the call of each reply. By default there
+    /// is none: every message is a request, and calls are refused.
+    pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
+        self.correlation = Some(correlation.into());
+        self
+    }
+
     /// Has a hook hear of what happens; the last one set holds. It should be quick, and must not
     /// block.
     pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
@@ -111,16 +128,38 @@ where
     M: MakeService<K>,
     K: 'static,
 {
-    async fn run(self) -> End {
+    /// Returns the handle of the association, to send, call and end it from anywhere.
+    ///
+    /// Messages and calls are accepted at once, and sent when the association is served. To be
+    /// called after the settings: later ones do not concern the handle.
+    pub fn handle(&mut self) -> AssociationHandle {
+        AssociationHandle::new(Arc::clone(self.shared()))
+    }
+
+    fn shared(&mut self) -> &Arc<Shared> {
+        self.shared.get_or_insert_with(|| {
+            Shared::new(
+                CancellationToken::new(),
+                self.transport.connect_info(),
+                Arc::new(self.config.clone()),
+                self.transport.max_message(),
+                self.correlation.is_some(),
+            )
+        })
+    }
+
+    async fn run(mut self) -> End {
         let span = span(&self.transport.connect_info());
-        let drain = CancellationToken::new();
+        let shared = Arc::clone(self.shared());
+        let drain = shared.drain().clone();
         let config = Arc::new(self.config);
         let driver = Driver::new(
             self.transport,
             self.make,
             config,
             self.events,
-            drain.clone(),
+            shared,
+            self.correlation.as_ref(),
         );
         let mut served = pin!(driver.run(|end| end).instrument(span));
         let mut signal = Some(self.signal);

@@ -24,7 +24,7 @@ pub use association::{ServeAssociation, serve_association};
 pub use executor::{Executor, TokioExecutor};
 
 use crate::{
-    Config, Listener,
+    Config, Correlation, Listener,
     event::{EventHook, ServerEvent},
     log_limit::LogLimiter,
     make::MakeService,
@@ -64,6 +64,7 @@ where
         listeners: vec![listener],
         make: make_service,
         config: Config::default(),
+        correlation: None,
         events: EventHook::default(),
         executor: TokioExecutor,
         signal: None,
@@ -78,6 +79,7 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     listeners: Vec<L>,
     make: M,
     config: Config,
+    correlation: Option<Correlation>,
     events: EventHook,
     executor: E,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -115,6 +117,15 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
+    /// Enables calls to the peer, by [`AssociationHandle::request`](crate::AssociationHandle::request).
+    ///
+    /// The correlation tells replies from requests, and finds the call of each reply. By default there
+    /// is none: every message is a request, and calls are refused.
+    pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
+        self.correlation = Some(correlation.into());
+        self
+    }
+
     /// Accepts from one more listener: the associations of all share the service and the limits,
     /// and each listener has a task of its own. Several that are bound to one port with
     /// `SO_REUSEPORT` share its load.
@@ -141,6 +152,7 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             listeners,
             make,
             config,
+            correlation,
             events,
             signal,
             kind,
@@ -150,6 +162,7 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             listeners,
             make,
             config,
+            correlation,
             events,
             executor,
             signal,
@@ -192,6 +205,7 @@ where
         let drain = CancellationToken::new();
         let server = Arc::new(Server {
             config: Arc::new(self.config),
+            correlation: self.correlation,
             events: self.events,
             executor: self.executor,
             drain: drain.clone(),

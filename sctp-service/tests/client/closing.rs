@@ -22,7 +22,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
     settle().await;
     assert_failed(
         &failure(call(&client, "late")).await,
-        "the client was closed",
+        "closed by this end",
         Fate::NotSent,
     );
     peer.send(Message::new("S").on_stream(1)).await;

@@ -221,7 +221,7 @@ async fn shutdown_at_any_moment_ends_the_client() {
     let one = call(&client, "x");
     settle().await;
     assert_eq!(must(client.shutdown()).await, None);
-    assert_failed(&failure(one).await, "the client was closed", Fate::NotSent);
+    assert_failed(&failure(one).await, "closed by this end", Fate::NotSent);
     // Between attempts.
     let (connect, _server) = server([Attempt::Refused]);
     let client = Client::builder().connect_in_background(connect);
@@ -229,7 +229,7 @@ async fn shutdown_at_any_moment_ends_the_client() {
     assert_eq!(must(client.shutdown()).await, None);
     assert_failed(
         &client.request("x").await.unwrap_err(),
-        "the client was closed",
+        "closed by this end",
         Fate::NotSent,
     );
 }

@@ -36,10 +36,10 @@ async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
     // All handles refuse further calls, at once.
     let began = Instant::now();
     let late = must(call(&pool)).await.unwrap().unwrap_err();
-    assert_failed(&late, "the client was closed", Fate::NotSent);
+    assert_failed(&late, "closed by this end", Fate::NotSent);
     let mut pool = pool;
     let unready = pool.ready().await.unwrap_err();
-    assert_failed(&unready, "the client was closed", Fate::NotSent);
+    assert_failed(&unready, "closed by this end", Fate::NotSent);
     assert_eq!(began.elapsed(), Duration::ZERO);
 
     sleep(Duration::from_secs(5)).await;
@@ -71,7 +71,7 @@ async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
     assert_eq!(ends, [(addr(1).into(), None)]);
     for call in waiting {
         let error = must(call).await.unwrap().unwrap_err();
-        assert_failed(&error, "the client was closed", Fate::NotSent);
+        assert_failed(&error, "closed by this end", Fate::NotSent);
         assert!(matches!(error.cause(), Cause::Closed));
     }
     assert_eq!(began.elapsed(), Duration::ZERO);
@@ -87,7 +87,7 @@ async fn a_pool_that_was_never_used_has_associations_to_shut_down() {
     assert_eq!(ends, [(addr(1).into(), LOCAL), (addr(2).into(), None)]);
     fleet.peer(1).unwrap().expect_shutdown().await;
     let error = must(call(&pool)).await.unwrap().unwrap_err();
-    assert_failed(&error, "the client was closed", Fate::NotSent);
+    assert_failed(&error, "closed by this end", Fate::NotSent);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,16 +19,15 @@ use self::{
 };
 use super::{
     ClientConfig, Connect,
-    call::Abandoned,
+    abandoned::Abandoned,
     event::ClientHook,
     handle::{Command, Phase, Status},
     push::PushQueue,
 };
 use crate::{
     Transport,
-    correlate::Correlation,
+    correlate::{CallId, Correlation},
     handle::error::{CallError, Cause},
-    session::calls::CallId,
 };
 
 /// When associations are set up.

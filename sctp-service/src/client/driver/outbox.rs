@@ -8,7 +8,7 @@ use std::{
 use sctp_tokio::{Message, SendError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::{Transport, handle::error::CallError, session::calls::CallId};
+use crate::{Transport, correlate::CallId, handle::error::CallError};
 
 /// Messages on their way to the transport, and whose they are. Bounded by the permits that their
 /// owners hold.

@@ -124,7 +124,7 @@ impl Pool {
     ///
     /// # Cancel safety
     ///
-    /// As of [`Call`](super::Call): dropping it gives the call up.
+    /// As of [`Call`](crate::Call): dropping it gives the call up.
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         self.clone().oneshot(message.into()).await
     }

@@ -65,18 +65,20 @@ pub(super) struct Serving<S: Service<Request>> {
     idle_since: Instant,
     /// There was something to do since `idle_since`.
     was_busy: bool,
+    /// Calls wait for replies behind more requests than may be read ahead.
+    is_held_back: bool,
 }
 
 impl<S> Serving<S>
 where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    pub(super) fn new<T: Transport>(service: S, link: &Link<T>) -> Self {
+    pub(super) fn new<T: Transport>(service: S, link: &mut Link<T>) -> Self {
         let mut idle = Timer::default();
         if let Some(timeout) = link.config.idle_timeout {
             idle.set_in(timeout);
         }
-        Self {
+        let mut this = Self {
             service,
             order: Order::new(link.config.ordering),
             calls: Calls::new(),
@@ -89,7 +91,18 @@ where
             idle,
             idle_since: Instant::now(),
             was_busy: false,
+            is_held_back: false,
+        };
+        if let Some(early) = link.early.take() {
+            for request in early.requests {
+                this.take(request, link);
+            }
+            if early.is_shut_down {
+                this.peer_shut_down(link);
+            }
+            this.end = early.end;
         }
+        this
     }
 
     /// Reads what has arrived, and is done when that is answered.
@@ -149,7 +162,7 @@ where
             }
             let was_full = link.is_full();
             link.flush(cx)?;
-            self.check_done()?;
+            self.check_done(link)?;
             if was_full && !link.is_full() {
                 self.calls.unpark();
                 continue;
@@ -240,7 +253,11 @@ where
             draining.found();
         }
         match inbound {
-            Inbound::Message(received) => self.take(received, link),
+            Inbound::Message(received) => {
+                if let Some(request) = link.classify(received)? {
+                    self.take(request, link);
+                }
+            }
             Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
             Inbound::PeerShutdown => self.peer_shut_down(link),
             Inbound::Ended(end) if end.is_orderly() => {
@@ -262,9 +279,13 @@ where
             && self.order.held() < link.config.read_ahead.max(1)
             && self.order.cost() < link.config.read_ahead_bytes.max(1)
             && !link.is_full();
+        // Replies are read whatever waits to be sent: two ends that both wait for room to reply
+        // must both go on reading, or neither gets any.
+        let is_urgent =
+            link.waits_for_reply() && self.order.cost() < link.config.read_ahead_bytes.max(1);
         // Behind an end nothing more can arrive: what is left is no more than the receive buffer
         // holds, and reading it tells whether there is still somebody to serve it for.
-        self.heard_end || (room && !self.is_drained())
+        self.heard_end || is_urgent || (room && !self.is_drained())
     }
 
     fn take<T: Transport>(&mut self, received: Received, link: &mut Link<T>) {

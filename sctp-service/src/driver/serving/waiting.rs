@@ -22,8 +22,8 @@ where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
     /// Leaves this state when there is nothing left to serve and nothing more to come.
-    pub(super) fn check_done(&mut self) -> ControlFlow<Exit> {
-        if !self.calls.is_empty() || self.order.len() > 0 {
+    pub(super) fn check_done<T: Transport>(&mut self, link: &Link<T>) -> ControlFlow<Exit> {
+        if !self.calls.is_empty() || self.order.len() > 0 || link.waits_for_reply() {
             return ControlFlow::Continue(());
         }
         match self.end.take() {
@@ -48,7 +48,11 @@ where
                 None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),
             });
         }
+        if link.expire_calls(cx)? {
+            return ControlFlow::Continue(true);
+        }
         self.check_idle(cx, link)?;
+        self.check_held_back(link);
         if let Some(draining) = &mut self.draining
             && draining.poll_overdue(cx)
         {
@@ -69,8 +73,19 @@ where
         }
     }
 
+    /// Reports that calls cannot have their replies, since too many requests wait before them. SCTP
+    /// has no flow control for each stream, so nothing behind them can be read.
+    fn check_held_back<T: Transport>(&mut self, link: &Link<T>) {
+        let is_held_back =
+            link.waits_for_reply() && self.order.cost() >= link.config.read_ahead_bytes.max(1);
+        if is_held_back && !self.is_held_back {
+            link.report_held_back();
+        }
+        self.is_held_back = is_held_back;
+    }
+
     /// Ends an association that has been idle for too long: nothing was read, no request waits, no
-    /// call is in flight, and no reply waits to be sent.
+    /// call is in flight in either direction, and no reply waits to be sent.
     ///
     /// The timer is not moved with every request: when it fires, this method looks since when
     /// there was nothing to do.
@@ -82,7 +97,8 @@ where
         let Some(timeout) = link.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
-        if !self.calls.is_empty() || self.order.len() > 0 || link.has_replies() {
+        let is_waiting = self.order.len() > 0 || link.has_replies() || link.waits_for_reply();
+        if !self.calls.is_empty() || is_waiting {
             self.was_busy = true;
             return ControlFlow::Continue(());
         }

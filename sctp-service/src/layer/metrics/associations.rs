@@ -53,6 +53,7 @@ impl AssociationMetrics {
             ServerEvent::Panicked { .. } => failure("panic"),
             ServerEvent::ReplyRefused { .. } => failure("reply"),
             ServerEvent::PushRefused { .. } => failure("push"),
+            ServerEvent::HeldBack { .. } => counter!("sctp_calls_held_back_total").increment(1),
             ServerEvent::ReceiveFailed { .. } => failure("receive"),
             ServerEvent::AcceptFailed { .. } => failure("accept"),
         }

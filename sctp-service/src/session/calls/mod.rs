@@ -1,46 +1,24 @@
 //! Calls to the peer: requests of this end that wait for a reply.
 
-mod by_stream;
-mod correlation;
 mod deadlines;
-mod keyed;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{BuildHasherDefault, Hasher},
-    task::Context,
-    time::Duration,
-};
+use std::{collections::VecDeque, task::Context, time::Duration};
 
 use sctp_core::{Reliability, SendFailed, StreamId};
 use sctp_tokio::{Message, Received};
-use tokio::{
-    sync::{OwnedSemaphorePermit, oneshot},
-    time::Instant,
-};
+use tokio::time::Instant;
 
-pub(crate) use self::{
-    by_stream::Streams,
-    correlation::{Class, CorrelationState},
-    keyed::Keyed,
-};
-use self::{
-    correlation::Assigned,
-    deadlines::{Deadlines, Kind},
-};
+use self::deadlines::{Deadlines, Kind};
 use crate::{
     ConnectInfo,
-    correlate::Correlation,
+    correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap},
     driver::timer::later,
-    handle::error::{CallError, Cause, Fate, Refusal},
+    handle::{
+        CallRoom,
+        call::Waiter,
+        error::{CallError, Cause, Fate, Refusal},
+    },
 };
-
-/// Number of a call. It is also the context of its message, by which the kernel names a message
-/// that it could not send. 0 is the context of messages that are not calls.
-pub(crate) type CallId = u32;
-
-/// A map by number of a call.
-pub(super) type IdMap<V> = HashMap<CallId, V, BuildHasherDefault<IdHasher>>;
 
 /// Limits of calls.
 #[derive(Clone, Debug)]
@@ -78,6 +56,8 @@ pub(crate) struct Calls {
 
 struct Entry {
     waiter: Option<Waiter>,
+    /// Room for the message, until the transport has taken it.
+    room: Option<CallRoom>,
     /// The message, until it goes into the outbox.
     message: Option<Message>,
     stream: StreamId,
@@ -96,25 +76,6 @@ impl Entry {
         } else {
             Fate::NotSent
         }
-    }
-}
-
-/// The owner of a call, who waits for its reply.
-pub(crate) struct Waiter {
-    pub(crate) reply: oneshot::Sender<Result<Received, CallError>>,
-    /// The place of the call among those under way.
-    pub(crate) permit: OwnedSemaphorePermit,
-}
-
-impl Waiter {
-    pub(crate) fn finish(self, result: Result<Received, CallError>) {
-        drop(self.permit);
-        // An error means that the call was dropped.
-        drop(self.reply.send(result));
-    }
-
-    pub(crate) fn is_gone(&self) -> bool {
-        self.reply.is_closed()
     }
 }
 
@@ -162,16 +123,17 @@ impl Calls {
 
     /// Accepts a call, which then waits for a stream or an identifier.
     ///
-    /// `within` overrides the configured timeout.
+    /// A `deadline` overrides the configured timeout.
     pub(crate) fn submit(
         &mut self,
         mut message: Message,
-        waiter: Waiter,
-        within: Option<Duration>,
+        mut waiter: Waiter,
+        deadline: Option<Instant>,
     ) {
         let call = self.next_id();
         message.info.context = call;
         let entry = Entry {
+            room: waiter.room.take(),
             waiter: Some(waiter),
             stream: message.info.stream,
             can_expire: message.info.reliability != Reliability::Reliable,
@@ -183,9 +145,9 @@ impl Calls {
         self.entries.insert(call, entry);
         self.waiting.push_back(call);
         self.live += 1;
-        match (within, self.limits.timeout) {
-            (Some(within), _) => self.set_due(call, Kind::Within, within),
-            (None, Some(timeout)) => self.set_due(call, Kind::Timeout, timeout),
+        match (deadline, self.limits.timeout) {
+            (Some(deadline), _) => self.set_due(call, Kind::Within, deadline),
+            (None, Some(timeout)) => self.set_due_in(call, Kind::Timeout, timeout),
             (None, None) => {}
         }
     }
@@ -251,6 +213,7 @@ impl Calls {
     pub(crate) fn sent(&mut self, call: CallId) {
         if let Some(entry) = self.entries.get_mut(&call) {
             entry.is_sent = true;
+            entry.room = None;
         }
     }
 
@@ -375,7 +338,7 @@ impl Calls {
             self.live -= 1;
             waiter.finish(Err(CallError::new(cause, fate)));
         }
-        self.set_due(call, Kind::Overdue, self.limits.overdue_after);
+        self.set_due_in(call, Kind::Overdue, self.limits.overdue_after);
         if self.correlation.is_bounded() {
             return;
         }
@@ -454,11 +417,14 @@ impl Calls {
         Some(entry)
     }
 
-    fn set_due(&mut self, call: CallId, kind: Kind, time: Duration) {
+    fn set_due_in(&mut self, call: CallId, kind: Kind, time: Duration) {
+        self.set_due(call, kind, later(Instant::now(), time));
+    }
+
+    fn set_due(&mut self, call: CallId, kind: Kind, due: Instant) {
         let Some(entry) = self.entries.get_mut(&call) else {
             return;
         };
-        let due = later(Instant::now(), time);
         if let Some((kind, old)) = entry.due.replace((kind, due)) {
             self.deadlines.unset(kind, old, call);
         }
@@ -476,35 +442,15 @@ fn is_current(entries: &IdMap<Entry>, due: Instant, call: CallId) -> bool {
         .is_some_and(|entry| entry.due.is_some_and(|(_, current)| current == due))
 }
 
-/// Spreads numbers of calls, which this end chooses, by one multiplication.
-#[derive(Debug, Default)]
-pub(super) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        // 2^64 divided by the golden ratio; the table uses both ends of the result.
-        self.0 = (self.0 ^ u64::from(number))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(32);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{future::poll_fn, sync::Arc, task::Poll};
 
     use sctp_core::RecvInfo;
-    use tokio::{sync::Semaphore, time::advance};
+    use tokio::{
+        sync::{Semaphore, oneshot},
+        time::advance,
+    };
 
     use super::*;
     use crate::correlate::ByStream;
@@ -525,7 +471,12 @@ mod tests {
     fn submit(calls: &mut Calls, permits: &Arc<Semaphore>) -> Reply {
         let (reply, result) = oneshot::channel();
         let permit = Arc::clone(permits).try_acquire_owned().unwrap();
-        calls.submit(Message::new("?"), Waiter { reply, permit }, None);
+        let waiter = Waiter {
+            reply,
+            permit,
+            room: None,
+        };
+        calls.submit(Message::new("?"), waiter, None);
         result
     }
 

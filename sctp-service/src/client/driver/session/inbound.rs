@@ -5,16 +5,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use sctp_core::{AbortReason, AssocChangeState, Notification};
+use sctp_core::{AssocChangeState, Notification};
 use sctp_tokio::{End, Event, Received, RecvError};
 
 use super::{ITEMS_PER_ROUND, Session, State, streams};
 use crate::{
-    Transport, client::push::PushQueue, driver::reasons, handle::error::Cause,
-    session::calls::Class,
+    Transport, client::push::PushQueue, correlate::Class, driver::reasons, handle::error::Cause,
 };
-
-static UNEXPECTED_REPLY: AbortReason = AbortReason::from_static("unexpected reply");
 
 impl<T: Transport> Session<T> {
     /// Reads what there is. Answers whether there was anything.
@@ -59,7 +56,7 @@ impl<T: Transport> Session<T> {
             }
             Class::Unexpected => {
                 self.reporter.unexpected_reply(&received);
-                self.abort(&UNEXPECTED_REPLY, Cause::Uncorrelated);
+                self.abort(&reasons::UNEXPECTED_REPLY, Cause::Uncorrelated);
             }
         }
     }

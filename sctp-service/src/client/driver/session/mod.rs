@@ -22,14 +22,14 @@ use crate::{
     ConnectInfo, Transport,
     client::{
         ClientConfig, ClientCounts,
-        call::Abandoned,
+        abandoned::Abandoned,
         handle::{Command, Phase, Status},
         push::PushQueue,
     },
-    correlate::Correlation,
+    correlate::{CallId, Correlation},
     driver::{reasons, timer::Timer},
     handle::error::{CallError, Cause},
-    session::calls::{CallId, CallLimits, Calls},
+    session::calls::{CallLimits, Calls},
 };
 
 /// How long to wait for the transport's word that our own abort has ended the association.

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use sctp_core::AbortReason;
 use sctp_tokio::SendError;
 use tokio::sync::mpsc;
 
@@ -13,14 +12,16 @@ use super::{
 use crate::{
     Transport,
     client::{
-        call::Abandoned,
+        abandoned::Abandoned,
         handle::{Command, Kind},
     },
-    handle::error::{CallError, Cause, Refusal},
-    session::calls::{Unresponsive, Waiter},
+    driver::reasons,
+    handle::{
+        call::Waiter,
+        error::{CallError, Cause, Refusal},
+    },
+    session::calls::Unresponsive,
 };
-
-static NO_REPLY: AbortReason = AbortReason::from_static("no reply");
 
 impl<T: Transport> Session<T> {
     pub(super) fn take_commands(
@@ -56,7 +57,15 @@ impl<T: Transport> Session<T> {
         match kind {
             Kind::Call(reply) => {
                 self.counts.calls += 1;
-                self.calls.submit(message, Waiter { reply, permit }, None);
+                self.calls.submit(
+                    message,
+                    Waiter {
+                        reply,
+                        permit,
+                        room: None,
+                    },
+                    None,
+                );
             }
             Kind::OneWay(done) => {
                 let one_way = OneWay { done, permit };
@@ -125,7 +134,7 @@ impl<T: Transport> Session<T> {
             Ok(worked) => worked,
             Err(Unresponsive) => {
                 self.reporter.unresponsive();
-                self.abort(&NO_REPLY, Cause::Unresponsive);
+                self.abort(&reasons::NO_REPLY, Cause::Unresponsive);
                 true
             }
         }

@@ -1,10 +1,21 @@
 //! The interface of both ways to correlate.
 
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
+
 use sctp_core::StreamId;
 use sctp_tokio::{Message, Received};
 
-use super::CallId;
 use crate::handle::error::Refusal;
+
+/// Number of a call. It is also the context of its message, by which the kernel names a message
+/// that it could not send. 0 is the context of messages that are not calls.
+pub(crate) type CallId = u32;
+
+/// A map by number of a call.
+pub(crate) type IdMap<V> = HashMap<CallId, V, BuildHasherDefault<IdHasher>>;
 
 /// The correlation of one association, until the peer restarts.
 pub(crate) trait CorrelationState: Send {
@@ -52,4 +63,27 @@ pub(crate) enum Class {
     UnknownReply,
     /// A reply that shows that replies can no longer be told apart.
     Unexpected,
+}
+
+/// Spreads numbers of calls, which this end chooses, by one multiplication.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 divided by the golden ratio; the table uses both ends of the result.
+        self.0 = (self.0 ^ u64::from(number))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
+    }
 }

@@ -1,110 +1,14 @@
-//! A call under way.
+//! Notice to the client's task that calls were given up.
 
 use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
-use sctp_tokio::Received;
-use tokio::sync::oneshot;
-
 use crate::{
-    handle::error::{CallError, Cause, Fate},
+    handle::call::Abandon,
     sync::{Mutex, MutexGuard},
 };
-
-/// A call under way: resolves to its reply, or to what became of it.
-///
-/// It needs no polling to make progress. It lives on when the [`Client`](super::Client) that
-/// made it is dropped.
-///
-/// # Cancel safety
-///
-/// Dropping it gives the call up. If its message has not been handed to the kernel, it never is;
-/// otherwise the server does its work all the same, and the late reply is recognised and
-/// discarded.
-#[must_use = "dropping it gives the call up"]
-pub struct Call(State);
-
-enum State {
-    Waiting {
-        // Dropped before the ticket: the task finds the call by its closed channel.
-        reply: oneshot::Receiver<Result<Received, CallError>>,
-        ticket: Ticket,
-    },
-    Failed(CallError),
-    Done,
-}
-
-impl Call {
-    pub(super) fn waiting(
-        reply: oneshot::Receiver<Result<Received, CallError>>,
-        ticket: Ticket,
-    ) -> Self {
-        Self(State::Waiting { reply, ticket })
-    }
-
-    pub(super) fn failed(error: CallError) -> Self {
-        Self(State::Failed(error))
-    }
-}
-
-impl Future for Call {
-    type Output = Result<Received, CallError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = match &mut self.0 {
-            State::Waiting { reply, ticket } => match Pin::new(reply).poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(result) => {
-                    ticket.finish();
-                    result.unwrap_or_else(|_| Err(task_gone()))
-                }
-            },
-            State::Failed(error) => Err(error.clone()),
-            State::Done => panic!("a call was polled after it completed"),
-        };
-        self.0 = State::Done;
-        Poll::Ready(result)
-    }
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("done", &matches!(self.0, State::Done))
-            .finish()
-    }
-}
-
-/// The client's task was dropped, as when the runtime stops, or panicked.
-pub(super) fn task_gone() -> CallError {
-    CallError::new(Cause::Closed, Fate::Unknown)
-}
-
-/// Tells the client's task that a call is given up, unless it is finished.
-pub(super) struct Ticket(Option<Arc<Abandoned>>);
-
-impl Ticket {
-    pub(super) fn new(abandoned: Arc<Abandoned>) -> Self {
-        Self(Some(abandoned))
-    }
-
-    pub(super) fn finish(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(abandoned) = &self.0 {
-            abandoned.set();
-        }
-    }
-}
 
 /// A flag that is set when a call is given up.
 #[derive(Debug, Default)]
@@ -114,6 +18,19 @@ pub(super) struct Abandoned(Mutex<Inner>);
 struct Inner {
     is_set: bool,
     task: Option<Waker>,
+}
+
+impl Abandon for Abandoned {
+    fn abandoned(&self) {
+        let task = {
+            let mut inner = self.lock();
+            inner.is_set = true;
+            inner.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
 }
 
 impl Abandoned {
@@ -137,17 +54,6 @@ impl Abandoned {
         Poll::Pending
     }
 
-    fn set(&self) {
-        let task = {
-            let mut inner = self.lock();
-            inner.is_set = true;
-            inner.task.take()
-        };
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-
     /// A panic cannot leave the flag inconsistent, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -157,6 +63,7 @@ impl Abandoned {
 #[cfg(test)]
 mod tests {
     use std::{
+        sync::Arc,
         sync::atomic::{AtomicBool, Ordering},
         task::Wake,
     };
@@ -200,14 +107,14 @@ mod tests {
             }));
             assert!(at.poll_take(&mut Context::from_waker(&waker)).is_pending());
         }
-        at.set();
+        at.abandoned();
         assert!(!was_locked.load(Ordering::Relaxed));
     }
 }
 
 #[cfg(all(test, sctp_loom))]
 mod models {
-    use std::{future::poll_fn, task::ready};
+    use std::{future::poll_fn, sync::Arc, task::ready};
 
     use loom::{
         future::block_on,
@@ -217,6 +124,7 @@ mod models {
     };
 
     use super::*;
+    use crate::handle::call::Ticket;
 
     /// Two calls are dropped, each after its channel, which the task looks at when it is woken.
     #[test]
@@ -228,7 +136,8 @@ mod models {
             let closed: [_; 2] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
             for closed in &closed {
                 let closed = Arc::clone(closed);
-                let ticket = Ticket::new(Arc::clone(&abandoned));
+                let task: Arc<Abandoned> = Arc::clone(&abandoned);
+                let ticket = Ticket::new(task);
                 thread::spawn(move || {
                     closed.store(true, Ordering::Release);
                     drop(ticket);

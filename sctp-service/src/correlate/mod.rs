@@ -1,20 +1,23 @@
 //! Correlation of replies with their calls.
 
+mod by_stream;
+mod keyed;
+mod state;
+
 use std::{
     collections::{HashMap, VecDeque},
     error::Error,
     fmt,
     hash::Hash,
-    ops::{Bound, RangeBounds},
     sync::Arc,
 };
 
 use sctp_tokio::{Message, Received};
 
-use crate::{
-    ConnectInfo,
-    session::calls::{CallId, CorrelationState, Keyed, Streams},
-};
+pub use self::by_stream::ByStream;
+pub(crate) use self::state::{Assigned, CallId, Class, CorrelationState, IdMap};
+use self::{by_stream::Streams, keyed::Keyed};
+use crate::ConnectInfo;
 
 /// The way in which replies find their calls.
 ///
@@ -23,9 +26,11 @@ use crate::{
 #[derive(Clone)]
 pub struct Correlation(Kind);
 
+type MakeState = dyn Fn(&ConnectInfo) -> Box<dyn CorrelationState> + Send + Sync;
+
 #[derive(Clone)]
 enum Kind {
-    ByKey(Arc<dyn Fn(&ConnectInfo) -> Box<dyn CorrelationState> + Send + Sync>),
+    ByKey(Arc<MakeState>),
     ByStream(ByStream),
 }
 
@@ -195,146 +200,5 @@ impl<K> fmt::Debug for Waiting<'_, K> {
         f.debug_struct("Waiting")
             .field("len", &self.calls.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Correlation by stream: each call has a stream to itself, and its reply arrives on that stream.
-///
-/// Nothing is added to the payload, and no call waits for the reply to another. The peer must
-/// answer each message with one message, on the stream on which it arrived. Servers of this crate
-/// do, unless a handler chooses another stream.
-///
-/// # Streams
-///
-/// Calls use the streams that exist in both directions, except stream 0, unless
-/// [`on`](Self::on) names others. The message of a call is sent on a stream that is chosen for it,
-/// ordered, whatever its `SendInfo` says. If both ends make calls, they must use different streams:
-/// a message on a stream for calls is a reply, on any other stream a request.
-///
-/// With the default streams and only one stream negotiated, calls use that one. One-way messages
-/// then must be ones that the peer does not answer, and an unsolicited message is taken for a reply.
-///
-/// # More calls than streams
-///
-/// Calls wait for a free stream in order. With a [depth](Self::with_depth) above 1 a stream
-/// carries several calls at once, and the peer must answer them in order.
-///
-/// # Unexpected messages
-///
-/// A message on a stream for calls that has no call under way is a second reply, or the reply to a
-/// call on another stream. Replies can no longer be told apart, so the association is aborted with
-/// the reason `unexpected reply`, and its calls fail with
-/// [`Cause::Uncorrelated`](crate::Cause::Uncorrelated). Streams are used in turn, so that an
-/// unexpected message is likely to arrive on an idle one. One that arrives on a busy stream is
-/// taken for the reply; to detect it, a protocol needs an identifier and a [`Correlator`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByStream {
-    /// `None` for the default: all but stream 0, or all if there is no other.
-    streams: Option<(u16, u16)>,
-    depth: usize,
-    strict: bool,
-}
-
-impl Default for ByStream {
-    fn default() -> Self {
-        Self {
-            streams: None,
-            depth: 1,
-            strict: true,
-        }
-    }
-}
-
-impl ByStream {
-    /// Creates the default settings.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Uses these streams for calls.
-    ///
-    /// Streams that were not negotiated in both directions are left out. If none is left, calls
-    /// fail with [`Refusal::NoCallStream`](crate::Refusal::NoCallStream).
-    #[must_use]
-    pub fn on(streams: impl RangeBounds<u16>) -> Self {
-        let first = match streams.start_bound() {
-            Bound::Included(&first) => Some(first),
-            Bound::Excluded(&before) => before.checked_add(1),
-            Bound::Unbounded => Some(0),
-        };
-        let last = match streams.end_bound() {
-            Bound::Included(&last) => Some(last),
-            Bound::Excluded(&end) => end.checked_sub(1),
-            Bound::Unbounded => Some(u16::MAX),
-        };
-        // An empty range holds no stream, wherever it is.
-        let streams = first.zip(last).unwrap_or((1, 0));
-        Self {
-            streams: Some(streams),
-            ..Self::default()
-        }
-    }
-
-    /// Sets the maximum number of calls under way on one stream, at least 1.
-    ///
-    /// Defaults to 1, which works even if the peer answers the calls of one stream out of order.
-    /// More is faster where there are few streams; a missing reply then delays the calls behind it.
-    #[must_use]
-    pub fn with_depth(mut self, calls: usize) -> Self {
-        self.depth = calls;
-        self
-    }
-
-    /// Sets if an unexpected message on a stream for calls aborts the association.
-    ///
-    /// Defaults to `true`. Otherwise such a message is treated as a request of the peer, and a
-    /// second reply goes unnoticed.
-    #[must_use]
-    pub fn with_strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
-        self
-    }
-
-    /// Returns the first stream for calls and their number.
-    pub(crate) fn range(&self, negotiated: u16) -> (u16, u16) {
-        let (first, last) = match self.streams {
-            Some(streams) => streams,
-            None if negotiated > 1 => (1, u16::MAX),
-            None => (0, u16::MAX),
-        };
-        let end = last.saturating_add(1).min(negotiated);
-        (first, end.saturating_sub(first))
-    }
-
-    pub(crate) fn depth(&self) -> usize {
-        self.depth.max(1)
-    }
-
-    pub(crate) fn is_strict(&self) -> bool {
-        self.strict
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn call_streams_are_those_of_the_range_that_exist() {
-        for (streams, negotiated, expected) in [
-            (ByStream::new(), 128, (1, 127)),
-            (ByStream::new(), 1, (0, 1)),
-            (ByStream::on(..), 10, (0, 10)),
-            (ByStream::on(2..), 10, (2, 8)),
-            (ByStream::on(2..5), 10, (2, 3)),
-            (ByStream::on(2..=5), 4, (2, 2)),
-            (ByStream::on(20..30), 10, (20, 0)),
-            (ByStream::on(5..5), 10, (5, 0)),
-            (ByStream::on(..0), 10, (1, 0)),
-            (ByStream::on(..=u16::MAX), u16::MAX, (0, u16::MAX)),
-        ] {
-            assert_eq!(streams.range(negotiated), expected, "{streams:?}");
-        }
     }
 }

@@ -9,18 +9,15 @@ use sctp_core::StreamId;
 use sctp_tokio::{Message, Received};
 
 use super::{
-    CallId, IdMap,
-    correlation::{Assigned, Class, CorrelationState},
+    Correlator, Identity, Waiting,
+    state::{Assigned, CallId, Class, CorrelationState, IdMap},
 };
-use crate::{
-    correlate::{Correlator, Identity, Waiting},
-    handle::error::Refusal,
-};
+use crate::handle::error::Refusal;
 
 /// Calls by their identifiers.
 ///
 /// Calls that were given up stay here for a while, so that their identifiers are not reused.
-pub(crate) struct Keyed<C: Correlator> {
+pub(super) struct Keyed<C: Correlator> {
     correlator: C,
     calls: HashMap<C::Key, CallId>,
     keys: IdMap<C::Key>,
@@ -29,7 +26,7 @@ pub(crate) struct Keyed<C: Correlator> {
 }
 
 impl<C: Correlator> Keyed<C> {
-    pub(crate) fn new(correlator: C) -> Self {
+    pub(super) fn new(correlator: C) -> Self {
         Self {
             correlator,
             calls: HashMap::new(),

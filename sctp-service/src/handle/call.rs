@@ -1,0 +1,141 @@
+//! A call under way.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use sctp_tokio::Received;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::{
+    error::{CallError, Cause, Fate},
+    room::CallRoom,
+};
+
+/// A call under way. Resolves to its reply, or to the reason that there is none.
+///
+/// A call needs no polling to make progress, unless it waits for room to be accepted. It outlives
+/// the [`Client`](crate::client::Client) or [`Caller`](crate::Caller) that made it.
+///
+/// # Cancel safety
+///
+/// Dropping a call gives it up. A message that has not been handed to the kernel is not sent. For
+/// one that was, the peer does its work all the same, and the late reply is recognized and
+/// discarded.
+#[must_use = "dropping it gives the call up"]
+pub struct Call(State);
+
+enum State {
+    /// Waits for room. Boxed, since calls seldom do.
+    Admitting(Pin<Box<dyn Future<Output = Result<Received, CallError>> + Send>>),
+    Waiting {
+        // Dropped before the ticket: the task finds the call by its closed channel.
+        reply: oneshot::Receiver<Result<Received, CallError>>,
+        ticket: Ticket,
+    },
+    Failed(CallError),
+    Done,
+}
+
+impl Call {
+    pub(crate) fn admitting(
+        call: impl Future<Output = Result<Received, CallError>> + Send + 'static,
+    ) -> Self {
+        Self(State::Admitting(Box::pin(call)))
+    }
+
+    pub(crate) fn waiting(
+        reply: oneshot::Receiver<Result<Received, CallError>>,
+        ticket: Ticket,
+    ) -> Self {
+        Self(State::Waiting { reply, ticket })
+    }
+
+    pub(crate) fn failed(error: CallError) -> Self {
+        Self(State::Failed(error))
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Received, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = match &mut self.0 {
+            State::Admitting(call) => ready!(call.as_mut().poll(cx)),
+            State::Waiting { reply, ticket } => {
+                let result = ready!(Pin::new(reply).poll(cx));
+                ticket.finish();
+                result.unwrap_or_else(|_| Err(task_gone()))
+            }
+            State::Failed(error) => Err(error.clone()),
+            State::Done => panic!("a call was polled after it completed"),
+        };
+        self.0 = State::Done;
+        Poll::Ready(result)
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("done", &matches!(self.0, State::Done))
+            .finish()
+    }
+}
+
+/// The task of the association was dropped, as when the runtime stops, or panicked.
+pub(crate) fn task_gone() -> CallError {
+    CallError::new(Cause::Closed, Fate::Unknown)
+}
+
+/// The owner of a call, who waits for its reply.
+pub(crate) struct Waiter {
+    pub(crate) reply: oneshot::Sender<Result<Received, CallError>>,
+    /// The place of the call among those under way.
+    pub(crate) permit: OwnedSemaphorePermit,
+    /// Room for the message. A client's places are enough of a limit.
+    pub(crate) room: Option<CallRoom>,
+}
+
+impl Waiter {
+    pub(crate) fn finish(self, result: Result<Received, CallError>) {
+        drop(self.permit);
+        // An error means that the call was dropped.
+        drop(self.reply.send(result));
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
+/// The task that a call belongs to, which is told when the call is given up.
+pub(crate) trait Abandon: Send + Sync {
+    /// Has the task look for dropped calls.
+    fn abandoned(&self);
+}
+
+/// Tells the task that a call is given up, unless it is finished.
+pub(crate) struct Ticket(Option<Arc<dyn Abandon>>);
+
+impl Ticket {
+    pub(crate) fn new(task: Arc<dyn Abandon>) -> Self {
+        Self(Some(task))
+    }
+
+    fn finish(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abandoned();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Calls of an association as a tower service.
+
+use std::{
+    fmt,
+    task::{Context, Poll, ready},
+};
+
+use sctp_tokio::{Message, Received};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::PollSemaphore;
+use tower_service::Service;
+
+use super::{
+    AssociationHandle,
+    call::Call,
+    error::{CallError, Cause},
+};
+
+/// Calls to the peer of an association, as a tower service.
+///
+/// `poll_ready` reserves one of the [`max_calls`](crate::Config::max_calls) places, and `call`
+/// uses it. Created by [`AssociationHandle::caller`].
+pub struct Caller {
+    handle: AssociationHandle,
+    places: Option<PollSemaphore>,
+    reserved: Option<OwnedSemaphorePermit>,
+}
+
+impl Caller {
+    pub(super) fn new(handle: AssociationHandle) -> Self {
+        Self {
+            handle,
+            places: None,
+            reserved: None,
+        }
+    }
+
+    /// Returns the handle of the association.
+    #[must_use]
+    pub fn handle(&self) -> &AssociationHandle {
+        &self.handle
+    }
+}
+
+impl Service<Message> for Caller {
+    type Response = Received;
+    type Error = CallError;
+    type Future = Call;
+
+    /// Waits for a place for one call.
+    ///
+    /// # Errors
+    ///
+    /// The association takes no further calls, or has no correlation.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        if self.reserved.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(shared) = self.handle.shared() else {
+            return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
+        };
+        let places = match &mut self.places {
+            Some(places) => places,
+            None => self
+                .places
+                .insert(PollSemaphore::new(shared.call_places()?)),
+        };
+        match ready!(places.poll_acquire(cx)) {
+            Some(permit) => {
+                self.reserved = Some(permit);
+                Poll::Ready(Ok(()))
+            }
+            None => Poll::Ready(Err(shared.call_refused())),
+        }
+    }
+
+    /// Makes the call.
+    ///
+    /// # Panics
+    ///
+    /// If `poll_ready` has not reserved a place for it.
+    #[track_caller]
+    fn call(&mut self, message: Message) -> Call {
+        let Some(permit) = self.reserved.take() else {
+            panic!("poll_ready must be called first");
+        };
+        match self.handle.shared() {
+            Some(shared) => shared.call_with(message, permit),
+            None => Call::failed(CallError::not_sent(Cause::Closed)),
+        }
+    }
+}
+
+/// A clone has no reservation: it must become ready by itself.
+impl Clone for Caller {
+    fn clone(&self) -> Self {
+        Self::new(self.handle.clone())
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("handle", &self.handle)
+            .field("reserved", &self.reserved.is_some())
+            .finish_non_exhaustive()
+    }
+}

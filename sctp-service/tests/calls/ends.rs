@@ -1,0 +1,140 @@
+//! Calls at the end of an association.
+
+use std::time::Duration;
+
+use sctp_service::{Cause, Config, Fate, Shutdown};
+
+use crate::{Calling, assert_failed, call, reply_to, support::settle};
+
+#[tokio::test(start_paused = true)]
+async fn drain_waits_for_the_reply() {
+    let mut server = Calling::default();
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    let question = peer.recv().await.unwrap();
+    server.server.stop();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!asked.is_finished());
+    peer.send(reply_to(&question, "!")).await;
+    assert!(asked.await.unwrap().is_ok());
+    peer.expect_shutdown().await;
+    server.server.stopped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_beyond_the_drain_timeout_is_cut_off() {
+    let mut server = Calling::new(Config::new().with_drain_timeout(Duration::from_secs(5)));
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    peer.recv().await.unwrap();
+    server.server.stop();
+    peer.expect_abort("server shutting down").await;
+    let error = asked.await.unwrap().unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::Closed),
+        Fate::Unknown,
+    );
+    settle().await;
+    let closed = server.server.log.closed();
+    assert!(closed.contains("lost_calls: 1"), "{closed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_call_keeps_the_association_from_being_idle() {
+    let config = Config::new().with_idle_timeout(Duration::from_secs(3));
+    let mut server = Calling::new(config);
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    let question = peer.recv().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    peer.send(reply_to(&question, "!")).await;
+    assert!(asked.await.unwrap().is_ok());
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reply_before_an_orderly_end_completes_its_call() {
+    let mut server = Calling::default();
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    let question = peer.recv().await.unwrap();
+    peer.hold_acks();
+    handle.shut_down(Shutdown::AfterAck).unwrap();
+    settle().await;
+    peer.send(reply_to(&question, "!")).await;
+    assert!(asked.await.unwrap().is_ok());
+    let error = call(&handle, "too late").await.unwrap().unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::Closed),
+        Fate::NotSent,
+    );
+    peer.release_acks();
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
+    type End = fn(&sctp_service::testing::Peer);
+    type IsCause = fn(&Cause) -> bool;
+    let ends: [(End, IsCause); 4] = [
+        (
+            |peer| peer.shutdown(),
+            |cause| matches!(cause, Cause::ShutDown),
+        ),
+        (
+            |peer| peer.abort("bye"),
+            |cause| matches!(cause, Cause::Aborted(_)),
+        ),
+        (|peer| peer.lose(), |cause| matches!(cause, Cause::Lost(_))),
+        (
+            |peer| peer.restart(),
+            |cause| matches!(cause, Cause::Restarted),
+        ),
+    ];
+    for (end, is_cause) in ends {
+        let mut server = Calling::default();
+        let (peer, handle) = server.connect().await;
+        let asked = call(&handle, "?");
+        peer.recv().await.unwrap();
+        end(&peer);
+        let error = asked.await.unwrap().unwrap_err();
+        assert_failed(&error, is_cause, Fate::Unknown);
+        let error = call(&handle, "later").await.unwrap().unwrap_err();
+        assert_failed(&error, is_cause, Fate::NotSent);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_after_a_restart_is_made_through_a_new_handle() {
+    let mut server = Calling::default();
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    let question = peer.recv().await.unwrap();
+    peer.restart();
+    assert!(asked.await.unwrap().is_err());
+    // A reply to the peer as it was before is a reply to no call.
+    peer.send(reply_to(&question, "!")).await;
+    let handle = server.ask(&peer).await;
+    let asked = call(&handle, "?");
+    let question = peer.recv().await.unwrap();
+    peer.send(reply_to(&question, "!")).await;
+    assert!(asked.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn abort_by_this_end_fails_its_calls() {
+    let mut server = Calling::default();
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    peer.recv().await.unwrap();
+    handle.shut_down(Shutdown::abort("enough")).unwrap();
+    peer.expect_abort("enough").await;
+    let error = asked.await.unwrap().unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::Closed),
+        Fate::Unknown,
+    );
+}
