@@ -4,13 +4,17 @@
 
 use std::{
     error::Error,
+    future::IntoFuture,
     io::{self, Write},
     process::ExitCode,
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use clap::Parser;
-use sctp_service::{Correlation, Correlator, Identity, Message, Received, Waiting, client::Client};
+use sctp_service::{
+    AssociationHandle, Config, Correlation, Correlator, Identity, Message, Ordering, Received,
+    Waiting, serve_association,
+};
 use sctp_tokio::{Association, Ppid, SctpListener};
 use tracing_subscriber::EnvFilter;
 
@@ -65,36 +69,27 @@ async fn play() -> Result {
     ] {
         say(who, &format!("is answered: {answer}"));
     }
-    if let Some(end) = client.shutdown().await {
+    client.graceful_shutdown();
+    if let Some(end) = client.ended().await {
         say("client", &format!("the association is over: {end}"));
     }
     Ok(())
 }
 
-/// One end: makes requests through the client that it returns, and answers those of the peer.
-fn node(name: &'static str, association: Association) -> Client {
-    let node = Client::builder()
-        .with_correlation(Correlation::by_key(|_| HopByHop))
-        .over(association);
-    let answering = node.clone();
-    tokio::spawn(async move {
-        let Some(mut requests) = answering.pushes() else {
-            return;
-        };
-        while let Some(request) = requests.recv().await {
-            let Some(answer) = answer(name, &request) else {
-                continue;
-            };
-            if let Err(error) = answering.send(answer).await {
-                say(name, &format!("cannot answer: {error}"));
-            }
-        }
-    });
-    node
+/// One end: serves the requests of its peer. Returns a handle to make requests with.
+fn node(name: &'static str, association: Association) -> AssociationHandle {
+    let handler = async move |payload: Bytes| answer(name, payload);
+    let mut node = serve_association(association, handler)
+        // Diameter knows no order between requests.
+        .with_config(Config::new().with_ordering(Ordering::Unordered))
+        .with_correlation(Correlation::by_key(|_| HopByHop));
+    let handle = node.handle();
+    tokio::spawn(node.into_future());
+    handle
 }
 
-async fn request(node: &Client, code: u32, text: &str) -> Result<String> {
-    // Requests of one kind go on one stream: they are answered in order, and hold up no others.
+async fn request(node: &AssociationHandle, code: u32, text: &str) -> Result<String> {
+    // Requests of one kind go on one stream, and a lost one holds up no others.
     let stream = u16::try_from(code % 10)?;
     let message = Message::new(Header::request(code).encode(text.as_bytes()))
         .on_stream(stream)
@@ -104,15 +99,12 @@ async fn request(node: &Client, code: u32, text: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn answer(name: &str, request: &Received) -> Option<Message> {
-    let mut payload = request.payload.clone();
+fn answer(name: &str, mut payload: Bytes) -> Option<Bytes> {
     let header = Header::decode(&mut payload)?;
     let text = String::from_utf8_lossy(&payload);
     say(name, &format!("is asked, command {}: {text}", header.code));
-    let answer = header
-        .answer()
-        .encode(format!("yes to \"{text}\"").as_bytes());
-    Some(request.reply(answer))
+    let answer = format!("yes to \"{text}\"");
+    Some(header.answer().encode(answer.as_bytes()))
 }
 
 /// The part of Diameter's header that this needs.
