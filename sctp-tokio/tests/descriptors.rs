@@ -160,7 +160,7 @@ async fn listeners_give_their_sockets_away() {
     tokio::join!(talk(client), echo(server));
 
     let listener = OneToOneListener::bind(LOOPBACK).await.unwrap();
-    OneToOneListener::try_from(OwnedFd::from(listener.into_socket())).unwrap();
+    OneToOneListener::try_from(OwnedFd::from(listener.into_socket().unwrap())).unwrap();
 
     let (endpoint, _) = support::endpoint().await;
     Endpoint::try_from(OwnedFd::from(endpoint.into_socket().unwrap())).unwrap();

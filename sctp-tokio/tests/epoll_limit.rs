@@ -6,11 +6,12 @@ mod support;
 
 use std::{
     fs, io,
-    net::UdpSocket,
+    net::{SocketAddr, UdpSocket},
+    os::fd::OwnedFd,
     sync::{Mutex, PoisonError},
 };
 
-use sctp_tokio::{Association, SctpListener};
+use sctp_tokio::{Association, OneToOneListener, SctpListener};
 use support::{acknowledged, listener, must, next};
 
 const MAX_USER_WATCHES: &str = "/proc/sys/fs/epoll/max_user_watches";
@@ -62,7 +63,7 @@ fn assert_no_watches<T>(result: io::Result<T>) {
 }
 
 /// Connects, and has one byte in the server's kernel.
-async fn client(addr: std::net::SocketAddr, request: u8) -> Association {
+async fn client(addr: SocketAddr, request: u8) -> Association {
     let client = must(Association::connect(addr)).await.unwrap();
     client.send(vec![request]).await.unwrap();
     acknowledged(&client).await;
@@ -107,5 +108,43 @@ fn listener_with_unregistered_association_keeps_socket() {
         let mut server = listener.try_accept().unwrap();
         serve(&mut server, &mut client, 7).await;
         listener.into_socket().unwrap();
+    });
+}
+
+#[test]
+fn one_to_one_listener_without_watches_keeps_association() {
+    alone(async {
+        let listener = OneToOneListener::bind(support::LOOPBACK).await.unwrap();
+        let addr = listener.local_addrs().unwrap()[0];
+        let fd = OwnedFd::from(listener.into_socket().unwrap());
+        let mut listener = OneToOneListener::try_from(fd).unwrap();
+        let mut clients = [client(addr, 0).await, client(addr, 1).await];
+        {
+            let _scarce = Scarce::but(0);
+            for _ in 0..3 {
+                assert_no_watches(must(listener.accept()).await);
+                assert_no_watches(listener.try_accept());
+            }
+        }
+        let mut listener: Box<OneToOneListener> = listener.into_socket().unwrap_err();
+        for (request, client) in (0..).zip(&mut clients) {
+            let mut server = must(listener.accept()).await.unwrap();
+            serve(&mut server, client, request).await;
+        }
+        listener.into_socket().unwrap();
+    });
+}
+
+#[test]
+fn connect_needs_a_single_watch() {
+    alone(async {
+        let (mut listener, addr) = listener().await;
+        let mut client = {
+            let _scarce = Scarce::but(1);
+            must(Association::connect(addr)).await.unwrap()
+        };
+        client.send(vec![3]).await.unwrap();
+        let mut server = must(listener.accept()).await.unwrap();
+        serve(&mut server, &mut client, 3).await;
     });
 }

@@ -7,17 +7,17 @@ use std::{
     net::SocketAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_core::Stream;
 use sctp_core::{AssocId, Socket};
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, task::coop};
 
 use crate::{
     association::{Association, shared::Style},
     error_context::show_addrs,
-    io::Io,
+    io::{Io, RegisterError},
     socket::{
         fd::{self, from_one_to_one},
         setup::{SocketConfig, first_to_bind},
@@ -44,6 +44,9 @@ pub struct OneToOneListener {
     /// Set when the socket came from elsewhere: associations that began before it did are not
     /// subscribed to the notifications of this crate.
     subscribe_accepted: Option<SocketConfig>,
+    /// Accepted socket that could not be set up or registered with the reactor. The next accept
+    /// tries again, before any other.
+    pending: Option<Socket>,
 }
 
 impl OneToOneListener {
@@ -85,6 +88,7 @@ impl OneToOneListener {
             io: Io::new(socket)?,
             max_message_size,
             subscribe_accepted,
+            pending: None,
         })
     }
 
@@ -93,9 +97,10 @@ impl OneToOneListener {
     ///
     /// # Errors
     ///
-    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`): the kernel
-    /// looks for one before it takes the association, so nothing is lost. It answers the same at
-    /// once when called again: wait before that. Anything else that the kernel says.
+    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or when the
+    /// reactor can take no more of them (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`): the
+    /// association is kept, and the next call tries again. The kernel answers the same at once
+    /// while the shortage lasts: wait before that. Anything else that the kernel says.
     ///
     /// # Cancel safety
     ///
@@ -110,8 +115,15 @@ impl OneToOneListener {
     ///
     /// As [`OneToOneListener::accept`].
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
-        let accepted = self.io.poll_read(cx, Socket::accept);
-        accepted.map(|socket| self.accepted(socket?))
+        // An accept takes part in cooperative scheduling, but is not needed for one that is pending.
+        if self.pending.is_some() {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
+        let socket = match self.pending.take() {
+            Some(socket) => socket,
+            None => ready!(self.io.poll_read(cx, Socket::accept))?,
+        };
+        Poll::Ready(self.accepted(socket))
     }
 
     /// Accepts an association that has come up already.
@@ -121,15 +133,29 @@ impl OneToOneListener {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
     /// [`OneToOneListener::accept`].
     pub fn try_accept(&mut self) -> io::Result<Association> {
-        let socket = self.io.socket().accept()?;
+        let socket = match self.pending.take() {
+            Some(socket) => socket,
+            None => self.io.socket().accept()?,
+        };
         self.accepted(socket)
     }
 
-    fn accepted(&self, socket: Socket) -> io::Result<Association> {
-        if let Some(config) = &self.subscribe_accepted {
-            config.subscribe(&socket, AssocId::FUTURE)?;
+    fn accepted(&mut self, socket: Socket) -> io::Result<Association> {
+        let subscribed = match &self.subscribe_accepted {
+            Some(config) => config.subscribe(&socket, AssocId::FUTURE),
+            None => Ok(()),
+        };
+        let registered = match subscribed {
+            Ok(()) => from_one_to_one(socket, self.max_message_size),
+            Err(error) => Err(RegisterError { socket, error }),
+        };
+        match registered {
+            Ok(receiver) => Ok(Association::from_receiver(receiver)),
+            Err(RegisterError { socket, error }) => {
+                self.pending = Some(socket);
+                Err(error)
+            }
         }
-        from_one_to_one(socket, self.max_message_size).map(Association::from_receiver)
     }
 
     /// Returns the addresses that it listens on.
@@ -158,10 +184,17 @@ impl OneToOneListener {
         self.io.socket()
     }
 
-    /// Takes the socket, still listening.
-    #[must_use]
-    pub fn into_socket(self) -> Socket {
-        self.io.into_socket()
+    /// Takes the socket, still listening. Associations that were not accepted are on it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the listener back while it holds an association that the reactor could not take:
+    /// accept it first.
+    pub fn into_socket(self) -> Result<Socket, Box<Self>> {
+        match self.pending {
+            None => Ok(self.io.into_socket()),
+            Some(_) => Err(Box::new(self)),
+        }
     }
 }
 

@@ -311,7 +311,9 @@ impl SocketBuilder {
 /// information, notifications, fragment interleave), and what the builder says; the builder's
 /// addresses, `SO_REUSEADDR` and `SO_REUSEPORT` are not looked at, for it is too late. What can be checked is
 /// checked: that it is an SCTP socket (`SO_PROTOCOL`), of the right style (`SO_TYPE`), that it
-/// listens or carries an association. When the check fails the descriptor is closed.
+/// listens or carries an association. On any error the descriptor is closed, also when the reactor
+/// cannot take it (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`). A duplicate of the descriptor
+/// ([`OwnedFd::try_clone`]) keeps what it carries for another attempt.
 ///
 /// The kernel does not tell a peeled-off socket from a one-to-many socket, which is why the caller
 /// names what it is.

@@ -239,11 +239,11 @@ impl Attempt {
 /// tells a peer that stopped answering from one that answered with an ABORT without a cause, as
 /// one does that was restarted and knows nothing of the association.
 fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
-    match io.socket().peel_off(assoc) {
-        Ok(socket) => Ok(Io::new(socket)?),
-        // Over already, no descriptor left, or another network namespace: all else works here too.
-        Err(_) => Ok(io),
-    }
+    // Out of the reactor first, which may have room for one of the two only.
+    let socket = io.into_socket();
+    // Over already, no descriptor left, or another network namespace: all else works here too.
+    let own = socket.peel_off(assoc).unwrap_or(socket);
+    Ok(Io::new(own)?)
 }
 
 /// How long the kernel waits at the least before it gives a silent peer up

@@ -12,7 +12,7 @@ use crate::{
         recv_half::RecvHalf,
         shared::{AssociationInfo, AssociationShared, Style},
     },
-    io::{Io, reassembly::Reassembler},
+    io::{Io, RegisterError, reassembly::Reassembler},
 };
 
 /// Takes over a socket that is bound, and has it listen.
@@ -65,12 +65,15 @@ pub(crate) fn one_to_one(config: &SocketConfig, fd: OwnedFd) -> io::Result<RecvH
     socket
         .status(AssocId::FUTURE)
         .map_err(|_| io::ErrorKind::NotConnected)?;
-    from_one_to_one(socket, config.max_message_size)
+    Ok(from_one_to_one(socket, config.max_message_size)?)
 }
 
 /// Makes an association of a one-to-one socket that has or had one.
 #[track_caller]
-pub(crate) fn from_one_to_one(socket: Socket, max_message_size: usize) -> io::Result<RecvHalf> {
+pub(crate) fn from_one_to_one(
+    socket: Socket,
+    max_message_size: usize,
+) -> Result<RecvHalf, RegisterError> {
     // The kernel ignores the identifier on a one-to-one socket. An association that has ended has
     // no status any more; its queue says so.
     let status = socket.status(AssocId::FUTURE).ok();
