@@ -1,14 +1,13 @@
-//! Guides: what the items' own documentation cannot say, since it concerns several of them. Each
-//! is read in five minutes, and its code is compiled, and run where it needs no kernel.
+//! Guides to tasks that involve several items. Their code is compiled, and run where it needs no kernel.
 //!
-//! | guide | answers |
+//! | guide | covers |
 //! |---|---|
-//! | [`errors`] | what becomes of an error, a timeout, a panic, a reply that cannot be sent? |
-//! | [`graceful_shutdown`] | how does a server stop without losing a call, in Kubernetes too? |
-//! | [`between_equals`] | how do both ends of an association send, ask, and close it? |
-//! | [`testing`] | how is a service tested where there is no SCTP? |
-//! | [`middleware`] | how is a layer of one's own written? |
-//! | [`from_axum`] | what is called what, and what is really different? |
+//! | [`errors`] | errors, timeouts, panics, and messages that cannot be sent; log targets |
+//! | [`graceful_shutdown`] | stopping a server without losing a request, in Kubernetes too |
+//! | [`between_equals`] | sending and calling from either end of an association |
+//! | [`testing`] | tests without SCTP |
+//! | [`middleware`] | writing a layer |
+//! | [`from_axum`] | names and differences for users of axum |
 
 #[doc = include_str!("docs/between_equals.md")]
 pub mod between_equals {}
