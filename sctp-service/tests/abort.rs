@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sctp_service::{AbortReason, Message, RecvError, Shutdown};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::sleep;
 
 async fn abort(reason: Bytes) -> Shutdown {
@@ -55,7 +55,7 @@ async fn what_is_unsent_is_discarded_and_counted() {
     }
     settle().await;
     peer.send("abort").await;
-    peer.closed().await;
+    must(peer.closed()).await;
     peer.expect_message("a").await;
     peer.expect_abort("bye").await;
     settle().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sctp_service::{Config, Payload, Reply, Shutdown};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::{Instant, sleep};
 
 /// Answers, and ends the association if it is asked to.
@@ -94,7 +94,7 @@ async fn a_peer_that_never_reads_is_aborted_too() {
         peer.send(text).await;
     }
     let begin = Instant::now();
-    peer.closed().await;
+    must(peer.closed()).await;
     assert_eq!(begin.elapsed().as_secs(), 10);
     peer.expect_message("a").await;
     peer.expect_abort("shutdown timed out").await;
@@ -135,7 +135,7 @@ async fn a_peer_that_shuts_down_has_its_last_requests_served() {
     peer.shutdown();
     peer.expect_shutdown().await;
     for text in ["a", "b", "c"] {
-        assert_eq!(served.recv().await.unwrap(), text);
+        assert_eq!(must(served.recv()).await.unwrap(), text);
     }
     settle().await;
     assert!(
@@ -159,7 +159,7 @@ async fn requests_unread_when_the_peer_shuts_down_are_served_too() {
     }
     peer.shutdown();
     for text in ["a", "b", "c", "d", "e"] {
-        assert_eq!(served.recv().await.unwrap(), text);
+        assert_eq!(must(served.recv()).await.unwrap(), text);
     }
 }
 

@@ -17,7 +17,7 @@ use sctp_service::{
     Transport, serve_association,
     testing::{InMemory, duplex},
 };
-use support::settle;
+use support::{must, settle};
 use tokio::{sync::oneshot, time::sleep};
 
 async fn echo(payload: Bytes) -> Result<Bytes, Shutdown> {
@@ -39,7 +39,7 @@ async fn it_resolves_with_how_the_association_ended() {
         peer.send("hello").await;
         peer.expect_message("hello").await;
         peer.send(last).await;
-        assert_eq!(serving.await.unwrap(), end);
+        assert_eq!(must(serving).await.unwrap(), end);
     }
 }
 
@@ -56,14 +56,14 @@ async fn its_shutdown_is_graceful_and_has_a_limit() {
     settle().await;
     stop.send(()).unwrap();
     peer.expect_abort("server shutting down").await;
-    assert_eq!(serving.await.unwrap(), aborted());
+    assert_eq!(must(serving).await.unwrap(), aborted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn to_drop_it_is_to_drop_the_transport() {
     let (transport, peer) = duplex();
     drop(serve_association(transport, echo).into_future());
-    assert_eq!(peer.closed().await, End::Shutdown { by: Side::Peer });
+    assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
     let (transport, peer) = duplex();
     peer.send("unread").await;
     drop(serve_association(transport, echo).into_future());
@@ -131,9 +131,9 @@ async fn where_no_reason_can_be_sent_the_peer_is_aborted_without() {
     });
     let serving = tokio::spawn(served.into_future());
     peer.send("abort").await;
-    assert_eq!(serving.await.unwrap(), aborted());
+    assert_eq!(must(serving).await.unwrap(), aborted());
     assert_eq!(noted.recv().unwrap().as_deref(), Some("as you wish"));
-    let end = peer.closed().await;
+    let end = must(peer.closed()).await;
     assert!(matches!(end, End::Aborted { by: Side::Peer, .. }), "{end}");
     assert_eq!(end.reason().unwrap(), "");
     assert!(begin.elapsed() < Duration::from_millis(100), "at once");

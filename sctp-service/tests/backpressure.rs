@@ -11,7 +11,7 @@ use sctp_service::{
     handler::handler_fn,
     testing::{Duplex, Peer},
 };
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
@@ -150,7 +150,7 @@ async fn calls_go_on_while_the_peer_does_not_read() {
         deaf.send(on(stream, "hello")).await;
     }
     for _ in 0..5 {
-        served.recv().await.unwrap();
+        must(served.recv()).await.unwrap();
     }
 }
 
@@ -222,7 +222,7 @@ async fn a_peer_that_floods_leaves_the_others_their_turn() {
     }
     other.send("hello").await;
     let mut before = 0;
-    while served.recv().await.unwrap() == "flood" {
+    while must(served.recv()).await.unwrap() == "flood" {
         before += 1;
     }
     assert!(before < 100, "{before} of the flood were served first");

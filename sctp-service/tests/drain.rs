@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use sctp_service::{Drain, Reply, ReplySender, Request, testing::request};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::{Instant, sleep};
 
 /// One `tick` a second, for ever.
@@ -30,7 +30,7 @@ async fn an_endless_stream_ends_and_the_association_in_order() {
     let begin = Instant::now();
     server.stop();
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
     assert!(begin.elapsed() < Duration::from_millis(10));
 }
 
@@ -42,7 +42,7 @@ async fn one_that_does_not_ask_is_aborted_when_the_time_is_up() {
     peer.expect_message("tick").await;
     let begin = Instant::now();
     server.stop();
-    while peer.recv().await.is_some() {}
+    while must(peer.recv()).await.is_some() {}
     peer.expect_abort("server shutting down").await;
     assert_eq!(begin.elapsed().as_secs(), 20);
 }

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use proptest::prelude::*;
 use sctp_service::{Config, Message, Ordering, Reply, Request, Shutdown, testing::Duplex};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::sleep;
 
 /// What the peer or the clock does next.
@@ -222,12 +222,12 @@ async fn run(steps: Vec<Step>, config: Config, capacity: usize) {
         }
     }
     server.stop();
-    while let Some(message) = peer.recv().await {
+    while let Some(message) = must(peer.recv()).await {
         checker.check(&message);
     }
     let log = server.log.clone();
     // It resolves only when every permit is back.
-    server.stopped().await;
+    must(server.stopped()).await;
     assert_eq!(alive.load(Relaxed), 0, "a call is left: {log:?}");
     assert_eq!(
         log.lines()

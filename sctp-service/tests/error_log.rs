@@ -26,7 +26,7 @@ use sctp_service::{
     serve,
     testing::{InMemory, duplex},
 };
-use support::{Server, settle};
+use support::{Server, must, settle};
 use tower::{BoxError, ServiceBuilder, service_fn};
 use tracing::{
     Event, Metadata, Subscriber,
@@ -209,7 +209,7 @@ async fn a_client_is_named_by_the_addresses_of_its_server() {
     let (lines, _guard) = Lines::start();
     let gone = Gone(["192.0.2.7:9877".parse().unwrap()]);
     let client = Client::builder().connect_in_background(gone);
-    client.request("x").await.unwrap_err();
+    must(client.request("x")).await.unwrap_err();
     let (transport, _peer) = duplex();
     let client = Client::over(transport);
     settle().await;
@@ -255,8 +255,8 @@ async fn a_reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
             .cloned()
             .collect::<Vec<_>>()
     };
-    let call = tokio::spawn(async move { client.request("right").await });
-    peer.recv().await.unwrap();
+    let call = tokio::spawn(async move { must(client.request("right")).await });
+    must(peer.recv()).await.unwrap();
     for _ in 0..100 {
         peer.send(wrong.clone()).await;
     }
@@ -276,6 +276,6 @@ async fn errors_of_connecting() {
     let (lines, _guard) = Lines::start();
     let fails = || ready(Err::<Association, _>(ConnectError::Io(foreign())));
     let client = Client::builder().connect_in_background(fails);
-    client.request("x").await.unwrap_err();
+    must(client.request("x")).await.unwrap_err();
     lines.assert_has("cannot set up an association");
 }

@@ -17,6 +17,7 @@ use sctp_service::{
     sctp_tokio::{Association, ConnectError, End, SendError, Side},
     testing::request,
 };
+use support::must;
 
 fn causes() -> Vec<(Cause, &'static str)> {
     let not_connected = |error| Cause::NotConnected(Arc::new(error));
@@ -84,7 +85,7 @@ fn causes_of_failed_calls() {
 async fn a_failed_call() {
     let fails = || ready(Err::<Association, _>(ConnectError::Io(foreign())));
     let client = Client::builder().connect_in_background(fails);
-    let error: CallError = client.request("x").await.unwrap_err();
+    let error: CallError = must(client.request("x")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "no association: the disk is full (not sent)"

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sctp_service::{Config, Reply, Shutdown, handler::handler_fn, layer::PeerRateLimitLayer};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::sleep;
 use tower::ServiceBuilder;
 
@@ -58,7 +58,7 @@ async fn a_server_without_an_end_to_its_patience_serves_and_ends() {
         server.stop();
         draining.expect_message("slow").await;
         draining.expect_shutdown().await;
-        server.stopped().await;
+        must(server.stopped()).await;
     }
 }
 

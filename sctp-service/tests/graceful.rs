@@ -18,7 +18,7 @@ use sctp_service::{
     Config, Listener, Reply, ServerEvent, serve,
     testing::{InMemory, Network, ScriptedListener, duplex},
 };
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -38,7 +38,7 @@ async fn calls_in_flight_finish_and_their_replies_arrive() {
     server.stop();
     peer.expect_message("hello").await;
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,7 @@ async fn idle_associations_are_shut_down_at_once() {
     for peer in &peers {
         peer.expect_shutdown().await;
     }
-    server.stopped().await;
+    must(server.stopped()).await;
     assert!(begin.elapsed() < Duration::from_secs(1));
 }
 
@@ -74,7 +74,7 @@ async fn an_association_that_was_not_yet_accepted_is_shut_down_in_order() {
     server.stop();
     let peer = server.connect().await;
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 /// Starts a server that is to shut down at once, and returns how many associations it saw.
@@ -163,7 +163,7 @@ impl Listener for Endless {
     }
 
     async fn accept_waiting(&mut self) -> Option<io::Result<InMemory>> {
-        Some(self.accept().await)
+        Some(must(self.accept()).await)
     }
 }
 
@@ -227,7 +227,7 @@ async fn what_is_left_after_the_drain_timeout_is_aborted() {
     idle.expect_shutdown().await;
     hanging.expect_abort("server shutting down").await;
     assert_eq!(begin.elapsed().as_secs(), 5);
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,11 +245,11 @@ async fn an_endless_stream_of_replies_ends_with_the_drain_timeout() {
     peer.send("subscribe").await;
     peer.expect_message("tick").await;
     server.stop();
-    while let Some(message) = peer.recv().await {
+    while let Some(message) = must(peer.recv()).await {
         assert_eq!(message.payload, "tick");
     }
     peer.expect_abort("server shutting down").await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +260,7 @@ async fn a_peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
     settle().await;
     server.stop();
     peer.expect_abort("shutdown timed out").await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use sctp_service::{AbortReason, IncomingAssociation, Shutdown, State, handler::Handler};
-use support::{Server, settle};
+use support::{Server, must, settle};
 use tokio::time::sleep;
 use tower::service_fn;
 
@@ -115,7 +115,7 @@ async fn a_drain_does_not_wait_for_a_service_in_the_making() {
     settle().await;
     server.stop();
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use sctp_service::{
     serve,
     testing::{Network, Peer, ScriptedListener},
 };
-use support::{on, settle};
+use support::{must, on, settle};
 use tokio::{sync::watch, time::sleep};
 use tower::{Service, ServiceBuilder};
 
@@ -198,7 +198,7 @@ async fn by_hand(metrics: &ClientMetrics) -> (ScriptedListener, Client, Peer) {
         .connect(network.connector())
         .await
         .unwrap();
-    let peer = listener.accept_peer().await.unwrap();
+    let peer = must(listener.accept_peer()).await.unwrap();
     (listener, client, peer)
 }
 
@@ -210,8 +210,8 @@ async fn associations_of_clients() {
     let metrics = ClientMetrics::new();
     let (mut listener, client, peer) = by_hand(&metrics).await;
     let caller = client.clone();
-    let call = tokio::spawn(async move { caller.request("x").await });
-    peer.recv().await.unwrap();
+    let call = tokio::spawn(async move { must(caller.request("x")).await });
+    must(peer.recv()).await.unwrap();
     peer.restart();
     call.await.unwrap().unwrap_err();
     peer.change_path(
@@ -223,14 +223,14 @@ async fn associations_of_clients() {
     }
     settle().await;
     peer.abort("enough");
-    let peer = listener.accept_peer().await.unwrap();
+    let peer = must(listener.accept_peer()).await.unwrap();
     peer.fail_receive(sctp_service::RecvError::Io(std::io::Error::other(
         "as told",
     )));
     settle().await;
     drop(listener);
     sleep(Duration::from_millis(300)).await;
-    client.shutdown().await;
+    must(client.shutdown()).await;
     let recorded = recorded(&snapshotter);
     assert!(
         !recorded.contains_key("sctp_client_associations"),
@@ -274,7 +274,7 @@ async fn servers_of_pools() {
         client.connect_in_background(connector.clone())
     });
     for _ in 0..3 {
-        pool.request("x").await.unwrap_err();
+        must(pool.request("x")).await.unwrap_err();
     }
     assert_recorded(
         &snapshotter,
@@ -284,10 +284,10 @@ async fn servers_of_pools() {
         ],
     );
     let mut listener = network.listen().unwrap();
-    let peer = listener.accept_peer().await.unwrap();
+    let peer = must(listener.accept_peer()).await.unwrap();
     settle().await;
-    let call = tokio::spawn(async move { pool.request("x").await });
-    let request = peer.recv().await.unwrap();
+    let call = tokio::spawn(async move { must(pool.request("x")).await });
+    let request = must(peer.recv()).await.unwrap();
     peer.send(request).await;
     call.await.unwrap().unwrap();
     drop(list);
@@ -303,6 +303,6 @@ async fn servers_of_pools() {
     );
     let nothing = || std::future::ready(Ok(Vec::new()));
     let lookup = reported(Pool::builder()).resolve(nothing, Duration::from_secs(1));
-    lookup.await.unwrap_err();
+    must(lookup).await.unwrap_err();
     assert_recorded(&snapshotter, &[("sctp_pool_lookup_failures_total", &[1.0])]);
 }

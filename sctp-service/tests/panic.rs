@@ -20,7 +20,7 @@ use sctp_service::{
     serve,
     testing::{InMemory, ScriptedListener},
 };
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tower::{Service, service_fn};
 
 /// Panics where its request tells it to.
@@ -62,7 +62,7 @@ async fn in_call_or_in_poll_ready() {
     server.log.assert_has("panicked: in call");
     two.send("ready").await;
     two.send("again").await;
-    two.closed().await;
+    must(two.closed()).await;
     server.log.assert_has("panicked: in poll_ready");
     other.send("hello").await;
     other.expect_message("hello").await;
@@ -123,7 +123,7 @@ async fn in_the_destructor_of_a_call_that_is_dropped() {
     settle().await;
     server.log.assert_has("panicked: in a destructor");
     server.stop();
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +180,7 @@ async fn in_clone_of_the_service() {
                     peer.restart();
                 }
                 assert!(peer.try_send("hello"));
-                match peer.recv().await {
+                match must(peer.recv()).await {
                     Some(reply) => assert_eq!(reply.payload, "hello"),
                     None => {
                         peer.expect_abort("internal error").await;
@@ -232,7 +232,7 @@ async fn in_the_executor() {
     let server = serve(listener, async |payload: Bytes| payload);
     tokio::spawn(server.with_executor(Overloaded::default()).into_future());
     let lost = network.connect().await.unwrap();
-    lost.closed().await;
+    must(lost.closed()).await;
     let other = network.connect().await.unwrap();
     other.send("hello").await;
     other.expect_message("hello").await;
@@ -248,7 +248,7 @@ async fn in_the_listener() {
             if !std::mem::replace(&mut self.1, true) {
                 panic!("in accept");
             }
-            self.0.accept().await
+            must(self.0.accept()).await
         }
 
         fn local_addrs(&self) -> std::io::Result<Vec<SocketAddr>> {

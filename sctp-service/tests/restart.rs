@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use sctp_core::PeerAddrChangeState;
 use sctp_service::{AbortReason, IncomingAssociation, Reply, Request, Shutdown, State};
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
 
@@ -146,7 +146,7 @@ async fn while_the_server_shuts_down_there_is_no_new_life() {
     settle().await;
     peer.restart();
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,6 +163,6 @@ async fn restart_while_flushing_ends_at_once() {
     settle().await;
     let begin = Instant::now();
     peer.restart();
-    assert!(peer.closed().await.is_orderly());
+    assert!(must(peer.closed()).await.is_orderly());
     assert_eq!(begin.elapsed().as_secs(), 0);
 }

@@ -13,7 +13,7 @@ use sctp_service::{
     State, StreamId,
     layer::{Next, from_fn},
 };
-use support::{Server, on, settle};
+use support::{Server, must, on, settle};
 use tokio::sync::mpsc::{self, Receiver};
 use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, util::MapRequestLayer};
 
@@ -170,7 +170,7 @@ where
     for peer in &peers {
         peer.send(message.clone()).await;
     }
-    assert_eq!(entries.recv().await, Some(()));
+    assert_eq!(must(entries.recv()).await, Some(()));
     settle().await;
     assert!(entries.try_recv().is_err(), "both calls run at once");
     for peer in &peers {

@@ -25,7 +25,7 @@ async fn an_answer_on_the_wrong_stream_ends_the_association() {
     );
     peer.expect_abort("unexpected reply").await;
     assert!(matches!(
-        client.request("y").await.unwrap_err().cause(),
+        must(client.request("y")).await.unwrap_err().cause(),
         Cause::Uncorrelated
     ));
 }

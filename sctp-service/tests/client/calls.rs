@@ -30,8 +30,8 @@ async fn reply(peer: &Peer, stream: u16, payload: &str) {
 async fn each_call_has_a_stream_and_replies_come_in_any_order() {
     let (client, peer) = client();
     let (a, b) = (call(&client, "a"), call(&client, "b"));
-    assert_eq!(request(&peer).await, (1, "a".into()));
-    assert_eq!(request(&peer).await, (2, "b".into()));
+    assert_eq!(must(request(&peer)).await, (1, "a".into()));
+    assert_eq!(must(request(&peer)).await, (2, "b".into()));
     reply(&peer, 2, "b's").await;
     assert_eq!(payload(b).await, "b's");
     reply(&peer, 1, "a's").await;
@@ -43,7 +43,7 @@ async fn streams_are_used_in_turn() {
     let (client, peer) = client_with(Client::builder(), 4);
     for stream in [1, 2, 3, 1, 2] {
         let one = call(&client, "x");
-        assert_eq!(request(&peer).await.0, stream);
+        assert_eq!(must(request(&peer)).await.0, stream);
         reply(&peer, stream, "y").await;
         payload(one).await;
     }
@@ -53,14 +53,14 @@ async fn streams_are_used_in_turn() {
 async fn more_calls_than_streams_wait_in_order() {
     let (client, peer) = client_with(Client::builder(), 3);
     let calls: Vec<_> = ["a", "b", "c", "d"].map(|text| call(&client, text)).into();
-    assert_eq!(request(&peer).await, (1, "a".into()));
-    assert_eq!(request(&peer).await, (2, "b".into()));
+    assert_eq!(must(request(&peer)).await, (1, "a".into()));
+    assert_eq!(must(request(&peer)).await, (2, "b".into()));
     settle().await;
     assert_eq!(peer.try_recv(), None);
     reply(&peer, 2, "B").await;
-    assert_eq!(request(&peer).await, (2, "c".into()));
+    assert_eq!(must(request(&peer)).await, (2, "c".into()));
     reply(&peer, 2, "C").await;
-    assert_eq!(request(&peer).await, (2, "d".into()));
+    assert_eq!(must(request(&peer)).await, (2, "d".into()));
     reply(&peer, 2, "D").await;
     reply(&peer, 1, "A").await;
     for (call, text) in calls.into_iter().zip(["A", "B", "C", "D"]) {
@@ -73,12 +73,12 @@ async fn with_depth_several_calls_share_a_stream_in_order() {
     let builder = Client::builder().with_correlation(ByStream::new().with_depth(2));
     let (client, peer) = client_with(builder, 2);
     let (a, b, c) = (call(&client, "a"), call(&client, "b"), call(&client, "c"));
-    assert_eq!(request(&peer).await, (1, "a".into()));
-    assert_eq!(request(&peer).await, (1, "b".into()));
+    assert_eq!(must(request(&peer)).await, (1, "a".into()));
+    assert_eq!(must(request(&peer)).await, (1, "b".into()));
     settle().await;
     assert_eq!(peer.try_recv(), None);
     reply(&peer, 1, "A").await;
-    assert_eq!(request(&peer).await, (1, "c".into()));
+    assert_eq!(must(request(&peer)).await, (1, "c".into()));
     // The middle one is dropped: its reply still belongs to it.
     b.abort();
     settle().await;
@@ -98,7 +98,7 @@ async fn readiness_is_a_reservation_and_a_clone_has_none() {
     assert!(waits);
     let one = client.call("a".into());
     assert_eq!(clone.in_flight(), 1);
-    request(&peer).await;
+    must(request(&peer)).await;
     reply(&peer, 1, "A").await;
     must(clone.ready()).await.unwrap();
     assert_eq!(one.await.unwrap().payload, "A");
@@ -115,7 +115,7 @@ async fn a_call_without_a_reservation_panics() {
 async fn a_stream_is_not_used_again_before_a_dropped_call_is_answered() {
     let (client, peer) = client_with(Client::builder(), 2);
     let dropped = call(&client, "dropped");
-    assert_eq!(request(&peer).await, (1, "dropped".into()));
+    assert_eq!(must(request(&peer)).await, (1, "dropped".into()));
     dropped.abort();
     settle().await;
     assert_eq!(client.in_flight(), 0);
@@ -123,7 +123,7 @@ async fn a_stream_is_not_used_again_before_a_dropped_call_is_answered() {
     settle().await;
     assert_eq!(peer.try_recv(), None);
     reply(&peer, 1, "late").await;
-    assert_eq!(request(&peer).await, (1, "next".into()));
+    assert_eq!(must(request(&peer)).await, (1, "next".into()));
     reply(&peer, 1, "right").await;
     assert_eq!(payload(next).await, "right");
 }
@@ -140,8 +140,8 @@ async fn a_dropped_call_that_has_not_gone_out_never_does() {
     in_outbox.abort();
     settle().await;
     let last = call(&client, "last");
-    assert_eq!(request(&peer).await.1, "first");
-    let (stream, text) = request(&peer).await;
+    assert_eq!(must(request(&peer)).await.1, "first");
+    let (stream, text) = must(request(&peer)).await;
     assert_eq!(text, "last");
     reply(&peer, stream, "L").await;
     reply(&peer, 1, "F").await;
@@ -154,7 +154,7 @@ async fn a_dropped_call_that_waits_for_a_stream_makes_room() {
     let config = ClientConfig::new().with_max_in_flight(2);
     let (client, peer) = client_with(Client::builder().with_config(config), 2);
     let first = call(&client, "first");
-    request(&peer).await;
+    must(request(&peer)).await;
     for _ in 0..100 {
         let waiting = call(&client, "waiting");
         settle().await;
@@ -175,14 +175,14 @@ async fn a_call_times_out_and_says_whether_it_was_sent() {
     let (client, peer) = client_with(Client::builder().with_config(config), 2);
     let began = Instant::now();
     let (sent, waiting) = (call(&client, "sent"), call(&client, "waiting"));
-    request(&peer).await;
+    must(request(&peer)).await;
     assert_failed(&failure(sent).await, "no reply in time", Fate::Unknown);
     assert_failed(&failure(waiting).await, "no reply in time", Fate::NotSent);
     assert!(began.elapsed() < Duration::from_secs(6));
     // The late reply is discarded, and the stream is good again.
     reply(&peer, 1, "late").await;
     let next = call(&client, "next");
-    assert_eq!(request(&peer).await, (1, "next".into()));
+    assert_eq!(must(request(&peer)).await, (1, "next".into()));
     reply(&peer, 1, "right").await;
     assert_eq!(payload(next).await, "right");
 }
@@ -191,7 +191,7 @@ async fn a_call_times_out_and_says_whether_it_was_sent() {
 async fn one_way_messages_keep_off_the_streams_of_calls() {
     let (client, peer) = client();
     client.send("notice").await.unwrap();
-    assert_eq!(request(&peer).await, (0, "notice".into()));
+    assert_eq!(must(request(&peer)).await, (0, "notice".into()));
     let error = client
         .send(Message::new("x").on_stream(1))
         .await
@@ -229,7 +229,7 @@ async fn messages_that_cannot_be_sent_are_refused_and_harm_nobody() {
     }
     // The only stream is free.
     let next = call(&client, "next");
-    assert_eq!(request(&peer).await, (1, "next".into()));
+    assert_eq!(must(request(&peer)).await, (1, "next".into()));
     reply(&peer, 1, "N").await;
     assert_eq!(payload(next).await, "N");
 }
@@ -249,14 +249,14 @@ async fn what_nobody_asked_for_is_pushed_and_too_much_of_it_is_counted() {
     assert_eq!(must(pushes.recv()).await.unwrap().payload, "b");
     // Replies are not held up, and room is room again.
     let one = call(&client, "x");
-    request(&peer).await;
+    must(request(&peer)).await;
     reply(&peer, 1, "X").await;
     assert_eq!(payload(one).await, "X");
     reply(&peer, 0, "e").await;
     assert_eq!(must(pushes.recv()).await.unwrap().payload, "e");
     // It is a handle like any other, until the client is shut down.
     drop(client.clone());
-    client.shutdown().await;
+    must(client.shutdown()).await;
     assert_eq!(must(pushes.recv()).await, None);
 }
 
@@ -268,7 +268,7 @@ async fn stock_layers_fit() {
         .timeout(Duration::from_secs(1))
         .service(client.clone());
     let slow = tokio::spawn(layered.clone().oneshot("slow".into()));
-    let (stream, _) = request(&peer).await;
+    let (stream, _) = must(request(&peer)).await;
     assert!(
         must(slow)
             .await
@@ -278,7 +278,7 @@ async fn stock_layers_fit() {
     );
     reply(&peer, stream, "late").await;
     let one = tokio::spawn(layered.oneshot("x".into()));
-    let (stream, _) = request(&peer).await;
+    let (stream, _) = must(request(&peer)).await;
     reply(&peer, stream, "X").await;
     assert_eq!(must(one).await.unwrap().unwrap().payload, "X");
     sleep(Duration::from_secs(120)).await;

@@ -17,7 +17,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     let shutdown = tokio::spawn({
         let client = client.clone();
-        async move { client.shutdown().await }
+        async move { must(client.shutdown()).await }
     });
     settle().await;
     assert_failed(
@@ -36,7 +36,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
         Some(End::Shutdown { by: Side::Local })
     );
     assert_eq!(
-        client.shutdown().await,
+        must(client.shutdown()).await,
         Some(End::Shutdown { by: Side::Local })
     );
 }
@@ -88,7 +88,7 @@ async fn a_dropped_call_does_not_hold_up_a_shutdown() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
-    let shutdown = tokio::spawn(async move { client.shutdown().await });
+    let shutdown = tokio::spawn(async move { must(client.shutdown()).await });
     settle().await;
     peer.shutdown();
     assert!(matches!(failure(sent).await.cause(), Cause::ShutDown));

@@ -114,7 +114,7 @@ async fn an_association_that_ended_is_replaced_after_a_pause() {
     let first = server.peer().await;
     first.shutdown();
     settle().await;
-    let error = client.request("too early").await.unwrap_err();
+    let error = must(client.request("too early")).await.unwrap_err();
     assert_failed(&error, "shut down by the peer", Fate::NotSent);
     let second = server.peer().await;
     let one = call(&client, "x");
@@ -228,7 +228,7 @@ async fn shutdown_at_any_moment_ends_the_client() {
     settle().await;
     assert_eq!(must(client.shutdown()).await, None);
     assert_failed(
-        &client.request("x").await.unwrap_err(),
+        &must(client.request("x")).await.unwrap_err(),
         "closed by this end",
         Fate::NotSent,
     );

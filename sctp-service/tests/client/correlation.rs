@@ -127,7 +127,7 @@ impl Run {
                     self.calls.remove(index).1.abort();
                 }
             }
-            Step::Push => self.server.push().await,
+            Step::Push => must(self.server.push()).await,
             Step::Wait(seconds) => {
                 tokio::time::sleep(Duration::from_secs(u64::from(seconds) / 10)).await;
             }
@@ -213,7 +213,7 @@ fn run(
                 prop_assert!(in_time, "{error}");
             }
         }
-        run.client.shutdown().await;
+        must(run.client.shutdown()).await;
         let mut pushed = 0;
         while let Some(push) = must(pushes.recv()).await {
             prop_assert!(push.payload.ends_with(b"push"));

@@ -8,7 +8,7 @@ use sctp_service::{
 
 use crate::{
     pool::{Fleet, addr, call},
-    support::settle,
+    support::{must, settle},
 };
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +45,7 @@ async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
     );
     assert!(shown.contains(&down), "{shown}");
     assert!(shown.contains("shut_down: false"), "{shown}");
-    pool.shutdown().await;
+    must(pool.shutdown()).await;
     assert!(format!("{pool:?}").contains("shut_down: true"), "{pool:?}");
 }
 

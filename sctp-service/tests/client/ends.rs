@@ -194,7 +194,7 @@ async fn a_client_of_one_association_ends_with_it() {
     let (mut client, peer) = client();
     client.ready().await.unwrap();
     peer.abort("no more");
-    peer.closed().await;
+    must(peer.closed()).await;
     settle().await;
     // The reservation is worth nothing any more.
     assert_failed(

@@ -211,7 +211,7 @@ async fn a_call_keeps_its_stream_and_ordering_unless_calls_are_told_apart_by_str
     for (builder, kept) in [(keyed(), true), (Client::builder(), false)] {
         let (client, peer) = client_with(builder, 8);
         let message = Message::new("x").on_stream(7).unordered();
-        tokio::spawn(async move { client.request(message).await });
+        tokio::spawn(async move { must(client.request(message)).await });
         let info = must(peer.recv()).await.unwrap().info;
         assert_eq!((info.stream.get() == 7, info.unordered), (kept, kept));
     }

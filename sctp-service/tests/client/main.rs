@@ -14,6 +14,8 @@ mod events;
 mod for_ever;
 mod identifiers;
 mod lookups;
+#[path = "../support/must.rs"]
+mod must;
 mod network;
 #[path = "../support/panics.rs"]
 mod panic_place;
@@ -24,4 +26,4 @@ mod pool_events;
 mod support;
 mod world;
 
-use support::must;
+use must::must;

@@ -61,7 +61,7 @@ async fn both_ends_see_the_same_association() {
     let info = ConnectInfo::new(AssocId::new(9)).with_streams(5, 7);
     let mut connector = network.connector_with(Duplex::new().with_connect_info(info.clone()));
     let client = connector.connect().await.unwrap().connect_info();
-    assert_eq!(listener.accept().await.unwrap().connect_info(), info);
+    assert_eq!(must(listener.accept()).await.unwrap().connect_info(), info);
     assert_eq!(
         (client.inbound_streams(), client.outbound_streams()),
         (7, 5)
@@ -89,7 +89,7 @@ async fn what_connects_waits_while_too_many_are_not_accepted() {
     let mut one_more = pin!(connector.connect());
     let first = poll_fn(|cx| Poll::Ready(one_more.as_mut().poll(cx).is_pending()));
     assert!(first.await);
-    let _accepted = listener.accept().await.unwrap();
+    let _accepted = must(listener.accept()).await.unwrap();
     must(one_more).await.unwrap();
 }
 
@@ -156,7 +156,7 @@ fn no_wake_up_is_lost_where_there_is_room_for_one_message() {
                     tokio::spawn(async move {
                         for n in 0..50 {
                             let text = format!("{caller} {n}");
-                            let reply = client.request(text.clone()).await.unwrap();
+                            let reply = must(client.request(text.clone())).await.unwrap();
                             assert_eq!(reply.payload, text);
                         }
                     })
@@ -165,7 +165,7 @@ fn no_wake_up_is_lost_where_there_is_room_for_one_message() {
             for caller in callers {
                 caller.await.unwrap();
             }
-            let end = client.shutdown().await;
+            let end = must(client.shutdown()).await;
             assert_eq!(end, Some(End::Shutdown { by: Side::Local }));
         });
     }
@@ -176,7 +176,7 @@ async fn a_server_by_hand_holds_a_client_back() {
     let (mut listener, network) = ScriptedListener::new();
     let connector = network.connector_with(Duplex::new().with_capacity(2));
     let client = Client::builder().connect(connector).await.unwrap();
-    let server = listener.accept_peer().await.unwrap();
+    let server = must(listener.accept_peer()).await.unwrap();
     let sends: Vec<_> = (0..5)
         .map(|_| {
             let client = client.clone();

@@ -85,7 +85,7 @@ pub(crate) type Reply = JoinHandle<Result<Received, CallError>>;
 
 pub(crate) fn call(pool: &Pool) -> Reply {
     let pool = pool.clone();
-    tokio::spawn(async move { pool.request("x").await })
+    tokio::spawn(async move { must(pool.request("x")).await })
 }
 
 pub(crate) async fn calls(pool: &Pool, number: usize) -> Vec<Reply> {

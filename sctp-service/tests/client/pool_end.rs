@@ -30,7 +30,7 @@ async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
     let in_flight = calls(&pool, 12).await;
     let shutdown = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.shutdown().await }
+        async move { must(pool.shutdown()).await }
     });
     settle().await;
     // All handles refuse further calls, at once.
@@ -101,7 +101,7 @@ async fn a_server_that_was_taken_off_the_list_is_waited_for_too() {
     servers.send(targets([2])).unwrap();
     let on_second = calls(&pool, 1).await;
     answer(&fleet.peer(2).unwrap(), 2).await;
-    let shutdown = tokio::spawn(async move { pool.shutdown().await });
+    let shutdown = tokio::spawn(async move { must(pool.shutdown()).await });
     sleep(Duration::from_secs(5)).await;
     assert!(!shutdown.is_finished());
     let reply = Message::new("late").on_stream(request.info.stream);
@@ -118,7 +118,7 @@ async fn a_call_that_fails_during_the_shutdown_is_not_repeated() {
     let fleet = Fleet::of(1..=2);
     let pool = fleet.fixed(Pool::builder(), 1..=2);
     let in_flight = calls(&pool, 1).await;
-    let shutdown = tokio::spawn(async move { pool.shutdown().await });
+    let shutdown = tokio::spawn(async move { must(pool.shutdown()).await });
     settle().await;
     for server in 1..=2 {
         if let Some(peer) = fleet.peer(server) {

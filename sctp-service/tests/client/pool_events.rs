@@ -74,7 +74,7 @@ async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
             drop(pool.pushes());
             if let PoolEvent::Added { .. } = event {
                 let pool = pool.clone();
-                tokio::spawn(async move { pool.shutdown().await });
+                tokio::spawn(async move { must(pool.shutdown()).await });
             }
         }
     });

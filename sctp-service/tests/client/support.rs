@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
     io,
     task::{Context, Poll},
     time::Duration,
@@ -17,6 +16,8 @@ use sctp_service::{
 };
 use sctp_tokio::Notification;
 use tokio::{sync::mpsc, task::JoinHandle};
+
+pub(crate) use crate::must;
 
 pub(crate) type Reply = JoinHandle<Result<Received, CallError>>;
 
@@ -39,7 +40,7 @@ pub(crate) fn streams_each_way(streams: u16) -> Duplex {
 pub(crate) fn call(client: &Client, payload: impl Into<Bytes>) -> Reply {
     let client = client.clone();
     let message = Message::new(payload);
-    tokio::spawn(async move { client.request(message).await })
+    tokio::spawn(async move { must(client.request(message)).await })
 }
 
 /// The payload of a reply that must come.
@@ -57,13 +58,6 @@ pub(crate) fn assert_failed(error: &CallError, text: &str, fate: Fate) {
     assert_eq!(error.fate(), fate, "{error}");
     assert!(error.to_string().starts_with(text), "{error}");
     assert_eq!(error.is_safe_to_retry(), fate == Fate::NotSent);
-}
-
-/// Waits for something that must happen; under paused time, waiting takes none.
-pub(crate) async fn must<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(3600), what)
-        .await
-        .expect("nothing happened for an hour")
 }
 
 /// Lets every other task run until it waits.
@@ -142,4 +136,16 @@ fn handles_can_be_shared_and_sent() {
     is::<Client>();
     is::<sctp_service::client::pool::Pool>();
     is::<CallError>();
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "client/support.rs")]
+async fn hanging_wait_names_its_line() {
+    must(std::future::pending::<()>()).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "Pending<()>")]
+async fn hanging_wait_names_its_future() {
+    must(std::future::pending::<()>()).await;
 }

@@ -10,6 +10,9 @@ mod calls;
 #[path = "../../../sctp-tokio/tests/support/netns.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
 mod netns;
+#[path = "../../../sctp-tokio/tests/support/patience.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
+mod patience;
 mod pool;
 mod server;
 mod world;
@@ -20,8 +23,7 @@ use std::{future::Future, time::Duration};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for something that must happen.
-async fn must<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what)
-        .await
-        .expect("nothing happened for too long")
+#[track_caller]
+fn must<F: Future>(what: F) -> impl Future<Output = F::Output> {
+    patience::within(PATIENCE, what)
 }

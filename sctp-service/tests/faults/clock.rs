@@ -22,7 +22,7 @@ use tokio::{
 use super::*;
 use crate::{
     server::{Server, Style},
-    support::{bystander::Bystander, patience::within},
+    support::{bystander::Bystander, patience::scaled},
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -189,7 +189,7 @@ async fn nothing_ends_early(style: Style) {
 
 async fn nothing_hangs(style: Style) {
     // Time enough to set the clock.
-    let soon = within(1);
+    let soon = scaled(1);
     let service = Obedient::new();
     let mut server = service.start(style, all_timeouts(soon));
     let mut good = Bystander::connect(server.addr).await;

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     Handles,
-    support::{Server, on, settle},
+    support::{Server, must, on, settle},
 };
 
 fn config() -> Config {
@@ -38,7 +38,7 @@ async fn stuck(config: Config) -> (Handles, Peer, AssociationHandle) {
     let peer = server.server.network.connect_with(narrow).await.unwrap();
     let handle = server.ask(&peer).await;
     for text in ["first", "second", "third"] {
-        handle.push(text).await.unwrap();
+        must(handle.push(text)).await.unwrap();
         settle().await;
     }
     (server, peer, handle)
@@ -60,7 +60,7 @@ async fn a_server_that_drains_sends_them() {
     let mut waiting = Box::pin(handle.push("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
     server.server.stop();
-    assert!(is_shutting_down(&waiting.await));
+    assert!(is_shutting_down(&must(waiting).await));
     assert!(is_shutting_down(&handle.try_push("late")));
     for expected in ["first", "second", "third"] {
         peer.expect_message(expected).await;
@@ -73,7 +73,7 @@ async fn a_server_that_drains_sends_them() {
 async fn a_panic_discards_them() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second", "third"] {
-            peer.push(text).await.unwrap();
+            must(peer.push(text)).await.unwrap();
             settle().await;
         }
         assert!(peer.is_closed(), "a handler's own mistake");
@@ -93,12 +93,12 @@ async fn a_panic_discards_them() {
 async fn a_reply_that_cannot_be_sent_discards_those_behind_it() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second"] {
-            peer.push(text).await.unwrap();
+            must(peer.push(text)).await.unwrap();
             settle().await;
         }
         tokio::spawn(async move {
             settle().await;
-            peer.push("behind it").await.unwrap();
+            must(peer.push("behind it")).await.unwrap();
         });
         on(60_000, "on no stream")
     });
@@ -126,7 +126,7 @@ async fn they_keep_no_association_from_being_idle() {
 #[tokio::test(start_paused = true)]
 async fn who_pushes_too_much_hears_of_the_end_all_the_same() {
     async fn push_on(peer: &AssociationHandle) {
-        while peer.push("more").await.is_ok() {}
+        while must(peer.push("more")).await.is_ok() {}
     }
     let ends: [fn(&Peer, &mut Server); 4] = [
         |peer, _| peer.abort("goodbye"),
@@ -193,7 +193,7 @@ async fn a_restart_does_not_undo_an_end_that_was_begun() {
     assert!(closed);
     peer.release_acks();
     peer.expect_shutdown().await;
-    serving.await.unwrap();
+    must(serving).await.unwrap();
 }
 
 /// Uses the handle at the moment at which it is woken.
@@ -222,7 +222,7 @@ fn who_waits_is_woken_under_no_lock() {
         assert!(polled.is_pending());
         handle.shut_down(Shutdown::AfterAck).unwrap();
         assert!(curious.found_it_closed.load(Relaxed));
-        assert!(is_shutting_down(&waiting.await));
+        assert!(is_shutting_down(&must(waiting).await));
     };
     // In a thread of its own: a lock that is held would hold it, and not the test.
     let (tell, done) = channel();

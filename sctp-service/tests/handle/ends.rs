@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     Handles, heard,
-    support::{Server, on, settle},
+    support::{Server, must, on, settle},
 };
 
 /// A peer that holds one message unread, which is the first of three that were pushed.
@@ -30,7 +30,7 @@ async fn stuck() -> (Handles, Peer, AssociationHandle) {
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
     for text in ["first", "second", "third"] {
-        handle.push(text).await.unwrap();
+        must(handle.push(text)).await.unwrap();
         settle().await;
     }
     (server, peer, handle)
@@ -63,8 +63,8 @@ async fn in_order_what_was_accepted_is_sent_first() {
     }
     peer.expect_shutdown().await;
     let end = End::Shutdown { by: Side::Local };
-    assert_eq!(handle.ended().await, Some(end.clone()));
-    let result = handle.push("late").await;
+    assert_eq!(must(handle.ended()).await, Some(end.clone()));
+    let result = must(handle.push("late")).await;
     assert!(matches!(result, Err(SendError::Ended(heard)) if heard == end));
     assert_eq!(counts(&server), (3, 0));
 }
@@ -77,10 +77,10 @@ async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
     handle
         .shut_down(Shutdown::abort("licence expired"))
         .unwrap();
-    assert!(is_shutting_down(&waiting.await));
+    assert!(is_shutting_down(&must(waiting).await));
     peer.expect_message("first").await;
     peer.expect_abort("licence expired").await;
-    handle.ended().await.unwrap();
+    must(handle.ended()).await.unwrap();
     assert_eq!(counts(&server), (3, 2));
     let again = handle.shut_down(Shutdown::AfterAck);
     assert!(matches!(again, Err(SendError::Ended(_))), "{again:?}");
@@ -108,7 +108,7 @@ async fn an_abort_overrides_an_orderly_end_and_not_the_other_way_round() {
 #[tokio::test(start_paused = true)]
 async fn an_association_that_is_not_served_yet_can_be_ended() {
     let make = tower::service_fn(async |incoming: IncomingAssociation| {
-        incoming.association.push("go away").await.unwrap();
+        must(incoming.association.push("go away")).await.unwrap();
         incoming.association.shut_down(Shutdown::AfterAck).unwrap();
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(sctp_service::handler::handler_fn(
@@ -138,16 +138,16 @@ async fn calls_in_flight_are_dropped() {
 async fn a_reply_that_ends_the_association_closes_its_handles() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle| {
-        peer.push("before").await.unwrap();
+        must(peer.push("before")).await.unwrap();
         tell.send(peer).await.unwrap();
         Shutdown::AfterAck
     });
     let peer = server.connect().await;
     peer.hold_acks();
     peer.send("hello").await;
-    let handle = handles.recv().await.unwrap();
+    let handle = must(handles.recv()).await.unwrap();
     settle().await;
-    assert!(is_shutting_down(&handle.push("late").await));
+    assert!(is_shutting_down(&must(handle.push("late")).await));
     peer.release_acks();
     peer.expect_message("before").await;
     peer.expect_shutdown().await;
@@ -162,7 +162,7 @@ async fn an_end_that_a_call_asks_for_holds_at_once() {
                 peer.shut_down(asked.clone()).unwrap();
                 return None;
             }
-            peer.push("pushed").await.unwrap();
+            must(peer.push("pushed")).await.unwrap();
             Some(payload)
         });
         let peer = server.connect().await;
@@ -183,9 +183,9 @@ async fn an_end_that_a_call_asks_for_holds_at_once() {
 async fn while_the_server_drains_calls_may_push() {
     let mut server = Server::new(async |peer: AssociationHandle| {
         peer.drain().started().await;
-        peer.push("the server goes down").await.unwrap();
+        must(peer.push("the server goes down")).await.unwrap();
         sleep(Duration::from_secs(1)).await;
-        peer.push("last words").await.unwrap();
+        must(peer.push("last words")).await.unwrap();
         "answer"
     });
     let peer = server.connect().await;
@@ -196,7 +196,7 @@ async fn while_the_server_drains_calls_may_push() {
         peer.expect_message(expected).await;
     }
     peer.expect_shutdown().await;
-    server.stopped().await;
+    must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,11 +213,14 @@ async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
     for peer in &peers {
         peer.send("in flight").await;
     }
-    let (first, second) = (handles.recv().await.unwrap(), handles.recv().await.unwrap());
+    let (first, second) = (
+        must(handles.recv()).await.unwrap(),
+        must(handles.recv()).await.unwrap(),
+    );
     first.graceful_shutdown();
     // All that has arrived is read by then.
     sleep(Duration::from_millis(10)).await;
-    first.push("accepted").await.unwrap();
+    must(first.push("accepted")).await.unwrap();
     peers[0].send("never read").await;
     peers[0].expect_message("accepted").await;
     peers[0].expect_message("in flight").await;
@@ -241,7 +244,7 @@ async fn a_graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
     let peer = server.connect().await;
     peer.send("hangs").await;
     let begun = Instant::now();
-    handles.recv().await.unwrap().graceful_shutdown();
+    must(handles.recv()).await.unwrap().graceful_shutdown();
     peer.expect_abort("server shutting down").await;
     assert_eq!(begun.elapsed().as_secs(), 20);
 }
@@ -252,9 +255,9 @@ async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
     let (peer, handle) = server.connect().await;
     server.server.stop();
     peer.expect_shutdown().await;
-    server.server.stopped().await;
+    must(server.server.stopped()).await;
     assert_eq!(
-        handle.ended().await,
+        must(handle.ended()).await,
         Some(End::Shutdown { by: Side::Local })
     );
 }
@@ -263,7 +266,10 @@ async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
 async fn a_peer_that_shuts_down_hears_no_more() {
     let (server, peer, handle) = stuck().await;
     peer.shutdown();
-    assert_eq!(handle.ended().await, Some(End::Shutdown { by: Side::Peer }));
+    assert_eq!(
+        must(handle.ended()).await,
+        Some(End::Shutdown { by: Side::Peer })
+    );
     assert_eq!(counts(&server), (3, 2));
     assert!(matches!(handle.try_push("late"), Err(SendError::Ended(_))));
 }
@@ -272,7 +278,7 @@ async fn a_peer_that_shuts_down_hears_no_more() {
 async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
     let server = Server::new(async |peer: AssociationHandle| {
         sleep(Duration::from_secs(1)).await;
-        assert!(is_shutting_down(&peer.push("late").await));
+        assert!(is_shutting_down(&must(peer.push("late")).await));
         "discarded"
     });
     let peer = server.connect().await;
@@ -288,12 +294,12 @@ async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.abort("goodbye");
-    let end = handle.ended().await.unwrap();
+    let end = must(handle.ended()).await.unwrap();
     assert_eq!(end.reason().unwrap(), "goodbye");
 
     let (peer, handle) = server.connect().await;
     peer.lose();
-    assert!(matches!(handle.ended().await, Some(End::Lost { .. })));
+    assert!(matches!(must(handle.ended()).await, Some(End::Lost { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,7 +308,7 @@ async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
     let mut waiting = Box::pin(handle.push("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
     peer.abort("goodbye");
-    let result = waiting.await;
+    let result = must(waiting).await;
     assert!(matches!(result, Err(SendError::Ended(_))), "{result:?}");
     assert_eq!(counts(&server), (3, 2));
 }
@@ -311,7 +317,7 @@ async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
 async fn after_a_restart_an_earlier_handle_reaches_nobody() {
     let (mut server, peer, old) = stuck().await;
     peer.restart();
-    let ended = old.ended().await;
+    let ended = must(old.ended()).await;
     assert_eq!(ended, None);
     for result in [
         old.try_push("for the earlier life"),
@@ -323,11 +329,11 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
         );
     }
     let new = server.ask(&peer).await;
-    new.push("for this one").await.unwrap();
+    must(new.push("for this one")).await.unwrap();
     peer.expect_message("for this one").await;
     assert!(heard(&peer).is_empty());
     peer.abort("enough");
-    new.ended().await.unwrap();
+    must(new.ended()).await.unwrap();
     assert_eq!(counts(&server), (4, 2));
 }
 
@@ -368,7 +374,7 @@ async fn the_hook_hears_of_each_handle_and_of_its_end() {
     let handles = known.lock().unwrap().clone();
     assert_eq!(handles.len(), 2);
     for (handle, peer) in handles.iter().zip(&peers) {
-        handle.push("news").await.unwrap();
+        must(handle.push("news")).await.unwrap();
         peer.expect_message("news").await;
     }
     peers[1].abort("goodbye");
@@ -395,15 +401,15 @@ async fn a_dropped_task_is_an_end_that_nobody_saw() {
         end = &mut served => panic!("{end:?}"),
         _ = peer.expect_message("hello") => {}
     }
-    let handle = handles.recv().await.unwrap();
-    handle.push("never taken").await.unwrap();
+    let handle = must(handles.recv()).await.unwrap();
+    must(handle.push("never taken")).await.unwrap();
     let mut waiting = Box::pin(handle.push("waiting"));
     assert!((&mut waiting).now_or_never().is_none());
     drop(served);
-    assert!(matches!(waiting.await, Err(SendError::NoAssociation)));
-    assert_eq!(handle.ended().await, None);
+    assert!(matches!(must(waiting).await, Err(SendError::NoAssociation)));
+    assert_eq!(must(handle.ended()).await, None);
     assert!(matches!(
-        handle.push("late").await,
+        must(handle.push("late")).await,
         Err(SendError::NoAssociation)
     ));
     let reason = AbortReason::from_static("late");

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::{
     Handles, heard,
-    support::{on, settle},
+    support::{must, on, settle},
 };
 
 /// A peer that holds one message unread, and reads none; `hello` was answered.
@@ -33,7 +33,7 @@ async fn a_peer_that_does_not_read_makes_pushes_wait() {
     let (_server, peer, handle) = narrow(Config::new().with_push_queue(3, 1_000)).await;
     // One is with the peer, three wait.
     for number in 0..4 {
-        handle.push(number.to_string()).await.unwrap();
+        must(handle.push(number.to_string())).await.unwrap();
         settle().await;
     }
     assert!(is_full(handle.try_push("5")));
@@ -48,11 +48,11 @@ async fn a_peer_that_does_not_read_makes_pushes_wait() {
     let mut next = Box::pin(handle.push("6"));
     assert!((&mut next).now_or_never().is_none());
     peer.expect_message("0").await;
-    next.await.unwrap();
+    must(next).await.unwrap();
     settle().await;
     let mut all = Vec::new();
     while all.last().is_none_or(|last| last != "6") {
-        all.push(peer.recv().await.unwrap().payload);
+        all.push(must(peer.recv()).await.unwrap().payload);
     }
     assert_eq!(all, ["1", "2", "3", "6"]);
 }
@@ -60,9 +60,9 @@ async fn a_peer_that_does_not_read_makes_pushes_wait() {
 #[tokio::test(start_paused = true)]
 async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
     let (_server, peer, handle) = narrow(Config::new().with_push_queue(100, 10)).await;
-    handle.push("unread").await.unwrap();
+    must(handle.push("unread")).await.unwrap();
     settle().await;
-    handle.push("12345").await.unwrap();
+    must(handle.push("12345")).await.unwrap();
     assert!(is_full(handle.try_push("123456")));
     handle.try_push("67890").unwrap();
     assert!(is_full(handle.try_push("!")));
@@ -87,7 +87,7 @@ async fn nothing_more_is_kept_while_calls_are_answered() {
         .with_send_queue(2, 1_000);
     let (_server, peer, handle) = narrow(config).await;
     for number in 0..3 {
-        handle.push(number.to_string()).await.unwrap();
+        must(handle.push(number.to_string())).await.unwrap();
         settle().await;
     }
     // Pushes that wait do not keep requests from being read: each queue has its own limit.
@@ -99,7 +99,7 @@ async fn nothing_more_is_kept_while_calls_are_answered() {
     assert_eq!(peer.unread_by_server(), 1);
     let mut all = Vec::new();
     for _ in 0..6 {
-        all.push(peer.recv().await.unwrap().payload);
+        all.push(must(peer.recv()).await.unwrap().payload);
     }
     assert_eq!(all[..3], ["0", "1", "2"]);
     assert_eq!(all[3..], ["ask"; 3]);
@@ -110,13 +110,13 @@ async fn many_wait_in_line() {
     let (_server, peer, handle) = narrow(Config::new().with_push_queue(1, 1_000)).await;
     let pushes = (0..50).map(|number| {
         let handle = handle.clone();
-        async move { handle.push(format!("{number}")).await.unwrap() }
+        async move { must(handle.push(format!("{number}"))).await.unwrap() }
     });
     let pushing = tokio::spawn(join_all(pushes));
     for number in 0..50 {
         peer.expect_message(number.to_string()).await;
     }
-    pushing.await.unwrap();
+    must(pushing).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,12 +129,15 @@ async fn what_can_never_be_sent_is_refused_at_once() {
         (on(0, vec![0; 1_001]), "1001 bytes"),
     ];
     for (message, why) in refused {
-        for result in [handle.try_push(message.clone()), handle.push(message).await] {
+        for result in [
+            handle.try_push(message.clone()),
+            must(handle.push(message)).await,
+        ] {
             let text = result.unwrap_err().to_string();
             assert!(text.contains(why), "{text}");
         }
     }
-    handle.push(on(streams - 1, "hello")).await.unwrap();
+    must(handle.push(on(streams - 1, "hello"))).await.unwrap();
     peer.expect_message("hello").await;
     assert!(heard(&peer).is_empty());
 }

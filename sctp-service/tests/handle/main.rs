@@ -15,7 +15,7 @@ mod threads;
 
 use bytes::Bytes;
 use sctp_service::{AssociationHandle, Config, Request, testing::Peer};
-use support::Server;
+use support::{Server, must};
 use tokio::sync::mpsc;
 
 /// A server that echoes, and the handles of its requests.
@@ -45,7 +45,7 @@ impl Handles {
     async fn ask(&mut self, peer: &Peer) -> AssociationHandle {
         peer.send("hello").await;
         peer.expect_message("hello").await;
-        self.handles.recv().await.unwrap()
+        must(self.handles.recv()).await.unwrap()
     }
 }
 

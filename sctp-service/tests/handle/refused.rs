@@ -14,7 +14,11 @@ use sctp_service::{
 };
 use tokio::sync::mpsc;
 
-use crate::{heard, log::Log, support::settle};
+use crate::{
+    heard,
+    log::Log,
+    support::{must, settle},
+};
 
 /// It does not know how long a message may be, and its aborts go nowhere.
 struct Unknowing(InMemory);
@@ -66,7 +70,7 @@ async fn it_is_reported_and_ends_nothing() {
                 "much too long",
                 "behind",
             ] {
-                handle.push(text).await.unwrap();
+                must(handle.push(text)).await.unwrap();
             }
             tell.send(handle).await.unwrap();
             "answer"
@@ -84,17 +88,17 @@ async fn it_is_reported_and_ends_nothing() {
     for expected in ["before", "between", "behind", "answer"] {
         peer.expect_message(expected).await;
     }
-    let handle = handles.recv().await.unwrap();
-    handle.push("last").await.unwrap();
+    let handle = must(handles.recv()).await.unwrap();
+    must(handle.push("last")).await.unwrap();
     peer.expect_message("last").await;
     // What was refused has given its place back.
     for _ in 0..100 {
-        handle.push("longer than that").await.unwrap();
+        must(handle.push("longer than that")).await.unwrap();
     }
-    handle.push("done").await.unwrap();
+    must(handle.push("done")).await.unwrap();
     peer.expect_message("done").await;
     peer.shutdown();
-    serving.await.unwrap();
+    must(serving).await.unwrap();
     assert!(heard(&peer).is_empty());
     let log = log.lock().unwrap().clone();
     assert_eq!(log.len(), 103, "{log:?}");
@@ -119,7 +123,7 @@ async fn a_refused_reply_behind_a_push_is_still_a_reply() {
     let serving = serve_association(
         Unknowing(transport),
         async move |handle: AssociationHandle| {
-            handle.push("pushed").await.unwrap();
+            must(handle.push("pushed")).await.unwrap();
             "an answer that is too long"
         },
     )
@@ -127,7 +131,7 @@ async fn a_refused_reply_behind_a_push_is_still_a_reply() {
     let serving = tokio::spawn(serving.into_future());
     peer.send("hello").await;
     peer.expect_message("pushed").await;
-    serving.await.unwrap();
+    must(serving).await.unwrap();
     let log = log.lock().unwrap().clone();
     assert!(log[1].starts_with("ReplyRefused"), "{log:?}");
 }
@@ -145,9 +149,9 @@ async fn between_an_abort_and_its_end_nothing_is_accepted() {
     );
     let serving = tokio::spawn(serving.into_future());
     peer.send("hello").await;
-    let handle = handles.recv().await.unwrap();
+    let handle = must(handles.recv()).await.unwrap();
     settle().await;
-    let result = handle.push("late").await;
+    let result = must(handle.push("late")).await;
     assert!(matches!(result, Err(SendError::ShuttingDown)), "{result:?}");
-    serving.await.unwrap();
+    must(serving).await.unwrap();
 }

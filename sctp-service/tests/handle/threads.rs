@@ -9,10 +9,12 @@ use sctp_service::{
 use tokio::{
     runtime::Builder,
     task::{JoinSet, yield_now},
-    time::timeout,
 };
 
-use crate::{Handles, support::on};
+use crate::{
+    Handles,
+    support::{on, within},
+};
 
 const TASKS: u16 = 4;
 const ROUNDS: u32 = 100;
@@ -24,9 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn push_on(handle: AssociationHandle, stream: u16) -> u32 {
     let mut accepted = 0_u32;
     loop {
-        match handle
-            .push(on(stream, accepted.to_be_bytes().to_vec()))
-            .await
+        match within(
+            PATIENCE,
+            handle.push(on(stream, accepted.to_be_bytes().to_vec())),
+        )
+        .await
         {
             Ok(()) => accepted += 1,
             Err(SendError::ShuttingDown | SendError::Ended(_)) => return accepted,
@@ -42,7 +46,7 @@ async fn push_on(handle: AssociationHandle, stream: u16) -> u32 {
 async fn read(peer: &Peer, at: u32, mut end: impl FnMut()) -> u32 {
     let mut next = [0_u32; TASKS as usize + 1];
     let mut read = 0;
-    while let Some(message) = timeout(PATIENCE, peer.recv()).await.unwrap() {
+    while let Some(message) = within(PATIENCE, peer.recv()).await {
         let expected = &mut next[usize::from(message.info.stream.get())];
         assert_eq!(message.payload[..], expected.to_be_bytes());
         *expected += 1;
@@ -79,9 +83,9 @@ async fn round(number: u32) {
         tokio::task::spawn_blocking(move || handle.shut_down(end).unwrap());
     })
     .await;
-    timeout(PATIENCE, handle.ended()).await.unwrap().unwrap();
+    within(PATIENCE, handle.ended()).await.unwrap();
     let mut accepted = 0;
-    while let Some(task) = timeout(PATIENCE, tasks.join_next()).await.unwrap() {
+    while let Some(task) = within(PATIENCE, tasks.join_next()).await {
         accepted += task.unwrap();
     }
     let mut closed = server.server.log.closed();

@@ -1,12 +1,19 @@
 //! What the tests share.
-#![allow(dead_code, reason = "each test file uses its own part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file uses its own part of it"
+)]
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+
+mod must;
 
 use std::{
     future::IntoFuture,
     sync::{Arc, Mutex},
 };
 
+pub(crate) use must::{must, within};
 use sctp_service::{
     Config, MakeService, Message, Serve, ServerEvent, serve,
     testing::{Network, Peer, ScriptedListener},
@@ -62,7 +69,7 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Peer {
-        self.network.connect().await.unwrap()
+        must(self.network.connect()).await.unwrap()
     }
 
     /// Begins the graceful shutdown.
@@ -72,7 +79,7 @@ impl Server {
 
     /// Waits until the server has come to its end.
     pub(crate) async fn stopped(self) {
-        self.task.await.unwrap();
+        must(self.task).await.unwrap();
     }
 }
 

@@ -26,14 +26,8 @@ pub const LOOPBACK: &str = "127.0.0.1:0";
 
 /// Waits for something that must happen.
 #[track_caller]
-pub fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
-    let caller = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(patience(), what).await {
-            Ok(value) => value,
-            Err(_) => panic!("nothing happened within {:?}, at {caller}", patience()),
-        }
-    }
+pub fn must<F: Future>(what: F) -> impl Future<Output = F::Output> {
+    patience::within(patience(), what)
 }
 
 pub async fn listener() -> (SctpListener, SocketAddr) {

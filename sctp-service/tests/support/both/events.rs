@@ -95,7 +95,7 @@ impl Events {
     #[track_caller]
     pub(super) fn next(&mut self) -> impl Future<Output = String> {
         let next = must(self.heard.recv());
-        async move { next.await.unwrap() }
+        async move { must(next).await.unwrap() }
     }
 
     pub(super) async fn expect(&mut self, expected: &[&str]) {
@@ -125,15 +125,15 @@ fn a_hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
             .connect(place.connector())
             .await
             .unwrap();
-        let mut server = Hand::accept(&mut listener).await;
+        let mut server = must(Hand::accept(&mut listener)).await;
         events.expect(&["up"]).await;
         let answered = call(&client, "1");
-        let (stream, text) = server.recv().await;
+        let (stream, text) = must(server.recv()).await;
         server.send(stream, text).await;
         assert_eq!(payload(answered).await, "1");
         let lost = [call(&client, "2"), call(&client, "3")];
         for _ in &lost {
-            server.recv().await;
+            must(server.recv()).await;
         }
         server.abort("enough");
         for call in lost {
@@ -142,7 +142,7 @@ fn a_hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
         let closed = "aborted by the peer, reason \"enough\": 3 calls, 1 answered, 0 late, \
                       0/0 pushes lost, 2 lost, 0 unsent";
         events.expect(&[closed, "up"]).await;
-        let _server = Hand::accept(&mut listener).await;
+        let _server = must(Hand::accept(&mut listener)).await;
         assert!(must(client.shutdown()).await.is_some());
         let closed = "shut down: 0 calls, 0 answered, 0 late, \
                       0/0 pushes lost, 0 lost, 0 unsent";
@@ -199,7 +199,7 @@ fn the_reason_of_an_abort_of_the_clients_own_is_told() {
             .connect(place.connector())
             .await
             .unwrap();
-        let server = Hand::accept(&mut listener).await;
+        let server = must(Hand::accept(&mut listener)).await;
         server.send(5, "an answer to nothing").await;
         events.expect(&["up"]).await;
         let closed = events.next().await;

@@ -37,7 +37,7 @@ type Reply = JoinHandle<Result<sctp_service::Received, CallError>>;
 fn call(client: &Client, payload: impl Into<bytes::Bytes>) -> Reply {
     let client = client.clone();
     let payload = payload.into();
-    tokio::spawn(async move { client.request(payload).await })
+    tokio::spawn(async move { must(client.request(payload)).await })
 }
 
 async fn answer(client: &Client, payload: impl Into<bytes::Bytes>) -> bytes::Bytes {

@@ -41,13 +41,13 @@ fn a_pool_loses_no_call_to_a_server_that_drains() {
         let calls: Vec<_> = (0..50)
             .map(|_| {
                 let pool = pool.clone();
-                tokio::spawn(async move { pool.request("wait").await })
+                tokio::spawn(async move { must(pool.request("wait")).await })
             })
             .collect();
         drained.await_waiting(5).await;
         left.await_waiting(5).await;
         drained.begin_stop();
-        drained.stopped().await;
+        must(drained.stopped()).await;
         for _ in 0..20 {
             let reply = must(pool.request("who")).await.unwrap();
             assert_eq!(reply.payload, "second");
@@ -56,7 +56,7 @@ fn a_pool_loses_no_call_to_a_server_that_drains() {
         for call in calls {
             assert_eq!(must(call).await.unwrap().unwrap().payload, "wait");
         }
-        left.stopped().await;
+        must(left.stopped()).await;
         for (target, end) in must(pool.shutdown()).await {
             assert_eq!(end, Some(End::Shutdown { by: Side::Peer }), "{target:?}");
         }

@@ -59,7 +59,7 @@ impl World {
     }
 
     async fn accept(&mut self, server: u8) -> Hand {
-        Hand::accept(&mut self.listeners[usize::from(server) - 1]).await
+        must(Hand::accept(&mut self.listeners[usize::from(server) - 1])).await
     }
 }
 
@@ -83,7 +83,7 @@ fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
         let mut pushes = pool.pushes().unwrap();
         assert!(pool.pushes().is_none());
         // No call has been made, and none will be.
-        let (first, second) = (world.accept(1).await, world.accept(2).await);
+        let (first, second) = (must(world.accept(1)).await, must(world.accept(2)).await);
         first.send(0, "one").await;
         let push = next(&mut pushes).await;
         assert_eq!(push.server, target(1));
@@ -96,10 +96,10 @@ fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
         let client = pool.client(&target(2)).unwrap();
         must(client.send("noted")).await.unwrap();
         let mut second = second;
-        assert_eq!(second.recv().await, (0, "noted".into()));
+        assert_eq!(must(second.recv()).await, (0, "noted".into()));
         // Another association with the same server.
         first.abort("enough");
-        let first = world.accept(1).await;
+        let first = must(world.accept(1)).await;
         first.send(0, "one again").await;
         let push = next(&mut pushes).await;
         assert_eq!(
@@ -110,7 +110,7 @@ fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
         // Another server, and one that is listed no more.
         world.list.send(vec![target(1), target(3)]).unwrap();
         assert!(second.end().await.is_orderly());
-        let third = world.accept(3).await;
+        let third = must(world.accept(3)).await;
         third.send(0, "three").await;
         expect(&mut pushes, 3, "three").await;
         let mut servers = pool.servers();
@@ -131,8 +131,8 @@ fn what_a_server_had_sent_is_received_when_it_is_gone_and_the_pool_lives_as_long
         let pool = world.pool(Pool::builder());
         let mut pushes = pool.pushes().unwrap();
         drop(pool);
-        let mut first = world.accept(1).await;
-        let mut second = world.accept(2).await;
+        let mut first = must(world.accept(1)).await;
+        let mut second = must(world.accept(2)).await;
         first.send(0, "farewell").await;
         first.send(0, "and again").await;
         expect(&mut pushes, 1, "farewell").await;
@@ -152,7 +152,7 @@ fn a_hook_hears_of_servers_and_of_their_associations() {
         let mut world = World::new();
         let (hook, mut events) = pool_hook();
         let pool = world.pool(Pool::builder().on_event(hook));
-        let (first, mut second) = (world.accept(1).await, world.accept(2).await);
+        let (first, mut second) = (must(world.accept(1)).await, must(world.accept(2)).await);
         events
             .expect_all(&["1 added", "1 up", "2 added", "2 up"])
             .await;
@@ -160,7 +160,7 @@ fn a_hook_hears_of_servers_and_of_their_associations() {
         let nothing = "0 calls, 0 answered, 0 late, 0/0 pushes lost, 0 lost, 0 unsent";
         let aborted = format!("1 aborted by the peer, reason \"enough\": {nothing}");
         events.expect(&[&aborted, "1 up"]).await;
-        let _first = world.accept(1).await;
+        let _first = must(world.accept(1)).await;
         world.list.send(vec![target(1)]).unwrap();
         assert!(second.end().await.is_orderly());
         let removed = format!("2 shut down: {nothing}");

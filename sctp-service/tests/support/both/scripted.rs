@@ -22,7 +22,7 @@ async fn up_with(config: ClientConfig) -> (Client, Hand, Listener) {
         .connect(place.connector())
         .await
         .unwrap();
-    let server = Hand::accept(&mut listener).await;
+    let server = must(Hand::accept(&mut listener)).await;
     (client, server, listener)
 }
 
@@ -37,7 +37,7 @@ fn answers_out_of_order_go_to_their_calls() {
         let calls = ["a", "b", "c"].map(|text| call(&client, text));
         let mut requests = Vec::new();
         for _ in 0..3 {
-            requests.push(server.recv().await);
+            requests.push(must(server.recv()).await);
         }
         for (stream, payload) in requests.into_iter().rev() {
             let reply = [b"re: ", &payload[..]].concat();
@@ -56,14 +56,14 @@ fn a_late_answer_is_nobodys() {
         let timeout = Duration::from_secs(1);
         let (client, mut server, _listener) = up_with(config().with_call_timeout(timeout)).await;
         let late = call(&client, "late");
-        let (stream, _) = server.recv().await;
+        let (stream, _) = must(server.recv()).await;
         let (cause, fate) = failure(late).await;
         assert!(matches!(cause, Cause::TimedOut), "{cause}");
         assert_eq!(fate, Fate::Unknown);
         server.send(stream, "too late").await;
         // The association is none the worse.
         let (client, next) = (client.clone(), call(&client, "next"));
-        let (stream, payload) = server.recv().await;
+        let (stream, payload) = must(server.recv()).await;
         assert_eq!(payload, "next");
         server.send(stream, "in time").await;
         assert_eq!(super::payload(next).await, "in time");
@@ -84,7 +84,7 @@ fn a_server_that_never_answers_is_aborted() {
             drop(call(&client, "x"));
         }
         for _ in 1..streams {
-            server.recv().await;
+            must(server.recv()).await;
         }
         let end = server.end().await;
         assert_eq!(end.reason().unwrap(), "no reply");
@@ -97,8 +97,8 @@ fn an_answer_twice_is_the_end() {
         let (client, mut server, _listener) = up().await;
         let first = call(&client, "x");
         let never = call(&client, "never");
-        let (stream, _) = server.recv().await;
-        server.recv().await;
+        let (stream, _) = must(server.recv()).await;
+        must(server.recv()).await;
         server.send(stream, "once").await;
         assert_eq!(payload(first).await, "once");
         server.send(stream, "twice").await;
@@ -114,14 +114,14 @@ fn an_abort_fails_the_call_and_the_next_one_has_another_association() {
     run(async {
         let (client, mut server, mut listener) = up().await;
         let one = call(&client, "x");
-        server.recv().await;
+        must(server.recv()).await;
         server.abort("go away");
         let error = must(one).await.unwrap().unwrap_err();
         assert_eq!(error.reason().unwrap(), "go away");
         assert_eq!(error.fate(), Fate::Unknown);
         let two = call(&client, "y");
-        let mut server = Hand::accept(&mut listener).await;
-        let (stream, _) = server.recv().await;
+        let mut server = must(Hand::accept(&mut listener)).await;
+        let (stream, _) = must(server.recv()).await;
         server.send(stream, "Y").await;
         assert_eq!(payload(two).await, "Y");
     });
@@ -132,8 +132,8 @@ fn a_reply_before_an_orderly_end_counts() {
     run(async {
         let (client, mut server, _listener) = up().await;
         let (one, two) = (call(&client, "1"), call(&client, "2"));
-        let (stream, payload) = server.recv().await;
-        server.recv().await;
+        let (stream, payload) = must(server.recv()).await;
+        must(server.recv()).await;
         server.send(stream, payload.clone()).await;
         server.shutdown();
         let [answered, unanswered] = if payload == "1" {
@@ -179,7 +179,7 @@ fn a_server_that_is_dropped_ends_in_order_unless_something_is_unread() {
             let (place, mut listener) = Place::new();
             let client = Client::over(must(place.connector().connect()).await.unwrap());
             let mut pushes = client.pushes().unwrap();
-            let server = Hand::accept(&mut listener).await;
+            let server = must(Hand::accept(&mut listener)).await;
             if unread {
                 must(client.send("unread")).await.unwrap();
                 server.unread().await;

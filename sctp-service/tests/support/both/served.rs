@@ -31,7 +31,7 @@ fn each_call_gets_its_own_reply() {
             assert_eq!(payload(reply).await, n.to_string().repeat(1 + n % 700));
         }
         assert_eq!(must(client.shutdown()).await, Some(LOCAL));
-        assert_eq!(server.closed().await, (PEER, None));
+        assert_eq!(must(server.closed()).await, (PEER, None));
     });
 }
 
@@ -64,7 +64,7 @@ fn after_ack_answers_and_ends_in_order_what_else_is_in_flight_is_not_answered() 
         assert!(matches!(cause, Cause::ShutDown), "{cause}");
         assert_eq!(fate, Fate::Unknown);
         assert_eq!(client.last_end(), Some(PEER));
-        assert_eq!(server.closed().await, (LOCAL, None));
+        assert_eq!(must(server.closed()).await, (LOCAL, None));
         // There is another association for the next call.
         assert_eq!(answer(&client, "again").await, "again");
     });
@@ -88,7 +88,7 @@ fn an_abort_reaches_every_call_in_flight_byte_for_byte() {
                 assert_eq!(error.fate(), Fate::Unknown);
             }
             assert_eq!(client.last_end().unwrap().reason().unwrap(), reason);
-            let (end, given) = server.closed().await;
+            let (end, given) = must(server.closed()).await;
             assert_aborted_here(&end);
             assert_eq!(given.unwrap().as_bytes(), reason);
             assert_eq!(answer(&client, "again").await, "again");
@@ -108,8 +108,8 @@ fn a_server_that_drains_answers_and_the_client_finds_the_next_one() {
         for call in calls {
             assert_eq!(payload(call).await, "wait");
         }
-        assert_eq!(server.closed().await, (LOCAL, None));
-        server.stopped().await;
+        assert_eq!(must(server.closed()).await, (LOCAL, None));
+        must(server.stopped()).await;
         // Nobody listens now.
         let error = must(Client::builder().connect(place.connector()))
             .await
@@ -132,7 +132,7 @@ fn what_outlives_the_drain_is_aborted() {
         let never = call(&client, "never");
         server.await_waiting(1).await;
         server.begin_stop();
-        server.stopped().await;
+        must(server.stopped()).await;
         let error = must(never).await.unwrap().unwrap_err();
         assert_eq!(error.reason().unwrap(), "server shutting down");
         assert_eq!(error.fate(), Fate::Unknown);
@@ -184,7 +184,7 @@ fn a_client_that_is_shut_down_finishes_its_calls() {
         server.await_waiting(1).await;
         let ending = tokio::spawn({
             let client = client.clone();
-            async move { client.shutdown().await }
+            async move { must(client.shutdown()).await }
         });
         must(async {
             while client.ready().await.is_ok() {
@@ -196,7 +196,7 @@ fn a_client_that_is_shut_down_finishes_its_calls() {
         server.release();
         assert_eq!(payload(wait).await, "wait");
         assert_eq!(must(ending).await.unwrap(), Some(LOCAL));
-        assert_eq!(server.closed().await, (PEER, None));
+        assert_eq!(must(server.closed()).await, (PEER, None));
     });
 }
 
@@ -208,7 +208,7 @@ fn the_last_handle_that_is_dropped_ends_it_in_order() {
         let client = builder().connect(place.connector()).await.unwrap();
         assert_eq!(answer(&client, "x").await, "x");
         drop(client);
-        assert_eq!(server.closed().await, (PEER, None));
+        assert_eq!(must(server.closed()).await, (PEER, None));
     });
 }
 

@@ -9,7 +9,7 @@ use sctp_tokio::{AssocId, Association, Message, SocketBuilder, options::RtoInfo}
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{must, patience::within, reply};
+use super::{must, patience::scaled, reply};
 
 /// Seconds of a round that counts as a disturbance, more in the SMP guest. A round takes a
 /// millisecond on an idle machine; the tests share theirs with compilers.
@@ -63,7 +63,7 @@ impl Bystander {
         self.answered(20).await;
         self.stop.cancel();
         let slowest = must(self.asking).await.unwrap();
-        assert!(slowest < within(NOTICEABLE), "a reply took {slowest:?}");
+        assert!(slowest < scaled(NOTICEABLE), "a reply took {slowest:?}");
         slowest
     }
 }

@@ -23,7 +23,7 @@ pub(crate) mod netns;
 pub(crate) mod patience;
 pub(crate) mod server;
 
-use std::{future::Future, panic::Location};
+use std::future::Future;
 
 use sctp_tokio::{Association, End, Event, Received};
 
@@ -31,14 +31,8 @@ pub(crate) use patience::patience;
 
 /// Waits for something that must happen.
 #[track_caller]
-pub(crate) fn must<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
-    let caller = Location::caller();
-    async move {
-        match tokio::time::timeout(patience(), what).await {
-            Ok(value) => value,
-            Err(_) => panic!("nothing happened within {:?}, at {caller}", patience()),
-        }
-    }
+pub(crate) fn must<F: Future>(what: F) -> impl Future<Output = F::Output> {
+    patience::within(patience(), what)
 }
 
 pub(crate) async fn reply(client: &mut Association) -> Received {
