@@ -19,7 +19,6 @@ pub mod extract;
 pub mod guide;
 mod handle;
 pub mod handler;
-mod kernel;
 pub mod layer;
 mod log_limit;
 mod make;
@@ -49,7 +48,6 @@ pub use handle::{
     error::{CallError, Cause, Fate, Refusal},
 };
 pub use handler::Handler;
-pub use kernel::{EndpointListener, EndpointTransport, serve_endpoint};
 pub use make::{IncomingAssociation, MakeService, ViaMakeService, ViaService};
 pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
 pub use request::{Parts, Request};
@@ -60,4 +58,4 @@ pub use serve::{
     Executor, Serve, ServeAssociation, ServeFuture, TokioExecutor, serve, serve_association,
 };
 pub use shutdown::Shutdown;
-pub use transport::{Listener, Transport};
+pub use transport::{EndpointListener, EndpointTransport, Listener, Transport, serve_endpoint};

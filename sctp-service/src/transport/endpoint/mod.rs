@@ -1,5 +1,9 @@
 //! Serving the associations of one shared socket.
 
+mod demux;
+mod inbox;
+mod shared;
+
 use std::{fmt, future::pending, io, net::SocketAddr};
 
 use sctp_core::AssocId;
@@ -7,7 +11,8 @@ use sctp_tokio::{Endpoint, EndpointSender};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{demux::Demux, shared::EndpointTransport};
+use self::demux::Demux;
+pub use self::shared::EndpointTransport;
 use crate::{Listener, MakeService, Serve, serve};
 
 /// How many associations can wait to be accepted.

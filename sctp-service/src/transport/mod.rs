@@ -1,5 +1,8 @@
 //! The seam between the framework and whatever carries its associations.
 
+mod association;
+mod endpoint;
+
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
@@ -13,6 +16,7 @@ use sctp_core::AbortReason;
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 use tokio::task::{unconstrained, yield_now};
 
+pub use self::endpoint::{EndpointListener, EndpointTransport, serve_endpoint};
 use crate::ConnectInfo;
 
 /// What the driver needs of one association.
