@@ -11,8 +11,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use sctp_tokio::{Association, OneToOneListener, SctpListener};
-use support::{acknowledged, listener, must, next};
+use sctp_tokio::{AbortReason, Association, OneToOneListener, SctpListener};
+use support::{acknowledged, endpoint, endpoint_message, listener, must, next, until_end};
 
 const MAX_USER_WATCHES: &str = "/proc/sys/fs/epoll/max_user_watches";
 
@@ -146,5 +146,43 @@ fn connect_needs_a_single_watch() {
         client.send(vec![3]).await.unwrap();
         let mut server = must(listener.accept()).await.unwrap();
         serve(&mut server, &mut client, 3).await;
+    });
+}
+
+#[test]
+fn peel_off_without_watches_keeps_association() {
+    alone(async {
+        let (mut endpoint, addr) = endpoint().await;
+        let mut client = client(addr, 1).await;
+        client.send(vec![2]).await.unwrap();
+        acknowledged(&client).await;
+        let (id, _) = endpoint_message(&mut endpoint).await;
+        {
+            let _scarce = Scarce::but(0);
+            assert_no_watches(endpoint.peel_off(id));
+            assert_no_watches(endpoint.peel_off(id));
+        }
+        let mut endpoint = endpoint.into_socket().unwrap_err();
+        let mut server = endpoint.peel_off(id).unwrap();
+        serve(&mut server, &mut client, 2).await;
+        endpoint.into_socket().unwrap();
+    });
+}
+
+#[test]
+fn abort_after_failed_peel_off_reaches_peer() {
+    alone(async {
+        let (mut endpoint, addr) = endpoint().await;
+        let mut client = client(addr, 1).await;
+        let (id, _) = endpoint_message(&mut endpoint).await;
+        {
+            let _scarce = Scarce::but(0);
+            assert_no_watches(endpoint.peel_off(id));
+        }
+        let reason = AbortReason::from_static("no room");
+        endpoint.sender().abort(id, &reason).unwrap();
+        let (_, end) = until_end(&mut client).await;
+        assert_eq!(end.reason().unwrap(), "no room");
+        endpoint.into_socket().unwrap();
     });
 }

@@ -1,4 +1,6 @@
-//! No descriptors left.
+//! No descriptors left, or no epoll watches.
+
+use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sctp_service::{Config, Payload};
@@ -29,6 +31,25 @@ impl Drop for Bounded {
     }
 }
 
+/// Has epoll refuse every further socket until it is dropped.
+struct NoWatches(String);
+
+impl NoWatches {
+    const LIMIT: &str = "/proc/sys/fs/epoll/max_user_watches";
+
+    fn begin() -> Self {
+        let limit = fs::read_to_string(Self::LIMIT).unwrap();
+        fs::write(Self::LIMIT, "0").unwrap();
+        Self(limit)
+    }
+}
+
+impl Drop for NoWatches {
+    fn drop(&mut self) {
+        fs::write(Self::LIMIT, self.0.trim()).unwrap();
+    }
+}
+
 #[test]
 fn associations_wait_until_there_are_descriptors_again() {
     alone(async {
@@ -56,8 +77,8 @@ fn associations_wait_until_there_are_descriptors_again() {
     });
 }
 
-#[test]
-fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
+/// Floods a shared socket while `scarce` leaves nothing for a socket of the association's own.
+fn assert_slow_association_is_aborted<T>(scarce: impl FnOnce() -> T) {
     alone(async {
         let (log, _logging) = Log::start();
         let service = |Payload(payload): Payload| async move {
@@ -71,7 +92,7 @@ fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
             Server::start_with(Style::OneToMany, config, SocketBuilder::new(), service);
         let good = Bystander::connect(server.addr).await;
         let mut flooding = server.connect().await;
-        let bounded = Bounded::to(0);
+        let bounded = scarce();
         let flood = flooding.sender();
         let sending = tokio::spawn(async move {
             while flood.send(Message::new("stay")).await.is_ok() {
@@ -92,4 +113,14 @@ fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
         server.stop();
         server.stopped().await;
     });
+}
+
+#[test]
+fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
+    assert_slow_association_is_aborted(|| Bounded::to(0));
+}
+
+#[test]
+fn slow_association_without_epoll_watch_is_aborted() {
+    assert_slow_association_is_aborted(NoWatches::begin);
 }

@@ -22,7 +22,7 @@ use tokio::{net::ToSocketAddrs, task::coop};
 
 use recv::RecvQueue;
 use sender::EndpointSender;
-use state::EndpointState;
+use state::{EndpointState, PeeledOff};
 
 use crate::{
     association::{
@@ -34,8 +34,8 @@ use crate::{
     error_context::connect_error,
     event::EndpointEvent,
     io::{
-        Io,
-        recv_batch::{abort_on_close, receive},
+        Io, RegisterError,
+        recv_batch::{abort_on_close, has_message, receive},
     },
     message::Message,
     socket::{
@@ -179,20 +179,56 @@ impl Endpoint {
     /// # Errors
     ///
     /// `InvalidInput` when there is no such association (any more); the process's descriptor
-    /// limit, in which case it stays where it is.
+    /// limit (`EMFILE`, `ENFILE`), in which case it stays where it is.
+    ///
+    /// When the reactor cannot take the new socket (`ENOSPC` at `fs.epoll.max_user_watches`,
+    /// `ENOMEM`) the association has left the endpoint's socket, and the endpoint keeps it. Call
+    /// again to have it, or [`abort`](Self::abort) it. Until then nothing of it is received, its
+    /// end neither, and sending on it fails with [`SendError::NoAssociation`].
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
-        let (socket, peer) = self.state.peel_off(assoc)?;
+        let unregistered = self.state.unregistered().remove(&assoc);
+        let PeeledOff {
+            socket,
+            peer,
+            reassembler,
+            parts,
+        } = match unregistered {
+            Some(peeled_off) => peeled_off,
+            None => {
+                let (socket, peer) = self.state.peel_off(assoc)?;
+                let (reassembler, parts) = self.queue.take(assoc);
+                PeeledOff {
+                    socket,
+                    peer,
+                    reassembler,
+                    parts,
+                }
+            }
+        };
+        let io = match Io::new(socket) {
+            Ok(io) => io,
+            Err(RegisterError { socket, error }) => {
+                let peeled_off = PeeledOff {
+                    socket,
+                    peer,
+                    reassembler,
+                    parts,
+                };
+                self.state.unregistered().insert(assoc, peeled_off);
+                return Err(error);
+            }
+        };
+        let socket = io.socket();
         // Its coming up may still be unread, so the kernel is asked how many streams it has.
         let (outbound_streams, inbound_streams) = match socket.status(assoc) {
             Ok(status) => (status.outbound_streams, status.inbound_streams),
             Err(_) => (peer.outbound_streams, peer.inbound_streams),
         };
-        let (reassembler, parts) = self.queue.take(assoc);
         let info = AssociationInfo {
             style: Style::OneToMany,
             id: assoc,
@@ -201,11 +237,7 @@ impl Endpoint {
             outbound_streams,
             inbound_streams,
         };
-        let shared = Arc::new(AssociationShared::new(
-            Some(Io::new(socket)?),
-            info,
-            peer.tracker,
-        ));
+        let shared = Arc::new(AssociationShared::new(Some(io), info, peer.tracker));
         Ok(Association::from_receiver(RecvHalf::new(
             shared,
             reassembler,
@@ -330,9 +362,10 @@ impl Endpoint {
     ///
     /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
     /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
-    /// `WouldBlock`).
+    /// `WouldBlock`), or when it keeps an association that the reactor could not take (see
+    /// [`peel_off`](Self::peel_off)).
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || !self.state.unregistered().is_empty() {
             return Err(Box::new(self));
         }
         let (state, limit) = (Arc::clone(&self.state), self.queue.max_message_size());
@@ -350,6 +383,11 @@ impl Drop for Endpoint {
             // The kernel takes them for read, and would let the peers believe so. Nobody could be
             // told of an error.
             let _ = abort_on_close(self.state.io.socket());
+        }
+        for peeled_off in self.state.unregistered().values() {
+            if has_message(&peeled_off.parts) || !peeled_off.reassembler.is_empty() {
+                let _ = abort_on_close(&peeled_off.socket);
+            }
         }
     }
 }

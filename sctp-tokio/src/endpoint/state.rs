@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocId, Socket, options::AssociationState};
+use sctp_core::{AbortReason, AssocId, Part, Socket, options::AssociationState};
 use tokio::sync::Notify;
 
 use super::bundle::{Indices, send_many};
@@ -23,7 +23,7 @@ use crate::{
     },
     error::{EndpointSendError, SendError},
     error_context::show_addrs,
-    io::Io,
+    io::{Io, reassembly::Reassembler},
     message::{Message, check},
     send::{
         bundle::{goes_unbundled, send_bundle},
@@ -66,6 +66,17 @@ pub(crate) struct EndpointState {
     pub(crate) has_own_buffers: bool,
     credit: Mutex<SendCredit>,
     peers: Mutex<HashMap<AssocId, Peer>>,
+    /// Associations that were peeled off and could not be registered with the reactor.
+    unregistered: Mutex<HashMap<AssocId, PeeledOff>>,
+}
+
+/// An association that has left the endpoint's socket, and what had been received of it.
+#[derive(Debug)]
+pub(crate) struct PeeledOff {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Peer,
+    pub(crate) reassembler: Reassembler,
+    pub(crate) parts: VecDeque<Part>,
 }
 
 /// What the kernel settles when a socket is made. No call tells it of a socket afterwards, so for one
@@ -83,6 +94,7 @@ impl EndpointState {
             has_own_buffers: has_own_buffers(),
             credit: Mutex::default(),
             peers: Mutex::default(),
+            unregistered: Mutex::default(),
         }
     }
 
@@ -95,6 +107,12 @@ impl EndpointState {
     /// what a run holds back out of its middle. Taken before [`EndpointState::peers`].
     pub(crate) fn credit(&self) -> MutexGuard<'_, SendCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn unregistered(&self) -> MutexGuard<'_, HashMap<AssocId, PeeledOff>> {
+        self.unregistered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn insert(&self, assoc: AssocId, peer: Peer) {
@@ -242,6 +260,10 @@ impl EndpointState {
     }
 
     pub(crate) fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
+        let peeled_off = self.unregistered().remove(&assoc);
+        if let Some(PeeledOff { socket, .. }) = peeled_off {
+            return ignore_already_closed(socket.send_abort(assoc, reason));
+        }
         if let Some(peer) = self.peers().get(&assoc) {
             peer.tracker.note_abort();
         }

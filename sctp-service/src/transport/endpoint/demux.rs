@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{AbortReason, AssocChangeState, AssocId, Notification, errno};
-use sctp_tokio::{Endpoint, EndpointEvent, Event, RecvError};
+use sctp_core::{AbortReason, AssocChangeState, AssocId, ErrorCauses, Notification, errno};
+use sctp_tokio::{End, Endpoint, EndpointEvent, Event, RecvError, Side};
 use tokio::{
     select,
     sync::{Notify, mpsc},
@@ -26,8 +26,8 @@ use crate::{
     log_limit::LogLimiter,
 };
 
-/// What a peer hears that sends faster than it is served while there is no descriptor left to
-/// give it a socket of its own.
+/// What a peer hears that sends faster than it is served while there is no descriptor or epoll
+/// watch left to give it a socket of its own.
 const QUEUE_FULL: AbortReason = AbortReason::from_static("receive queue full");
 
 /// How long the shared send buffer may be full before the association that fills it most is moved
@@ -210,8 +210,22 @@ impl Demux {
                         "cannot give an association its own socket, aborting it"
                     );
                 }
+                // The reactor may refuse the new socket after the association has moved to it. Then
+                // the end is not an event of the endpoint.
+                let has_left = self.endpoint.sender().streams(assoc).is_none();
                 if let Err(error) = self.endpoint.abort(assoc, &QUEUE_FULL) {
                     tracing::debug!(%assoc, %error, "cannot abort");
+                }
+                if has_left {
+                    let driver = contents.push(Event::Ended(End::Aborted {
+                        by: Side::Local,
+                        causes: ErrorCauses::default(),
+                    }));
+                    drop(contents);
+                    if let Some(driver) = driver {
+                        driver.wake();
+                    }
+                    self.inboxes.remove(&assoc);
                 }
             }
         }

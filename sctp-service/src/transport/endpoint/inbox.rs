@@ -111,7 +111,7 @@ impl<A> Contents<A> {
 
     /// Adds an event. Returns the driver to wake once the lock is released: waking may run anything.
     #[must_use]
-    fn push(&mut self, event: Event) -> Option<Waker> {
+    pub(super) fn push(&mut self, event: Event) -> Option<Waker> {
         if self.closed {
             return None;
         }

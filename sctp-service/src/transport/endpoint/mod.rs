@@ -55,7 +55,7 @@ where
 /// read, is peeled off to a socket of its own: it then delays itself alone. The threshold is 64
 /// events or 256 KiB that wait for its driver, or a shared send buffer that has been full for
 /// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
-/// has messages with missing fragments. If there is no descriptor for that, it is aborted
+/// has messages with missing fragments. If there is no descriptor or no epoll watch for that, it is aborted
 /// with the reason `receive queue full`.
 ///
 /// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it follows to the
