@@ -161,11 +161,11 @@ impl<E: Executor> Server<E> {
         M: MakeService<K>,
     {
         let started = catch_unwind(AssertUnwindSafe(|| self.try_start(transport, make)));
-        if let Err(panic) = started {
-            if let Some(occurrences) = self.events.limits().panicked.record() {
-                let panic = panic_message(&*panic);
-                tracing::error!(panic, occurrences, "panic while an association was started");
-            }
+        if let Err(panic) = started
+            && let Some(occurrences) = self.events.limits().panicked.record()
+        {
+            let panic = panic_message(&*panic);
+            tracing::error!(panic, occurrences, "panic while an association was started");
         }
     }
 
