@@ -177,7 +177,7 @@ impl<'a> Pump<'a> {
                     }
                     self.take_reply(&reply, now);
                 }
-                Ok(Event::Ended(end)) => return Poll::Ready(Err(end.to_string())),
+                Ok(Event::Closed(end)) => return Poll::Ready(Err(end.to_string())),
                 // Of a reply that is too long: the association's end follows.
                 Ok(_) | Err(RecvError::TooLarge { .. }) => {}
                 Err(error) => return Poll::Ready(Err(format!("cannot receive: {error}"))),
@@ -258,7 +258,7 @@ impl<'a> Pump<'a> {
         Poll::Ready(
             match ready!(self.association.poll_send_queue(cx, &mut self.outbox)) {
                 Ok(()) => Ok(()),
-                Err(SendError::Ended(_) | SendError::ShuttingDown) => {
+                Err(SendError::Closed(_) | SendError::ShuttingDown) => {
                     // How it ended is told to those who receive.
                     self.closing = true;
                     self.silent_since.get_or_insert(now);

@@ -222,7 +222,7 @@ mod tests {
             percent: 99.9,
             value: 1_200_000,
         }];
-        let reason = "aborted by the peer, reason \"enough\"".to_owned();
+        let reason = "aborted by peer, reason \"enough\"".to_owned();
         outcome.associations.lost.insert(reason, 2);
         let report = Report(&outcome).to_string();
         for line in [
@@ -233,7 +233,7 @@ mod tests {
             "p99.9              1.20 ms",
             "p50                      -",
             "lost          2",
-            "              2 x aborted by the peer, reason \"enough\"",
+            "              2 x aborted by peer, reason \"enough\"",
         ] {
             assert!(
                 report.lines().any(|have| have == line),

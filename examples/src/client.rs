@@ -54,7 +54,7 @@ pub async fn talk(
                     unanswered = usize::saturating_sub(unanswered, 1);
                     writeln!(output, "{}", line::reply(&reply))?;
                 }
-                Ok(Event::Ended(end)) => return Ok(end),
+                Ok(Event::Closed(end)) => return Ok(end),
                 Ok(_) => {}
                 Err(error) => complain(&error),
             },
@@ -105,7 +105,7 @@ async fn finish(association: &mut Association, options: &Options) -> io::Result<
     association.abort(reason)?;
     loop {
         match association.next_event().await {
-            Ok(Event::Ended(end)) => return Ok(end),
+            Ok(Event::Closed(end)) => return Ok(end),
             Ok(_) | Err(RecvError::TooLarge { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -114,7 +114,7 @@ async fn finish(association: &mut Association, options: &Options) -> io::Result<
 
 /// Says why a message did not go out. That the association has ended is told by its end.
 fn refused(error: &SendError) {
-    if !matches!(error, SendError::Ended(_) | SendError::ShuttingDown) {
+    if !matches!(error, SendError::Closed(_) | SendError::ShuttingDown) {
         complain(error);
     }
 }

@@ -30,7 +30,7 @@ fn a_pool_loses_only_what_was_in_flight_on_the_killed_server() {
     assert!(text.contains("no call was lost other than "), "{text}");
     assert_eq!(text.matches("] up\n").count(), 3, "{text}");
     // What it had not read when it was told to stop, the pool repeats.
-    assert!(text.contains("shut down by the peer, after "), "{text}");
+    assert!(text.contains("shut down by peer, after "), "{text}");
 }
 
 #[test]
@@ -41,8 +41,5 @@ fn a_server_that_is_not_there_is_told_in_a_line() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        told,
-        "client: the peer at 127.0.0.1:1 refused the association\n"
-    );
+    assert_eq!(told, "client: association refused by 127.0.0.1:1\n");
 }

@@ -62,7 +62,7 @@ async fn ask(association: &mut Association, name: &'static str, answer: &str) {
 async fn end(association: &mut Association) -> End {
     let ended = async {
         loop {
-            if let Event::Ended(end) = association.next_event().await.unwrap() {
+            if let Event::Closed(end) = association.next_event().await.unwrap() {
                 return end;
             }
         }

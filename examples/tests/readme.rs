@@ -24,9 +24,9 @@ fn its_first_command_prints_a_conversation_with_both_terminations() {
     let printed = demo.stdout.text();
     for line in [
         "client  From str:0 seq:1 (assoc:0x",
-        "client  the association is over: shut down by the peer",
-        r#"client  the association is over: aborted by the peer, reason "that was rude""#,
-        r#"is over: aborted by the peer, reason "goodbye""#,
+        "client  the association is over: shut down by peer",
+        r#"client  the association is over: aborted by peer, reason "that was rude""#,
+        r#"is over: aborted by peer, reason "goodbye""#,
     ] {
         assert!(printed.contains(line), "no {line:?} in\n{printed}");
     }

@@ -28,7 +28,7 @@ fn hello_service() {
             "stream 1: b\"hello, Ada on 1\"",
             "stream 2: b\"hello, Grace on 2\"",
             "stream 1: b\"goodbye\"",
-            "the association is over: shut down by the peer",
+            "the association is over: shut down by peer",
         ],
     );
 }
@@ -41,8 +41,8 @@ fn middleware() {
             "polite: b\"HELLO\"",
             "polite: shut down",
             "shy: b\"say something\"",
-            "slow: aborted by the peer, reason \"too slow\"",
-            "greedy: aborted by the peer, reason \"overloaded, try another server\"",
+            "slow: aborted by peer, reason \"too slow\"",
+            "greedy: aborted by peer, reason \"overloaded, try another server\"",
         ],
     );
     example.stderr.find("request{stream=0");
@@ -59,7 +59,7 @@ fn router_by_ppid() {
             "Ppid(60 NGAP) on stream 4: b\"core-1: NGAP, a terminal on stream 4\"",
             "Ppid(46 DIAMETER) on stream 0: b\"core-1: 12 bytes of Diameter\"",
             "Ppid(3 M3UA) on stream 0: b\"pong\"",
-            "aborted by the peer, reason \"no handler for PPID 4711 on stream 3\"",
+            "aborted by peer, reason \"no handler for PPID 4711 on stream 3\"",
         ],
     );
 }
@@ -72,7 +72,7 @@ fn stateful_peers() {
             "127.0.0.1: b\"north, message 3\"",
             "127.0.0.2: b\"south, message 1\"",
             "127.0.0.2: shut down",
-            "127.0.0.3: aborted by the peer, reason \"your address is not known here\"",
+            "127.0.0.3: aborted by peer, reason \"your address is not known here\"",
         ],
     );
 }
@@ -97,8 +97,8 @@ fn paging() {
         &[
             "ann: 2 b\"bob is calling\" on stream 1",
             "network: ann takes it",
-            "network: bob cannot be paged: there is no such association",
-            "ann: aborted by the peer, reason \"your subscription has ended\"",
+            "network: bob cannot be paged: no such association",
+            "ann: aborted by peer, reason \"your subscription has ended\"",
         ],
     );
 }
@@ -107,14 +107,14 @@ fn paging() {
 fn graceful_shutdown() {
     let example = shows(
         env!("CARGO_BIN_EXE_graceful_shutdown"),
-        &["server: stopped", "refused the association"],
+        &["server: stopped", "association refused"],
     );
     let printed = example.stdout.text();
     for line in [
-        "idle: shut down by the peer",
+        "idle: shut down by peer",
         "work: b\"done: work\"",
-        "work: shut down by the peer",
-        "hang: aborted by the peer, reason \"server shutting down\"",
+        "work: shut down by peer",
+        "hang: aborted by peer, reason \"server shutting down\"",
         "server: closed, 1 calls dropped",
     ] {
         assert!(printed.contains(line), "no {line:?} in\n{printed}");

@@ -29,7 +29,7 @@ fn client() -> SocketBuilder {
 /// Asks without end, and returns its port and how many answers came before the end. Each answer
 /// is the next of its stream.
 async fn load(mut peer: Association, answered: Arc<Semaphore>) -> (u16, usize, End) {
-    let port = peer.local_addrs()[0].port();
+    let port = peer.local_addrs().unwrap()[0].port();
     let sender = peer.sender();
     let asking = tokio::spawn(async move {
         for number in 0u32.. {
@@ -53,7 +53,7 @@ async fn load(mut peer: Association, answered: Arc<Semaphore>) -> (u16, usize, E
                 answers += 1;
                 answered.add_permits(1);
             }
-            Event::Ended(end) => break end,
+            Event::Closed(end) => break end,
             _ => {}
         }
     };

@@ -200,7 +200,7 @@ fn poll_echo(
                 let info = received.info.reply();
                 answers.push_back(Message::new(received.payload).with_info(info));
             }
-            Poll::Ready(Ok(Event::Ended(_)) | Err(_)) => return Poll::Ready(()),
+            Poll::Ready(Ok(Event::Closed(_)) | Err(_)) => return Poll::Ready(()),
             Poll::Ready(Ok(_)) => {}
             Poll::Pending => break,
         }

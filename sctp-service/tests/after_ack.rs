@@ -139,7 +139,7 @@ async fn a_peer_that_shuts_down_has_its_last_requests_served() {
     }
     settle().await;
     assert!(
-        server.log.closed().starts_with("shut down by the peer, "),
+        server.log.closed().starts_with("shut down by peer, "),
         "{}",
         server.log.closed()
     );

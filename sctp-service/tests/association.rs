@@ -85,8 +85,8 @@ impl Transport for OneToOne {
         self.inner.poll_next_event(cx)
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.inner.poll_ended(cx)
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.inner.poll_closed(cx)
     }
 
     fn poll_send(

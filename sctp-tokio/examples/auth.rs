@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         end.set_auth_key(2, b"known to both, and newer")?;
     }
     for end in [&client, &server] {
-        end.activate_auth_key(2)?;
+        end.set_active_auth_key(2)?;
         end.deactivate_auth_key(1)?;
         end.delete_auth_key(1)?;
     }

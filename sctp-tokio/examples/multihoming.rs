@@ -38,8 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     show("connected", &client)?;
     for number in 0..6u32 {
         if number == 3 {
-            let other = *client.peer_addrs().last().ok_or("no address")?;
-            client.set_primary(other)?;
+            let other = *client.peer_addrs()?.last().ok_or("no address")?;
+            client.set_primary_addr(other)?;
             // Asks for an answer on every path now, and not after the usual 30 seconds.
             client.request_heartbeat(None)?;
             show("switched", &client)?;
@@ -61,7 +61,7 @@ async fn wait_for_reply(client: &mut Association) -> Result<(), Box<dyn Error>> 
             Event::Notification(Notification::PeerAddrChange(change)) => {
                 println!("path to {:?}: {:?}", change.addr, change.state);
             }
-            Event::Ended(end) => return Err(end.to_string().into()),
+            Event::Closed(end) => return Err(end.to_string().into()),
             _ => {}
         }
     }
@@ -72,8 +72,8 @@ fn show(what: &str, client: &Association) -> std::io::Result<()> {
         "{what}, primary path to {:?}",
         client.status()?.primary.addr
     );
-    for addr in client.current_peer_addrs()? {
-        let path = client.peer_path(addr)?;
+    for addr in client.peer_addrs()? {
+        let path = client.path_info(addr)?;
         println!(
             "  {addr}: {:?}, retransmits after {:?}",
             path.state, path.retransmission_timeout

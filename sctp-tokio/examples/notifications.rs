@@ -56,7 +56,7 @@ async fn until_end(client: &mut Association) -> Result<(), Box<dyn Error>> {
                 failed.stream,
                 failed.sent
             ),
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("client: {end}");
                 return Ok(());
             }

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             Event::Notification(notification) => println!("server: {notification:?}"),
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("server: association {id}: {end}");
                 ended += 1;
             }
@@ -49,7 +49,7 @@ async fn client(addr: SocketAddr, word: &str) -> Result<(), Box<dyn Error + Send
     loop {
         match association.next_event().await? {
             Event::Message(reply) => println!("client {word:?}: {:?}", reply.payload),
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("client {word:?}: {end}");
                 return Ok(());
             }

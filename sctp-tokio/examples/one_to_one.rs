@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
 }
 
 async fn echo(mut association: Association) -> Result<()> {
-    println!("server: accepted {:?}", association.peer_addrs());
+    println!("server: accepted {:?}", association.initial_peer_addrs());
     while let Some(message) = association.recv().await? {
         association
             .send(message.reply(message.payload.clone()))

@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
                 given_up += 1
             }
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("client: {end}; {given_up} messages were given up and came back");
                 break;
             }

@@ -55,7 +55,7 @@ async fn answer(association: &mut Association) -> Result<Notification, Box<dyn E
             Event::Notification(
                 answer @ (Notification::StreamReset(_) | Notification::StreamChange(_)),
             ) => return Ok(answer),
-            Event::Ended(end) => return Err(end.to_string().into()),
+            Event::Closed(end) => return Err(end.to_string().into()),
             _ => {}
         }
     }

@@ -1,7 +1,6 @@
-//! What can go wrong, one enum per operation.
+//! Errors of each operation.
 //!
-//! One rule holds for all of them, and `docs/errors.md` states it: `Display` says the whole reason,
-//! the error inside included, so `source` goes on *behind* that one.
+//! `Display` includes the text of the inner error, so `source` starts after that error.
 
 use std::{fmt, io, net::SocketAddr};
 
@@ -12,61 +11,59 @@ use crate::{
     error_context::{AddrList, with_context},
 };
 
-/// Why an association could not be set up. [`errors`](crate::errors) says when which comes, and what
-/// texts and sources are.
+/// Error of establishing an association. See [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The peer's kernel answered with an ABORT: nobody listens there, or as many wait to be
-    /// accepted as may. It gives no reason. A program that turns an association away with one does
-    /// so after it has come up: then connecting succeeds, and the first receive is
-    /// [`RecvError::Ended`].
+    /// The peer's kernel answered with an ABORT, which has no reason: nobody listens, or the backlog is full.
+    ///
+    /// A program that rejects an association does so after its establishment. Then connecting succeeds, and the
+    /// first receive is [`RecvError::Closed`].
     Refused {
-        /// The addresses that were tried; none where whoever made the error did not know them.
+        /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
     },
-    /// No answer came within the attempts that `SCTP_INITMSG` allows, which take minutes by
-    /// default, or within the caller's own limit:
+    /// The peer did not answer within the attempts of `SCTP_INITMSG`, which take minutes by default, or within
     /// [`SocketBuilder::with_connect_timeout`](crate::SocketBuilder::with_connect_timeout).
     TimedOut {
-        /// As of [`Refused`](Self::Refused).
+        /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
     },
-    /// There is no route to any of the addresses.
+    /// None of the addresses has a route.
     Unreachable {
-        /// As of [`Refused`](Self::Refused).
+        /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
-        /// What the kernel said.
+        /// The kernel's error.
         error: io::Error,
     },
-    /// The association came up and ended before it could be handed over.
-    Ended {
-        /// As of [`Refused`](Self::Refused).
+    /// The association was closed during setup.
+    Closed {
+        /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
-        /// How.
+        /// The end of the association.
         end: End,
     },
-    /// The call itself failed. Of kind `Unsupported`: this kernel has no SCTP, and the text says
-    /// what to do, or it lacks an option, which
-    /// [`UnsupportedOption::of`](crate::options::UnsupportedOption::of) finds. Of kind `AddrInUse`,
-    /// `AddrNotAvailable` or `PermissionDenied`: a local address cannot be bound, and the text names
-    /// it. Else: a name that resolves to nothing, no descriptors left, and what else the system says.
+    /// Any other error.
+    ///
+    /// The kind is `Unsupported` if the kernel has no SCTP, or lacks an option
+    /// ([`UnsupportedOption::of`](crate::options::UnsupportedOption::of)). It is `AddrInUse`, `AddrNotAvailable`
+    /// or `PermissionDenied` if a local address cannot be bound.
     Io(io::Error),
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { peer } => write!(f, "the peer{} refused the association", At(peer)),
-            Self::TimedOut { peer } => write!(f, "the peer{} did not answer in time", At(peer)),
+            Self::Refused { peer } => write!(f, "association refused{}", At("by", peer)),
+            Self::TimedOut { peer } => write!(f, "no answer in time{}", At("from", peer)),
             Self::Unreachable { peer, error } => {
-                write!(f, "the peer{} is unreachable: {error}", At(peer))
+                write!(f, "no route{}: {error}", At("to", peer))
             }
-            Self::Ended { peer, end } => {
+            Self::Closed { peer, end } => {
                 write!(
                     f,
-                    "the association with the peer{} ended as it came up: {end}",
-                    At(peer)
+                    "association{} closed during setup: {end}",
+                    At("with", peer)
                 )
             }
             Self::Io(error) => error.fmt(f),
@@ -74,15 +71,16 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The addresses of a peer, if they are known.
-struct At<'a>(&'a [SocketAddr]);
+/// Preposition and addresses of a peer, or nothing if they are unknown.
+struct At<'a>(&'static str, &'a [SocketAddr]);
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        let Self(preposition, addrs) = self;
+        if addrs.is_empty() {
             return Ok(());
         }
-        write!(f, " at {}", AddrList(self.0))
+        write!(f, " {preposition} {}", AddrList(addrs))
     }
 }
 
@@ -116,80 +114,76 @@ impl From<ConnectError> for io::Error {
             ConnectError::Unreachable { ref error, .. } => error.kind(),
             ConnectError::Refused { .. } => io::ErrorKind::ConnectionRefused,
             ConnectError::TimedOut { .. } => io::ErrorKind::TimedOut,
-            ConnectError::Ended { .. } => io::ErrorKind::ConnectionAborted,
+            ConnectError::Closed { .. } => io::ErrorKind::ConnectionAborted,
         };
         Self::new(kind, error)
     }
 }
 
-/// Why a message was not sent. Nothing of it went out. [`errors`](crate::errors) says when which
-/// comes, and what texts and sources are.
+/// Error of sending a message, no part of which was sent. See [`guide::errors`](crate::guide::errors) for the
+/// cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The association has ended. [`End::Unread`] while how it did is queued behind messages that
-    /// nobody has received.
-    Ended(End),
-    /// The association is shutting down, from this end or the peer's; SCTP has no half close.
+    /// The association is closed. [`End::Unread`] if its end is queued behind unread messages.
+    Closed(End),
+    /// Either end has started the shutdown. SCTP has no half close.
     ShuttingDown,
-    /// There is no such association. From an [`Endpoint`](crate::Endpoint): on its socket. It is over, and
-    /// [`Event::Ended`](crate::Event::Ended) tells how or has told it; or it has been peeled off, or is
-    /// not up yet, or never was. From a handle of sctp-service: it is of none, or the peer restarted.
+    /// The association does not exist.
+    ///
+    /// From an [`Endpoint`](crate::Endpoint): it is closed, was peeled off, or is not established yet. From a
+    /// handle of sctp-service: the handle has no association, or the peer restarted.
     NoAssociation,
-    /// SCTP cannot send an empty message.
+    /// The message is empty, which SCTP does not allow.
     Empty,
-    /// The message is larger than the socket's send buffer, and could never be sent: see
+    /// The message is larger than the send buffer; see
     /// [`SocketBuilder::with_send_buffer_size`](crate::SocketBuilder::with_send_buffer_size).
     TooLarge {
-        /// Its length in bytes.
+        /// The size of the message in bytes.
         len: usize,
-        /// The longest message that can be sent, in bytes: the size of the send buffer, as
-        /// [`SendHalf::send_buffer_size`](crate::SendHalf::send_buffer_size) says it.
+        /// The size of the send buffer in bytes, as returned by
+        /// [`SendHalf::send_buffer_size`](crate::SendHalf::send_buffer_size).
         limit: usize,
     },
-    /// The message lies in more places than the kernel takes (`IOV_MAX`).
+    /// The payload has more buffers than the kernel accepts (`IOV_MAX`).
     TooManySlices {
-        /// How many they are.
+        /// The number of buffers.
         slices: usize,
-        /// How many may be.
+        /// The maximum number of buffers.
         limit: usize,
     },
-    /// There is no such outbound stream.
+    /// The stream was not negotiated.
     InvalidStream {
-        /// The stream that was asked for.
+        /// The stream of the message.
         stream: StreamId,
-        /// How many outbound streams there are.
+        /// The number of outbound streams.
         negotiated: u16,
     },
-    /// Anything else that the kernel said. Of kind [`WouldBlock`](io::ErrorKind::WouldBlock), from
-    /// the `try_` functions only: the send buffer is full.
+    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock) means that the
+    /// send buffer is full.
     Io(io::Error),
 }
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(end) => write!(f, "the association has ended: {end}"),
-            Self::ShuttingDown => f.write_str("the association is shutting down"),
-            Self::NoAssociation => f.write_str("there is no such association"),
-            Self::Empty => f.write_str("SCTP cannot send an empty message"),
+            Self::Closed(end) => write!(f, "association closed: {end}"),
+            Self::ShuttingDown => f.write_str("association is shutting down"),
+            Self::NoAssociation => f.write_str("no such association"),
+            Self::Empty => f.write_str("message is empty"),
             Self::TooLarge { len, limit } => {
                 write!(
                     f,
-                    "a message of {len} bytes is larger than the send buffer, {limit} bytes: \
-                     SocketBuilder::with_send_buffer_size asks for more, up to twice net.core.wmem_max"
+                    "message of {len} bytes exceeds the send buffer of {limit} bytes"
                 )
             }
             Self::TooManySlices { slices, limit } => {
-                write!(
-                    f,
-                    "a message in {slices} slices, where {limit} may be: join some of them"
-                )
+                write!(f, "message has {slices} slices, the maximum is {limit}")
             }
             Self::InvalidStream { stream, negotiated } => {
                 write!(
                     f,
-                    "stream {stream} does not exist, {negotiated} outbound streams were negotiated"
+                    "stream {stream} exceeds the {negotiated} outbound streams"
                 )
             }
             Self::Io(error) => error.fmt(f),
@@ -198,7 +192,7 @@ impl fmt::Display for SendError {
 }
 
 impl SendError {
-    /// Says what a failed send means; asks the socket only where the kernel refused for the length.
+    /// Converts the error of a send. Asks the socket only if the kernel refused the size.
     pub(crate) fn from_kernel(
         error: io::Error,
         socket: Option<&Socket>,
@@ -218,18 +212,18 @@ impl SendError {
             (
                 io::ErrorKind::BrokenPipe
                 | io::ErrorKind::NotConnected
-                // A peeled-off socket tells how it ended, once, to whoever asks first.
+                // The pending error of a peeled-off socket, returned to the first call.
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::TimedOut,
                 _,
-            ) => Self::Ended(end.cloned().unwrap_or(End::Unread)),
+            ) => Self::Closed(end.cloned().unwrap_or(End::Unread)),
             _ => Self::Io(error),
         }
     }
 
-    /// Whether it says only that there is no room now: from what does not wait for it, such as the `try_`
-    /// functions. The same message can be sent later.
+    /// Returns `true` if the send would have blocked, as `try_` methods report it. The same message can be sent
+    /// later.
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
@@ -242,9 +236,7 @@ fn too_large(error: io::Error, socket: Option<&Socket>, len: usize) -> SendError
         Some(Ok(limit)) if len > limit => SendError::TooLarge { len, limit },
         Some(Ok(_)) => SendError::Io(with_context(
             error,
-            format!(
-                "a message of {len} bytes does not fit a packet, and this socket does not fragment"
-            ),
+            format!("message of {len} bytes exceeds a packet and fragmentation is disabled"),
         )),
         _ => SendError::Io(error),
     }
@@ -263,7 +255,7 @@ impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
         let kind = match error {
             SendError::Io(error) => return error,
-            SendError::Ended(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
+            SendError::Closed(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
             SendError::NoAssociation => io::ErrorKind::NotConnected,
             SendError::Empty
             | SendError::TooLarge { .. }
@@ -274,14 +266,13 @@ impl From<SendError> for io::Error {
     }
 }
 
-/// Why one of several messages for the associations of an [`Endpoint`](crate::Endpoint) was not
-/// sent.
+/// Error of sending one of several messages on the associations of an [`Endpoint`](crate::Endpoint).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EndpointSendError {
-    /// The association that it was for.
+    /// The association of the message.
     pub assoc: AssocId,
-    /// Why.
+    /// The error.
     pub error: SendError,
 }
 
@@ -290,7 +281,7 @@ impl EndpointSendError {
         Self { assoc, error }
     }
 
-    /// Whether it is that there is no room now.
+    /// Returns `true` if the send would have blocked.
     pub(crate) fn is_full(&self) -> bool {
         matches!(&self.error, SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -314,35 +305,30 @@ impl From<EndpointSendError> for io::Error {
     }
 }
 
-/// Why no further message can be received. [`errors`](crate::errors) says when which comes, and what
-/// texts and sources are.
+/// Error of receiving a message. See [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The association was aborted, and [`End::reason`] is what the peer said, or it was lost: the
-    /// peer does not answer any more. An orderly end is not an error.
-    Ended(End),
-    /// The peer sent a message larger than the limit of
-    /// [`SocketBuilder::with_max_message_size`](crate::SocketBuilder::with_max_message_size), and was
-    /// aborted for it; but not on a one-to-one socket, which cannot abort with a reason.
+    /// The association was aborted or lost. [`End::reason`] is the peer's reason.
+    Closed(End),
+    /// The peer sent a message larger than
+    /// [`SocketBuilder::with_max_message_size`](crate::SocketBuilder::with_max_message_size), and was aborted,
+    /// except on a one-to-one socket.
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Anything else that the kernel said. Of kind [`WouldBlock`](io::ErrorKind::WouldBlock), from
-    /// the `try_` functions only: there is nothing to receive.
+    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock) means that nothing
+    /// has arrived.
     Io(io::Error),
 }
 
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(end) => end.fmt(f),
+            Self::Closed(end) => end.fmt(f),
             Self::TooLarge { limit } => {
-                write!(
-                    f,
-                    "the peer sent a message of more than {limit} bytes, the limit"
-                )
+                write!(f, "message from peer exceeds the limit of {limit} bytes")
             }
             Self::Io(error) => error.fmt(f),
         }
@@ -362,8 +348,8 @@ impl From<RecvError> for io::Error {
     fn from(error: RecvError) -> Self {
         let kind = match error {
             RecvError::Io(error) => return error,
-            RecvError::Ended(End::Lost { error }) => error,
-            RecvError::Ended(_) => io::ErrorKind::ConnectionReset,
+            RecvError::Closed(End::Lost { error }) => error,
+            RecvError::Closed(_) => io::ErrorKind::ConnectionReset,
             RecvError::TooLarge { .. } => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)

@@ -1,11 +1,10 @@
-//! What the kernel says with a bare number, in words.
+//! Context for the kernel's errors: addresses, and the meaning of bare numbers.
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
 use sctp_core::{AssocId, Socket, errno};
 
-/// An error of the kernel, and what it means here: the text has the whole reason, and the kernel's
-/// error, with its number, is the source.
+/// Error with a text of this crate in place of the kernel's, which becomes the source.
 #[derive(Debug)]
 struct ContextError {
     text: String,
@@ -20,39 +19,40 @@ impl fmt::Display for ContextError {
 
 impl Error for ContextError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // Its text is not in ours, which says the same in words.
+        // The text of the source is not part of this text.
         Some(&self.error)
     }
 }
 
-/// Puts what an error means in the place of its text; its kind stays, and it becomes the source.
+/// Replaces the text of an error, which becomes the source. The kind stays.
 pub(crate) fn with_context(error: io::Error, text: String) -> io::Error {
     io::Error::new(error.kind(), ContextError { text, error })
 }
 
-/// Says what was refused, where the kernel says only why.
+/// Prefixes the text of an error with the failed operation.
 pub(crate) fn prefixed(error: &io::Error, what: fmt::Arguments<'_>) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-/// Which end of an association has an address.
+/// Owner of an address of an association.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AddrOwner {
     Peer,
-    Own,
+    Local,
 }
 
 impl AddrOwner {
     fn addrs(self, socket: &Socket, assoc: AssocId) -> io::Result<Vec<SocketAddr>> {
         match self {
             Self::Peer => socket.peer_addrs(assoc),
-            Self::Own => socket.local_addrs(assoc),
+            Self::Local => socket.local_addrs(assoc),
         }
     }
 
-    /// Says that an association does not have an address, if that is why the kernel refused it:
-    /// it answers the same (`EINVAL`) for an association that is over, and for much else. Of an
-    /// address of this end it says `EADDRNOTAVAIL`.
+    /// Replaces the text of an error if the association does not have the address.
+    ///
+    /// The kernel returns `EINVAL` also for a closed association, and for much else. For a local address it returns
+    /// `EADDRNOTAVAIL`.
     pub(crate) fn explain(
         self,
         error: io::Error,
@@ -68,13 +68,13 @@ impl AddrOwner {
         }
         match self.addrs(socket, assoc) {
             Ok(addrs) if !addrs.is_empty() && !has(&addrs, addr) => {
-                let whose = match self {
-                    Self::Peer => "the peer's addresses",
-                    Self::Own => "this end's addresses",
+                let owner = match self {
+                    Self::Peer => "the peer",
+                    Self::Local => "this end",
                 };
                 with_context(
                     error,
-                    format!("{addr} is none of {whose}: {}", AddrList(&addrs)),
+                    format!("{addr} is not an address of {owner}: {}", AddrList(&addrs)),
                 )
             }
             _ => error,
@@ -82,13 +82,13 @@ impl AddrOwner {
     }
 }
 
-/// Whether an address is among others, in either notation of IPv4.
+/// Returns `true` if an address is in a list, in either notation of IPv4.
 fn has(addrs: &[SocketAddr], addr: SocketAddr) -> bool {
     let key = |addr: SocketAddr| (addr.ip().to_canonical(), addr.port());
     addrs.iter().any(|one| key(*one) == key(addr))
 }
 
-/// Why an address could not be added to an association's, and which.
+/// Names the address that could not be added.
 pub(crate) fn bind_error(
     error: &io::Error,
     socket: &Socket,
@@ -101,38 +101,34 @@ pub(crate) fn bind_error(
         if let Some(addr) = addrs.iter().find(|addr| ![0, port].contains(&addr.port())) {
             return prefixed(
                 error,
-                format_args!(
-                    "cannot bind {addr}: all addresses of a socket have one port, here {port}"
-                ),
+                format_args!("cannot bind {addr}: port differs from {port}"),
             );
         }
         if let Some(addr) = addrs.iter().find(|addr| has(&bound, **addr)) {
-            return prefixed(error, format_args!("cannot bind {addr}, which is bound"));
+            return prefixed(error, format_args!("cannot bind {addr}: already bound"));
         }
     }
     prefixed(error, format_args!("cannot bind {}", AddrList(addrs)))
 }
 
-/// Says to whom a connect was refused by this end's kernel.
+/// Names the addresses of a connect that the local kernel refused.
 pub(crate) fn connect_error(error: io::Error, socket: &Socket, peer: &[SocketAddr]) -> io::Error {
     let exists = matches!(error.raw_os_error(), Some(errno::EALREADY | errno::EISCONN))
-        // One of another socket, peeled off or with the same local address and port
-        // (`sctp_endpoint_is_peeled_off`). The kernel has no other use for this answer here.
+        // The association is on another socket, peeled off or with the same local address and
+        // port (`sctp_endpoint_is_peeled_off`). The kernel returns this for nothing else here.
         || error.kind() == io::ErrorKind::AddrNotAvailable;
     let (peer, local) = (AddrList(peer), socket.local_addrs(AssocId::FUTURE));
     match local {
         Ok(local) if exists => {
             let local = AddrList(&local);
-            let text = format!(
-                "cannot connect from {local} to {peer}: an association between them exists already"
-            );
+            let text = format!("cannot connect from {local} to {peer}: association exists");
             with_context(error, text)
         }
         _ => prefixed(&error, format_args!("cannot connect to {peer}")),
     }
 }
 
-/// Addresses as a text has them: a few of them, since it may be for a log and they may be thousands.
+/// List of addresses, shortened to the first eight.
 #[derive(Debug)]
 pub(crate) struct AddrList<'a>(pub(crate) &'a [SocketAddr]);
 
@@ -152,7 +148,7 @@ impl fmt::Display for AddrList<'_> {
     }
 }
 
-/// Adds the addresses of a socket, if there are any.
+/// Adds the addresses of a socket, if the kernel returns them.
 pub(crate) fn show_addrs(shown: &mut fmt::DebugStruct<'_, '_>, addrs: io::Result<Vec<SocketAddr>>) {
     if let Ok(addrs) = addrs {
         shown.field("local_addrs", &addrs);

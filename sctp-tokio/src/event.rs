@@ -1,27 +1,27 @@
-//! What an association has to say.
+//! Events of associations.
 
 use sctp_core::{AssocId, Notification};
 
 use crate::{association::end::End, message::Received};
 
-/// The next thing that happened on an association.
+/// Event of an association.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A whole message arrived.
+    /// A message arrived.
     Message(Received),
-    /// The kernel reported something: a path changed, a message failed, the peer restarted.
+    /// The kernel reported a change: a path, a failed message, a restart of the peer.
     Notification(Notification),
-    /// The association ended. Nothing comes after it; asking again answers the same.
-    Ended(End),
+    /// The association is closed. No event follows, and further calls return this one again.
+    Closed(End),
 }
 
-/// Something that happened on an association of an [`Endpoint`](crate::Endpoint).
+/// Event of an association of an [`Endpoint`](crate::Endpoint).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointEvent {
     /// The association.
     pub assoc: AssocId,
-    /// What happened. That an association came up is told as [`Event::Notification`].
+    /// The event. Establishment of an association is an [`Event::Notification`].
     pub event: Event,
 }

@@ -1,63 +1,58 @@
-//! Asynchronous SCTP for tokio over the Linux kernel.
+//! Asynchronous SCTP for tokio on Linux.
 //!
-//! # Which type do I need?
+//! # Choosing a type
 //!
-//! | you want | use |
+//! | task | type |
 //! |---|---|
-//! | to talk to one peer | [`Association::connect`], or [`SocketBuilder`] for several addresses and options |
-//! | to serve peers, each with a socket of its own | [`SctpListener`] |
-//! | one descriptor for all peers, as in the textbook's servers | [`Endpoint`] |
-//! | sockets that TCP's code could own, for interoperation | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
-//! | a descriptor that systemd or a parent process passed | [`SocketBuilder::listen_from`] and its like |
-//! | items instead of bytes, with a codec of tokio-util | [`MessageFramed`] |
-//! | short messages that do not wait for long ones of other streams | [`SocketBuilder::with_interleaving`] |
-//! | to handle messages with a tower service | the crate `sctp-service` |
-//! | the system calls themselves | the crate `sctp-core` |
+//! | Talk to one peer | [`Association::connect`], or [`SocketBuilder`] for several addresses and options |
+//! | Serve peers, each on its own socket | [`SctpListener`] |
+//! | Serve all peers on one descriptor | [`Endpoint`] |
+//! | Interoperate with one-to-one sockets | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
+//! | Take over a descriptor from systemd or a parent process | [`SocketBuilder::listen_from`] and its variants |
+//! | Use a codec of tokio-util | [`MessageFramed`] |
+//! | Let short messages pass long ones of other streams | [`SocketBuilder::with_interleaving`] |
+//! | Handle messages with a tower service | the crate `sctp-service` |
+//! | Make the system calls directly | the crate `sctp-core` |
 //!
-//! [`Association`] and [`SctpListener`] keep a slow peer from delaying any other. On an
-//! [`Endpoint`] all peers share one send buffer and one receive queue.
+//! With [`Association`] and [`SctpListener`] a slow peer delays no other. On an [`Endpoint`] all peers share
+//! one send buffer and one receive queue.
 //!
-//! # Every operation in three forms
+//! # Three forms of each operation
 //!
-//! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that answers
+//! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that returns
 //! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. [`Association`], [`RecvHalf`],
-//! [`Endpoint`] and the listeners are also `Stream`s, [`Association`] and [`SendHalf`] also
-//! `Sink`s.
+//! [`Endpoint`] and the listeners are also `Stream`s, [`Association`] and [`SendHalf`] also `Sink`s.
 //!
-//! Sending to an address, and not to an association, is only in [`sctp_core`]: it can open an
-//! association that nobody asked for, and block the thread.
+//! The end of an association is available as [`closed`](Association::closed),
+//! [`poll_closed`](Association::poll_closed) and [`end`](Association::end).
 //!
-//! # The runtime
+//! Sending to an address, instead of an association, is available only in [`sctp_core`]: it can open an
+//! unwanted association, and block the thread.
 //!
-//! Sockets are made in a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and
-//! `enable_all` have them. Elsewhere making one panics, connecting and accepting included.
+//! # Runtime
 //!
-//! # How an association ends
+//! Sockets need a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and `enable_all`
+//! provide it. Creating a socket elsewhere panics, which includes connecting and accepting.
 //!
-//! | here | on the wire | the peer receives |
+//! # Closing an association
+//!
+//! | operation | on the wire | events of the peer |
 //! |---|---|---|
-//! | [`Association::shutdown`] | all that was sent, then the SHUTDOWN handshake | the messages, then [`End::Shutdown`] by [`Side::Peer`] |
-//! | [`Association::abort`] | an ABORT with the reason; what is unsent is discarded | [`End::Aborted`] with the reason, [`End::reason`] |
-//! | drop | SHUTDOWN, or ABORT if messages are unread | either of these |
-//! | the network fails | nothing | [`End::Lost`] after the kernel's retransmissions |
+//! | [`Association::shutdown`] | everything that was sent, then the SHUTDOWN handshake | the messages, then [`End::Shutdown`] by [`Side::Peer`] |
+//! | [`Association::abort`] | an ABORT with the reason; unsent messages are discarded | [`End::Aborted`] with the reason, [`End::reason`] |
+//! | drop | SHUTDOWN, or ABORT if messages are unread | either of the above |
+//! | failure of the network | nothing | [`End::Lost`] after the kernel's retransmissions |
 //!
-//! The end is queued behind the messages: receive until [`Event::Ended`] (or `None`) and nothing
-//! is lost.
+//! The end is queued behind the messages: receive until [`Event::Closed`] (or `None`), and no message is lost.
 //!
-//! # When something goes wrong
+//! # Guides
 //!
-//! [`errors`] says which error comes when: the peer refuses, aborts with a reason or vanishes, a
-//! message is too long, a buffer is full, the kernel has no SCTP.
-//!
-//! # When it is slow
-//!
-//! [`tuning`] says which settings of the kernel decide throughput, and how to see which one it is;
-//! [`performance`] what this crate itself costs; and [`shared_socket`] what an [`Endpoint`] with many
-//! associations needs.
+//! [`guide::errors`] lists the errors of each operation, and [`guide::performance`] the choices that decide
+//! throughput and latency.
 
 #![forbid(unsafe_code)]
 
-// So that the example on the first page of the package is compiled.
+// Compiles the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
@@ -68,24 +63,13 @@ mod error;
 mod error_context;
 mod event;
 mod framed;
+pub mod guide;
 mod io;
 mod listener;
 mod message;
 mod send;
 mod socket;
 mod sync;
-
-#[doc = include_str!("../docs/errors.md")]
-pub mod errors {}
-
-#[doc = include_str!("../docs/performance.md")]
-pub mod performance {}
-
-#[doc = include_str!("../docs/shared_socket.md")]
-pub mod shared_socket {}
-
-#[doc = include_str!("../docs/tuning.md")]
-pub mod tuning {}
 
 pub use association::{
     Association,

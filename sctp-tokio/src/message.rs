@@ -1,4 +1,4 @@
-//! Whole messages: what goes out, and what came in.
+//! Messages to send, and received messages.
 
 use std::io::IoSlice;
 
@@ -7,7 +7,7 @@ use sctp_core::{Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 
 use crate::error::SendError;
 
-/// A message to send: its payload, and where and how it goes.
+/// Message to send: payload, stream, and delivery options.
 ///
 /// ```
 /// use sctp_tokio::{Message, Ppid};
@@ -17,14 +17,14 @@ use crate::error::SendError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Message {
-    /// The user data. SCTP cannot send an empty message: the kernel refuses it (`EINVAL`).
+    /// User data. SCTP has no empty messages: the kernel refuses them (`EINVAL`).
     pub payload: Bytes,
-    /// The stream, the payload protocol identifier, ordering and reliability.
+    /// Stream, payload protocol identifier, order and reliability.
     pub info: SendInfo,
 }
 
 impl Message {
-    /// Makes an ordered, reliable message for stream 0, without a payload protocol identifier.
+    /// Creates an ordered, reliable message for stream 0 with payload protocol identifier 0.
     #[must_use]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
@@ -47,27 +47,25 @@ impl Message {
         self
     }
 
-    /// Lets the message overtake others of its stream.
+    /// Allows the message to overtake others of its stream.
     #[must_use]
     pub fn unordered(mut self) -> Self {
         self.info.unordered = true;
         self
     }
 
-    /// Sets how long the kernel tries to deliver the message. Defaults to
-    /// [`Reliability::Reliable`].
+    /// Limits the kernel's attempts to deliver the message. Defaults to [`Reliability::Reliable`].
     ///
-    /// Send other messages longer than one packet on a stream of their own, or
-    /// [unordered](Self::unordered). Once one is abandoned, Linux may not deliver the messages behind
-    /// it on the same stream, although they are reliable and acknowledged. An orderly
-    /// end of the association does not show the loss.
+    /// Send other messages longer than one packet on a stream of their own, or [unordered](Self::unordered).
+    /// After one is abandoned, Linux may not deliver the messages behind it on the same stream, although they are
+    /// reliable and acknowledged. An orderly end of the association does not show the loss.
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.info.reliability = reliability;
         self
     }
 
-    /// Replaces all that travels beside the payload.
+    /// Replaces stream and delivery options.
     #[must_use]
     pub fn with_info(mut self, info: SendInfo) -> Self {
         self.info = info;
@@ -81,18 +79,18 @@ impl<T: Into<Bytes>> From<T> for Message {
     }
 }
 
-/// A whole message that arrived.
+/// Received message.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Received {
-    /// The user data, complete; never empty.
+    /// User data: complete, and never empty.
     pub payload: Bytes,
-    /// Where it came from, in every sense.
+    /// Stream, payload protocol identifier and sequence numbers of the message.
     pub info: RecvInfo,
 }
 
 impl Received {
-    /// Puts a payload together with what the transport said about it.
+    /// Creates a received message.
     #[must_use]
     pub fn new(payload: impl Into<Bytes>, info: RecvInfo) -> Self {
         Self {
@@ -101,32 +99,32 @@ impl Received {
         }
     }
 
-    /// Returns the stream that it came on.
+    /// Returns the stream of the message.
     #[must_use]
     pub fn stream(&self) -> StreamId {
         self.info.stream
     }
 
-    /// Returns its payload protocol identifier.
+    /// Returns the payload protocol identifier of the message.
     #[must_use]
     pub fn ppid(&self) -> Ppid {
         self.info.ppid
     }
 
-    /// Makes the answer to this message: same stream, same payload protocol identifier, ordered
-    /// or not as it was.
+    /// Creates a reply: on the same stream, with the same payload protocol identifier, and ordered if this
+    /// message was.
     #[must_use]
     pub fn reply(&self, payload: impl Into<Bytes>) -> Message {
         Message::new(payload).with_info(self.info.reply())
     }
 }
 
-/// How long a message is.
+/// Returns the total size of several buffers.
 pub(crate) fn payload_len(payload: &[IoSlice<'_>]) -> usize {
     payload.iter().map(|slice| slice.len()).sum()
 }
 
-/// Why a message cannot be sent, as far as it can be told without the kernel.
+/// Checks a message as far as possible without the kernel.
 pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), SendError> {
     if len == 0 {
         return Err(SendError::Empty);
@@ -140,7 +138,7 @@ pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), Sen
     Ok(())
 }
 
-/// Why a message cannot be sent from so many places.
+/// Checks the number of buffers of a message.
 pub(crate) fn check_slices(payload: &[IoSlice<'_>]) -> Result<(), SendError> {
     /// `IOV_MAX`, `UIO_MAXIOV` in the kernel.
     const LIMIT: usize = 1024;

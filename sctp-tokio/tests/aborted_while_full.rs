@@ -127,7 +127,7 @@ async fn every_waiting_send_ends_with_the_association() {
         for (server, task) in servers.iter().zip(tasks) {
             server.abort(&AbortReason::from_static("enough")).unwrap();
             let error = must(task).await.unwrap();
-            assert!(matches!(error, SendError::Ended(_)), "{form:?}: {error}");
+            assert!(matches!(error, SendError::Closed(_)), "{form:?}: {error}");
         }
     }
 }
@@ -168,6 +168,6 @@ async fn every_waiting_send_of_an_endpoint_ends_with_the_association() {
     for (server, task) in servers.iter().zip(tasks) {
         server.abort(&AbortReason::from_static("enough")).unwrap();
         let error = must(task).await.unwrap();
-        assert!(matches!(error, SendError::Ended(_)), "{error}");
+        assert!(matches!(error, SendError::Closed(_)), "{error}");
     }
 }

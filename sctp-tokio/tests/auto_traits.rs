@@ -99,7 +99,7 @@ async fn futures(
     can_be_spawned(hub.send(assoc, "x"));
     can_be_spawned(hub.send_queue(assoc, &mut queue));
     can_be_spawned(hub.send_many(&mut many));
-    can_be_spawned(hub.wait_for_room());
+    can_be_spawned(hub.writable());
 
     can_be_spawned(SctpListener::bind(addr));
     can_be_spawned(listener.accept());

@@ -1,4 +1,4 @@
-//! What is sent in batches arrives without a further send, on the paths of errors too.
+//! Batches arrive without a further send, after errors too.
 //!
 //! A batch shares packets by `MSG_MORE`, and a message that no plain send follows would stay in
 //! the kernel until something else goes out. Here nothing does: heartbeats are off, and the peer
@@ -132,7 +132,7 @@ async fn the_batches_of_an_endpoint_arrive() {
     arrive(&mut client, 5..10).await;
 }
 
-/// What a run falls back on when its plain send fails; see `Outlet::release`.
+/// The fallback of a bundle whose plain send fails; see `BatchSender::release`.
 #[tokio::test]
 async fn a_heartbeat_takes_along_what_waits() {
     let (client, mut server) = silent_pair().await;

@@ -58,7 +58,7 @@ async fn what_follows_a_frame_is_an_error_and_the_next_message_is_not() {
     );
     assert_eq!(
         error.to_string(),
-        "a message of 8 bytes goes on for 4 bytes after its frame"
+        "message of 8 bytes has 4 bytes after its frame"
     );
     assert_eq!(must(server.next()).await.unwrap().unwrap().0, "three");
 }
@@ -92,7 +92,7 @@ async fn half_a_frame_is_an_error_and_is_not_joined_to_the_next_message() {
     );
     assert_eq!(
         error.to_string(),
-        "a message of 7 bytes ends before its frame does: bytes remaining on stream"
+        "message of 7 bytes ends before its frame: bytes remaining on stream"
     );
     assert!(must(server.next()).await.is_none());
 }

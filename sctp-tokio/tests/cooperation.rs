@@ -208,7 +208,12 @@ async fn discarding_until_the_end_takes_turns() {
     drop(client);
     let other = Other::start().await;
     let before = other.turns();
-    assert!(must(server.ended()).await.unwrap().is_orderly());
+    assert!(
+        must(server.discard_until_closed())
+            .await
+            .unwrap()
+            .is_orderly()
+    );
     assert!(other.turns() > before);
 }
 

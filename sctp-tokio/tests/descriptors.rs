@@ -99,7 +99,7 @@ async fn an_endpoint_takes_a_socket_over() {
     client.abort(&AbortReason::from_static("done")).unwrap();
     loop {
         let event = must(endpoint.next_event()).await.unwrap();
-        if let Event::Ended(end) = event.event {
+        if let Event::Closed(end) = event.event {
             assert_eq!(
                 (event.assoc, end.reason().unwrap().as_ref()),
                 (assoc, &b"done"[..])
@@ -115,7 +115,7 @@ async fn an_association_goes_away_as_a_descriptor_and_comes_back() {
     client.send(Message::new("x").on_stream(2)).await.unwrap();
     let fd = OwnedFd::from(server.into_socket().unwrap());
     let server = SocketBuilder::new().peeled_off_from(fd).unwrap();
-    assert_eq!(server.peer_addrs(), client.local_addrs());
+    assert_eq!(server.peer_addrs().unwrap(), client.local_addrs().unwrap());
     let mut client = client;
     tokio::join!(echo(server), async {
         assert_eq!(must(client.recv()).await.unwrap().unwrap().payload, "x");

@@ -97,7 +97,7 @@ async fn many_early_ends_are_handed_over_each_with_its_own() {
                 Event::Notification(Notification::Shutdown { assoc }) => {
                     assert_eq!(assoc, server.id());
                 }
-                Event::Ended(end) => break end,
+                Event::Closed(end) => break end,
                 _ => {}
             }
         };
@@ -116,7 +116,7 @@ async fn one_of_two_has_ended(socket: Socket) -> (SctpListener, Association) {
     second.flushed().await.unwrap();
     let listener = SctpListener::try_from(OwnedFd::from(socket)).unwrap();
     first.abort(&AbortReason::from_static("bye")).unwrap();
-    must(first.ended()).await.unwrap();
+    must(first.discard_until_closed()).await.unwrap();
     (listener, second)
 }
 

@@ -21,7 +21,7 @@ async fn message(endpoint: &mut Endpoint) -> (AssocId, Received) {
 async fn end(endpoint: &mut Endpoint) -> (AssocId, End) {
     loop {
         let event = must(endpoint.next_event()).await.unwrap();
-        if let Event::Ended(end) = event.event {
+        if let Event::Closed(end) = event.event {
             return (event.assoc, end);
         }
     }

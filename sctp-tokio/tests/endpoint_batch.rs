@@ -124,7 +124,7 @@ async fn one_that_has_ended_unread_does_not_keep_the_others_waiting() {
     let mut refused = 0;
     while let Err(error) = sender.send_many(&mut queue).await {
         assert_eq!(error.assoc, ids[1]);
-        assert!(matches!(error.error, SendError::Ended(_)), "{error}");
+        assert!(matches!(error.error, SendError::Closed(_)), "{error}");
         refused += 1;
     }
     assert_eq!(refused, 3);

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-/// Where cargo puts the examples, which it builds along with the tests.
+/// Directory of the examples, which it builds along with the tests.
 fn folder() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().parent().unwrap().join("examples")
@@ -46,13 +46,13 @@ fn one_to_one() {
 fn one_to_many() {
     shows(
         "one_to_many",
-        &["aborted by the peer, reason \"not like that\""],
+        &["aborted by peer, reason \"not like that\""],
     );
     shows(
         "one_to_many",
         &[
             "client \"please\": b\"goodbye\"",
-            "client \"please\": shut down by the peer",
+            "client \"please\": shut down by peer",
         ],
     );
 }
@@ -106,10 +106,7 @@ fn auth() {
 fn codec() {
     shows(
         "codec",
-        &[
-            "\"HELLO\" on stream 0",
-            "goes on for 7 bytes after its frame",
-        ],
+        &["\"HELLO\" on stream 0", "has 7 bytes after its frame"],
     );
 }
 

@@ -82,7 +82,7 @@ async fn it_is_told_so_even_if_a_send_has_heard_it_before() {
     let end = end_of_the_forgotten(async |client| {
         assert_eq!(must(client.closed()).await, End::Unread);
         let error = client.send("still there?").await.unwrap_err();
-        assert!(matches!(error, SendError::Ended(End::Unread)), "{error}");
+        assert!(matches!(error, SendError::Closed(End::Unread)), "{error}");
         client
     });
     assert_eq!(end.await, aborted_without_a_cause());
@@ -118,7 +118,7 @@ async fn an_endpoint_is_not_told_and_does_not_pretend_to_know() {
             .await
             .unwrap();
         loop {
-            if let Event::Ended(end) = must(endpoint.next_event()).await.unwrap().event {
+            if let Event::Closed(end) = must(endpoint.next_event()).await.unwrap().event {
                 break end;
             }
         }
@@ -139,8 +139,5 @@ async fn an_endpoint_is_not_told_and_does_not_pretend_to_know() {
         error: io::ErrorKind::NotConnected,
     };
     assert_eq!(end, unknown);
-    assert_eq!(
-        end.to_string(),
-        "lost: no answer, or an ABORT without a cause"
-    );
+    assert_eq!(end.to_string(), "lost: no answer, or ABORT without a cause");
 }

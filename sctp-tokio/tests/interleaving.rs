@@ -24,7 +24,7 @@ fn interleaving() -> SocketBuilder {
         .with_send_buffer_size(1 << 20)
 }
 
-/// Whether an association's messages take turns, as its kernel says.
+/// Returns `true` if the kernel interleaves an association's messages.
 fn takes_turns(association: &Association) -> bool {
     let socket = association.socket().unwrap();
     socket.interleaving_supported(association.id()).unwrap()
@@ -70,7 +70,7 @@ async fn send(association: &Association) {
     association.flushed().await.unwrap();
 }
 
-/// How long the next two messages are.
+/// Lengths of the next two messages.
 async fn lengths(association: &mut Association) -> [usize; 2] {
     let mut lengths = [0; 2];
     for length in &mut lengths {

@@ -1,4 +1,4 @@
-//! What the functional tests of lksctp-tools check of one-to-one sockets, in our words and through
+//! Checks of the functional tests of lksctp-tools for one-to-one sockets, in our words and through
 //! our types. `docs/lksctp.md` says which check is tested where.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 

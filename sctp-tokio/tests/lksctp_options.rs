@@ -1,4 +1,4 @@
-//! What the functional tests of lksctp-tools check of options and of what comes beside a message,
+//! Checks of the functional tests of lksctp-tools for options and control data,
 //! as far as the option tests of `sctp-core` do not. `docs/lksctp.md` says which check is tested
 //! where.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]

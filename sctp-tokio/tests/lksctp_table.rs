@@ -37,7 +37,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What stands in backquotes and has the shape of a test's name.
+/// Names of tests in backquotes.
 fn tests_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.filter_map(|name| name.split_once("::"))

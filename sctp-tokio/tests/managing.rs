@@ -41,16 +41,16 @@ async fn its_state_its_paths_and_what_it_has_done() {
     );
     assert_eq!(client.stats().unwrap().ordered_chunks_sent, 1);
     assert_eq!(client.sender().stats().unwrap().assoc, client.id());
-    let peer = client.peer_addrs()[0];
-    assert_eq!(client.current_peer_addrs().unwrap(), [peer]);
-    assert_eq!(client.current_local_addrs().unwrap(), server.peer_addrs());
-    assert_eq!(client.peer_path(peer).unwrap().state, PathState::Active);
-    client.set_primary(peer).unwrap();
+    let peer = client.peer_addrs().unwrap()[0];
+    assert_eq!(client.peer_addrs().unwrap(), [peer]);
+    assert_eq!(client.local_addrs().unwrap(), server.peer_addrs().unwrap());
+    assert_eq!(client.path_info(peer).unwrap().state, PathState::Active);
+    client.set_primary_addr(peer).unwrap();
     client.request_heartbeat(Some(peer)).unwrap();
     client.request_heartbeat(None).unwrap();
     let stranger = SocketAddr::new([192, 0, 2, 1].into(), peer.port());
     assert_eq!(
-        client.set_primary(stranger).unwrap_err().kind(),
+        client.set_primary_addr(stranger).unwrap_err().kind(),
         io::ErrorKind::InvalidInput
     );
     assert!(must(client_end(client)).await);
@@ -172,7 +172,7 @@ async fn keys_are_rotated() {
     let (client, mut server) = pair_with(authenticating(), authenticating()).await;
     for end in [&client, &server] {
         end.set_auth_key(1, b"first").unwrap();
-        end.activate_auth_key(1).unwrap();
+        end.set_active_auth_key(1).unwrap();
     }
     client.send("with the first").await.unwrap();
     assert_eq!(
@@ -184,7 +184,7 @@ async fn keys_are_rotated() {
         end.set_auth_key(2, b"second").unwrap();
     }
     for end in [&client, &server] {
-        end.activate_auth_key(2).unwrap();
+        end.set_active_auth_key(2).unwrap();
         end.deactivate_auth_key(1).unwrap();
         end.delete_auth_key(1).unwrap();
     }
@@ -197,24 +197,24 @@ async fn keys_are_rotated() {
 
 /// Adds an address to one end, takes it away again, and watches at the other.
 async fn addresses_come_and_go(changing: &mut Association, told: &mut Association) {
-    let port = changing.local_addrs()[0].port();
+    let port = changing.local_addrs().unwrap()[0].port();
     let second: SocketAddr = ([127, 0, 0, 2], port).into();
-    changing.bind_also(&[second]).unwrap();
+    changing.bindx_add(&[second]).unwrap();
     let heard = notification(told, |event| match event {
         Notification::PeerAddrChange(change) => change.addr,
         _ => None,
     })
     .await;
     assert_eq!(heard, second);
-    assert_eq!(told.current_peer_addrs().unwrap().len(), 2);
-    assert_eq!(told.peer_addrs().len(), 1, "as it was");
-    assert_eq!(changing.current_local_addrs().unwrap().len(), 2);
-    changing.set_peer_primary(second).unwrap();
+    assert_eq!(told.peer_addrs().unwrap().len(), 2);
+    assert_eq!(told.peer_addrs().unwrap().len(), 1, "as it was");
+    assert_eq!(changing.local_addrs().unwrap().len(), 2);
+    changing.set_peer_primary_addr(second).unwrap();
     changing
-        .set_peer_primary(changing.local_addrs()[0])
+        .set_peer_primary_addr(changing.local_addrs().unwrap()[0])
         .unwrap();
-    changing.unbind(&[second]).unwrap();
-    assert_eq!(changing.current_local_addrs().unwrap().len(), 1);
+    changing.bindx_remove(&[second]).unwrap();
+    assert_eq!(changing.local_addrs().unwrap().len(), 1);
     changing.send("still up").await.unwrap();
     assert_eq!(
         must(told.recv()).await.unwrap().unwrap().payload,

@@ -66,10 +66,7 @@ async fn streams_are_negotiated_and_others_are_refused() {
         matches!(error, SendError::InvalidStream { negotiated: 5, .. }),
         "{error}"
     );
-    assert_eq!(
-        error.to_string(),
-        "stream 5 does not exist, 5 outbound streams were negotiated"
-    );
+    assert_eq!(error.to_string(), "stream 5 exceeds the 5 outbound streams");
 }
 
 #[tokio::test]

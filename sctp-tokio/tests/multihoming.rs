@@ -88,7 +88,7 @@ async fn receive_all(mut server: Association, count: u32) {
             // What reaches the client behind its end (a heartbeat, a chunk that came twice) is answered
             // with an ABORT without a cause. Where SHUTDOWN COMPLETE is lost, or overtaken, that is the end
             // which is heard; everything has been received by then.
-            Err(RecvError::Ended(End::Aborted {
+            Err(RecvError::Closed(End::Aborted {
                 by: Side::Peer,
                 causes,
             })) if causes.is_empty() => {
@@ -221,7 +221,7 @@ async fn an_association_whose_only_path_is_cut_is_lost_to_both() {
                     assert_eq!(event.payload, "into the void");
                     failed += 1;
                 }
-                Event::Ended(end) => break end,
+                Event::Closed(end) => break end,
                 _ => {}
             }
         };

@@ -90,7 +90,7 @@ async fn a_peer_beyond_the_limit_leaves_the_others_of_an_endpoint_alone() {
                 assert!(message.payload == vec![0xbb; 9000]);
                 received = Some(assoc);
             }
-            Event::Ended(end) => ended = Some((assoc, end)),
+            Event::Closed(end) => ended = Some((assoc, end)),
             _ => {}
         }
     }

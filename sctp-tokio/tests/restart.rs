@@ -26,7 +26,7 @@ async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr)
     link.tc("qdisc add dev one root netem loss 100%");
     old.abort(&AbortReason::from_static("nobody hears this"))
         .unwrap();
-    let from = old.local_addrs()[0];
+    let from = old.local_addrs().unwrap()[0];
     drop(old);
     link.tc("qdisc del dev one root");
     let again = SocketBuilder::new()
@@ -38,7 +38,7 @@ async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr)
     assert!(must(new.shutdown()).await.unwrap().is_orderly());
 }
 
-/// What a server sees of it, in a line each.
+/// Events of a server, in a line each.
 #[derive(Default)]
 struct Log(Vec<String>);
 
@@ -57,7 +57,7 @@ impl Log {
                 self.0
                     .push(format!("{:?} {outbound} {inbound}", change.state));
             }
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 assert_eq!(*end, End::Shutdown { by: Side::Peer });
                 self.0.push("end".into());
             }
@@ -72,7 +72,7 @@ async fn served(mut server: Association) -> Vec<String> {
         let event = must(server.next_event()).await.unwrap();
         log.note(&event);
         match event {
-            Event::Ended(_) => return log.0,
+            Event::Closed(_) => return log.0,
             Event::Notification(Notification::AssocChange(_)) => {
                 assert_eq!(server.inbound_streams(), 3);
             }
@@ -116,7 +116,7 @@ async fn one_that_restarts_and_ends_before_it_is_accepted_is_handed_over_whole()
         loop {
             let event = must(server.next_event()).await.unwrap();
             log.note(&event);
-            if let Event::Ended(_) = event {
+            if let Event::Closed(_) = event {
                 return log.0;
             }
         }
@@ -141,7 +141,7 @@ async fn an_endpoint_is_told_under_the_same_association() {
             let event = must(endpoint.next_event()).await.unwrap();
             log.note(&event.event);
             ids.push(event.assoc);
-            if let Event::Ended(_) = event.event {
+            if let Event::Closed(_) = event.event {
                 ids.dedup();
                 assert_eq!(ids.len(), 1);
                 return log.0;

@@ -84,7 +84,7 @@ async fn the_end_wakes_a_task_that_waits_to_send() {
     server.abort(&AbortReason::from_static("enough")).unwrap();
     assert!(matches!(
         must(sending).await.unwrap(),
-        Err(SendError::Ended(_))
+        Err(SendError::Closed(_))
     ));
     assert_eq!(must(receiving).await.unwrap().reason().unwrap(), "enough");
 }
@@ -169,7 +169,7 @@ async fn flushed_says_when_the_association_ended_first() {
     server.abort(&AbortReason::from_static("no")).unwrap();
     assert!(matches!(
         must(flushing).await.unwrap(),
-        Err(SendError::Ended(_))
+        Err(SendError::Closed(_))
     ));
 }
 
@@ -192,7 +192,7 @@ async fn a_stream_ends_with_the_reason_of_an_abort() {
     assert_eq!(must(server.next()).await.unwrap().unwrap().payload, "a");
     let error = must(server.next()).await.unwrap().unwrap_err();
     assert!(
-        matches!(&error, RecvError::Ended(end) if end.reason().unwrap() == "why"),
+        matches!(&error, RecvError::Closed(end) if end.reason().unwrap() == "why"),
         "{error}"
     );
     assert!(must(server.next()).await.is_none());
@@ -232,7 +232,7 @@ async fn a_listener_and_an_endpoint_are_streams() {
     let (mut listener, addr) = support::listener().await;
     let client = Association::connect(addr).await.unwrap();
     let server = must(listener.next()).await.unwrap().unwrap();
-    assert_eq!(client.peer_addrs(), server.local_addrs());
+    assert_eq!(client.peer_addrs().unwrap(), server.local_addrs().unwrap());
 
     let (mut endpoint, addr) = support::endpoint().await;
     let _client = Association::connect(addr).await.unwrap();

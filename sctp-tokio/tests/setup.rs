@@ -19,7 +19,7 @@ async fn ipv6_works_like_ipv4() {
     client.send("six").await.unwrap();
     let mut server = must(listener.accept()).await.unwrap();
     assert_eq!(must(server.recv()).await.unwrap().unwrap().payload, "six");
-    assert!(client.peer_addrs()[0].is_ipv6());
+    assert!(client.peer_addrs().unwrap()[0].is_ipv6());
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn several_addresses_make_a_listener_multi_homed() {
     assert_eq!(bound[0].port(), bound[1].port());
     let client = SocketBuilder::new().connect(&bound).await.unwrap();
     let _server = must(listener.accept()).await.unwrap();
-    let mut peers = client.peer_addrs().to_vec();
+    let mut peers = client.peer_addrs().unwrap();
     peers.sort();
     assert_eq!(peers, bound);
 }
@@ -56,7 +56,7 @@ async fn addresses_of_different_ports_are_refused() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
-        "cannot bind 127.0.0.2:9001: all addresses of a socket have one port, here 9000"
+        "cannot bind 127.0.0.2:9001: port differs from 9000"
     );
 }
 
@@ -186,7 +186,7 @@ async fn a_peer_that_has_gone_before_it_was_accepted_is_handed_over_with_all_it_
         assert_eq!(messages, [vec![round; 10], vec![round; 10_000]]);
         assert_eq!(end, End::Shutdown { by: Side::Peer });
         assert!(server.send("too late").await.is_err());
-        assert_eq!(server.peer_addrs().len(), 1);
+        assert_eq!(server.peer_addrs().unwrap().len(), 1);
     }
     let mut server = must(listener.accept()).await.unwrap();
     assert_eq!(

@@ -27,7 +27,7 @@ async fn a_send_to_nobody_is_an_error_and_no_signal() {
     endpoint_end(&mut endpoint).await;
     for sender in [client.sender(), server.sender(), other.sender()] {
         let error = sender.send("x").await.unwrap_err();
-        assert!(matches!(error, SendError::Ended(_)), "{error}");
+        assert!(matches!(error, SendError::Closed(_)), "{error}");
         let mut queue = (0..4).map(|_| "x".into()).collect();
         assert!(sender.send_queue(&mut queue).await.is_err());
     }

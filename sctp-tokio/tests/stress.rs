@@ -88,12 +88,12 @@ async fn a_listener_serves_two_hundred_peers_at_once() {
                     }
                     Ok(Some(message)) => {
                         match must(server.send(message.reply(message.payload.clone()))).await {
-                            Ok(()) | Err(SendError::Ended(_) | SendError::ShuttingDown) => {}
+                            Ok(()) | Err(SendError::Closed(_) | SendError::ShuttingDown) => {}
                             Err(error) => panic!("{error}"),
                         }
                     }
                     Ok(None) => return server.end().unwrap().clone(),
-                    Err(RecvError::Ended(end)) => return end,
+                    Err(RecvError::Closed(end)) => return end,
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -124,11 +124,11 @@ async fn an_endpoint_serves_two_hundred_peers_at_once() {
             Event::Message(message) => {
                 let reply = message.reply(message.payload.clone());
                 match must(endpoint.send(event.assoc, reply)).await {
-                    Ok(()) | Err(SendError::Ended(_) | SendError::ShuttingDown) => {}
+                    Ok(()) | Err(SendError::Closed(_) | SendError::ShuttingDown) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 ended += 1;
                 check_end(&mut ends, &end);
             }

@@ -1,4 +1,4 @@
-//! How associations end, and what each side hears of it.
+//! Ends of associations, as each side sees them.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
@@ -79,7 +79,7 @@ async fn an_abort_discards_what_is_unsent_and_says_so() {
                 assert!(event.first_fragment && event.last_fragment);
                 failed += 1;
             }
-            Event::Ended(end) => break end,
+            Event::Closed(end) => break end,
             _ => {}
         }
     };
@@ -110,8 +110,8 @@ async fn the_end_is_told_again_to_whoever_asks_again() {
     let (_, end) = until_end(&mut server).await;
     assert_eq!(until_end(&mut server).await.1, end);
     assert_eq!(must(server.closed()).await, end);
-    assert!(matches!(server.recv().await, Err(RecvError::Ended(told)) if told == end));
-    assert!(matches!(server.send("x").await, Err(SendError::Ended(told)) if told == end));
+    assert!(matches!(server.recv().await, Err(RecvError::Closed(told)) if told == end));
+    assert!(matches!(server.send("x").await, Err(SendError::Closed(told)) if told == end));
     server.abort(&AbortReason::default()).unwrap();
     server.start_shutdown().unwrap();
 }
@@ -145,7 +145,7 @@ async fn a_send_after_the_peers_shutdown_is_an_error() {
     until_end(&mut server).await;
     assert!(matches!(
         server.send("late").await,
-        Err(SendError::Ended(End::Shutdown { by: Side::Peer }))
+        Err(SendError::Closed(End::Shutdown { by: Side::Peer }))
     ));
 }
 
@@ -370,7 +370,8 @@ async fn when_both_shut_down_each_began_it_as_far_as_it_knows() {
     let (mut client, mut server) = pair().await;
     client.start_shutdown().unwrap();
     server.start_shutdown().unwrap();
-    let (client, server) = tokio::join!(client.ended(), server.ended());
+    let (client, server) =
+        tokio::join!(client.discard_until_closed(), server.discard_until_closed());
     assert_eq!(client.unwrap(), End::Shutdown { by: Side::Local });
     assert_eq!(server.unwrap(), End::Shutdown { by: Side::Local });
 }

@@ -1,4 +1,4 @@
-//! Where Linux's SCTP does what one would not expect. Each test fails without our handling.
+//! Unexpected behaviour of Linux's SCTP. Each test fails without our handling.
 //!
 //! | trap | tested in |
 //! |---|---|
@@ -77,7 +77,7 @@ async fn an_error_that_a_send_took_does_not_hide_the_end_from_the_receiver() {
     for _ in 0..2 {
         let error = server.send("into the void").await.unwrap_err();
         assert!(
-            matches!(error, SendError::Ended(End::Unread)),
+            matches!(error, SendError::Closed(End::Unread)),
             "{error}, {error:?}"
         );
     }
@@ -114,7 +114,7 @@ async fn an_error_reported_before_the_data_does_not_overtake_it() {
     }
     assert!(matches!(
         must(server.recv()).await,
-        Err(RecvError::Ended(End::Aborted { by: Side::Peer, .. }))
+        Err(RecvError::Closed(End::Aborted { by: Side::Peer, .. }))
     ));
 }
 
@@ -137,10 +137,10 @@ async fn both_halves_wake_up_when_the_association_ends() {
         tokio::task::yield_now().await;
         deaf.abort(&AbortReason::from_static("enough")).unwrap();
         let sent = must(sending).await.unwrap();
-        assert!(matches!(sent, Err(SendError::Ended(_))), "{sent:?}");
+        assert!(matches!(sent, Err(SendError::Closed(_))), "{sent:?}");
         let received = must(receiving).await.unwrap();
         assert!(
-            matches!(&received, Err(RecvError::Ended(end)) if end.reason().unwrap() == "enough"),
+            matches!(&received, Err(RecvError::Closed(end)) if end.reason().unwrap() == "enough"),
             "{received:?}"
         );
     }

@@ -65,7 +65,7 @@ async fn connect_twice(
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         let first = must(listener.accept()).await.unwrap();
-        tell_addrs.send(first.peer_addrs().to_vec()).unwrap();
+        tell_addrs.send(first.peer_addrs().unwrap()).unwrap();
         hold_all(listener).await;
         drop(first);
     });
@@ -76,7 +76,7 @@ async fn connect_twice(
         let wildcard = "0.0.0.0:0".parse().unwrap();
         let peer = [SocketAddr::new([10, 1, 0, 1].into(), port)];
         let first = must(quick().bind([wildcard]).connect(&peer)).await.unwrap();
-        tell.send(first.local_addrs()[0].port()).unwrap();
+        tell.send(first.local_addrs().unwrap()[0].port()).unwrap();
         let _ = finished.await;
         drop(first);
     });

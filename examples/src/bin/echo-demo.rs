@@ -147,7 +147,7 @@ async fn receive(association: &mut Association) -> Result {
 /// Waits for the end, and says how it was.
 async fn ended(association: &mut Association) -> Result {
     let end = loop {
-        if let Event::Ended(end) = association.next_event().await? {
+        if let Event::Closed(end) = association.next_event().await? {
             break end;
         }
     };

@@ -85,7 +85,7 @@ async fn until_the_end(mut association: Association, name: &str) {
     loop {
         match association.next_event().await {
             Ok(Event::Message(reply)) => println!("{name}: {:?}", reply.payload),
-            Ok(Event::Ended(end)) => return println!("{name}: {end}"),
+            Ok(Event::Closed(end)) => return println!("{name}: {end}"),
             Ok(_) => {}
             Err(error) => return println!("{name}: {error}"),
         }

@@ -45,7 +45,7 @@ async fn client(server: SocketAddr) -> Result<(), Box<dyn Error>> {
             Event::Message(reply) => {
                 println!("stream {}: {:?}", reply.info.stream, reply.payload);
             }
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("the association is over: {end}");
                 return Ok(());
             }

@@ -104,7 +104,7 @@ async fn client(server: SocketAddr, name: &str, texts: &[&'static str]) -> Resul
                 println!("{name}: {:?}", reply.payload);
                 association.start_shutdown()?;
             }
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 println!("{name}: {end}");
                 return Ok(());
             }

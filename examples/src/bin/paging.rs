@@ -123,7 +123,7 @@ async fn run(
     }
     network.end_subscription("ann")?;
     match ann.recv().await {
-        Err(RecvError::Ended(end)) => println!("ann: {end}"),
+        Err(RecvError::Closed(end)) => println!("ann: {end}"),
         other => return Err(format!("expected the end, not {other:?}").into()),
     }
     Ok(())

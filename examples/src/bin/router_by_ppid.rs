@@ -74,7 +74,7 @@ async fn client(server: SocketAddr) -> Result<(), Box<dyn Error>> {
         let (ppid, stream) = (message.info.ppid, message.info.stream);
         association.send(message).await?;
         match next(&mut association).await? {
-            Event::Ended(end) => println!("{ppid:?} on stream {stream}: {end}"),
+            Event::Closed(end) => println!("{ppid:?} on stream {stream}: {end}"),
             Event::Message(reply) => println!("{ppid:?} on stream {stream}: {:?}", reply.payload),
             _ => {}
         }

@@ -177,7 +177,11 @@ async fn accept_test(control: TcpListener, mut listener: SctpListener) -> Outcom
     write_json(&mut control, &results(ours)).await;
     control.write_u8(DISPLAY_RESULTS).await.unwrap();
     assert_eq!(control.read_u8().await.unwrap(), IPERF_DONE);
-    (association.ended().await.unwrap(), theirs, ours)
+    (
+        association.discard_until_closed().await.unwrap(),
+        theirs,
+        ours,
+    )
 }
 
 /// Asks iperf3's server to send, which is a test in reverse.
@@ -213,7 +217,7 @@ async fn receive_from(server: SocketAddr) -> Outcome {
     let end = loop {
         match association.next_event().await.unwrap() {
             Event::Message(message) => ours += message.payload.len() as u64,
-            Event::Ended(end) => break end,
+            Event::Closed(end) => break end,
             _ => {}
         }
     };

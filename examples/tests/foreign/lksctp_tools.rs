@@ -174,7 +174,7 @@ fn send_on_two_streams(namespace: &NetNs, server: &str, how: How, look: impl FnO
         if let How::Abort = how {
             let reason = AbortReason::from_static("so long");
             association.abort(&reason).unwrap();
-            return association.ended().await.unwrap();
+            return association.discard_until_closed().await.unwrap();
         }
         association.shutdown().await.unwrap()
     });

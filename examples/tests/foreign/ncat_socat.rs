@@ -20,7 +20,7 @@ fn ncat_is_echoed_and_ends_in_order() {
         }
         ncat.end_of_input();
         ncat.exits_with(0);
-        assert!(server.closed().contains("end=shut down by the peer"));
+        assert!(server.closed().contains("end=shut down by peer"));
     }
     proved(
         ncat_is_echoed_and_ends_in_order,
@@ -67,7 +67,7 @@ fn socat_is_echoed() {
             assert_eq!(socat.stdout.next(), "hello");
             socat.end_of_input();
             socat.exits_with(0);
-            assert!(server.closed().contains("end=shut down by the peer"));
+            assert!(server.closed().contains("end=shut down by peer"));
         }
     }
     proved(
@@ -112,7 +112,7 @@ fn socat_with_withsctp_takes_us_for_tcp() {
         assert_eq!(socat.stdout.next(), "hello");
         socat.end_of_input();
         socat.exits_with(0);
-        assert!(server.closed().contains("end=shut down by the peer"));
+        assert!(server.closed().contains("end=shut down by peer"));
     }
     proved(
         socat_with_withsctp_takes_us_for_tcp,

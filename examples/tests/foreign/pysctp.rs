@@ -104,9 +104,9 @@ for end in [dict(msg='', flags=sctp.MSG_EOF), dict(msg='so long', flags=sctp.MSG
 ",
         );
         python.exits_with(0);
-        assert!(server.closed().contains("end=shut down by the peer"));
+        assert!(server.closed().contains("end=shut down by peer"));
         let line = server.closed();
-        let aborted = r#"end=aborted by the peer, reason "so long""#;
+        let aborted = r#"end=aborted by peer, reason "so long""#;
         assert!(line.contains(aborted), "{line}");
     }
     proved(
@@ -156,8 +156,8 @@ while True:
         client
     };
     for (line, status, end) in [
-        ("[0]end", 3, "shut down by the peer"),
-        ("[0]abort", 4, r#"aborted by the peer, reason "so long""#),
+        ("[0]end", 3, "shut down by peer"),
+        ("[0]abort", 4, r#"aborted by peer, reason "so long""#),
     ] {
         let mut client = talk(&[]);
         client.line(line);

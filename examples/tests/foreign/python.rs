@@ -89,7 +89,7 @@ peer.close()
         );
         python.exits_with(0);
         let line = server.closed();
-        assert!(line.contains("end=aborted by the peer"), "{line}");
+        assert!(line.contains("end=aborted by peer"), "{line}");
     }
     proved(
         pythons_abort_is_told,
@@ -114,7 +114,7 @@ for linger in [0, 1]:
 ";
     let mut python = spawn("python3", &["-c", program]);
     let addr = python.stdout.next();
-    for (status, end) in [(3, "shut down by the peer"), (4, "aborted by the peer")] {
+    for (status, end) in [(3, "shut down by peer"), (4, "aborted by peer")] {
         let mut client = client(&[&addr], &[]);
         client.line("[5]hello");
         assert!(client.stdout.next().ends_with("): HELLO"));

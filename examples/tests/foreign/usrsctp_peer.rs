@@ -43,11 +43,11 @@ fn usrsctp_talks_to_our_server_on_streams_and_both_hear_each_termination() {
         let namespace = udp_namespace();
         let mut server = server_in(&namespace, &["--style", style]);
         for (command, heard, end) in [
-            ("shutdown", &["over"][..], "end=shut down by the peer"),
+            ("shutdown", &["over"][..], "end=shut down by peer"),
             (
                 "abort as you wish",
                 &["lost"],
-                r#"end=aborted by the peer, reason "as you wish""#,
+                r#"end=aborted by peer, reason "as you wish""#,
             ),
             (
                 "send 9 46 quit",
@@ -108,12 +108,12 @@ fn usrsctp_serves_our_client_and_both_hear_each_termination() {
         client
     };
     for (command, heard, status, end) in [
-        ("shutdown", "over", 3, "shut down by the peer"),
+        ("shutdown", "over", 3, "shut down by peer"),
         (
             "abort as you wish",
             "lost",
             4,
-            r#"aborted by the peer, reason "as you wish""#,
+            r#"aborted by peer, reason "as you wish""#,
         ),
     ] {
         let mut client = connect(&mut peer, &[]);

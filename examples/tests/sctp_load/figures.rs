@@ -108,7 +108,7 @@ fn source_addresses_are_used_in_turn() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let server = serve(move |mut association| {
         let mut peer: Vec<_> = association
-            .peer_addrs()
+            .initial_peer_addrs()
             .iter()
             .map(SocketAddr::ip)
             .collect();

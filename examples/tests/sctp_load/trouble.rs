@@ -9,11 +9,14 @@ fn aborts_are_reported_with_their_reason() {
         association
             .abort(&AbortReason::from_static("ten is enough"))
             .unwrap();
-        while !matches!(association.next_event().await, Ok(Event::Ended(_)) | Err(_)) {}
+        while !matches!(
+            association.next_event().await,
+            Ok(Event::Closed(_)) | Err(_)
+        ) {}
     });
     let args = ["-a", "4", "-n", "1000", "--in-flight", "1"];
     let result = result(&server.to_string(), &args, 1);
-    let reason = "aborted by the peer, reason \"ten is enough\"";
+    let reason = "aborted by peer, reason \"ten is enough\"";
     let lost = causes(&result["associations"]["lost"]);
     assert_eq!(lost, BTreeMap::from([(reason.to_owned(), 4)]), "{result:#}");
     let calls = &result["calls"];
@@ -59,7 +62,7 @@ fn a_refusal_is_reported() {
     let nobody = nobody();
     let result = result(&nobody, &["-a", "3", "--duration", "1h"], 1);
     let refused = causes(&result["associations"]["refused"]);
-    let cause = format!("the peer at {nobody} refused the association");
+    let cause = format!("association refused by {nobody}");
     assert_eq!(refused, BTreeMap::from([(cause, 3)]));
     assert_eq!(result["associations"]["established"], 0);
 }
@@ -193,7 +196,7 @@ fn ctrl_c_while_connecting_reports() {
     load.signal("INT");
     let mut load = load.program;
     load.exits_with(1);
-    let refused = format!("the peer at {addr} refused the association");
+    let refused = format!("association refused by {addr}");
     assert!(load.stdout.text().contains(&refused));
 }
 
@@ -228,7 +231,7 @@ fn messages_that_are_too_long_are_told() {
     let server = Server::start(&[]);
     let result = result(server.addr(), &["-n", "5", "--size", "1M"], 1);
     let lost = causes(&result["associations"]["lost"]);
-    let cause = "cannot send: a message of 1048576 bytes is larger than the send buffer, ";
+    let cause = "cannot send: message of 1048576 bytes exceeds the send buffer of ";
     assert!(lost.keys().all(|lost| lost.starts_with(cause)), "{lost:?}");
     assert_eq!(lost.values().sum::<u64>(), 1);
 }

@@ -96,7 +96,7 @@ impl<T: Transport> Link<T> {
         Poll::Ready(match ready!(self.transport.poll_next_event(cx)) {
             Ok(Event::Message(received)) => Inbound::Message(received),
             Ok(Event::Notification(notification)) => self.notified(&notification),
-            Ok(Event::Ended(end)) | Err(RecvError::Ended(end)) => Inbound::Ended(end),
+            Ok(Event::Closed(end)) | Err(RecvError::Closed(end)) => Inbound::Ended(end),
             Ok(_) => Inbound::Other,
             Err(error) => Inbound::Failed(error),
         })
@@ -230,11 +230,11 @@ impl<T: Transport> Link<T> {
     /// Decides what a refused message means.
     fn refused(&mut self, error: SendError, owner: Option<Owner>) -> ControlFlow<Exit> {
         match (error, owner) {
-            (SendError::Ended(end), _) if !may_have_left_requests(&end) => {
+            (SendError::Closed(end), _) if !may_have_left_requests(&end) => {
                 return ControlFlow::Break(Exit::Ended(end));
             }
             // Reading will tell.
-            (SendError::Ended(_) | SendError::ShuttingDown | SendError::NoAssociation, _) => {
+            (SendError::Closed(_) | SendError::ShuttingDown | SendError::NoAssociation, _) => {
                 self.mute();
             }
             (error, Some(owner)) => self.owned_refused(owner, error),

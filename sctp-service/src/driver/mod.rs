@@ -210,7 +210,7 @@ where
         if self.deadline.is_set() {
             return Poll::Pending;
         }
-        match ready!(self.link.transport.poll_ended(cx)) {
+        match ready!(self.link.transport.poll_closed(cx)) {
             // What it sent before it went is still to be served, but not for ever.
             end if may_have_left_requests(&end) => {
                 self.deadline.set_in(self.link.config.shutdown_timeout);

@@ -189,7 +189,7 @@ impl fmt::Display for Cause {
             Self::NotConnected(error) => write!(f, "no association: {error}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Restarted => f.write_str("the peer started again"),
-            Self::ShutDown => f.write_str("shut down by the peer"),
+            Self::ShutDown => f.write_str("shut down by peer"),
             Self::TimedOut => f.write_str("no reply in time"),
             Self::TooLarge { limit } => {
                 write!(f, "the peer sent a message of more than {limit} bytes")

@@ -86,9 +86,9 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// | what happens | accepted and not yet sent | a later [`push`](Self::push) |
 /// |---|---|---|
 /// | the server drains, or [`graceful_shutdown`](Self::graceful_shutdown) | as after `AfterAck` | accepted while calls are in flight, then `ShuttingDown` |
-/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Ended` |
-/// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Ended` |
-/// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Ended` |
+/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
+/// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Closed` |
+/// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Closed` |
 /// | the peer restarts | discarded, counted | `NoAssociation`: the new life has handles of its own |
 ///
 /// Accepted does not mean received: only a protocol's own answer does. They are counted in
@@ -145,7 +145,7 @@ impl AssociationHandle {
     /// At once, and nothing is sent: [`Empty`](SendError::Empty),
     /// [`InvalidStream`](SendError::InvalidStream), and [`TooLarge`](SendError::TooLarge) for more than
     /// the transport can send, where it [says so](crate::Transport::max_message).
-    /// [`ShuttingDown`](SendError::ShuttingDown), [`Ended`](SendError::Ended) and
+    /// [`ShuttingDown`](SendError::ShuttingDown), [`Closed`](SendError::Closed) and
     /// [`NoAssociation`](SendError::NoAssociation) as the table above says, also while waiting.
     ///
     /// # Cancel safety
@@ -234,7 +234,7 @@ impl AssociationHandle {
     ///
     /// # Errors
     ///
-    /// [`Ended`](SendError::Ended) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
+    /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
     /// to end.
     pub fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
         match self.shared() {

@@ -487,7 +487,7 @@ impl Phase {
         Err(match self {
             Self::Open => return Ok(()),
             Self::ShuttingDown => SendError::ShuttingDown,
-            Self::Over(Some(end)) => SendError::Ended(end.clone()),
+            Self::Over(Some(end)) => SendError::Closed(end.clone()),
             Self::Over(None) | Self::Restarted => SendError::NoAssociation,
         })
     }

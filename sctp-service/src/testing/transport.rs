@@ -164,7 +164,7 @@ impl InMemory {
         let to = self.at.other();
         while let Some(front) = queue.front() {
             let refused = if let Some(end) = &state.at(self.at).end {
-                Err(SendError::Ended(end.clone()))
+                Err(SendError::Closed(end.clone()))
             } else if state.shutting_down.is_some() {
                 Err(SendError::ShuttingDown)
             } else {
@@ -202,13 +202,13 @@ impl Transport for InMemory {
             let here = state.at(self.at);
             let earlier = here.register(cx.waker());
             let end = here.end.clone();
-            let polled = end.map_or(Poll::Pending, |end| Poll::Ready(Ok(Event::Ended(end))));
+            let polled = end.map_or(Poll::Pending, |end| Poll::Ready(Ok(Event::Closed(end))));
             (polled, earlier)
         });
         polled
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let _earlier;
         let mut state = self.wire.look();
         let here = state.at(self.at);

@@ -19,8 +19,8 @@ use crate::{ConnectInfo, Listener, Transport};
 impl Transport for Association {
     fn connect_info(&self) -> ConnectInfo {
         ConnectInfo::new(self.id())
-            .with_peer_addrs(self.peer_addrs())
-            .with_local_addrs(self.local_addrs())
+            .with_peer_addrs(self.initial_peer_addrs())
+            .with_local_addrs(self.initial_local_addrs())
             .with_streams(self.inbound_streams(), self.outbound_streams())
     }
 
@@ -32,8 +32,8 @@ impl Transport for Association {
         Self::poll_next_event(self, cx)
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        Self::poll_ended(self, cx)
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        Self::poll_closed(self, cx)
     }
 
     fn poll_send(

@@ -40,18 +40,18 @@ pub trait Transport: Send + 'static {
 
     /// Polls for the next message, notification or end.
     ///
-    /// [`Event::Ended`] comes after everything that was queued before it, and asking again
+    /// [`Event::Closed`] comes after everything that was queued before it, and asking again
     /// answers it again.
     ///
     /// # Errors
     ///
     /// An error (a message above the limit, something unknown of the kernel) is final, and
-    /// followed by [`Event::Ended`].
+    /// followed by [`Event::Closed`].
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
 
     /// Polls for the end of the association without reading, so that a driver that holds back
     /// hears of a dead peer in bounded time. Messages may still be unread when it resolves.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End>;
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End>;
 
     /// Sends from the front of the queue as much as there is room for, and removes each message
     /// that was taken. `Ready(Ok)` means that the queue is empty; `Pending`, that there is no
@@ -106,8 +106,8 @@ pub trait Transport: Send + 'static {
 ///
 ///     async fn accept(&mut self) -> io::Result<Association> {
 ///         let association = self.0.accept().await?;
-///         if let Some(&last) = association.peer_addrs().last() {
-///             association.set_primary(last)?;
+///         if let Some(&last) = association.initial_peer_addrs().last() {
+///             association.set_primary_addr(last)?;
 ///         }
 ///         Ok(association)
 ///     }

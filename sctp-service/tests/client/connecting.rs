@@ -115,7 +115,7 @@ async fn an_association_that_ended_is_replaced_after_a_pause() {
     first.shutdown();
     settle().await;
     let error = must(client.request("too early")).await.unwrap_err();
-    assert_failed(&error, "shut down by the peer", Fate::NotSent);
+    assert_failed(&error, "shut down by peer", Fate::NotSent);
     let second = server.peer().await;
     let one = call(&client, "x");
     answer(&second, "X").await;
@@ -164,7 +164,7 @@ async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
             assert_eq!(payload(one).await, "X");
         } else {
             let error = failure(one).await;
-            let text = "no association: the peer refused the association";
+            let text = "no association: association refused";
             assert_failed(&error, text, Fate::NotSent);
             let Cause::NotConnected(source) = error.cause() else {
                 panic!("{error}");
@@ -200,7 +200,7 @@ async fn a_reservation_outlived_by_its_association_fails_the_call_or_waits() {
     server.peer().await.abort("gone");
     settle().await;
     let error = client.call("x".into()).await.unwrap_err();
-    assert_failed(&error, "aborted by the peer", Fate::NotSent);
+    assert_failed(&error, "aborted by peer", Fate::NotSent);
     // Asked again, it waits for the next association or says so at once; it never hangs.
     let peer = server.peer().await;
     settle().await;

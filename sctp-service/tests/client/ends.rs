@@ -26,12 +26,8 @@ pub(crate) async fn sent_and_waiting() -> (Client, Peer, Reply, Reply) {
 async fn the_peer_shuts_down() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.shutdown();
-    assert_failed(&failure(sent).await, "shut down by the peer", Fate::Unknown);
-    assert_failed(
-        &failure(waiting).await,
-        "shut down by the peer",
-        Fate::NotSent,
-    );
+    assert_failed(&failure(sent).await, "shut down by peer", Fate::Unknown);
+    assert_failed(&failure(waiting).await, "shut down by peer", Fate::NotSent);
     assert_eq!(client.last_end(), Some(End::Shutdown { by: Side::Peer }));
 }
 
@@ -43,11 +39,7 @@ async fn a_reply_before_the_shutdown_counts() {
     peer.shutdown();
     assert_eq!(payload(sent).await, "S");
     // The freed stream is of no use any more: this one fails before the end has come.
-    assert_failed(
-        &failure(waiting).await,
-        "shut down by the peer",
-        Fate::NotSent,
-    );
+    assert_failed(&failure(waiting).await, "shut down by peer", Fate::NotSent);
     peer.release_acks();
 }
 
@@ -57,7 +49,7 @@ async fn a_shutdown_of_the_peer_that_never_ends_is_aborted() {
     peer.hold_acks();
     peer.shutdown();
     let began = Instant::now();
-    assert_failed(&failure(sent).await, "shut down by the peer", Fate::Unknown);
+    assert_failed(&failure(sent).await, "shut down by peer", Fate::Unknown);
     assert_eq!(began.elapsed().as_secs(), 10);
     peer.expect_abort("shutdown timed out").await;
     drop(client);
@@ -68,14 +60,10 @@ async fn the_peer_aborts_with_a_reason() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.abort("no more");
     let error = failure(sent).await;
-    assert_failed(
-        &error,
-        "aborted by the peer, reason \"no more\"",
-        Fate::Unknown,
-    );
+    assert_failed(&error, "aborted by peer, reason \"no more\"", Fate::Unknown);
     assert_eq!(error.reason().unwrap(), "no more");
     let error = failure(waiting).await;
-    assert_failed(&error, "aborted by the peer", Fate::NotSent);
+    assert_failed(&error, "aborted by peer", Fate::NotSent);
     assert_eq!(client.last_end().unwrap().reason().unwrap(), "no more");
 }
 
@@ -110,15 +98,11 @@ async fn the_kernel_tells_what_it_never_sent() {
     settle().await;
     assert!(!unsent.is_finished(), "the end says why");
     peer.abort("gone");
-    assert_failed(&failure(unsent).await, "aborted by the peer", Fate::NotSent);
-    assert_failed(
-        &failure(unknown).await,
-        "aborted by the peer",
-        Fate::Unknown,
-    );
+    assert_failed(&failure(unsent).await, "aborted by peer", Fate::NotSent);
+    assert_failed(&failure(unknown).await, "aborted by peer", Fate::Unknown);
     assert_failed(
         &failure(acknowledged).await,
-        "aborted by the peer",
+        "aborted by peer",
         Fate::Unknown,
     );
 }
@@ -203,11 +187,7 @@ async fn a_client_of_one_association_ends_with_it() {
         Fate::NotSent,
     );
     let error = client.ready().await.unwrap_err();
-    assert_failed(
-        &error,
-        "aborted by the peer, reason \"no more\"",
-        Fate::NotSent,
-    );
+    assert_failed(&error, "aborted by peer, reason \"no more\"", Fate::NotSent);
     assert_failed(
         &client.send("x").await.unwrap_err(),
         "aborted by",

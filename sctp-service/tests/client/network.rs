@@ -124,7 +124,7 @@ async fn a_shutdown_is_announced_once_however_long_it_takes() {
     peer.release_acks();
     let event = must(poll_fn(|cx| transport.poll_next_event(cx))).await;
     let end = End::Shutdown { by: Side::Peer };
-    assert_eq!(event.unwrap(), Event::Ended(end));
+    assert_eq!(event.unwrap(), Event::Closed(end));
 }
 
 /// Runs a test on several threads, where what nobody wakes is noticed after a minute.

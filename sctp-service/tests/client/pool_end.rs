@@ -127,7 +127,7 @@ async fn a_call_that_fails_during_the_shutdown_is_not_repeated() {
     }
     for call in in_flight {
         let error = must(call).await.unwrap().unwrap_err();
-        assert_failed(&error, "shut down by the peer", Fate::Unknown);
+        assert_failed(&error, "shut down by peer", Fate::Unknown);
     }
     must(shutdown).await.unwrap();
 }

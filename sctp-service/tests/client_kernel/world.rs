@@ -78,7 +78,7 @@ impl Hand {
 
     pub(crate) async fn end(&mut self) -> End {
         loop {
-            if let Event::Ended(end) = must(self.0.next_event()).await.unwrap() {
+            if let Event::Closed(end) = must(self.0.next_event()).await.unwrap() {
                 return end;
             }
         }

@@ -42,7 +42,7 @@ async fn load(peer: Association) -> (usize, End) {
                 next[stream] += 10;
                 answered += 1;
             }
-            Event::Ended(end) => break end,
+            Event::Closed(end) => break end,
             _ => {}
         }
     };

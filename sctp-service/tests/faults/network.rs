@@ -140,7 +140,7 @@ both_styles! {
             // since a server on a shared socket aborts who sends more than it can answer.
             loop {
                 let _ = must(peer.send("anyone there?")).await;
-                if let Event::Ended(end) = must(peer.next_event()).await.unwrap() {
+                if let Event::Closed(end) = must(peer.next_event()).await.unwrap() {
                     return end;
                 }
             }

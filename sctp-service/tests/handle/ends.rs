@@ -65,7 +65,7 @@ async fn in_order_what_was_accepted_is_sent_first() {
     let end = End::Shutdown { by: Side::Local };
     assert_eq!(must(handle.ended()).await, Some(end.clone()));
     let result = must(handle.push("late")).await;
-    assert!(matches!(result, Err(SendError::Ended(heard)) if heard == end));
+    assert!(matches!(result, Err(SendError::Closed(heard)) if heard == end));
     assert_eq!(counts(&server), (3, 0));
 }
 
@@ -83,7 +83,7 @@ async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
     must(handle.ended()).await.unwrap();
     assert_eq!(counts(&server), (3, 2));
     let again = handle.shut_down(Shutdown::AfterAck);
-    assert!(matches!(again, Err(SendError::Ended(_))), "{again:?}");
+    assert!(matches!(again, Err(SendError::Closed(_))), "{again:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,7 +271,7 @@ async fn a_peer_that_shuts_down_hears_no_more() {
         Some(End::Shutdown { by: Side::Peer })
     );
     assert_eq!(counts(&server), (3, 2));
-    assert!(matches!(handle.try_push("late"), Err(SendError::Ended(_))));
+    assert!(matches!(handle.try_push("late"), Err(SendError::Closed(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +309,7 @@ async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
     assert!((&mut waiting).now_or_never().is_none());
     peer.abort("goodbye");
     let result = must(waiting).await;
-    assert!(matches!(result, Err(SendError::Ended(_))), "{result:?}");
+    assert!(matches!(result, Err(SendError::Closed(_))), "{result:?}");
     assert_eq!(counts(&server), (3, 2));
 }
 

@@ -125,7 +125,7 @@ async fn what_can_never_be_sent_is_refused_at_once() {
     let streams = handle.connect_info().unwrap().outbound_streams();
     let refused = [
         (on(0, ""), "empty"),
-        (on(streams, "hello"), "does not exist"),
+        (on(streams, "hello"), "exceeds the"),
         (on(0, vec![0; 1_001]), "1001 bytes"),
     ];
     for (message, why) in refused {

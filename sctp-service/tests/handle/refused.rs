@@ -32,8 +32,8 @@ impl Transport for Unknowing {
         self.0.poll_next_event(cx)
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.0.poll_ended(cx)
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.0.poll_closed(cx)
     }
 
     fn poll_send(

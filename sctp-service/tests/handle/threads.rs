@@ -33,7 +33,7 @@ async fn push_on(handle: AssociationHandle, stream: u16) -> u32 {
         .await
         {
             Ok(()) => accepted += 1,
-            Err(SendError::ShuttingDown | SendError::Ended(_)) => return accepted,
+            Err(SendError::ShuttingDown | SendError::Closed(_)) => return accepted,
             Err(error) => panic!("{error}"),
         }
         if accepted.is_multiple_of(7) {

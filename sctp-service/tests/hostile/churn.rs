@@ -94,7 +94,7 @@ both_styles! {
                     let end = until_end(&mut peer).await.1;
                     assert_eq!(end.reason().unwrap(), "too many associations");
                 }
-                Err(ConnectError::Ended { end, .. }) => {
+                Err(ConnectError::Closed { end, .. }) => {
                     assert_eq!(end.reason().unwrap(), "too many associations");
                 }
                 Err(error) => panic!("{error}"),

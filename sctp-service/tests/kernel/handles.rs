@@ -75,7 +75,7 @@ both_styles! {
         let (_, end) = until_end(&mut client).await;
         assert_eq!(end.reason().unwrap(), "licence expired");
         must(handle.ended()).await.unwrap();
-        assert!(matches!(handle.try_push("late"), Err(SendError::Ended(_))));
+        assert!(matches!(handle.try_push("late"), Err(SendError::Closed(_))));
     }
 
     async fn what_is_too_long_is_refused_at_once_and_only_that(style: Style) {

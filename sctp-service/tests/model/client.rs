@@ -183,7 +183,7 @@ impl Client {
         loop {
             match must(peer.next_event()).await.unwrap() {
                 Event::Message(answer) => self.note(&answer),
-                Event::Ended(end) => return end,
+                Event::Closed(end) => return end,
                 _ => {}
             }
         }

@@ -63,7 +63,7 @@ async fn tried(mut association: Association) -> io::Result<()> {
         loop {
             match association.try_next_event() {
                 Ok(Event::Message(received)) => association.send(echo(received)).await?,
-                Ok(Event::Ended(_)) => return Ok(()),
+                Ok(Event::Closed(_)) => return Ok(()),
                 Ok(_) => {}
                 Err(RecvError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),

@@ -11,14 +11,14 @@ use super::{
 /// Ports from here on are taken by the servers.
 const FIRST_PORT: u16 = 42_100;
 
-/// What the others are compared with: the best of these servers.
+/// Standard of comparison: the best of these servers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reference {
     pub(crate) heading: &'static str,
     pub(crate) servers: &'static [&'static str],
 }
 
-/// What is wanted of some servers under some loads.
+/// Target for some servers under some loads.
 pub(crate) struct Target {
     pub(crate) what: &'static str,
     pub(crate) servers: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! How many allocations a server of ours has made: asked for over UDP, so that it is no more than
+//! Number of allocations of a server of ours: asked for over UDP, so that it is no more than
 //! one more idle descriptor while it is being measured.
 
 use std::{

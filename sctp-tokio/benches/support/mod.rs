@@ -1,4 +1,4 @@
-//! What the loopback benchmarks share: they start servers as child processes, put the same load
+//! Shared parts of the loopback benchmarks: they start servers as child processes, put the same load
 //! on each in turn, and print medians and ratios.
 //!
 //! The benchmarks of `sctp-service` and the examples include this folder by its path.
@@ -12,7 +12,7 @@ pub(crate) mod table;
 
 use std::{env, fs, io, process::Command, time::Duration};
 
-/// How long and how often to measure. Quickly, as CI and `cargo test --benches` do, is only to
+/// Duration and number of measurements. Quickly, as CI and `cargo test --benches` do, is only to
 /// see that everything runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
@@ -75,7 +75,7 @@ pub(crate) fn make_room() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a guest that nobody else uses, whose settings may be changed.
+/// Returns `true` in a guest of our own, whose settings may be changed.
 pub(crate) fn is_guest() -> bool {
     env::var_os("SCTP_KERNEL_GUEST").is_some()
 }

@@ -12,7 +12,7 @@ use std::{
 
 use super::{Case, compile, control};
 
-/// What a server is made of.
+/// Kind of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     /// A program of the folder `baseline`, and its first argument.
@@ -28,7 +28,7 @@ pub(crate) enum Program {
 /// After so many seconds without an end, the client gives up; with many associations, later.
 const PATIENCE: [usize; 2] = [30, 90];
 
-/// What ends a client whose patience is at an end.
+/// Ends a client that has waited too long.
 const SIGALRM: i32 = 14;
 
 /// The counters of `baseline/count.c`.
@@ -45,7 +45,7 @@ pub(crate) struct Server {
     child: Child,
 }
 
-/// What one round of load brought.
+/// Result of one round of load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// Messages received and answered in a second.
@@ -56,9 +56,9 @@ pub(crate) struct Sample {
     pub(crate) allocations: Option<f64>,
     /// From a message to its echo: half, 99 and 99.9 of a hundred took no longer.
     pub(crate) latency: [Duration; 3],
-    /// What the server took of its processor, to a hundredth of a second.
+    /// Processor time of the server, to a hundredth of a second.
     pub(crate) cpu: Duration,
-    /// How many messages that was for.
+    /// Number of messages in that time.
     pub(crate) messages: f64,
     /// Connecting all associations.
     pub(crate) connecting: Duration,
@@ -192,7 +192,7 @@ impl Server {
         })
     }
 
-    /// How many system calls and allocations there have been.
+    /// Numbers of system calls and allocations so far.
     fn counts(&self) -> io::Result<(u64, u64)> {
         let allocations = if self.counts_allocations {
             control::allocations(self.port)?
@@ -212,7 +212,7 @@ impl Server {
 type Usage = ((u64, u64), Duration);
 
 impl Server {
-    /// What it took of its processor so far, to a hundredth of a second.
+    /// Processor time so far, to a hundredth of a second.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         let stat = self.proc("stat")?;
         // The name of the program is in brackets, and may hold anything.

@@ -1,4 +1,4 @@
-//! How an association ended.
+//! End of an association.
 
 use std::{
     fmt, io,
@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sctp_core::{AssocChange, AssocChangeState, ErrorCause, ErrorCauses};
 
-/// Which of the two ends did something.
+/// One of the two ends of an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// This end.
@@ -20,50 +20,47 @@ pub enum Side {
     Peer,
 }
 
-/// How an association ended. Once known it never changes.
+/// End of an association. It never changes once it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// Orderly: the SHUTDOWN handshake completed, so the peer's SCTP has acknowledged every
-    /// message that was sent.
+    /// The SHUTDOWN handshake completed: the peer's SCTP has acknowledged every message.
     Shutdown {
-        /// Who asked for it first, as far as this end has seen.
+        /// The end that was first seen to start the shutdown.
         by: Side,
     },
-    /// An ABORT ended it at once; what was unsent or unacknowledged may be lost.
+    /// An ABORT closed the association at once. Unacknowledged messages may be lost.
     ///
-    /// One of the peer's without any cause mostly says that the peer's kernel does not know the
-    /// association (RFC 9260 section 8.4): it was restarted, or its own ABORT got lost. A network
-    /// that reorders packets can hide another end behind such an ABORT: a heartbeat or SACK that
-    /// reaches the peer after its association ended is answered by one, and that may overtake the
-    /// SHUTDOWN COMPLETE, or the ABORT that has the reason.
+    /// An ABORT of the peer without a cause usually means that the peer's kernel does not know the
+    /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. In a network that
+    /// reorders packets such an ABORT can hide the real end: a heartbeat or SACK that reaches the peer after
+    /// the association's end is answered by one, which may overtake the SHUTDOWN COMPLETE or an ABORT with a
+    /// reason.
     Aborted {
-        /// Who sent the ABORT.
+        /// The end that sent the ABORT.
         by: Side,
-        /// The error causes in the peer's ABORT; empty when this end sent it.
+        /// The error causes of the peer's ABORT. Empty if this end sent it.
         causes: ErrorCauses,
     },
-    /// The peer stopped answering, or the kernel gave the association up.
+    /// The peer no longer answers, or the kernel gave the association up.
     Lost {
-        /// What the kernel said: `TimedOut` when the peer stopped answering. `NotConnected` when
-        /// it did not say, as on an [`Endpoint`](crate::Endpoint): where associations share a
-        /// socket, an ABORT without a cause looks like silence.
+        /// The kernel's error: `TimedOut` if the peer no longer answers. `NotConnected` if there is none, as on
+        /// an [`Endpoint`](crate::Endpoint): on a shared socket an ABORT without a cause cannot be told from
+        /// silence.
         error: io::ErrorKind,
     },
-    /// It is over; how is still to be received, behind messages that nobody has received yet if there
-    /// are any. Never reported by a receive.
+    /// The association is closed, and its end is queued behind unread messages. Never returned by a receive.
     Unread,
 }
 
 impl End {
-    /// Whether every message that was sent is known to have arrived.
+    /// Returns `true` if every message that was sent is known to have arrived.
     #[must_use]
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::Shutdown { .. })
     }
 
-    /// Returns the upper layer's reason in the peer's ABORT, byte for byte. `None` when it was
-    /// not the peer's user who aborted.
+    /// Returns the upper layer's reason in the peer's ABORT, or `None` if the peer's user did not abort.
     #[must_use]
     pub fn reason(&self) -> Option<Bytes> {
         match self {
@@ -85,12 +82,12 @@ impl End {
     }
 }
 
-/// Says it in a line, the peer's reason escaped so that it cannot forge a log.
+/// Formats the end in one line. The peer's reason is escaped, so that it cannot forge lines of a log.
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shutdown { by: Side::Local } => f.write_str("shut down"),
-            Self::Shutdown { by: Side::Peer } => f.write_str("shut down by the peer"),
+            Self::Shutdown { by: Side::Peer } => f.write_str("shut down by peer"),
             Self::Aborted {
                 by: Side::Local, ..
             } => f.write_str("aborted"),
@@ -98,7 +95,7 @@ impl fmt::Display for End {
                 by: Side::Peer,
                 causes,
             } => {
-                f.write_str("aborted by the peer")?;
+                f.write_str("aborted by peer")?;
                 match causes.iter().next() {
                     None => Ok(()),
                     Some(ErrorCause::UserInitiatedAbort(reason)) if reason.is_empty() => {
@@ -115,22 +112,21 @@ impl fmt::Display for End {
             }
             Self::Lost {
                 error: io::ErrorKind::NotConnected,
-            } => f.write_str("lost: no answer, or an ABORT without a cause"),
+            } => f.write_str("lost: no answer, or ABORT without a cause"),
             Self::Lost { error } => write!(f, "lost: {error}"),
-            Self::Unread => f.write_str("over, what is still to be received tells how"),
+            Self::Unread => f.write_str("closed; receive the remaining events for the reason"),
         }
     }
 }
 
-/// Who began the end of an association: what was done here and what the peer was seen to do. The
-/// kernel's last notification does not say.
+/// Records who closes an association, which the kernel's last notification does not say.
 #[derive(Debug, Default)]
 pub(crate) struct EndTracker {
-    /// Who asked for an orderly end first, as far as this end has seen.
+    /// The end that was first seen to start the shutdown.
     shut_down_by: OnceLock<Side>,
     aborted_here: AtomicBool,
-    /// The socket's own error, where a send or a termination was answered with it: the kernel
-    /// tells it once, to whichever call comes first.
+    /// Error of the socket that a send, shutdown or abort has returned. The kernel returns it once, to
+    /// whichever call comes first.
     socket_error: OnceLock<io::ErrorKind>,
 }
 
@@ -139,8 +135,7 @@ impl EndTracker {
         let _ = self.shut_down_by.set(by);
     }
 
-    /// Notes an abort *before* it is made: another task may read its notification before the call
-    /// returns.
+    /// Records an abort. Called *before* the abort: another task may receive its notification first.
     pub(crate) fn note_abort(&self) {
         self.aborted_here.store(true, Ordering::Relaxed);
     }
@@ -149,7 +144,7 @@ impl EndTracker {
         self.shut_down_by.get().copied().unwrap_or(Side::Local)
     }
 
-    /// Notes what a call other than a receive was answered, if it tells how the association ended.
+    /// Records the error of a call other than a receive, if it reveals the end.
     pub(crate) fn note_error(&self, error: &io::Error) {
         if reveals_end(error) {
             let _ = self.socket_error.set(error.kind());
@@ -161,8 +156,8 @@ impl EndTracker {
     }
 }
 
-/// Whether an error of the socket says how its association ended. `EPIPE` and `ENOTCONN` only say
-/// that it did.
+/// Returns `true` if an error of the socket reveals how the association ended. `EPIPE` and `ENOTCONN`
+/// only show that it did.
 fn reveals_end(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -171,8 +166,9 @@ fn reveals_end(error: &io::Error) -> bool {
     )
 }
 
-/// Says what the last change of an association means. `socket_error` takes the pending error off
-/// a socket that carries no other association.
+/// Returns the end that the last change of an association means.
+///
+/// `socket_error` takes the pending error of a socket that carries no other association.
 pub(crate) fn end_of(
     change: &AssocChange,
     tracker: &EndTracker,
@@ -191,7 +187,7 @@ pub(crate) fn end_of(
         };
     }
     if tracker.aborted_here.load(Ordering::Relaxed) || change.error != 0 {
-        // A cause without the peer's chunk is this end's own doing.
+        // A cause without the peer's chunk comes from this end.
         return End::Aborted {
             by: Side::Local,
             causes,
@@ -202,7 +198,7 @@ pub(crate) fn end_of(
             error: io::ErrorKind::ConnectionRefused,
         };
     }
-    // An ABORT without any cause looks like a loss. A socket of its own knows better.
+    // An ABORT without a cause looks like a loss, except on a socket of its own.
     match socket_error() {
         Some(io::ErrorKind::ConnectionReset) => End::Aborted {
             by: Side::Peer,
@@ -227,16 +223,16 @@ mod tests {
         };
         assert_eq!(
             aborted(b"\x00\x0c\x00\x0bgood\nby").to_string(),
-            "aborted by the peer, reason \"good\\nby\""
+            "aborted by peer, reason \"good\\nby\""
         );
         assert_eq!(
             aborted(b"\x00\x0c\x00\x04").to_string(),
-            "aborted by the peer, no reason given"
+            "aborted by peer, no reason given"
         );
-        assert_eq!(aborted(b"").to_string(), "aborted by the peer");
+        assert_eq!(aborted(b"").to_string(), "aborted by peer");
         assert_eq!(
             aborted(b"\x00\x0d\x00\x04").to_string(),
-            "aborted by the peer, cause 13 (protocol violation)"
+            "aborted by peer, cause 13 (protocol violation)"
         );
         assert_eq!(
             End::Lost {

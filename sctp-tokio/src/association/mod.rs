@@ -37,23 +37,23 @@ use crate::{
     socket::{connect_any::connect_any, setup::SocketConfig},
 };
 
-/// One association with a peer: whole messages out and in, both terminations, and how it ended.
+/// Association with one peer, over a socket of its own.
 ///
-/// Made by [`connect`](Self::connect) or by [`SctpListener::accept`](crate::SctpListener::accept).
-/// An association has a socket of its own, so a slow peer delays nobody else.
+/// Created by [`connect`](Self::connect) and [`SctpListener::accept`](crate::SctpListener::accept). A
+/// slow peer delays no other association.
 ///
-/// # Ending it
+/// # Closing
 ///
-/// * [`shutdown`](Self::shutdown): orderly. Everything sent is delivered first.
-/// * [`abort`](Self::abort): at once, with a reason that the peer can read.
-/// * Dropping it closes the socket, unless a [`sender`](Self::sender) is left: an orderly SHUTDOWN
-///   goes on in the background, unless messages are unread, then an ABORT without a reason goes
-///   out.
+/// * [`shutdown`](Self::shutdown) delivers everything that was sent, then runs the SHUTDOWN handshake.
+/// * [`abort`](Self::abort) closes the association at once, with a reason that the peer receives.
+/// * Dropping the association closes its socket, unless a [`sender`](Self::sender) is left. The kernel
+///   then completes the SHUTDOWN handshake in the background. If messages are unread, it sends an ABORT
+///   without a reason instead.
 ///
 /// # Cancel safety
 ///
-/// A call is *cancel-safe* if dropping it before it is ready changes nothing, neither here nor on
-/// the wire. Each asynchronous method says whether it is.
+/// A method is *cancel safe* if dropping its future before completion changes nothing, neither here nor
+/// on the wire. Every async method says whether it is.
 ///
 /// # Example
 ///
@@ -81,54 +81,56 @@ impl Association {
         Self { receiver, sender }
     }
 
-    /// Connects to a peer. Of several addresses that a name resolves to, the first to answer is
-    /// taken: they may be different hosts; see [`SocketBuilder::connect_any`](crate::SocketBuilder::connect_any). For one peer with
-    /// several addresses use [`SocketBuilder::connect`](crate::SocketBuilder::connect).
+    /// Connects to a peer.
+    ///
+    /// If a name resolves to several addresses, the first that answers is used; see
+    /// [`SocketBuilder::connect_any`](crate::SocketBuilder::connect_any). Use
+    /// [`SocketBuilder::connect`](crate::SocketBuilder::connect) for one peer with several addresses.
     ///
     /// # Errors
     ///
-    /// That of the last attempt to fail; see [`ConnectError`].
+    /// Returns the error of the attempt that failed last; see [`ConnectError`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    /// Dropping the future ends the attempts. A peer that has answered receives an ABORT.
     pub async fn connect(addrs: impl ToSocketAddrs + fmt::Debug) -> Result<Self, ConnectError> {
         let receiver = connect_any(&SocketConfig::default(), addrs).await?;
         Ok(Self::from_receiver(receiver))
     }
 
-    /// Ends the association in order, and says how it ended: everything that was sent is
-    /// delivered and acknowledged, then the SHUTDOWN handshake runs. Messages that the peer sends
-    /// meanwhile are discarded; to have them, use [`start_shutdown`](Self::start_shutdown) and
-    /// receive until the end.
+    /// Shuts the association down and returns its end.
     ///
-    /// A peer that does not read can hold this up without limit;
-    /// [`shutdown_within`](Self::shutdown_within) has one.
+    /// Everything that was sent is delivered and acknowledged before the SHUTDOWN handshake. Messages that
+    /// arrive meanwhile are discarded. To receive them, use [`start_shutdown`](Self::start_shutdown) and
+    /// receive until [`Event::Closed`].
+    ///
+    /// A peer that does not read can delay the shutdown without limit; see
+    /// [`shutdown_within`](Self::shutdown_within).
     ///
     /// # Errors
     ///
-    /// What the kernel says. An end other than orderly is not an error: it is the answer.
+    /// Returns errors of the system calls. An abort or a loss is not an error: it is the end returned.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, SHUTDOWN is under way, and dropping the call does not take it back. It can be
-    /// called again.
+    /// The shutdown starts when the future is first polled, and dropping the future does not stop it. The
+    /// method can be called again.
     pub async fn shutdown(&mut self) -> io::Result<End> {
         self.start_shutdown()?;
         poll_fn(|cx| self.poll_end(cx)).await
     }
 
-    /// As [`shutdown`](Self::shutdown), but aborts the association with the reason if it has not
-    /// ended after the time given.
+    /// Shuts the association down, and aborts it with `reason` if it is not closed within `limit`.
     ///
     /// # Errors
     ///
-    /// As [`shutdown`](Self::shutdown), and as [`abort`](Self::abort).
+    /// The same as for [`shutdown`](Self::shutdown) and [`abort`](Self::abort).
     ///
     /// # Cancel safety
     ///
-    /// Once polled, SHUTDOWN is under way, and dropping the call does not take it back; the abort
-    /// does not happen then.
+    /// The shutdown starts when the future is first polled. Dropping the future does not stop the shutdown,
+    /// and no abort follows.
     pub async fn shutdown_within(
         &mut self,
         limit: Duration,
@@ -138,31 +140,31 @@ impl Association {
             return result;
         }
         self.abort(reason)?;
-        self.ended().await
+        self.discard_until_closed().await
     }
 
-    /// Waits for the end and says how it came, discarding what the peer still sends. Unlike
-    /// [`closed`](Self::closed) it receives, so it always has the full answer.
+    /// Waits until the association is closed and returns its end. Messages that arrive are discarded.
+    ///
+    /// Unlike [`closed`](Self::closed), this method receives, so the end is never [`End::Unread`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Returns errors of the system calls.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe, but for the messages that have been discarded.
-    pub async fn ended(&mut self) -> io::Result<End> {
+    /// Cancel safe, except that discarded messages are lost.
+    pub async fn discard_until_closed(&mut self) -> io::Result<End> {
         poll_fn(|cx| self.poll_end(cx)).await
     }
 
-    /// Polls to end the association in order; the waker of the last task to ask is kept. See
-    /// [`shutdown`](Self::shutdown).
+    /// Polls [`shutdown`](Self::shutdown). Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`shutdown`](Self::shutdown).
+    /// The same as for [`shutdown`](Self::shutdown).
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        // Asking the kernel again does no harm, and there is nothing else to know it by.
+        // A repeated request is harmless, and whether there was one is not recorded.
         self.start_shutdown()?;
         self.poll_end(cx)
     }
@@ -170,109 +172,115 @@ impl Association {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         loop {
             match ready!(self.poll_next_event(cx)) {
-                Ok(Event::Ended(end)) => return Poll::Ready(Ok(end)),
+                Ok(Event::Closed(end)) => return Poll::Ready(Ok(end)),
                 Ok(_) | Err(RecvError::TooLarge { .. }) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
 
-    /// Begins the orderly end; see [`SendHalf::start_shutdown`].
+    /// Starts the shutdown; see [`SendHalf::start_shutdown`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::start_shutdown`].
+    /// The same as for [`SendHalf::start_shutdown`].
     pub fn start_shutdown(&self) -> io::Result<()> {
         self.sender.start_shutdown()
     }
 
-    /// Ends the association at once, with a reason; see [`SendHalf::abort`].
+    /// Aborts the association with a reason; see [`SendHalf::abort`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::abort`].
+    /// The same as for [`SendHalf::abort`].
     pub fn abort(&self, reason: &AbortReason) -> io::Result<()> {
         self.sender.abort(reason)
     }
 
-    /// Waits until the association has ended; see [`SendHalf::closed`]. To receive and wait at
-    /// once, use [`sender`](Self::sender).
+    /// Waits until the association is closed and returns its end; see [`SendHalf::closed`].
+    ///
+    /// To receive at the same time, use [`sender`](Self::sender).
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe.
+    /// Cancel safe.
     pub async fn closed(&self) -> End {
         self.sender.closed().await
     }
 
-    /// Returns how the association ended, if that is known.
+    /// Returns the end of the association, or `None` while it is not closed.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
         self.sender.end()
     }
 
-    /// Returns a further handle for sending. While one lives the descriptor stays open, even when
-    /// the association has ended.
+    /// Returns another handle for sending.
+    ///
+    /// The socket stays open while such a handle exists, even if the association is closed.
     #[must_use]
     pub fn sender(&self) -> SendHalf {
         self.sender.clone()
     }
 
-    /// Takes the association apart, so that two tasks can send and receive.
+    /// Splits the association into a sending and a receiving half, for use in two tasks.
     #[must_use]
     pub fn split(self) -> (SendHalf, RecvHalf) {
         (self.sender, self.receiver)
     }
 
-    /// Returns the identifier that the kernel gave the association.
+    /// Returns the association's identifier on its socket.
     #[must_use]
     pub fn id(&self) -> AssocId {
         self.shared().id
     }
 
-    /// Returns the peer's addresses as they were when the association came up, in the kernel's
-    /// order.
+    /// Returns the peer's addresses at the time the association was established, in the kernel's order.
+    ///
+    /// Available after the association is closed too; [`peer_addrs`](Self::peer_addrs) is the current list.
     #[must_use]
-    pub fn peer_addrs(&self) -> &[SocketAddr] {
+    pub fn initial_peer_addrs(&self) -> &[SocketAddr] {
         &self.shared().peer_addrs
     }
 
-    /// Returns this end's addresses as they were when the association came up.
+    /// Returns the local addresses at the time the association was established.
+    ///
+    /// Available after the association is closed too; [`local_addrs`](Self::local_addrs) is the current
+    /// list.
     #[must_use]
-    pub fn local_addrs(&self) -> &[SocketAddr] {
+    pub fn initial_local_addrs(&self) -> &[SocketAddr] {
         &self.shared().local_addrs
     }
 
-    /// Returns how many streams can be sent on.
+    /// Returns the number of outbound streams.
     #[must_use]
     pub fn outbound_streams(&self) -> u16 {
         self.shared().outbound_streams()
     }
 
-    /// Returns how many streams the peer can send on.
+    /// Returns the number of inbound streams.
     #[must_use]
     pub fn inbound_streams(&self) -> u16 {
         self.shared().inbound_streams()
     }
 
-    /// Lends the socket, for options and statistics. `None` when the association had ended before
-    /// it could get a socket of its own.
+    /// Returns the socket, for options and statistics, or `None` if the association was closed before it
+    /// had a socket of its own.
     ///
-    /// Receiving from it directly would take messages away from the association.
+    /// Receiving from the socket directly takes messages away from the association.
     #[must_use]
     pub fn socket(&self) -> Option<&Socket> {
         self.shared().socket()
     }
 
-    /// Takes the socket, with the association on it and all that is queued in the kernel;
-    /// `OwnedFd::from` makes a plain descriptor of it.
+    /// Converts the association into its socket. `OwnedFd::from` turns that into a descriptor.
+    ///
+    /// The association and everything queued in the kernel stay on the socket.
     ///
     /// # Errors
     ///
-    /// Gives the association back when other handles ([`SendHalf`]) exist, when
-    /// something has been received and not told yet (receive with
-    /// [`try_next_event`](Self::try_next_event) until `WouldBlock`), or when it ended before it
-    /// could get a socket.
+    /// Returns the association if another handle ([`SendHalf`]) exists, if received data has not been
+    /// returned yet, or if the association was closed before it had a socket. Call
+    /// [`try_next_event`](Self::try_next_event) until `WouldBlock` to receive the rest.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         let Self { receiver, sender } = self;
         let idle = receiver.is_idle() && sender.is_idle() && receiver.shared.io().is_some();
@@ -280,10 +288,10 @@ impl Association {
             return Err(Box::new(Self { receiver, sender }));
         }
         drop(sender);
-        // Nothing is unread, so there is no more to it than this.
+        // Nothing is unread, so the receiving half has no other state.
         let (shared, limit) = (Arc::clone(&receiver.shared), receiver.max_message_size());
         drop(receiver);
-        // The halves were the only ones to hold it.
+        // Only the two halves held it.
         let left = match Arc::try_unwrap(shared).map(AssociationShared::into_socket) {
             Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(shared)) => Arc::from(shared),
@@ -296,17 +304,15 @@ impl Association {
         ))))
     }
 
-    /// Ends the association at once, without a reason: for one-to-one sockets, which can do no
-    /// better, and for code that serves both kinds.
+    /// Aborts the association without a reason, on any kind of socket.
     ///
-    /// On a one-to-one socket this is `SO_LINGER` with a time of 0, and `close(2)`: the ABORT goes
-    /// out when the last handle is dropped, which is now unless a [`SendHalf`] is left. On others
-    /// it is [`Association::abort`] with no reason, at once. The peer hears
-    /// [`End::Aborted`] with an empty reason. What is unsent is discarded.
+    /// A one-to-one socket sends the ABORT when its last handle is dropped (`SO_LINGER` with a timeout of
+    /// 0): at once, unless a [`SendHalf`] is left. Other sockets send it at once, as [`abort`](Self::abort)
+    /// does. Unsent messages are discarded.
     ///
     /// # Errors
     ///
-    /// What the kernel says; an association that has ended is no error.
+    /// Returns errors of the system calls. A closed association is not an error.
     pub fn abort_without_reason(self) -> io::Result<()> {
         match (self.shared().style, self.socket()) {
             (_, None) => Ok(()),
@@ -322,103 +328,103 @@ impl Association {
 
 /// Receiving.
 impl Association {
-    /// Receives the next whole message; see [`RecvHalf::recv`].
+    /// Receives the next message; see [`RecvHalf::recv`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::recv`].
+    /// The same as for [`RecvHalf::recv`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has taken nothing.
+    /// Cancel safe.
     pub async fn recv(&mut self) -> Result<Option<Received>, RecvError> {
         self.receiver.recv().await
     }
 
-    /// Receives the next thing that happens; see [`RecvHalf::next_event`].
+    /// Receives the next event; see [`RecvHalf::next_event`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::next_event`].
+    /// The same as for [`RecvHalf::next_event`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has taken nothing.
+    /// Cancel safe.
     pub async fn next_event(&mut self) -> Result<Event, RecvError> {
         self.receiver.next_event().await
     }
 
-    /// Receives a whole message that is already there; see [`RecvHalf::try_recv`].
+    /// Receives a message that has already arrived; see [`RecvHalf::try_recv`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::try_recv`].
+    /// The same as for [`RecvHalf::try_recv`].
     pub fn try_recv(&mut self) -> Result<Option<Received>, RecvError> {
         self.receiver.try_recv()
     }
 
-    /// Receives what is already there; see [`RecvHalf::try_next_event`].
+    /// Receives an event that has already arrived; see [`RecvHalf::try_next_event`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::try_next_event`].
+    /// The same as for [`RecvHalf::try_next_event`].
     pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
         self.receiver.try_next_event()
     }
 
-    /// Polls for the next whole message; see [`RecvHalf::poll_recv`].
+    /// Polls for the next message; see [`RecvHalf::poll_recv`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::recv`].
+    /// The same as for [`RecvHalf::recv`].
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, RecvError>> {
         self.receiver.poll_recv(cx)
     }
 
-    /// Polls for the next thing that happens; see [`RecvHalf::poll_next_event`].
+    /// Polls for the next event; see [`RecvHalf::poll_next_event`].
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::next_event`].
+    /// The same as for [`RecvHalf::next_event`].
     pub fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         self.receiver.poll_next_event(cx)
     }
 
-    /// Polls for the end while messages are not received; see [`RecvHalf::poll_ended`].
-    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.receiver.poll_ended(cx)
+    /// Polls for the end of the association without receiving; see [`RecvHalf::poll_closed`].
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.receiver.poll_closed(cx)
     }
 }
 
 /// Sending.
 impl Association {
-    /// Sends one message; see [`SendHalf::send`].
+    /// Sends a message; see [`SendHalf::send`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send`].
+    /// The same as for [`SendHalf::send`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing.
+    /// Cancel safe.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.sender.send(message).await
     }
 
-    /// Sends one message if there is room now; see [`SendHalf::try_send`].
+    /// Sends a message if the send buffer has space; see [`SendHalf::try_send`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::try_send`].
+    /// The same as for [`SendHalf::try_send`].
     pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
         self.sender.try_send(message)
     }
 
-    /// Polls to send one message; see [`SendHalf::poll_send`].
+    /// Polls to send a message; see [`SendHalf::poll_send`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send`].
+    /// The same as for [`SendHalf::send`].
     pub fn poll_send(
         &self,
         cx: &mut Context<'_>,
@@ -427,24 +433,24 @@ impl Association {
         self.sender.poll_send(cx, message)
     }
 
-    /// Sends the messages of a queue; see [`SendHalf::send_queue`].
+    /// Sends all messages of a queue; see [`SendHalf::send_queue`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_queue`].
+    /// The same as for [`SendHalf::send_queue`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    /// Cancel safe. Messages that were sent have left the queue.
     pub async fn send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         self.sender.send_queue(queue).await
     }
 
-    /// Polls to send the messages of a queue; see [`SendHalf::poll_send_queue`].
+    /// Polls to send all messages of a queue; see [`SendHalf::poll_send_queue`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_queue`].
+    /// The same as for [`SendHalf::send_queue`].
     pub fn poll_send_queue(
         &self,
         cx: &mut Context<'_>,
@@ -453,25 +459,24 @@ impl Association {
         self.sender.poll_send_queue(cx, queue)
     }
 
-    /// Sends the messages of a queue as long as there is room now; see
-    /// [`SendHalf::try_send_queue`].
+    /// Sends messages of a queue while the send buffer has space; see [`SendHalf::try_send_queue`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::try_send_queue`].
+    /// The same as for [`SendHalf::try_send_queue`].
     pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         self.sender.try_send_queue(queue)
     }
 
-    /// Sends one message from several places; see [`SendHalf::send_vectored`].
+    /// Sends a message from several buffers; see [`SendHalf::send_vectored`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_vectored`].
+    /// The same as for [`SendHalf::send_vectored`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing.
+    /// Cancel safe.
     pub async fn send_vectored(
         &self,
         info: &SendInfo,
@@ -480,12 +485,12 @@ impl Association {
         self.sender.send_vectored(info, payload).await
     }
 
-    /// Sends one message from several places if there is room now; see
+    /// Sends a message from several buffers if the send buffer has space; see
     /// [`SendHalf::try_send_vectored`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::try_send_vectored`].
+    /// The same as for [`SendHalf::try_send_vectored`].
     pub fn try_send_vectored(
         &self,
         info: &SendInfo,
@@ -494,11 +499,11 @@ impl Association {
         self.sender.try_send_vectored(info, payload)
     }
 
-    /// Polls to send one message from several places; see [`SendHalf::poll_send_vectored`].
+    /// Polls to send a message from several buffers; see [`SendHalf::poll_send_vectored`].
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_vectored`].
+    /// The same as for [`SendHalf::send_vectored`].
     pub fn poll_send_vectored(
         &self,
         cx: &mut Context<'_>,
@@ -512,21 +517,21 @@ impl Association {
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::flushed`].
+    /// The same as for [`SendHalf::flushed`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has changed nothing.
+    /// Cancel safe.
     pub async fn flushed(&self) -> Result<(), SendError> {
         self.sender.flushed().await
     }
 }
 
-/// Puts the halves of one association together again.
+/// Joins the halves of an association.
 ///
 /// # Errors
 ///
-/// Gives both back when they are not of the same association.
+/// Returns both halves if they belong to different associations.
 impl TryFrom<(SendHalf, RecvHalf)> for Association {
     type Error = (SendHalf, RecvHalf);
 
@@ -549,7 +554,7 @@ impl fmt::Debug for Association {
     }
 }
 
-/// As for [`RecvHalf`].
+/// The same as for [`RecvHalf`].
 impl Stream for Association {
     type Item = Result<Received, RecvError>;
 
@@ -564,7 +569,7 @@ impl FusedStream for Association {
     }
 }
 
-/// As for [`SendHalf`].
+/// The same as for [`SendHalf`].
 impl Sink<Message> for Association {
     type Error = SendError;
 

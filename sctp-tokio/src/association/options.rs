@@ -1,4 +1,4 @@
-//! Looking at an association while it is up, and changing it.
+//! Options and statistics of an established association.
 
 use std::{io, net::SocketAddr};
 
@@ -14,19 +14,18 @@ use super::{
 };
 use crate::error_context::{AddrList, AddrOwner, bind_error, prefixed};
 
-/// The same for an association and for its sending half, which can be in another task.
-macro_rules! manage {
+/// Implements the same methods for an association and for its sending half.
+macro_rules! association_options {
     ($handle:ident, $shared:ident) => {
-        /// What the association is doing now, without naming it in each call. Everything else that
-        /// an association can be asked and told is reached through
+        /// Options and statistics of the established association. All others are available through
         #[doc = concat!("[`socket`](", stringify!($handle), "::socket) and")]
         #[doc = concat!("[`id`](", stringify!($handle), "::id).")]
         ///
         /// # Errors
         ///
-        /// Each of these calls answers [`NotConnected`](io::ErrorKind::NotConnected) when the
-        /// association had ended before it could get a socket, `InvalidInput` once it has ended,
-        /// and otherwise what the method of [`Socket`] with the same purpose says.
+        /// Each method returns [`NotConnected`](io::ErrorKind::NotConnected) if the association was
+        /// closed before it had a socket, `InvalidInput` once it is closed, and otherwise the errors
+        /// of the method of [`Socket`] with the same name.
         impl $handle {
             fn option<T>(
                 &self,
@@ -40,102 +39,102 @@ macro_rules! manage {
             ///
             /// # Errors
             ///
-            /// As said above.
+            /// The same as for all options.
             pub fn status(&self) -> io::Result<Status> {
                 self.option(Socket::status)
             }
 
-            /// Returns what the association has done so far; see [`Socket::assoc_stats`].
+            /// Returns the counters of the association; see [`Socket::assoc_stats`].
             ///
             /// # Errors
             ///
-            /// As said above.
+            /// The same as for all options.
             pub fn stats(&self) -> io::Result<AssocStats> {
                 self.option(Socket::assoc_stats)
             }
 
-            /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest message
-            /// that can be sent. One system call; see [`Socket::send_buffer_size`].
+            /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
+            /// size of the largest message that can be sent; see [`Socket::send_buffer_size`].
             ///
-            /// An association has what its listener or endpoint had, whatever was asked for there.
+            /// An association inherits the size from its listener or endpoint.
             ///
             /// # Errors
             ///
-            /// `NotConnected` as said above, and what `getsockopt(2)` says; that the association has
-            /// ended is no error.
+            /// Returns `NotConnected` if the association was closed before it had a socket, and errors of
+            /// `getsockopt(2)`. A closed association is not an error.
             #[doc(alias = "SO_SNDBUF")]
             pub fn send_buffer_size(&self) -> io::Result<usize> {
                 self.option(|socket, _| socket.send_buffer_size())
             }
 
-            /// Returns the peer's addresses as they are now, the primary one first.
+            /// Returns the peer's current addresses, the primary one first; see [`Socket::peer_addrs`].
             ///
             /// # Errors
             ///
-            /// As said above.
-            pub fn current_peer_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+            /// The same as for all options.
+            pub fn peer_addrs(&self) -> io::Result<Vec<SocketAddr>> {
                 self.option(Socket::peer_addrs)
             }
 
-            /// Returns this end's addresses as they are now.
+            /// Returns the current local addresses; see [`Socket::local_addrs`].
             ///
             /// # Errors
             ///
-            /// As said above.
-            pub fn current_local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+            /// The same as for all options.
+            pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
                 self.option(Socket::local_addrs)
             }
 
-            /// Returns the state of the path to one of the peer's addresses; see
-            /// [`Socket::path_info`]. That it changes is told by
-            /// [`Notification::PeerAddrChange`](crate::Notification::PeerAddrChange).
+            /// Returns the state of the path to one of the peer's addresses; see [`Socket::path_info`].
+            /// [`Notification::PeerAddrChange`](crate::Notification::PeerAddrChange) reports changes.
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also when the peer does not have the address, and then the
-            /// text names it and those that the peer has.
-            pub fn peer_path(&self, addr: SocketAddr) -> io::Result<PathInfo> {
+            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
+            /// address. Otherwise the same as for all options.
+            pub fn path_info(&self, addr: SocketAddr) -> io::Result<PathInfo> {
                 self.option(|socket, id| {
                     let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
                     socket.path_info(id, addr).map_err(explain)
                 })
             }
 
-            /// Sends on the path to this address of the peer, as long as it works; see
+            /// Sends on the path to this address of the peer while it works; see
             /// [`Socket::set_primary_addr`].
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also when the peer does not have the address, and then the
-            /// text names it and those that the peer has.
-            pub fn set_primary(&self, addr: SocketAddr) -> io::Result<()> {
+            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
+            /// address. Otherwise the same as for all options.
+            pub fn set_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
                 self.option(|socket, id| {
                     let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
                     socket.set_primary_addr(id, addr).map_err(explain)
                 })
             }
 
-            /// Asks the peer to send to this address of ours, as long as it works; see
-            /// [`Socket::set_peer_primary_addr`]. Needs ASCONF (RFC 5061).
+            /// Asks the peer to send to this local address while its path works; see
+            /// [`Socket::set_peer_primary_addr`]. Requires ASCONF (RFC 5061).
             ///
             /// # Errors
             ///
-            /// As said above; `PermissionDenied` without ASCONF; `AddrNotAvailable` when this end does not
-            /// have the address, and then the text names it and those that this end has.
-            pub fn set_peer_primary(&self, addr: SocketAddr) -> io::Result<()> {
+            /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of local
+            /// addresses, if this end does not have the address. Otherwise the same as for all options.
+            pub fn set_peer_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
-                    let explain = |error| AddrOwner::Own.explain(error, socket, id, addr);
+                    let explain = |error| AddrOwner::Local.explain(error, socket, id, addr);
                     socket.set_peer_primary_addr(id, addr).map_err(explain)
                 })
             }
 
-            /// Probes the path to one of the peer's addresses now, or all of its paths; see
+            /// Probes the path to one of the peer's addresses, or all paths; see
             /// [`Socket::request_heartbeat`].
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also when the peer does not have the address.
+            /// Returns `InvalidInput` if the peer does not have the address. Otherwise the same as for all
+            /// options.
             pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
                 self.option(|socket, id| {
                     let explain = |error| match addr {
@@ -146,14 +145,15 @@ macro_rules! manage {
                 })
             }
 
-            /// Adds addresses to this end; see [`Socket::bindx_add`]. The port of each must be the
-            /// one that the socket is bound to. With ASCONF (RFC 5061) the peer is told and uses
-            /// them; without, it never learns of them.
+            /// Adds local addresses; see [`Socket::bindx_add`]. Their port must be that of the socket.
+            ///
+            /// With ASCONF (RFC 5061) the peer is informed and uses them. Without, it does not know them.
             ///
             /// # Errors
             ///
-            /// As said above; `AddrNotAvailable` for an address of another machine.
-            pub fn bind_also(&self, addrs: &[SocketAddr]) -> io::Result<()> {
+            /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the same as for
+            /// all options.
+            pub fn bindx_add(&self, addrs: &[SocketAddr]) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
                     let explain = |error| bind_error(&error, socket, id, addrs);
@@ -161,13 +161,13 @@ macro_rules! manage {
                 })
             }
 
-            /// Gives addresses of this end up; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061)
-            /// the peer is told and stops using them.
+            /// Removes local addresses; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061) the peer is
+            /// informed and stops using them.
             ///
             /// # Errors
             ///
-            /// As said above; `ResourceBusy` for the last address.
-            pub fn unbind(&self, addrs: &[SocketAddr]) -> io::Result<()> {
+            /// Returns `ResourceBusy` for the last address. Otherwise the same as for all options.
+            pub fn bindx_remove(&self, addrs: &[SocketAddr]) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
                     let named =
@@ -176,13 +176,13 @@ macro_rules! manage {
                 })
             }
 
-            /// Asks to begin streams again at sequence number 0, an empty list meaning all (RFC
-            /// 6525); see [`Socket::reset_streams`]. How it went is told by
-            /// [`Notification::StreamReset`](crate::Notification::StreamReset).
+            /// Asks to restart streams at sequence number 0 (RFC 6525); see [`Socket::reset_streams`]. An
+            /// empty list means all streams. [`Notification::StreamReset`](crate::Notification::StreamReset)
+            /// reports the result.
             ///
             /// # Errors
             ///
-            /// As said above; `Unsupported` when the association cannot be reconfigured.
+            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all options.
             pub fn reset_streams(
                 &self,
                 direction: ResetDirection,
@@ -191,39 +191,40 @@ macro_rules! manage {
                 self.option(|socket, id| socket.reset_streams(id, direction, streams))
             }
 
-            /// Asks for so many more streams in each direction (RFC 6525); see
-            /// [`Socket::add_streams`]. How it went is told by
-            /// [`Notification::StreamChange`](crate::Notification::StreamChange); once that has been
-            /// received, the new ones can be sent on.
+            /// Asks for more streams in each direction (RFC 6525); see [`Socket::add_streams`].
+            ///
+            /// [`Notification::StreamChange`](crate::Notification::StreamChange) reports the result. The new
+            /// streams can be used once it has been received.
             ///
             /// # Errors
             ///
-            /// As said above; `Unsupported` when the association cannot be reconfigured.
+            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all options.
             pub fn add_streams(&self, inbound: u16, outbound: u16) -> io::Result<()> {
                 self.option(|socket, id| socket.add_streams(id, inbound, outbound))
             }
 
-            /// Adds a shared key, or replaces the one of this number (RFC 4895); see
-            /// [`Socket::set_auth_key`]. To rotate keys: add the new one at both ends, then
-            #[doc = concat!("[`activate`](", stringify!($handle), "::activate_auth_key) it,")]
+            /// Adds or replaces a shared key (RFC 4895); see [`Socket::set_auth_key`].
+            ///
+            /// To rotate keys, add the new one at both ends,
+            #[doc = concat!("[activate](", stringify!($handle), "::set_active_auth_key) it,")]
             /// deactivate the old one, and
-            #[doc = concat!("[`delete`](", stringify!($handle), "::delete_auth_key)")]
-            /// it when [`Notification::Authentication`](crate::Notification::Authentication) says
-            /// that nothing needs it any more.
+            #[doc = concat!("[delete](", stringify!($handle), "::delete_auth_key)")]
+            /// it after [`Notification::Authentication`](crate::Notification::Authentication) has reported
+            /// that it is no longer in use.
             ///
             /// # Errors
             ///
-            /// As said above; `PermissionDenied` without AUTH.
+            /// Returns `PermissionDenied` without AUTH. Otherwise the same as for all options.
             pub fn set_auth_key(&self, key: u16, secret: &[u8]) -> io::Result<()> {
                 self.option(|socket, id| socket.set_auth_key(id, key, secret))
             }
 
-            /// Sends with this shared key from now on; see [`Socket::set_active_auth_key`].
+            /// Sends with this shared key; see [`Socket::set_active_auth_key`].
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also when there is no such key.
-            pub fn activate_auth_key(&self, key: u16) -> io::Result<()> {
+            /// Returns `InvalidInput` if the key does not exist. Otherwise the same as for all options.
+            pub fn set_active_auth_key(&self, key: u16) -> io::Result<()> {
                 self.option(|socket, id| socket.set_active_auth_key(id, key))
             }
 
@@ -231,16 +232,16 @@ macro_rules! manage {
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also for the active key.
+            /// Returns `InvalidInput` for the active key. Otherwise the same as for all options.
             pub fn deactivate_auth_key(&self, key: u16) -> io::Result<()> {
                 self.option(|socket, id| socket.deactivate_auth_key(id, key))
             }
 
-            /// Forgets a shared key; see [`Socket::delete_auth_key`].
+            /// Deletes a shared key; see [`Socket::delete_auth_key`].
             ///
             /// # Errors
             ///
-            /// As said above; `InvalidInput` also for the active key.
+            /// Returns `InvalidInput` for the active key. Otherwise the same as for all options.
             pub fn delete_auth_key(&self, key: u16) -> io::Result<()> {
                 self.option(|socket, id| socket.delete_auth_key(id, key))
             }
@@ -248,14 +249,16 @@ macro_rules! manage {
     };
 }
 
-/// Turns ASCONF on for the socket, if the association has it: one that was peeled off or accepted
-/// has forgotten what it was made with (`sctp_endpoint_init`), and would tell the peer nothing.
+/// Enables ASCONF on the socket if the association has it.
+///
+/// A peeled-off or accepted socket does not inherit the setting (`sctp_endpoint_init`), and would not
+/// inform the peer.
 fn keep_asconf(socket: &Socket, assoc: AssocId) {
     if matches!(socket.asconf_supported(assoc), Ok(true)) {
-        // If it is refused, what comes next says why.
+        // If this fails, the operation that needs it fails too.
         let _ = socket.set_asconf_supported(true);
     }
 }
 
-manage!(Association, shared);
-manage!(SendHalf, shared);
+association_options!(Association, shared);
+association_options!(SendHalf, shared);

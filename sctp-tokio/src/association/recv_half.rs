@@ -1,4 +1,4 @@
-//! The receiving half of an association.
+//! Receiving half of an association.
 
 use std::{
     collections::VecDeque,
@@ -34,35 +34,35 @@ use crate::{
     message::Received,
 };
 
-/// How often the association's state is looked at while nobody reads: the end is queued behind
-/// the unread messages, and on a peeled-off socket nothing else tells.
+/// Interval between checks of the association's state while nothing is received.
+///
+/// The end is queued behind unread messages, and nothing else on a peeled-off socket reports it.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the peer hears when it exceeds the message limit.
+/// Abort reason for a peer that exceeds the message limit.
 const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 
-/// The receiving half of an [`Association`](crate::Association), made by
+/// Receiving half of an [`Association`](crate::Association), created by
 /// [`split`](crate::Association::split).
 ///
-/// Dropping it does not end the association; but once the receive buffer is full the peer can
-/// send nothing more, and the end of the association goes unheard. If messages were unread, the
-/// association is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
+/// Dropping this half does not close the association. Once the receive buffer is full, the peer can send
+/// nothing more, and the end of the association is not detected. If messages were unread, the association
+/// is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
 pub struct RecvHalf {
     pub(super) shared: Arc<AssociationShared>,
     reassembler: Reassembler,
     parts: VecDeque<Part>,
-    /// The end has been read, and is told once everything queued behind it has been: reports of
-    /// failed sends come after it.
+    /// End that has been received, returned after the reports of failed sends that are queued behind it.
     pending_end: Option<End>,
-    /// An error of the socket that the queue has not explained yet.
+    /// Error of the socket for which no notification has been received yet.
     pending_error: Option<io::Error>,
     status_timer: Option<Pin<Box<Sleep>>>,
     eof: EofState,
-    /// The stream of messages has ended.
+    /// Set once the `Stream` has returned its last item.
     stream_ended: bool,
 }
 
-/// The next thing that happened, a message still in the buffer that it was received into.
+/// Event whose message is still in the buffer that it was received into.
 #[derive(Debug)]
 pub(crate) enum RecvEvent {
     Message(BytesMut, RecvInfo),
@@ -97,32 +97,33 @@ impl RecvHalf {
         }
     }
 
-    /// Receives the next whole message; `None` after an orderly end. Notifications are passed
-    /// over; [`RecvHalf::next_event`] tells them.
+    /// Receives the next message, or `None` after a shutdown.
+    ///
+    /// Notifications are skipped; [`next_event`](Self::next_event) returns them.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Ended`] when the association was aborted or lost, and what
-    /// [`RecvHalf::next_event`] says.
+    /// Returns [`RecvError::Closed`] if the association was aborted or lost, and the errors of
+    /// [`next_event`](Self::next_event).
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has taken nothing.
+    /// Cancel safe.
     pub async fn recv(&mut self) -> Result<Option<Received>, RecvError> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Polls for the next whole message; the waker of the last task to ask is kept.
+    /// Polls for the next message. Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::recv`].
+    /// The same as for [`recv`](Self::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, RecvError>> {
         self.poll_recv_mut(cx)
             .map_ok(|message| message.map(|(payload, info)| Received::new(payload, info)))
     }
 
-    /// The same, with a payload that can be changed in place.
+    /// Polls for the next message, in a buffer that can be modified in place.
     pub(crate) fn poll_recv_mut(
         &mut self,
         cx: &mut Context<'_>,
@@ -130,57 +131,56 @@ impl RecvHalf {
         loop {
             return Poll::Ready(match ready!(self.poll_recv_event(cx))? {
                 RecvEvent::Message(payload, info) => Ok(Some((payload, info))),
-                RecvEvent::Event(Event::Ended(end)) if end.is_orderly() => Ok(None),
-                RecvEvent::Event(Event::Ended(end)) => Err(RecvError::Ended(end)),
+                RecvEvent::Event(Event::Closed(end)) if end.is_orderly() => Ok(None),
+                RecvEvent::Event(Event::Closed(end)) => Err(RecvError::Closed(end)),
                 RecvEvent::Event(_) => continue,
             });
         }
     }
 
-    /// Receives a whole message that is already there; `None` after an orderly end.
+    /// Receives a message that has already arrived, or `None` after a shutdown.
     ///
     /// # Errors
     ///
-    /// `Io` with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
-    /// [`RecvHalf::recv`].
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
+    /// errors of [`recv`](Self::recv).
     pub fn try_recv(&mut self) -> Result<Option<Received>, RecvError> {
         loop {
             return match self.try_next_event()? {
                 Event::Message(message) => Ok(Some(message)),
                 Event::Notification(_) => continue,
-                Event::Ended(end) if end.is_orderly() => Ok(None),
-                Event::Ended(end) => Err(RecvError::Ended(end)),
+                Event::Closed(end) if end.is_orderly() => Ok(None),
+                Event::Closed(end) => Err(RecvError::Closed(end)),
             };
         }
     }
 
-    /// Receives the next thing that happens. After [`Event::Ended`] it answers the same again.
+    /// Receives the next event. After [`Event::Closed`] every call returns that event again.
     ///
     /// # Errors
     ///
-    /// [`RecvError::TooLarge`] when the peer exceeded the message limit, and was aborted for it;
-    /// [`RecvError::Io`] for anything unexpected that the kernel says. Asking again goes on: with
-    /// the end, if the association is over.
+    /// Returns [`RecvError::TooLarge`] if a message exceeded the limit, after which the peer is aborted, and
+    /// [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue after the error.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has taken nothing.
+    /// Cancel safe.
     pub async fn next_event(&mut self) -> Result<Event, RecvError> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
-    /// Polls for the next thing that happens; the waker of the last task to ask is kept.
+    /// Polls for the next event. Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`RecvHalf::next_event`].
+    /// The same as for [`next_event`](Self::next_event).
     pub fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         self.poll_recv_event(cx).map_ok(Event::from)
     }
 
     fn poll_recv_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvEvent, RecvError>> {
         // A receive takes part in cooperative scheduling, but is needed once for a batch.
-        if !self.parts.is_empty() || self.is_over() || self.shared.end().is_some() {
+        if !self.parts.is_empty() || self.is_closing() || self.shared.end().is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
         loop {
@@ -188,21 +188,21 @@ impl RecvHalf {
                 return Poll::Ready(event);
             }
             if let Some(end) = self.shared.end() {
-                return Poll::Ready(Ok(RecvEvent::Event(Event::Ended(end.clone()))));
+                return Poll::Ready(Ok(RecvEvent::Event(Event::Closed(end.clone()))));
             }
             let shared = Arc::clone(&self.shared);
             let Some(io) = shared.io() else {
-                return Poll::Ready(Ok(RecvEvent::Event(self.reached_end())));
+                return Poll::Ready(Ok(RecvEvent::Event(self.closed())));
             };
-            let is_over = self.is_over();
-            if ready!(self.eof.poll(cx, is_over, || shared.is_present())) == Step::Closed {
-                return Poll::Ready(Ok(RecvEvent::Event(self.reached_eof())));
+            let is_closing = self.is_closing();
+            if ready!(self.eof.poll(cx, is_closing, || shared.is_present())) == Step::Closed {
+                return Poll::Ready(Ok(RecvEvent::Event(self.closed_by_eof())));
             }
-            // Over, or failing: what is still queued is read without waiting, for nothing more
-            // will ever wake this task.
-            let over = self.is_over();
+            // Closed or failing: the rest of the queue is read without waiting, because nothing
+            // wakes this task any more.
+            let closing = self.is_closing();
             let parts = &mut self.parts;
-            let result = if over {
+            let result = if closing {
                 receive(io.socket(), parts).map(drop)
             } else {
                 ready!(io.poll_receive(cx, parts))
@@ -213,30 +213,30 @@ impl RecvHalf {
         }
     }
 
-    /// Receives what is already there.
+    /// Receives an event that has already arrived.
     ///
     /// # Errors
     ///
-    /// `Io` with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing, and as
-    /// [`RecvHalf::next_event`].
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
+    /// errors of [`next_event`](Self::next_event).
     pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
         loop {
             if let Some(event) = self.next_queued() {
                 return event.map(Event::from);
             }
             if let Some(end) = self.shared.end() {
-                return Ok(Event::Ended(end.clone()));
+                return Ok(Event::Closed(end.clone()));
             }
             let shared = Arc::clone(&self.shared);
             let Some(socket) = shared.socket() else {
-                return Ok(self.reached_end());
+                return Ok(self.closed());
             };
-            match self.eof.try_next(self.is_over(), || shared.is_present()) {
+            match self.eof.try_next(self.is_closing(), || shared.is_present()) {
                 Step::Receive => {}
                 Step::Wait => return Err(RecvError::Io(io::ErrorKind::WouldBlock.into())),
-                Step::Closed => return Ok(self.reached_eof()),
+                Step::Closed => return Ok(self.closed_by_eof()),
             }
-            let settled = !self.is_over();
+            let settled = !self.is_closing();
             match receive(socket, &mut self.parts).map(drop) {
                 Err(error) if settled && error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(RecvError::Io(error));
@@ -250,18 +250,18 @@ impl RecvHalf {
         }
     }
 
-    /// What to say after a receive, if anything yet.
+    /// Returns the result of a receive that returned no data, if there is one yet.
     fn after_receive(&mut self, result: io::Result<()>) -> Option<Result<Event, RecvError>> {
         match result {
             Ok(_) => None,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(self.reached_end())),
-            // An ICMP error, told of because of `IP_RECVERR`. The association goes on, and decides by
-            // its own count when to give up (RFC 9260 section 8.1).
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(self.closed())),
+            // An ICMP error, reported because of `IP_RECVERR`. The association continues, and gives up
+            // by its own error counter (RFC 9260 section 8.1).
             Err(error) if is_network_error(&error) && self.shared.is_present() => None,
             Err(error) if is_network_error(&error) => {
-                // Reported before what is still queued, and only once: remember it, and read on.
+                // Returned once, before the rest of the queue: keep it, and read on.
                 if self.pending_error.replace(error).is_some() {
-                    return Some(Ok(self.reached_end()));
+                    return Some(Ok(self.closed()));
                 }
                 None
             }
@@ -269,11 +269,12 @@ impl RecvHalf {
         }
     }
 
-    /// Polls for the end while messages are *not* received: for a server that has all it can do,
-    /// and still must not work for a peer that has gone. Finds out within a second. What is
-    /// queued stays queued; when it hides how the association ended, the answer is
+    /// Polls for the end of the association without receiving.
+    ///
+    /// For a server that accepts no more work for now, and should not work for a peer that is gone. The end
+    /// is detected within a second. Everything queued stays queued; if it hides the reason, the result is
     /// [`End::Unread`].
-    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             if let Some(end) = self.shared.end() {
                 return Poll::Ready(end.clone());
@@ -289,7 +290,7 @@ impl RecvHalf {
         }
     }
 
-    /// Decodes queued parts up to the next thing worth telling.
+    /// Decodes queued parts up to the next event.
     fn next_queued(&mut self) -> Option<Result<RecvEvent, RecvError>> {
         while let Some(part) = self.parts.pop_front() {
             if let Some(event) = self.decode(part) {
@@ -309,7 +310,7 @@ impl RecvHalf {
                 Some(Ok(RecvEvent::Event(event)))
             }
             Reassembled::TooLarge(_) => {
-                // If even the abort fails, the next receive says why.
+                // If the abort fails too, the next receive returns the reason.
                 let _ = self.shared.abort(&TOO_LARGE);
                 Some(Err(RecvError::TooLarge {
                     limit: self.reassembler.limit(),
@@ -326,7 +327,7 @@ impl RecvHalf {
         }
     }
 
-    /// Takes note of what a notification means for the association. What remains is told.
+    /// Updates the association's state, and returns the notification if the caller should have it.
     fn on_notification(&mut self, notification: Notification) -> Option<Event> {
         match notification {
             Notification::AssocChange(change) => return self.on_change(change),
@@ -366,28 +367,28 @@ impl RecvHalf {
         None
     }
 
-    /// Whether everything that was received has been told.
+    /// Returns `true` if everything received has been returned.
     pub(super) fn is_idle(&self) -> bool {
-        self.parts.is_empty() && self.reassembler.is_empty() && !self.is_over()
+        self.parts.is_empty() && self.reassembler.is_empty() && !self.is_closing()
     }
 
-    /// Whether the end is known, or an error says that it is near: nothing more will come.
-    fn is_over(&self) -> bool {
+    /// Returns `true` if the end or a final error is known, so that nothing more arrives.
+    fn is_closing(&self) -> bool {
         self.pending_end.is_some() || self.pending_error.is_some()
     }
 
-    /// Reads are empty for good: the end, orderly unless something else is known.
-    fn reached_eof(&mut self) -> Event {
-        if !self.is_over() {
+    /// Returns the end after reads have become empty for good: a shutdown, unless another end is known.
+    fn closed_by_eof(&mut self) -> Event {
+        if !self.is_closing() {
             self.pending_end = Some(End::Shutdown {
                 by: self.shared.tracker.shut_down_by(),
             });
         }
-        self.reached_end()
+        self.closed()
     }
 
-    /// Nothing more is queued: tells the end.
-    fn reached_end(&mut self) -> Event {
+    /// Returns the end once nothing more is queued.
+    fn closed(&mut self) -> Event {
         let end = self
             .pending_end
             .take()
@@ -403,15 +404,15 @@ impl RecvHalf {
                     error: io::ErrorKind::NotConnected,
                 },
             });
-        Event::Ended(self.shared.set_end(end).clone())
+        Event::Closed(self.shared.set_end(end).clone())
     }
 
-    /// Returns the number of parts that were received and not returned yet.
+    /// Returns the number of received parts that have not been returned yet.
     pub(super) fn unread(&self) -> usize {
         self.parts.len()
     }
 
-    /// Returns the largest message that is received, in bytes.
+    /// Returns the size of the largest message that is received, in bytes.
     pub(super) fn max_message_size(&self) -> usize {
         self.reassembler.limit()
     }
@@ -421,8 +422,8 @@ impl Drop for RecvHalf {
     fn drop(&mut self) {
         let is_unread = has_message(&self.parts) || !self.reassembler.is_empty();
         if let (true, None, Some(socket)) = (is_unread, self.shared.end(), self.shared.socket()) {
-            // The kernel takes them for read, and would let the peer believe so. Nobody could be
-            // told of an error.
+            // To the kernel these messages are read, so it would shut the association down. An
+            // error here cannot be returned.
             let _ = abort_on_close(socket);
         }
     }
@@ -437,11 +438,13 @@ impl fmt::Debug for RecvHalf {
     }
 }
 
-/// Whole messages, and nothing after an orderly end. When the association was aborted or lost, the
-/// last item is [`RecvError::Ended`]. Other errors are not the end of the stream.
+/// Yields messages, and ends after a shutdown.
 ///
-/// Dropping the stream's `next` future has taken nothing. Notifications are passed over;
-/// `futures::stream::poll_fn` makes a stream of [`poll_next_event`](Self::poll_next_event) that has them.
+/// If the association was aborted or lost, the last item is [`RecvError::Closed`]. Other errors do not
+/// end the stream. Dropping a pending `next` future loses nothing.
+///
+/// Notifications are skipped. For a stream of all events, pass
+/// [`poll_next_event`](Self::poll_next_event) to `futures::stream::poll_fn`.
 impl Stream for RecvHalf {
     type Item = Result<Received, RecvError>;
 
@@ -451,7 +454,7 @@ impl Stream for RecvHalf {
             return Poll::Ready(None);
         }
         let item = ready!(half.poll_recv(cx)).transpose();
-        half.stream_ended = matches!(item, None | Some(Err(RecvError::Ended(_))));
+        half.stream_ended = matches!(item, None | Some(Err(RecvError::Closed(_))));
         Poll::Ready(item)
     }
 }

@@ -1,4 +1,4 @@
-//! The sending half of an association.
+//! Sending half of an association.
 
 use std::{
     collections::VecDeque,
@@ -22,18 +22,18 @@ use crate::{
     message::{Message, check, check_slices, payload_len},
 };
 
-/// How often a waiting [`SendHalf::closed`] looks for itself.
+/// Interval between checks of the association's state in [`SendHalf::closed`].
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The sending half of an [`Association`](crate::Association), made by
-/// [`split`](crate::Association::split) and [`sender`](crate::Association::sender). Cheap to
-/// clone; sends from several clones do not mix.
+/// Sending half of an [`Association`](crate::Association), created by
+/// [`split`](crate::Association::split) and [`sender`](crate::Association::sender).
 ///
-/// Each handle keeps one waker for its `poll_` functions: a task that polls needs a clone of its
-/// own. The asynchronous functions can wait in any number of tasks at once.
+/// Handles are cheap to clone, and messages of several clones do not mix. The async methods can be used
+/// by any number of tasks at once. A handle keeps one waker for its `poll_` methods, so a task that polls
+/// needs its own clone.
 ///
-/// As a `Sink` it holds up to [`Socket::MAX_BATCH`] messages until
-/// it is flushed; a clone begins with none.
+/// As a `Sink`, a handle holds up to [`Socket::MAX_BATCH`] messages until it is flushed. A clone starts
+/// with none.
 #[derive(Clone)]
 pub struct SendHalf {
     pub(super) shared: Arc<AssociationShared>,
@@ -50,37 +50,38 @@ impl SendHalf {
         }
     }
 
-    /// Sends one message; all of it or nothing. Waits for room in the send buffer.
+    /// Sends a message, waiting for space in the send buffer. Messages are sent whole or not at all.
+    ///
+    /// The method returns when the kernel has the message, which is before the peer acknowledges it.
     ///
     /// # Errors
     ///
-    /// See [`SendError`]: nothing of the message went out.
+    /// Returns a [`SendError`] if the message was rejected. No part of it was sent.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing. A call that has returned has handed the
-    /// message to the kernel, which is not yet the peer's acknowledgement.
+    /// Cancel safe: dropping the future before completion sends nothing.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         self.send_vectored(&message.info, &[IoSlice::new(&message.payload)])
             .await
     }
 
-    /// Sends one message if there is room now.
+    /// Sends a message if the send buffer has space.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
-    /// full, and as [`SendHalf::send`].
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
+    /// and the errors of [`send`](Self::send).
     pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
         self.try_send_vectored(&message.info, &[IoSlice::new(&message.payload)])
     }
 
-    /// Polls to send one message; the waker of the last task to ask through this handle is kept.
+    /// Polls to send a message. Only the waker of the most recent call on this handle is kept.
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send`].
+    /// The same as for [`send`](Self::send).
     pub fn poll_send(
         &self,
         cx: &mut Context<'_>,
@@ -89,16 +90,15 @@ impl SendHalf {
         self.poll_send_vectored(cx, &message.info, &[IoSlice::new(&message.payload)])
     }
 
-    /// Sends one message whose payload lies in several places: the kernel joins them, and nothing
-    /// is copied before that. At most 1,024 slices (`IOV_MAX`).
+    /// Sends a message whose payload is in several buffers, at most 1,024 (`IOV_MAX`). The kernel joins them.
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send`]; [`SendError::TooManySlices`] for more.
+    /// The same as for [`send`](Self::send), and [`SendError::TooManySlices`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing.
+    /// Cancel safe: dropping the future before completion sends nothing.
     pub async fn send_vectored(
         &self,
         info: &SendInfo,
@@ -108,19 +108,19 @@ impl SendHalf {
         check(info, len, self.shared.outbound_streams())?;
         check_slices(payload)?;
         let Some(io) = self.shared.io() else {
-            return Err(self.ended());
+            return Err(self.closed_error());
         };
         let send = |socket: &Socket| self.shared.send(socket, info, payload);
         let result = io.write(send).await;
-        result.map_err(|error| self.shared.refused(error, info, len))
+        result.map_err(|error| self.shared.send_error(error, info, len))
     }
 
-    /// Sends one message from several places if there is room now.
+    /// Sends a message from several buffers if the send buffer has space.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
-    /// full, and as [`SendHalf::send_vectored`].
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
+    /// and the errors of [`send_vectored`](Self::send_vectored).
     pub fn try_send_vectored(
         &self,
         info: &SendInfo,
@@ -130,19 +130,19 @@ impl SendHalf {
         check(info, len, self.shared.outbound_streams())?;
         check_slices(payload)?;
         let Some(socket) = self.shared.socket() else {
-            return Err(self.ended());
+            return Err(self.closed_error());
         };
         self.shared
             .send(socket, info, payload)
-            .map_err(|error| self.shared.refused(error, info, len))
+            .map_err(|error| self.shared.send_error(error, info, len))
     }
 
-    /// Polls to send one message from several places; the waker of the last task to ask through
-    /// this handle is kept.
+    /// Polls to send a message from several buffers. Only the waker of the most recent call on this handle is
+    /// kept.
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_vectored`].
+    /// The same as for [`send_vectored`](Self::send_vectored).
     pub fn poll_send_vectored(
         &self,
         cx: &mut Context<'_>,
@@ -153,31 +153,33 @@ impl SendHalf {
         check(info, len, self.shared.outbound_streams())?;
         check_slices(payload)?;
         let Some(io) = self.shared.io() else {
-            return Poll::Ready(Err(self.ended()));
+            return Poll::Ready(Err(self.closed_error()));
         };
         let send = |socket: &Socket| self.shared.send(socket, info, payload);
         io.poll_write(cx, &self.waiter, send)
-            .map_err(|error| self.shared.refused(error, info, len))
+            .map_err(|error| self.shared.send_error(error, info, len))
     }
 
-    /// Sends the messages of a queue in order, many with one system call, and lets short ones
-    /// share packets. Each one that was sent has left the queue.
+    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short messages
+    /// share packets. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// Why the front message was refused; it has left the queue, the ones behind it are still
-    /// there. Call again to go on.
+    /// Returns the error of the front message, which has left the queue. The messages behind it stay; call
+    /// again to continue.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    /// Cancel safe. Messages that were sent have left the queue.
     pub async fn send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         let Some(io) = self.shared.io() else {
-            return queue.pop_front().map_or(Ok(()), |_| Err(self.ended()));
+            return queue
+                .pop_front()
+                .map_or(Ok(()), |_| Err(self.closed_error()));
         };
-        // Each run takes part in cooperative scheduling.
+        // Each bundle takes part in cooperative scheduling.
         while !queue.is_empty() {
-            // In a waiter of its own: other tasks may use the same handle.
+            // With its own waiter: other tasks may use the same handle.
             io.write(|socket| self.shared.attempt_bundle(socket, queue))
                 .await
                 .unwrap_or_else(|error| Err(SendError::Io(error)))?;
@@ -185,16 +187,17 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Sends the messages of a queue as long as there is room now. Each one that was sent has left
-    /// the queue.
+    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
-    /// full; otherwise as [`SendHalf::send_queue`].
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
+    /// and the errors of [`send_queue`](Self::send_queue).
     pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         let Some(socket) = self.shared.socket() else {
-            return queue.pop_front().map_or(Ok(()), |_| Err(self.ended()));
+            return queue
+                .pop_front()
+                .map_or(Ok(()), |_| Err(self.closed_error()));
         };
         while !queue.is_empty() {
             self.shared.try_send_bundle(socket, queue)?;
@@ -202,21 +205,25 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Polls to send the messages of a queue; `Pending` when the send buffer is full. The waker
-    /// of the last task to ask through this handle is kept.
+    /// Polls to send all messages of a queue. Pending while the send buffer is full. Only the waker of the
+    /// most recent call on this handle is kept.
     ///
     /// # Errors
     ///
-    /// As [`SendHalf::send_queue`].
+    /// The same as for [`send_queue`](Self::send_queue).
     pub fn poll_send_queue(
         &self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
         let Some(io) = self.shared.io() else {
-            return Poll::Ready(queue.pop_front().map_or(Ok(()), |_| Err(self.ended())));
+            return Poll::Ready(
+                queue
+                    .pop_front()
+                    .map_or(Ok(()), |_| Err(self.closed_error())),
+            );
         };
-        // Each run takes part in cooperative scheduling.
+        // Each bundle takes part in cooperative scheduling.
         while !queue.is_empty() {
             let attempt = |socket: &Socket| self.shared.attempt_bundle(socket, queue);
             ready!(io.poll_write(cx, &self.waiter, attempt))
@@ -225,35 +232,35 @@ impl SendHalf {
         Poll::Ready(Ok(()))
     }
 
-    /// Begins the orderly end: whatever was sent is delivered and acknowledged, then SHUTDOWN
-    /// goes out. Never waits. The end itself is told by receiving.
+    /// Starts the shutdown without waiting: everything that was sent is delivered and acknowledged, then
+    /// SHUTDOWN is sent. [`Event::Closed`](crate::Event::Closed) reports completion.
     ///
     /// # Errors
     ///
-    /// What the kernel says; an association that has ended is no error.
+    /// Returns errors of the system calls. A closed association is not an error.
     pub fn start_shutdown(&self) -> io::Result<()> {
         self.shared.start_shutdown()
     }
 
-    /// Ends the association at once: an ABORT with the reason goes out, and what is unsent is
-    /// discarded. Never waits.
+    /// Aborts the association without waiting: an ABORT with the reason is sent, and unsent messages are
+    /// discarded.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](io::ErrorKind::Unsupported) on a one-to-one socket, where Linux can send
-    /// no reason. An association that has ended is no error.
+    /// Returns [`Unsupported`](io::ErrorKind::Unsupported) on a one-to-one socket, on which Linux cannot send
+    /// a reason. A closed association is not an error.
     pub fn abort(&self, reason: &AbortReason) -> io::Result<()> {
         self.shared.abort(reason)
     }
 
-    /// Waits until the association has ended, and says how.
+    /// Waits until the association is closed, and returns its end.
     ///
-    /// The end is queued behind the messages, so somebody must be receiving for it to be told in
-    /// full. While nobody does, it is noticed within a second, as [`End::Unread`].
+    /// The end is queued behind the messages, so the full end is known only if another task receives.
+    /// Otherwise it is detected within a second, as [`End::Unread`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe.
+    /// Cancel safe.
     pub async fn closed(&self) -> End {
         loop {
             let ended = self.shared.ended.notified();
@@ -269,55 +276,55 @@ impl SendHalf {
         }
     }
 
-    /// Returns how the association ended, if that is known.
+    /// Returns the end of the association, or `None` while it is not closed.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
         self.shared.end()
     }
 
-    pub(crate) fn ended(&self) -> SendError {
-        SendError::Ended(self.shared.end().cloned().unwrap_or(End::Unread))
+    fn closed_error(&self) -> SendError {
+        SendError::Closed(self.shared.end().cloned().unwrap_or(End::Unread))
     }
 
-    /// Returns the identifier that the kernel gave the association.
+    /// Returns the association's identifier on its socket.
     #[must_use]
     pub fn id(&self) -> AssocId {
         self.shared.id
     }
 
-    /// Lends the socket; see [`Association::socket`].
+    /// Returns the socket; see [`Association::socket`](crate::Association::socket).
     #[must_use]
     pub fn socket(&self) -> Option<&Socket> {
         self.shared.socket()
     }
 
-    /// Returns how many streams can be sent on.
+    /// Returns the number of outbound streams.
     #[must_use]
     pub fn outbound_streams(&self) -> u16 {
         self.shared.outbound_streams()
     }
 
-    /// Waits until the peer's SCTP has acknowledged everything that was sent on the association,
-    /// by any handle; messages that were given up (partial reliability) count as done. Messages
-    /// sent meanwhile prolong it. Whether the peer's *application* has read them only it can say.
+    /// Waits until the peer's SCTP has acknowledged everything that was sent on the association, by any
+    /// handle. Messages sent meanwhile prolong the wait. Abandoned messages (partial reliability) count as
+    /// done.
     ///
-    /// Nobody needs to receive meanwhile, and no notification is needed: the kernel's account of
-    /// unacknowledged data (`SO_MEMINFO`) is looked at whenever an acknowledgement frees some.
+    /// An acknowledgement does not mean that the peer's application has read the message. Nothing needs to
+    /// be received meanwhile.
     ///
     /// # Errors
     ///
-    /// [`SendError::Ended`] when the association ended other than in order, or when nobody has
-    /// received yet how it ended: then it is not known what has arrived.
+    /// Returns [`SendError::Closed`] if the association was aborted or lost, or if its end has not been
+    /// received yet. It is then unknown which messages have arrived.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has changed nothing.
+    /// Cancel safe.
     pub async fn flushed(&self) -> Result<(), SendError> {
         let Some(io) = self.shared.io() else {
-            return Err(self.ended());
+            return Err(self.closed_error());
         };
-        // Every acknowledgement that frees a message raises the edge of writability anew
-        // (`sctp_wfree`), after the account has been changed.
+        // Every acknowledgement that frees a message raises a new edge of writability
+        // (`sctp_wfree`), after the kernel's count of unacknowledged data has changed.
         let unacknowledged = |socket: &Socket| match socket.send_buffer_used() {
             Ok(0) => Ok(()),
             Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
@@ -326,8 +333,8 @@ impl SendHalf {
         io.write(unacknowledged).await.map_err(SendError::Io)?;
         match self.shared.end() {
             Some(End::Shutdown { .. }) => Ok(()),
-            Some(_) => Err(self.ended()),
-            None if !self.shared.is_present() => Err(self.ended()),
+            Some(_) => Err(self.closed_error()),
+            None if !self.shared.is_present() => Err(self.closed_error()),
             None => Ok(()),
         }
     }
@@ -363,17 +370,16 @@ impl fmt::Debug for SendHalf {
     }
 }
 
-/// Sends messages, many with one system call.
+/// Sends messages in batches.
 ///
-/// * `poll_ready` and `start_send` take up to [`Socket::MAX_BATCH`] messages without sending
-///   them, and refuse at once what cannot be sent: `feed` and `send_all` fill a batch.
-/// * `poll_flush` is ready when the kernel has all of them, which is not yet the peer's
-///   acknowledgement; `send` does both. An error is about one message, which is dropped with it;
-///   flushing again goes on with the others.
-/// * `poll_close` flushes, and then begins the orderly end *of the association*: SCTP has no half
-///   close. It does not wait for the end, which receiving tells.
+/// * `poll_ready` and `start_send` accept up to [`Socket::MAX_BATCH`] messages without sending them, and
+///   reject invalid ones at once. `feed` and `send_all` fill a batch.
+/// * `poll_flush` completes when the kernel has all messages, which is before the peer acknowledges them.
+///   An error concerns one message, which is dropped. Flushing again continues with the others.
+/// * `poll_close` flushes, and then starts the shutdown *of the association*: SCTP has no half close.
+///   It does not wait for the end.
 ///
-/// Dropping the handle drops what has not been flushed: nothing of it has gone out.
+/// Dropping the handle drops messages that have not been flushed.
 impl Sink<Message> for SendHalf {
     type Error = SendError;
 
@@ -385,7 +391,7 @@ impl Sink<Message> for SendHalf {
             return Poll::Ready(Ok(()));
         }
         let flushed = half.poll_buffer(cx);
-        // Part of the batch may have gone out: then there is room for more.
+        // Part of the batch may have been sent, which leaves space for more.
         if flushed.is_pending() && !half.buffer.is_full() {
             return Poll::Ready(Ok(()));
         }

@@ -1,4 +1,4 @@
-//! What the halves of an association share.
+//! State that the halves of an association share.
 
 use std::{
     collections::VecDeque,
@@ -22,20 +22,22 @@ use crate::{
     send::{bundle::send_bundle, credit::SendCredit},
 };
 
-/// What kind of socket carries the association. The kernel's rules differ, and `SO_TYPE` does not
-/// tell the last two apart, so it is written down when the socket is made.
+/// Kind of the socket that carries an association.
+///
+/// The kernel's rules differ, and `SO_TYPE` does not tell one-to-many from peeled-off sockets, so the
+/// style is recorded when a socket is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// A one-to-one socket: no EOF, no ABORT with a reason.
+    /// One-to-one socket: no `SCTP_EOF`, no ABORT with a reason.
     OneToOne,
-    /// A one-to-many socket with this association alone, or one peeled off.
+    /// One-to-many socket with this association alone, or a peeled-off socket.
     OneToMany,
 }
 
-/// The state of an association that its sending and its receiving half both need.
+/// State of an association that both halves need.
 #[derive(Debug)]
 pub(crate) struct AssociationShared {
-    /// `None` when the association had ended before it could get a socket of its own.
+    /// `None` if the association was closed before it had a socket of its own.
     io: Option<Io>,
     pub(crate) style: Style,
     pub(crate) id: AssocId,
@@ -49,7 +51,7 @@ pub(crate) struct AssociationShared {
     credit: Mutex<SendCredit>,
 }
 
-/// What is known about an association when it comes up.
+/// Properties of an association at the time it is established.
 #[derive(Debug)]
 pub(crate) struct AssociationInfo {
     pub(crate) style: Style,
@@ -77,7 +79,7 @@ impl AssociationShared {
         }
     }
 
-    /// Begins with what is known about an association; nothing is asked for.
+    /// Starts the `Debug` output of a handle. Makes no system call.
     pub(crate) fn debug<'a, 'b>(
         &self,
         f: &'a mut fmt::Formatter<'b>,
@@ -111,7 +113,7 @@ impl AssociationShared {
         }
     }
 
-    /// Returns `false` once the kernel has no such association any more.
+    /// Returns `false` once the kernel has no such association.
     pub(crate) fn is_present(&self) -> bool {
         self.socket()
             .is_some_and(|socket| socket.has_association(self.id))
@@ -121,7 +123,7 @@ impl AssociationShared {
         self.end.get()
     }
 
-    /// Notes the end, the first time, and wakes everybody.
+    /// Stores the end if none is stored yet, and wakes all waiting tasks.
     pub(crate) fn set_end(&self, end: End) -> &End {
         let end = self.end.get_or_init(|| end);
         self.ended.notify_waiters();
@@ -144,21 +146,23 @@ impl AssociationShared {
         self.inbound_streams.store(inbound, Ordering::Relaxed);
     }
 
-    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
-    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
+    /// Reads the number of streams from the kernel.
+    ///
+    /// The notification of a change has only the number of streams added
+    /// (`sctp_ulpevent_make_stream_change_event`), even if the request was denied.
     pub(crate) fn ask_streams(&self) {
         if let Some(Ok(status)) = self.socket().map(|socket| socket.status(self.id)) {
             self.set_streams(status.outbound_streams, status.inbound_streams);
         }
     }
 
-    /// Serialises the sends, which the kernel does anyway, and guards the account of the room.
+    /// Locks the send credit, which also serialises sends.
     pub(crate) fn credit(&self) -> MutexGuard<'_, SendCredit> {
-        // The account is a number: a panic elsewhere cannot leave it half-changed.
+        // A panic cannot leave the credit inconsistent, so poisoning is ignored.
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one message; all of it or nothing.
+    /// Sends one message, whole or not at all.
     pub(crate) fn send(
         &self,
         socket: &Socket,
@@ -170,8 +174,7 @@ impl AssociationShared {
         socket.send_msg(self.id, info, payload)
     }
 
-    /// Sends from the front of the queue as many messages as one run holds, unless it is empty or the
-    /// send buffer is full (`WouldBlock`).
+    /// Sends one bundle from the front of the queue. `WouldBlock` if the send buffer is full.
     pub(crate) fn try_send_bundle(
         &self,
         socket: &Socket,
@@ -193,12 +196,12 @@ impl AssociationShared {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
             Err(error) => {
                 let message = queue.pop_front().unwrap_or_default();
-                Err(self.refused(error, &message.info, message.payload.len()))
+                Err(self.send_error(error, &message.info, message.payload.len()))
             }
         }
     }
 
-    /// The same as an attempt: the error is that there is no room.
+    /// Sends one bundle, with `WouldBlock` as the outer error.
     pub(crate) fn attempt_bundle(
         &self,
         socket: &Socket,
@@ -210,9 +213,9 @@ impl AssociationShared {
         }
     }
 
-    /// Says why a message was not sent.
-    pub(crate) fn refused(&self, error: io::Error, info: &SendInfo, len: usize) -> SendError {
-        // After shutdown(2) a one-to-one socket answers as if the association were over, which a
+    /// Converts the error of a send.
+    pub(crate) fn send_error(&self, error: io::Error, info: &SendInfo, len: usize) -> SendError {
+        // After shutdown(2) a one-to-one socket fails as if the association were closed. A
         // one-to-many socket does not.
         if error.kind() == io::ErrorKind::BrokenPipe
             && self.style == Style::OneToOne
@@ -225,13 +228,13 @@ impl AssociationShared {
         SendError::from_kernel(error, self.socket(), info, len, streams, self.end())
     }
 
-    /// Begins the orderly end.
+    /// Starts the shutdown.
     pub(crate) fn start_shutdown(&self) -> io::Result<()> {
         let Some(socket) = self.socket() else {
             return Ok(());
         };
         self.tracker.note_shutdown(Side::Local);
-        // Not between the sends of a run: the last one would be refused, and the others wait for it.
+        // Not within a bundle: its last message would be refused, and the others wait for it.
         let _between_bundles = self.credit();
         let result = match self.style {
             Style::OneToMany => socket.send_eof(self.id),
@@ -240,7 +243,7 @@ impl AssociationShared {
         self.ignore_already_closed(result)
     }
 
-    /// Ends the association at once.
+    /// Aborts the association.
     pub(crate) fn abort(&self, reason: &AbortReason) -> io::Result<()> {
         let Some(socket) = self.socket() else {
             return Ok(());
@@ -248,14 +251,14 @@ impl AssociationShared {
         if self.style == Style::OneToOne {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "Linux cannot abort a one-to-one association with a reason",
+                "one-to-one associations cannot be aborted with a reason on Linux",
             ));
         }
         self.tracker.note_abort();
         self.ignore_already_closed(socket.send_abort(self.id, reason))
     }
 
-    /// As [`ignore_already_closed`], on a socket that may answer with an error of its own instead.
+    /// Records an error of the socket, then ignores it if the association is closed.
     fn ignore_already_closed(&self, result: io::Result<()>) -> io::Result<()> {
         if let Err(error) = &result {
             self.tracker.note_error(error);
@@ -264,12 +267,12 @@ impl AssociationShared {
     }
 }
 
-/// What an operation of an association without a socket answers: it ended before it got one.
+/// Error of operations on an association that was closed before it had a socket.
 pub(crate) fn already_closed_error() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the association has ended")
+    io::Error::new(io::ErrorKind::NotConnected, "association is closed")
 }
 
-/// Ending an association that has ended is no error: it is what was wanted.
+/// Ignores errors that mean that the association to be closed is closed already.
 pub(crate) fn ignore_already_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error)
@@ -277,7 +280,7 @@ pub(crate) fn ignore_already_closed(result: io::Result<()>) -> io::Result<()> {
                 error.kind(),
                 io::ErrorKind::BrokenPipe
                     | io::ErrorKind::NotConnected
-                    // What a peeled-off socket has not been asked about yet: how it ended.
+                    // The pending error of a peeled-off socket: the reason of its end.
                     | io::ErrorKind::ConnectionReset
                     | io::ErrorKind::ConnectionAborted
                     | io::ErrorKind::TimedOut

@@ -1,4 +1,4 @@
-//! A run of messages for many associations.
+//! Bundles of messages for many associations.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The places in a queue of what one run carries.
+/// Positions in a queue of the messages of one bundle, in ascending order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Indices {
     at: [usize; Socket::MAX_BATCH],
@@ -41,35 +41,33 @@ impl Indices {
     }
 }
 
-/// One run: what it is of, and how far it has come.
+/// Bundle being sent.
 #[derive(Debug)]
-pub(crate) struct Run<'a, O> {
+pub(crate) struct Bundle<'a, O> {
     queue: &'a VecDeque<(AssocId, Message)>,
     sender: &'a O,
     indices: Indices,
-    /// For each of the places whether its message went out.
+    /// Set for each position whose message was sent.
     sent: [bool; Socket::MAX_BATCH],
     failed: Option<(usize, io::Error)>,
 }
 
-/// What became of a run.
+/// Result of sending a bundle.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     indices: Indices,
     sent: [bool; Socket::MAX_BATCH],
-    /// Where the first one was that the kernel refused, and why.
+    /// Position and error of the first message that the kernel refused.
     pub(crate) failed: Option<(usize, io::Error)>,
 }
 
-/// Sends messages of a queue that lie at these places, each of which the kernel takes whenever
-/// there is room.
+/// Sends the messages of a queue at these positions. The kernel must accept each whenever it has space.
 ///
-/// Those that another one to the same association follows go with `MSG_MORE`, in one call, then
-/// the last one of each association plainly, in another: so messages share packets, none stays
-/// behind, and two calls do for any number of associations. Both are made here, in one go.
+/// Messages that are followed by another one for the same association are sent with `MSG_MORE` in one
+/// system call, and the last message of each association without it in another. So messages share packets,
+/// none stays behind, and two system calls serve any number of associations. Nothing can come between them.
 ///
-/// Where there is not certainly room for that, they go plainly in their order, as many as the
-/// kernel takes.
+/// If the space is not certain, messages are sent without `MSG_MORE` in order, as many as the kernel accepts.
 pub(crate) fn send_many<O: BatchSender>(
     queue: &VecDeque<(AssocId, Message)>,
     mut indices: Indices,
@@ -91,7 +89,7 @@ pub(crate) fn send_many<O: BatchSender>(
         indices = fitting;
     }
     credit.charge(costs(&indices));
-    let mut run = Run {
+    let mut bundle = Bundle {
         queue,
         sender,
         indices,
@@ -99,18 +97,18 @@ pub(crate) fn send_many<O: BatchSender>(
         failed: None,
     };
     if shares {
-        run.share_packets();
+        bundle.share_packets();
     } else {
-        run.in_order();
+        bundle.in_order();
     }
     Outcome {
-        indices: run.indices,
-        sent: run.sent,
-        failed: run.failed,
+        indices: bundle.indices,
+        sent: bundle.sent,
+        failed: bundle.failed,
     }
 }
 
-impl<O: BatchSender> Run<'_, O> {
+impl<O: BatchSender> Bundle<'_, O> {
     fn share_packets(&mut self) {
         let mut held = Indices::default();
         for place in 0..self.indices.len {
@@ -119,7 +117,7 @@ impl<O: BatchSender> Run<'_, O> {
             }
         }
         if !held.is_empty() {
-            // What stopped it short is found out below, where its message is tried plainly.
+            // If this stops short, the plain send below returns the reason.
             let count = self.sender.send_more(self.items(held.as_slice()));
             for place in &held.as_slice()[..count.unwrap_or(0)] {
                 self.sent[*place] = true;
@@ -141,7 +139,7 @@ impl<O: BatchSender> Run<'_, O> {
         while let [first, others @ ..] = rest {
             let sent = self.send_plainly(rest);
             if sent == 0 {
-                // Something of this association may wait for it.
+                // Messages of this association may wait for it.
                 self.sender.release(self.assoc(*first));
                 rest = others;
             }
@@ -161,8 +159,8 @@ impl<O: BatchSender> Run<'_, O> {
         }
     }
 
-    /// Sends plainly, from the front, with one call. Returns how many went out; with none, the
-    /// first one is noted as the one that failed, unless one was before.
+    /// Sends from the front without `MSG_MORE`, in one system call. Returns the number sent. If it is 0, records
+    /// the first message as failed, unless another one is recorded.
     fn send_plainly(&mut self, indices: &[usize]) -> usize {
         let result = match self.sender.send_plain(self.items(indices)) {
             Ok(0) => Err(ErrorKind::WriteZero.into()),
@@ -200,8 +198,7 @@ impl<O: BatchSender> Run<'_, O> {
 }
 
 impl Outcome {
-    /// Takes what went out from the queue. Returns where the one that was refused is then, and
-    /// why it was.
+    /// Removes sent messages from the queue. Returns the new position and the error of the refused message.
     pub(crate) fn settle(
         self,
         queue: &mut VecDeque<(AssocId, Message)>,
@@ -211,7 +208,7 @@ impl Outcome {
             let place = indices.binary_search(&at);
             place.is_ok_and(|place| self.sent[place])
         };
-        // Nearly always it is all that there was, at the front.
+        // Usually the whole front of the queue was sent.
         let front = (0..queue.len()).take_while(|at| is_sent(*at)).count();
         let failed = self.failed.map(|(at, error)| {
             let before = (0..at).filter(|at| is_sent(*at)).count();

@@ -45,40 +45,41 @@ use crate::{
     },
 };
 
-/// A one-to-many socket: one descriptor for all peers, as in the textbook's servers.
+/// One-to-many socket: one descriptor for all peers.
 ///
-/// Its associations share one send buffer and one receive queue: a peer that does not read its
-/// replies delays the others, until it is peeled off or ended. Where that matters use
-/// [`SctpListener`](crate::SctpListener).
+/// The associations share one send buffer and one receive queue. A peer that does not read delays the
+/// others, until it is peeled off or closed. [`SctpListener`](crate::SctpListener) has no such coupling.
 ///
-/// Unless `net.sctp.sndbuf_policy=1` was set when it was made, each message becomes dearer with
-/// each association that is up; see [`shared_socket`](crate::shared_socket). Answer what came
-/// together with [`EndpointSender::send_many`].
+/// Unless `net.sctp.sndbuf_policy=1` was set when the socket was made, the cost of a message grows with the
+/// number of associations; see [`guide::performance`](crate::guide::performance). Send replies together,
+/// with [`EndpointSender::send_many`].
 ///
-/// Messages go to associations, never to addresses: a send by address after the association's end
-/// would open another.
+/// Messages are sent to associations, never to addresses: after an association's end, a send by address
+/// would open another one.
 ///
-/// Dropping it ends every association once no [`EndpointSender`] is left: in order, unless any
-/// message is unread, then each with an ABORT.
+/// Dropping the endpoint closes its associations once no [`EndpointSender`] is left. They are shut down, or
+/// aborted if any message is unread.
 pub struct Endpoint {
     state: Arc<EndpointState>,
     queue: RecvQueue,
 }
 
 impl Endpoint {
-    /// Opens an endpoint on an address; of several that a name resolves to, on the first that can
-    /// be bound. For several addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    /// Binds an endpoint to an address.
     ///
-    /// The wildcard address announces every address of the machine to peers: see
+    /// If a name resolves to several addresses, the first that can be bound is used. For several addresses at
+    /// once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    ///
+    /// The wildcard address announces every address of the machine to peers; see
     /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::endpoint`](crate::SocketBuilder::endpoint).
+    /// The same as for [`SocketBuilder::endpoint`](crate::SocketBuilder::endpoint).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, Self::open).await
     }
@@ -111,24 +112,24 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Receives the next thing that happens on any association.
+    /// Receives the next event of any association.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Io`] for anything unexpected that the kernel says; asking again goes on.
+    /// Returns [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue after it.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has taken nothing.
+    /// Cancel safe: dropping the future before completion loses no event.
     pub async fn next_event(&mut self) -> Result<EndpointEvent, RecvError> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
-    /// Polls for the next thing that happens; the waker of the last task to ask is kept.
+    /// Polls for the next event. Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`Endpoint::next_event`].
+    /// The same as for [`next_event`](Self::next_event).
     pub fn poll_next_event(
         &mut self,
         cx: &mut Context<'_>,
@@ -155,11 +156,11 @@ impl Endpoint {
         }
     }
 
-    /// Receives what is already there.
+    /// Receives an event that has already arrived.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing.
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none.
     pub fn try_next_event(&mut self) -> Result<EndpointEvent, RecvError> {
         loop {
             if let Some(event) = self.queue.next(&self.state) {
@@ -173,22 +174,22 @@ impl Endpoint {
         }
     }
 
-    /// Moves an association to a socket of its own, with all that is queued for it, here and in
-    /// the kernel. From then on a slow peer delays itself alone.
+    /// Moves an association to a socket of its own, with everything queued for it. The association then delays
+    /// no other.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when there is no such association (any more); the process's descriptor
-    /// limit (`EMFILE`, `ENFILE`), in which case it stays where it is.
+    /// Returns `InvalidInput` if the association does not exist, and an error if the process has no descriptors
+    /// left (`EMFILE`, `ENFILE`). The association then stays where it is.
     ///
-    /// When the reactor cannot take the new socket (`ENOSPC` at `fs.epoll.max_user_watches`,
-    /// `ENOMEM`) the association has left the endpoint's socket, and the endpoint keeps it. Call
-    /// again to have it, or [`abort`](Self::abort) it. Until then nothing of it is received, its
-    /// end neither, and sending on it fails with [`SendError::NoAssociation`].
+    /// Returns an error if the reactor has no watches or memory for the new socket (`ENOSPC` at
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). The endpoint then keeps the association apart from its socket:
+    /// call this method again, or [`abort`](Self::abort) the association. Meanwhile nothing is received on it,
+    /// not even its end, and sends return [`SendError::NoAssociation`].
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn peel_off(&mut self, assoc: AssocId) -> io::Result<Association> {
         let unregistered = self.state.unregistered().remove(&assoc);
@@ -224,7 +225,7 @@ impl Endpoint {
             }
         };
         let socket = io.socket();
-        // Its coming up may still be unread, so the kernel is asked how many streams it has.
+        // Its establishment may be unread, so the number of streams comes from the kernel.
         let (outbound_streams, inbound_streams) = match socket.status(assoc) {
             Ok(status) => (status.outbound_streams, status.inbound_streams),
             Err(_) => (peer.outbound_streams, peer.inbound_streams),
@@ -245,15 +246,16 @@ impl Endpoint {
         )))
     }
 
-    /// Begins an association with a peer that has these addresses. How it went is told as an
-    /// event of the association returned: a notification that it came up, or its end.
+    /// Starts an association with a peer that has these addresses.
+    ///
+    /// An event of the association reports the result: a notification when it is established, or its end.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for what cannot be the addresses of a peer: none, port 0, different ports,
-    /// `0.0.0.0`, none of a family that the endpoint's own addresses have. What `sctp_connectx` says, with
-    /// the addresses: no route, or an association with that peer that exists already, on this socket
-    /// or, of kind `AddrNotAvailable`, on another one.
+    /// Returns `InvalidInput` if the addresses cannot belong to one peer: the list is empty, a port is 0, ports
+    /// differ, an address is `0.0.0.0`, or no address is of a local family. Returns other errors of
+    /// `sctp_connectx`, with the addresses: no route, or an existing association with that peer. The kind is
+    /// `AddrNotAvailable` if another socket has that association.
     pub fn connect(&self, peer: &[SocketAddr]) -> io::Result<AssocId> {
         check_peer(peer)?;
         let socket = self.state.io.socket();
@@ -264,61 +266,60 @@ impl Endpoint {
         }
     }
 
-    /// Sends one message on an association; see [`EndpointSender::send`].
+    /// Sends a message on an association; see [`EndpointSender::send`].
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::send`].
+    /// The same as for [`EndpointSender::send`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing.
+    /// Cancel safe: dropping the future before completion sends nothing.
     pub async fn send(&self, assoc: AssocId, message: impl Into<Message>) -> Result<(), SendError> {
         self.sender().send(assoc, message).await
     }
 
-    /// Sends one message if there is room now; see [`EndpointSender::try_send`].
+    /// Sends a message if the send buffer has space; see [`EndpointSender::try_send`].
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::try_send`].
+    /// The same as for [`EndpointSender::try_send`].
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.state.try_send(assoc, message)
     }
 
-    /// Sends one message on every association that is up; see
-    /// [`EndpointSender::try_send_to_all`].
+    /// Sends a message on every established association; see [`EndpointSender::try_send_to_all`].
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::try_send_to_all`].
+    /// The same as for [`EndpointSender::try_send_to_all`].
     pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
         self.state.try_send_to_all(message)
     }
 
-    /// Begins the orderly end of an association; see [`EndpointSender::start_shutdown`].
+    /// Starts the shutdown of an association; see [`EndpointSender::start_shutdown`].
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::start_shutdown`].
+    /// The same as for [`EndpointSender::start_shutdown`].
     pub fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         self.state.start_shutdown(assoc)
     }
 
-    /// Ends an association at once, with a reason; see [`EndpointSender::abort`].
+    /// Aborts an association with a reason; see [`EndpointSender::abort`].
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::abort`].
+    /// The same as for [`EndpointSender::abort`].
     pub fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
         self.state.abort(assoc, reason)
     }
 
-    /// Refuses associations from now on; those that are up live on.
+    /// Refuses new associations (`listen(2)` with a backlog of 0). Established ones continue.
     ///
     /// # Errors
     ///
-    /// What `listen(2)` says.
+    /// Returns errors of `listen(2)`.
     pub fn stop(&self) -> io::Result<()> {
         self.state.io.socket().listen(0)
     }
@@ -333,37 +334,36 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Returns errors of the system call.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.state.local_addrs()
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
-    /// message that can be sent, on any of the associations. One system call.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
+    /// largest message that can be sent on any of the associations.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns errors of `getsockopt(2)`.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.state.io.socket().send_buffer_size()
     }
 
-    /// Lends the socket, for options and statistics. Receiving from it directly would take
-    /// messages away from the endpoint.
+    /// Returns the socket, for options and statistics. Receiving from the socket directly takes messages away
+    /// from the endpoint.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.state.io.socket()
     }
 
-    /// Takes the socket, still listening, with all of its associations.
+    /// Converts the endpoint into its socket, which still listens and has all associations.
     ///
     /// # Errors
     ///
-    /// Gives the endpoint back when [`EndpointSender`]s exist, or when something has been received
-    /// and not told yet (receive with [`try_next_event`](Self::try_next_event) until
-    /// `WouldBlock`), or when it keeps an association that the reactor could not take (see
-    /// [`peel_off`](Self::peel_off)).
+    /// Returns the endpoint if an [`EndpointSender`] exists, if received data has not been returned yet, or if it
+    /// keeps an association that could not be registered with the reactor (see [`peel_off`](Self::peel_off)).
+    /// Call [`try_next_event`](Self::try_next_event) until `WouldBlock` to receive the rest.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if !self.queue.is_empty() || !self.state.unregistered().is_empty() {
             return Err(Box::new(self));
@@ -380,8 +380,8 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         if self.queue.has_message() {
-            // The kernel takes them for read, and would let the peers believe so. Nobody could be
-            // told of an error.
+            // To the kernel these messages are read, so it would shut the associations down. An
+            // error here cannot be returned.
             let _ = abort_on_close(self.state.io.socket());
         }
         for peeled_off in self.state.unregistered().values() {
@@ -392,7 +392,7 @@ impl Drop for Endpoint {
     }
 }
 
-/// As [`SocketBuilder::endpoint_from`](crate::SocketBuilder::endpoint_from) with the builder's defaults.
+/// The same as [`SocketBuilder::endpoint_from`](crate::SocketBuilder::endpoint_from) with the defaults.
 impl TryFrom<OwnedFd> for Endpoint {
     type Error = io::Error;
 
@@ -416,8 +416,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// What happens on the associations of an endpoint; it never ends. An error is not the end of the
-/// stream either.
+/// Yields events, and never ends. An error does not end the stream either.
 impl Stream for Endpoint {
     type Item = Result<EndpointEvent, RecvError>;
 

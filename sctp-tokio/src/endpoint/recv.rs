@@ -1,4 +1,4 @@
-//! Events out of what an endpoint receives.
+//! Conversion of received data into the events of an endpoint.
 
 use std::{collections::VecDeque, io};
 
@@ -16,15 +16,15 @@ use crate::{
     message::Received,
 };
 
-/// What the peer hears when it exceeds the message limit.
+/// Abort reason for a peer that exceeds the message limit.
 const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 
-/// Everything that an endpoint has received and not returned yet.
+/// Received data that has not been returned yet.
 #[derive(Debug)]
 pub(crate) struct RecvQueue {
     pub(crate) parts: VecDeque<Part>,
     reassembler: Reassembler,
-    /// An association that has ended, told after the reports of its failed sends.
+    /// Association that is closed, returned after the reports of its failed sends.
     pending_end: Option<(AssocId, End)>,
 }
 
@@ -46,18 +46,17 @@ impl RecvQueue {
         self.parts.is_empty() && self.reassembler.is_empty() && self.pending_end.is_none()
     }
 
-    /// Returns `true` if a message, or a part of one, is here.
+    /// Returns `true` if a message, or a part of one, is queued.
     pub(crate) fn has_message(&self) -> bool {
         has_message(&self.parts) || !self.reassembler.is_empty()
     }
 
-    /// Returns `true` if the next event is an end, unless the kernel has a report of a failed send
-    /// before it.
+    /// Returns `true` if an end waits for the reports of failed sends that the kernel may have.
     pub(crate) fn has_end(&self) -> bool {
         self.pending_end.is_some()
     }
 
-    /// Takes what belongs to one association.
+    /// Removes and returns everything that belongs to an association.
     pub(crate) fn take(&mut self, assoc: AssocId) -> (Reassembler, VecDeque<Part>) {
         let (taken, kept) = self
             .parts
@@ -78,8 +77,8 @@ impl RecvQueue {
             {
                 self.take_end().map(Ok)
             }
-            // An ICMP error of one of the associations, told of because of `IP_RECVERR`. How they end is
-            // told by notifications.
+            // An ICMP error of an association, reported because of `IP_RECVERR`. Notifications report
+            // the ends of associations.
             Err(error) if is_network_error(&error) => None,
             Err(error) => Some(Err(RecvError::Io(error))),
         }
@@ -110,7 +109,7 @@ impl RecvQueue {
         let (assoc, end) = self.pending_end.take()?;
         Some(EndpointEvent {
             assoc,
-            event: Event::Ended(end),
+            event: Event::Closed(end),
         })
     }
 
@@ -129,8 +128,8 @@ impl RecvQueue {
                 self.on_notification(notification, state).map(Ok)
             }
             Reassembled::TooLarge(assoc) => {
-                // Its end follows as an event. If even the abort fails, the peer's next message
-                // brings this here again.
+                // Its end follows as an event. If the abort fails, the peer's next message repeats
+                // it.
                 let _ = state.abort(assoc, &TOO_LARGE);
                 None
             }
@@ -161,7 +160,7 @@ impl RecvQueue {
         })
     }
 
-    /// Takes note of an association's coming and going. Whether it has ended.
+    /// Records that an association was established or closed. Returns `true` if it was closed.
     fn on_change(&mut self, change: &AssocChange, state: &EndpointState) -> bool {
         match change.state {
             AssocChangeState::CommUp | AssocChangeState::Restart => {
@@ -183,7 +182,7 @@ impl RecvQueue {
     }
 }
 
-/// Whether a part begins a report of a failed send.
+/// Returns `true` if a part begins a report of a failed send.
 fn is_send_failure(part: &Part) -> bool {
     const SCTP_SEND_FAILED_EVENT: u16 = 0x800d;
     let kind = part
@@ -193,7 +192,7 @@ fn is_send_failure(part: &Part) -> bool {
     part.meta.flags.is_notification() && kind == Some(SCTP_SEND_FAILED_EVENT)
 }
 
-/// The association that a received part belongs to.
+/// Returns the association that a part belongs to.
 fn part_assoc(part: &Part) -> Option<AssocId> {
     if part.meta.flags.is_notification() {
         return Notification::decode(part.data.clone().freeze())

@@ -18,18 +18,18 @@ use crate::{
     message::Message,
 };
 
-/// A handle for sending on the associations of an [`Endpoint`](crate::Endpoint), made by
+/// Handle for sending on the associations of an [`Endpoint`](crate::Endpoint), created by
 /// [`sender`](crate::Endpoint::sender). Cheap to clone.
 ///
-/// The asynchronous functions can wait in any number of tasks at once; the `poll_` functions keep
-/// the waker of the last task to ask through this handle.
+/// The async methods can be used by any number of tasks at once. A handle keeps one waker for its `poll_`
+/// methods.
 #[derive(Clone)]
 pub struct EndpointSender {
     state: Arc<EndpointState>,
     waiting: Waiting,
 }
 
-/// A wait that a `poll_` function has begun. A clone of the handle has none.
+/// Wait that a `poll_` method has started. A clone of the handle starts with none.
 #[derive(Default)]
 struct Waiting(Mutex<Option<Wait>>);
 
@@ -49,36 +49,35 @@ impl EndpointSender {
         }
     }
 
-    /// Sends one message on an association; all of it or nothing. Waits for room in the socket's
-    /// send buffer, which all associations share.
+    /// Sends a message on an association, whole or not at all. Waits for space in the send buffer, which all
+    /// associations share.
     ///
     /// # Errors
     ///
-    /// See [`SendError`]; [`SendError::NoAssociation`] also for an association whose coming up has not
-    /// been received yet, and for one that was [peeled off](crate::Endpoint::peel_off).
+    /// Returns a [`SendError`]. [`SendError::NoAssociation`] includes an association whose establishment has not
+    /// been received yet, and one that was [peeled off](crate::Endpoint::peel_off).
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent nothing.
+    /// Cancel safe: dropping the future before completion sends nothing.
     pub async fn send(&self, assoc: AssocId, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         coop::consume_budget().await;
         loop {
             match self.state.try_send(assoc, &message) {
                 Err(full) if full.is_would_block() => {
-                    self.wait_for_room().await.map_err(SendError::Io)?;
+                    self.writable().await.map_err(SendError::Io)?;
                 }
                 result => return result,
             }
         }
     }
 
-    /// Polls to send one message on an association; the waker of the last task to ask through this
-    /// handle is kept.
+    /// Polls to send a message on an association. Only the waker of the most recent call on this handle is kept.
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::send`].
+    /// The same as for [`send`](Self::send).
     pub fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -89,7 +88,7 @@ impl EndpointSender {
             let coop = ready!(coop::poll_proceed(cx));
             let result = self.state.try_send(assoc, message);
             let waited = match &result {
-                Err(full) if full.is_would_block() => Some(ready!(self.poll_room(cx))),
+                Err(full) if full.is_would_block() => Some(ready!(self.poll_writable(cx))),
                 _ => None,
             };
             coop.made_progress();
@@ -100,44 +99,43 @@ impl EndpointSender {
         }
     }
 
-    /// Sends one message if there is room now.
+    /// Sends a message if the send buffer has space.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
-    /// full, and as [`EndpointSender::send`].
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
+    /// and the errors of [`send`](Self::send).
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.state.try_send(assoc, message)
     }
 
-    /// Sends one message on every association that is up (`SCTP_SENDALL`, RFC 6458 section
-    /// 5.3.4), with one system call. With none it succeeds and does nothing.
+    /// Sends a message on every established association with one system call (`SCTP_SENDALL`, RFC 6458 section
+    /// 5.3.4). Does nothing if there is none.
     ///
-    /// There is no form of it that waits: the kernel stops at the first association that it cannot
-    /// send on, and does not tell how many came before it. Trying again would send twice on those;
-    /// to be sure, send on each association by itself.
+    /// This operation has no form that waits. The kernel stops at the first association that it cannot send on,
+    /// and does not report how many came before it. A second attempt would send twice on those.
     ///
     /// # Errors
     ///
-    /// That of the first association that failed: [`SendError::Io`] with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, with `InvalidInput` when
-    /// one has no such stream.
+    /// Returns the error of the first association that failed: [`SendError::Io`] of kind
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full, and of kind `InvalidInput` if the
+    /// association has no such stream.
     #[doc(alias = "SCTP_SENDALL")]
     pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
         self.state.try_send_to_all(message)
     }
 
-    /// Sends the messages of a queue in order, many with one system call, and lets short ones share
-    /// packets. Each one that was sent has left the queue.
+    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short messages share
+    /// packets. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// Why the front message was refused; it has left the queue, the ones behind it are still
-    /// there. Call again to go on.
+    /// Returns the error of the front message, which has left the queue. The messages behind it stay; call
+    /// again to continue.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    /// Cancel safe. Messages that were sent have left the queue.
     pub async fn send_queue(
         &self,
         assoc: AssocId,
@@ -147,7 +145,7 @@ impl EndpointSender {
             coop::consume_budget().await;
             match self.state.try_send_bundle(assoc, queue) {
                 Err(full) if full.is_would_block() => {
-                    self.wait_for_room().await.map_err(SendError::Io)?;
+                    self.writable().await.map_err(SendError::Io)?;
                 }
                 result => result?,
             }
@@ -155,12 +153,11 @@ impl EndpointSender {
         Ok(())
     }
 
-    /// Polls to send the messages of a queue; the waker of the last task to ask through this
-    /// handle is kept.
+    /// Polls to send all messages of a queue. Only the waker of the most recent call on this handle is kept.
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::send_queue`].
+    /// The same as for [`send_queue`](Self::send_queue).
     pub fn poll_send_queue(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,7 +168,7 @@ impl EndpointSender {
             let coop = ready!(coop::poll_proceed(cx));
             let mut result = self.state.try_send_bundle(assoc, queue);
             if result.as_ref().is_err_and(SendError::is_would_block) {
-                result = ready!(self.poll_room(cx)).map_err(SendError::Io);
+                result = ready!(self.poll_writable(cx)).map_err(SendError::Io);
             }
             coop.made_progress();
             result?;
@@ -179,13 +176,12 @@ impl EndpointSender {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends messages from the front of a queue, many with one system call, as long as there is
-    /// room now. Each one that was sent has left the queue.
+    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when the send buffer is
-    /// full; otherwise why the front message was refused, which then has left the queue too.
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full.
+    /// Otherwise returns the error of the front message, which has left the queue too.
     pub fn try_send_queue(
         &self,
         assoc: AssocId,
@@ -197,52 +193,50 @@ impl EndpointSender {
         Ok(())
     }
 
-    /// Sends the messages of a queue, each on its association: in order for each association, many
-    /// with one system call, whatever associations they are for, and short ones for the same
-    /// association share packets. Each one that was sent has left the queue.
+    /// Sends all messages of a queue, each on its association, with two system calls for up to 32 messages.
     ///
-    /// It is the natural way to answer what came together: receive as long as there is something,
-    /// then send all answers.
+    /// Messages of one association stay in order, and short ones share packets. Messages leave the queue when
+    /// they are sent. Use this method to reply to everything that has arrived:
     ///
     /// ```no_run
     /// # use std::{collections::VecDeque, io};
     /// # use sctp_tokio::{Endpoint, EndpointSendError, Event, Message, RecvError, SendError};
     /// # async fn run(mut endpoint: Endpoint) -> Result<(), RecvError> {
     /// let sender = endpoint.sender();
-    /// let mut answers = VecDeque::new();
+    /// let mut replies = VecDeque::new();
     /// loop {
     ///     let mut event = endpoint.next_event().await?;
     ///     loop {
     ///         if let Event::Message(received) = event.event {
     ///             let info = received.info.reply();
-    ///             answers.push_back((event.assoc, Message::new(received.payload).with_info(info)));
+    ///             replies.push_back((event.assoc, Message::new(received.payload).with_info(info)));
     ///         }
-    ///         // Bounded, so that a fast peer cannot postpone its answers.
-    ///         match (answers.len(), endpoint.try_next_event()) {
+    ///         // Bounded, so that a fast peer cannot postpone its replies.
+    ///         match (replies.len(), endpoint.try_next_event()) {
     ///             (..64, Ok(next)) => event = next,
     ///             _ => break,
     ///         }
     ///     }
-    ///     while let Err(refused) = sender.send_many(&mut answers).await {
-    ///         // A peer that has gone is no failure.
-    ///         println!("{refused}");
+    ///     while let Err(error) = sender.send_many(&mut replies).await {
+    ///         // One peer's failure does not concern the others.
+    ///         println!("{error}");
     ///     }
     /// }
     /// # }
     /// ```
     ///
-    /// A message that finds no room holds up all behind it, since the room is that of the socket;
-    /// but where each association has its own (`net.sctp.sndbuf_policy=1` when the socket was
-    /// made), only those for the same association.
+    /// A message without space in the send buffer holds up all messages behind it. If each association has its
+    /// own send buffer (`net.sctp.sndbuf_policy=1` when the socket was made), it holds up only those of the same
+    /// association.
     ///
     /// # Errors
     ///
-    /// Why a message was refused, and whose it was; it has left the queue, the others are still
-    /// there. Call again to go on.
+    /// Returns the error of a rejected message and its association. That message has left the queue, and the
+    /// others stay; call again to continue.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call has sent those that have left the queue, and no others.
+    /// Cancel safe. Messages that were sent have left the queue.
     pub async fn send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
@@ -253,7 +247,7 @@ impl EndpointSender {
             match self.state.try_send_many(queue, &mut full) {
                 None => {}
                 Some(Err(error)) if error.is_full() => {
-                    let waited = self.wait_for_room().await;
+                    let waited = self.writable().await;
                     waited.map_err(|failure| failed(error.assoc, failure))?;
                     full = FullBuffers::default();
                 }
@@ -262,12 +256,12 @@ impl EndpointSender {
         }
     }
 
-    /// Polls to send the messages of a queue, each on its association; the waker of the last task
-    /// to ask through this handle is kept.
+    /// Polls to send all messages of a queue, each on its association. Only the waker of the most recent call on
+    /// this handle is kept.
     ///
     /// # Errors
     ///
-    /// As [`EndpointSender::send_many`].
+    /// The same as for [`send_many`](Self::send_many).
     pub fn poll_send_many(
         &mut self,
         cx: &mut Context<'_>,
@@ -280,7 +274,7 @@ impl EndpointSender {
             if let Some(Err(error)) = &result
                 && error.is_full()
             {
-                let waited = ready!(self.poll_room(cx));
+                let waited = ready!(self.poll_writable(cx));
                 result = waited
                     .err()
                     .map(|failure| Err(failed(error.assoc, failure)));
@@ -293,14 +287,13 @@ impl EndpointSender {
         }
     }
 
-    /// Sends messages of a queue, each on its association, as long as there is room now. Each one
-    /// that was sent has left the queue.
+    /// Sends messages of a queue, each on its association, while the send buffer has space. Messages leave the
+    /// queue when they are sent.
     ///
     /// # Errors
     ///
-    /// [`SendError::Io`] with [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room for
-    /// what is left in the queue; otherwise why a message was refused, which then has left the
-    /// queue too.
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no space for the
+    /// rest of the queue. Otherwise returns the error of a rejected message, which has left the queue too.
     pub fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
@@ -313,27 +306,27 @@ impl EndpointSender {
         }
     }
 
-    /// Waits until it is worth trying again after a send found no room: the socket became
-    /// writable, an association ended or ran dry, or a little time has passed, since a shared
-    /// socket's writability cannot be relied on.
+    /// Waits until a send that found no space is worth repeating: the socket is writable, an association was
+    /// closed or has no unacknowledged data, or 20 milliseconds have passed. The writability of a shared socket
+    /// alone is not reliable.
     ///
     /// # Errors
     ///
-    /// When the runtime is shutting down.
+    /// Returns an error if the runtime is shutting down.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe.
-    pub async fn wait_for_room(&self) -> io::Result<()> {
-        self.state.wait_for_room().await
+    /// Cancel safe.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.state.writable().await
     }
 
-    /// Polls until it is worth trying again; see [`wait_for_room`](Self::wait_for_room).
+    /// Polls [`writable`](Self::writable).
     ///
     /// # Errors
     ///
-    /// As [`wait_for_room`](Self::wait_for_room).
-    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// The same as for [`writable`](Self::writable).
+    pub fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let waiting = self
             .waiting
             .0
@@ -341,38 +334,37 @@ impl EndpointSender {
             .unwrap_or_else(PoisonError::into_inner);
         let wait = waiting.get_or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Box::pin(async move { state.wait_for_room().await })
+            Box::pin(async move { state.writable().await })
         });
         let result = ready!(wait.as_mut().poll(cx));
         *waiting = None;
         Poll::Ready(result)
     }
 
-    /// Begins the orderly end of an association (`SCTP_EOF`): whatever was sent is delivered and
-    /// acknowledged, then SHUTDOWN goes out. Never waits.
+    /// Starts the shutdown of an association without waiting (`SCTP_EOF`): everything that was sent is delivered
+    /// and acknowledged, then SHUTDOWN is sent.
     ///
-    /// An association that is still being set up is aborted, without a reason, and an event tells
-    /// its end as [`End::Aborted`](crate::End::Aborted) by this end.
+    /// An association that is not established yet is aborted without a reason. An event reports its end as
+    /// [`End::Aborted`](crate::End::Aborted) by this end.
     ///
     /// # Errors
     ///
-    /// What the kernel says; an association that has ended is no error.
+    /// Returns errors of the system calls. A closed association is not an error.
     pub fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         self.state.start_shutdown(assoc)
     }
 
-    /// Ends an association at once (`SCTP_ABORT`): an ABORT with the reason goes out, and what is
-    /// unsent is discarded. Never waits.
+    /// Aborts an association without waiting (`SCTP_ABORT`): an ABORT with the reason is sent, and unsent
+    /// messages are discarded.
     ///
     /// # Errors
     ///
-    /// What the kernel says; an association that has ended is no error.
+    /// Returns errors of the system calls. A closed association is not an error.
     pub fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
         self.state.abort(assoc, reason)
     }
 
-    /// Returns how many streams the peer can send on, and how many can be sent on; `None` for an
-    /// association that is not up.
+    /// Returns the numbers of inbound and outbound streams, or `None` if the association is not established.
     #[must_use]
     pub fn streams(&self, assoc: AssocId) -> Option<(u16, u16)> {
         let peers = self.state.peers();
@@ -381,27 +373,27 @@ impl EndpointSender {
             .map(|peer| (peer.inbound_streams, peer.outbound_streams))
     }
 
-    /// Returns the peer's addresses.
+    /// Returns the peer's current addresses.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when there is no such association (any more).
+    /// Returns `InvalidInput` if the association does not exist.
     pub fn peer_addrs(&self, assoc: AssocId) -> io::Result<Vec<SocketAddr>> {
         self.state.io.socket().peer_addrs(assoc)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
-    /// message that can be sent, on any of the associations. One system call.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
+    /// largest message that can be sent on any of the associations.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns errors of `getsockopt(2)`.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.state.io.socket().send_buffer_size()
     }
 
-    /// Lends the socket, for options and statistics.
+    /// Returns the socket, for options and statistics.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.state.io.socket()

@@ -1,4 +1,4 @@
-//! What an endpoint and its senders share.
+//! State that an endpoint and its senders share.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -31,15 +31,16 @@ use crate::{
     },
 };
 
-/// How long to wait for the kernel to say that there is room before trying anyway. On a shared
-/// socket writability is the sum of all associations, and with `net.sctp.sndbuf_policy=1` it may
-/// never come although a send would succeed.
+/// Time after which a waiting send is repeated without a wake-up.
+///
+/// Writability of a shared socket is that of all associations together. With `net.sctp.sndbuf_policy=1` it
+/// may never come although a send would succeed.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// What one run carries, or why the front message that is not passed over cannot be sent.
+/// Positions of the messages of a bundle, or the error of the first message.
 type Chosen = Result<Indices, (usize, SendError)>;
 
-/// What is known about one association of the endpoint.
+/// State of one association of the endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
     pub(crate) outbound_streams: u16,
@@ -57,12 +58,12 @@ impl Peer {
     }
 }
 
-/// What an endpoint and its senders share.
+/// State that an endpoint and its senders share.
 #[derive(Debug)]
 pub(crate) struct EndpointState {
     pub(crate) io: Io,
     pub(crate) space_freed: Notify,
-    /// Whether each association has a send buffer of its own (`net.sctp.sndbuf_policy`).
+    /// Set if each association has its own send buffer (`net.sctp.sndbuf_policy`).
     pub(crate) has_own_buffers: bool,
     credit: Mutex<SendCredit>,
     peers: Mutex<HashMap<AssocId, Peer>>,
@@ -70,7 +71,7 @@ pub(crate) struct EndpointState {
     unregistered: Mutex<HashMap<AssocId, PeeledOff>>,
 }
 
-/// An association that has left the endpoint's socket, and what had been received of it.
+/// Association that has left the endpoint's socket, with the data received on it.
 #[derive(Debug)]
 pub(crate) struct PeeledOff {
     pub(crate) socket: Socket,
@@ -79,8 +80,10 @@ pub(crate) struct PeeledOff {
     pub(crate) parts: VecDeque<Part>,
 }
 
-/// What the kernel settles when a socket is made. No call tells it of a socket afterwards, so for one
-/// that came from elsewhere it is a guess: a wrong one costs calls, or has a full peer hold up others.
+/// Returns `true` if each association of a new socket has its own send buffer.
+///
+/// The kernel decides that when a socket is made, and has no call to ask afterwards. For a socket from
+/// elsewhere this is a guess. A wrong one costs system calls, or lets a full peer hold up others.
 fn has_own_buffers() -> bool {
     let policy = std::fs::read("/proc/sys/net/sctp/sndbuf_policy");
     policy.is_ok_and(|policy| policy.trim_ascii() != b"0")
@@ -98,13 +101,13 @@ impl EndpointState {
         }
     }
 
-    // Neither lock is held across a call that could panic half-way through a change.
+    // A panic cannot leave the maps inconsistent, so poisoning is ignored.
     pub(crate) fn peers(&self) -> MutexGuard<'_, HashMap<AssocId, Peer>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serialises the sends, which the kernel does anyway, and keeps everything else that concerns
-    /// what a run holds back out of its middle. Taken before [`EndpointState::peers`].
+    /// Locks the send credit, which also serialises sends. Everything that would interfere with a bundle takes
+    /// this lock, before [`EndpointState::peers`].
     pub(crate) fn credit(&self) -> MutexGuard<'_, SendCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,16 +134,17 @@ impl EndpointState {
 
     /// Moves an association to a socket of its own.
     ///
-    /// Not between the sends of a run: the last one would not reach what the others have held back
-    /// (`MSG_MORE`).
+    /// Never within a bundle: its last message would not reach what the others have held back (`MSG_MORE`).
     pub(crate) fn peel_off(&self, assoc: AssocId) -> io::Result<(Socket, Peer)> {
         let _between_bundles = self.credit();
         let socket = self.io.socket().peel_off(assoc)?;
         Ok((socket, self.remove(assoc)))
     }
 
-    /// Asks the kernel how many streams there are. Its notification of a change only tells how many
-    /// were added (`sctp_ulpevent_make_stream_change_event`), or would have been.
+    /// Reads the number of streams from the kernel.
+    ///
+    /// The notification of a change has only the number of streams added
+    /// (`sctp_ulpevent_make_stream_change_event`), even if the request was denied.
     pub(crate) fn ask_streams(&self, assoc: AssocId) {
         if let (Some(peer), Ok(status)) =
             (self.peers().get_mut(&assoc), self.io.socket().status(assoc))
@@ -150,8 +154,7 @@ impl EndpointState {
         }
     }
 
-    /// How many streams can be sent on; an association that has not been seen to come up, or
-    /// that has been seen to end, has none.
+    /// Returns the number of outbound streams of an established association.
     fn streams(&self, assoc: AssocId) -> Result<u16, SendError> {
         self.peers()
             .get(&assoc)
@@ -169,17 +172,22 @@ impl EndpointState {
             self.io
                 .socket()
                 .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| self.refused(error, message, streams))
+        result.map_err(|error| self.send_error(error, message, streams))
     }
 
-    /// Says why a message was not sent.
-    pub(crate) fn refused(&self, error: io::Error, message: &Message, streams: u16) -> SendError {
+    /// Converts the error of a send.
+    pub(crate) fn send_error(
+        &self,
+        error: io::Error,
+        message: &Message,
+        streams: u16,
+    ) -> SendError {
         let len = message.payload.len();
         let socket = self.io.socket();
         SendError::from_kernel(error, Some(socket), &message.info, len, streams, None)
     }
 
-    /// Sends from the front of a queue as many messages as one run holds.
+    /// Sends one bundle from the front of the queue.
     pub(crate) fn try_send_bundle(
         &self,
         assoc: AssocId,
@@ -206,7 +214,7 @@ impl EndpointState {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
             Err(error) => {
                 let message = queue.pop_front().unwrap_or_default();
-                Err(self.refused(error, &message, streams))
+                Err(self.send_error(error, &message, streams))
             }
         }
     }
@@ -220,12 +228,12 @@ impl EndpointState {
         }
         let payload = [IoSlice::new(&message.payload)];
         let result = self.io.socket().send_msg_to_all(&message.info, &payload);
-        result.map_err(|error| self.refused(error, message, u16::MAX))
+        result.map_err(|error| self.send_error(error, message, u16::MAX))
     }
 
-    /// See [`EndpointSender::wait_for_room`](crate::EndpointSender::wait_for_room).
-    pub(crate) async fn wait_for_room(&self) -> io::Result<()> {
-        // By hand: `select!` would cost everyone who uses this crate five more to build.
+    /// Implements [`EndpointSender::writable`](crate::EndpointSender::writable).
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        // By hand: `select!` would add five dependencies.
         let mut writable = pin!(self.io.forget_writable());
         let mut freed = pin!(self.space_freed.notified());
         let mut retry = pin!(tokio::time::sleep(RETRY));
@@ -243,7 +251,7 @@ impl EndpointState {
 
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         self.note_shutdown(assoc, Side::Local);
-        // The last message of a run would be refused, and the others wait for it.
+        // Not within a bundle: its last message would be refused, and the others wait for it.
         let _between_bundles = self.credit();
         if self.is_connecting(assoc) {
             return self.abort(assoc, &AbortReason::default());
@@ -251,8 +259,8 @@ impl EndpointState {
         ignore_already_closed(self.io.socket().send_eof(assoc))
     }
 
-    /// Returns `true` if an association is still being set up. On `SCTP_EOF` the kernel drops it without
-    /// a notification (`sctp_sf_cookie_wait_prm_shutdown`); on `SCTP_ABORT` there is one.
+    /// Returns `true` if an association is not established yet. On `SCTP_EOF` the kernel drops it without a
+    /// notification (`sctp_sf_cookie_wait_prm_shutdown`), on `SCTP_ABORT` with one.
     fn is_connecting(&self, assoc: AssocId) -> bool {
         use AssociationState::{CookieEchoed, CookieWait};
         let status = self.io.socket().status(assoc);
@@ -270,8 +278,8 @@ impl EndpointState {
         ignore_already_closed(self.io.socket().send_abort(assoc, reason))
     }
 
-    /// Sends of a queue what one run holds, passing over those whose buffers are full. `None` says
-    /// that there may be more to send.
+    /// Sends one bundle from a queue, skipping associations whose buffers are full. Returns `None` if there may
+    /// be more to send.
     pub(crate) fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
@@ -300,13 +308,13 @@ impl EndpointState {
                 None
             }
             Some((at, error)) => {
-                let why = |message: &_| self.refused(error, message, u16::MAX);
+                let why = |message: &_| self.send_error(error, message, u16::MAX);
                 Some(Err(refuse(queue, at, why)))
             }
         }
     }
 
-    /// Chooses what the next run carries, passing over those whose buffers are full.
+    /// Chooses the messages of the next bundle, skipping associations whose buffers are full.
     fn choose(&self, queue: &VecDeque<(AssocId, Message)>, full: &HashSet<AssocId>) -> Chosen {
         let peers = self.peers();
         let mut indices = Indices::default();
@@ -334,10 +342,10 @@ impl EndpointState {
         Ok(indices)
     }
 
-    /// Takes note of associations that were on the socket before this endpoint had it.
+    /// Adds associations that were on the socket before this endpoint had it.
     pub(crate) fn add(&self, assocs: &[AssocId]) {
         for &assoc in assocs {
-            // One that has ended meanwhile is told by its notification.
+            // A notification reports one that is closed meanwhile.
             if let Ok(status) = self.io.socket().status(assoc) {
                 let peer = Peer::new(status.outbound_streams, status.inbound_streams);
                 self.insert(assoc, peer);
@@ -349,7 +357,7 @@ impl EndpointState {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Begins with what an endpoint and its senders share.
+    /// Starts the `Debug` output of an endpoint or a sender.
     pub(crate) fn debug<'a, 'b>(
         &self,
         f: &'a mut fmt::Formatter<'b>,
@@ -362,7 +370,7 @@ impl EndpointState {
     }
 }
 
-/// The associations whose own send buffers are full.
+/// Associations whose own send buffers are full.
 #[derive(Debug, Default)]
 pub(crate) struct FullBuffers {
     assocs: HashSet<AssocId>,
@@ -373,7 +381,7 @@ pub(crate) fn failed(assoc: AssocId, error: io::Error) -> EndpointSendError {
     EndpointSendError::new(assoc, SendError::Io(error))
 }
 
-/// Takes a message from the queue and says why.
+/// Removes a message from the queue and returns its error.
 fn refuse(
     queue: &mut VecDeque<(AssocId, Message)>,
     at: usize,

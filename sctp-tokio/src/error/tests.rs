@@ -13,7 +13,7 @@ fn from_kernel() -> io::Error {
     io::Error::from_raw_os_error(errno::ENETUNREACH)
 }
 
-/// The same of what an error becomes for who wants an [`io::Error`].
+/// Checks an error, and the [`io::Error`] that it converts to.
 #[track_caller]
 fn check_both<E: Error + Into<io::Error> + 'static>(error: E, why: &str) {
     check(&error, why);
@@ -32,7 +32,7 @@ fn send_errors() -> [(SendError, &'static str); 9] {
         negotiated: 3,
     };
     [
-        (SendError::Ended(lost()), "timed out"),
+        (SendError::Closed(lost()), "timed out"),
         (SendError::ShuttingDown, "shutting down"),
         (SendError::NoAssociation, "no such association"),
         (SendError::Empty, "empty"),
@@ -41,16 +41,16 @@ fn send_errors() -> [(SendError, &'static str); 9] {
                 len: 70_000,
                 limit: 60_000,
             },
-            "70000 bytes is larger than the send buffer, 60000",
+            "70000 bytes exceeds the send buffer of 60000",
         ),
         (
             SendError::TooManySlices {
                 slices: 1025,
                 limit: 1024,
             },
-            "in 1025 slices, where 1024",
+            "1025 slices, the maximum is 1024",
         ),
-        (invalid, "stream 9 does not exist, 3"),
+        (invalid, "stream 9 exceeds the 3"),
         (SendError::Io(foreign()), "the disk is full"),
         (SendError::Io(from_kernel()), "unreachable"),
     ]
@@ -58,7 +58,7 @@ fn send_errors() -> [(SendError, &'static str); 9] {
 
 fn recv_errors() -> [(RecvError, &'static str); 4] {
     [
-        (RecvError::Ended(lost()), "timed out"),
+        (RecvError::Closed(lost()), "timed out"),
         (RecvError::TooLarge { limit: 1000 }, "1000"),
         (RecvError::Io(foreign()), "the disk is full"),
         (RecvError::Io(from_kernel()), "unreachable"),
@@ -75,21 +75,27 @@ fn connecting() {
         error,
     };
     for (error, why) in [
-        (ConnectError::Refused { peer: nobody() }, "the peer refused"),
+        (
+            ConnectError::Refused { peer: nobody() },
+            "association refused",
+        ),
         (
             ConnectError::Refused { peer: peer.clone() },
-            "the peer at 192.0.2.1:9, 192.0.2.2:9 refused",
+            "refused by 192.0.2.1:9, 192.0.2.2:9",
         ),
-        (ConnectError::TimedOut { peer: nobody() }, "did not answer"),
+        (
+            ConnectError::TimedOut { peer: nobody() },
+            "no answer in time",
+        ),
         (
             ConnectError::TimedOut { peer: peer.clone() },
-            "192.0.2.2:9 did not answer",
+            "no answer in time from 192.0.2.1:9, 192.0.2.2:9",
         ),
         (unreachable(from_kernel()), "unreachable"),
         (unreachable(foreign()), "the disk is full"),
         (
-            ConnectError::Ended { peer, end },
-            "192.0.2.2:9 ended as it came up: shut down by the peer",
+            ConnectError::Closed { peer, end },
+            "192.0.2.2:9 closed during setup: shut down by peer",
         ),
         (ConnectError::Io(foreign()), "the disk is full"),
         (ConnectError::Io(from_kernel()), "unreachable"),

@@ -1,4 +1,4 @@
-//! Frames of a codec as messages.
+//! Codec adapter: one frame per message.
 
 use std::{
     fmt,
@@ -18,20 +18,18 @@ use crate::{
     message::Message,
 };
 
-/// Encodes and decodes with a codec of tokio-util: each message carries exactly one frame.
+/// Encodes and decodes messages with a codec of tokio-util, one frame per message.
 ///
-/// SCTP keeps the boundaries of messages, so a codec needs no length of its own; one that has it
-/// works as well. The end of a message is to the codec what the end of a stream is to it elsewhere:
-/// a frame that [`Decoder::decode`] finds incomplete is passed to [`Decoder::decode_eof`]. It is
+/// SCTP preserves message boundaries, so a codec needs no length field, and may have one. The end of a
+/// message is the end of the codec's input: an incomplete frame is passed to [`Decoder::decode_eof`]. The
+/// adapter implements:
 ///
-/// * a `Stream` of what was decoded, each with its [`RecvInfo`], over an [`Association`] or a
-///   [`RecvHalf`];
-/// * a `Sink` of `(item, SendInfo)` over an [`Association`] or a [`SendHalf`](crate::SendHalf), or
-///   any other sink of [`Message`]s: [`RecvInfo::reply`] has the [`SendInfo`] of an answer, and
-///   `SendInfo::default()` is stream 0.
+/// * `Stream` of decoded items with their [`RecvInfo`], over an [`Association`] or a [`RecvHalf`].
+/// * `Sink` of `(item, SendInfo)`, over an [`Association`], a [`SendHalf`](crate::SendHalf), or any other sink
+///   of [`Message`]s. [`RecvInfo::reply`] returns the [`SendInfo`] of a reply, and `SendInfo::default()` is
+///   stream 0.
 ///
-/// The codec decodes in the buffer that the kernel wrote to: nothing is copied. Only what the
-/// codec itself keeps of a message keeps its memory.
+/// The codec decodes in the receive buffer, without a copy. Data that the codec keeps occupies that buffer.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,7 +55,7 @@ pub struct MessageFramed<T, C> {
 }
 
 impl<T, C> MessageFramed<T, C> {
-    /// Puts a codec on an association, or on one of its halves.
+    /// Wraps an association, or one of its halves.
     #[must_use]
     pub fn new(transport: T, codec: C) -> Self {
         Self {
@@ -68,33 +66,33 @@ impl<T, C> MessageFramed<T, C> {
         }
     }
 
-    /// Lends the transport. Messages received from it directly pass the codec by.
+    /// Returns the transport. Messages received from it directly bypass the codec.
     pub fn get_ref(&self) -> &T {
         &self.transport
     }
 
-    /// Lends the transport.
+    /// Returns the transport. Messages received from it directly bypass the codec.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.transport
     }
 
-    /// Lends the codec.
+    /// Returns the codec.
     pub fn codec(&self) -> &C {
         &self.codec
     }
 
-    /// Lends the codec.
+    /// Returns the codec.
     pub fn codec_mut(&mut self) -> &mut C {
         &mut self.codec
     }
 
-    /// Takes it apart. No message is lost: none is kept here.
+    /// Returns the transport and the codec. No message is lost: the adapter keeps none.
     pub fn into_inner(self) -> (T, C) {
         (self.transport, self.codec)
     }
 }
 
-/// What a message decodes to.
+/// Result of decoding a message.
 type Decoded<C> = Result<(<C as Decoder>::Item, RecvInfo), DecodeError<<C as Decoder>::Error>>;
 
 impl<T, C: Decoder> MessageFramed<T, C> {
@@ -144,19 +142,18 @@ impl<T, C: Decoder> MessageFramed<T, C> {
                 None
             }
             Err(error) => {
-                self.ended = matches!(error, RecvError::Ended(_));
+                self.ended = matches!(error, RecvError::Closed(_));
                 Some(Err(DecodeError::Recv(error)))
             }
         })
     }
 }
 
-/// Decodes each message; it ends as the stream of messages does.
+/// Decodes each message, and ends when the stream of messages ends.
 ///
-/// A message that is not exactly one frame is an error. Behind an incomplete frame, or an error of
-/// the codec, the stream ends: the codec may be in the middle of something, and would take the
-/// next message for the rest of it. What to do with such a peer, abort it for one, is the
-/// caller's choice.
+/// A message that is not exactly one frame is an error. After an incomplete frame or an error of the codec
+/// the stream ends, because the codec's state is unknown. The association stays open: the caller decides
+/// whether to abort it.
 impl<C: Decoder + Unpin> Stream for MessageFramed<RecvHalf, C> {
     type Item = Result<(C::Item, RecvInfo), DecodeError<C::Error>>;
 
@@ -171,7 +168,7 @@ impl<C: Decoder + Unpin> FusedStream for MessageFramed<RecvHalf, C> {
     }
 }
 
-/// As for [`RecvHalf`].
+/// The same as for [`RecvHalf`].
 impl<C: Decoder + Unpin> Stream for MessageFramed<Association, C> {
     type Item = Result<(C::Item, RecvInfo), DecodeError<C::Error>>;
 
@@ -187,8 +184,9 @@ impl<C: Decoder + Unpin> FusedStream for MessageFramed<Association, C> {
     }
 }
 
-/// Encodes each item to one message, and sends it as the transport's sink does: see there what
-/// flushing, closing and dropping mean.
+/// Encodes each item into one message for the transport's sink.
+///
+/// Flushing, closing and dropping have the same effect as for that sink.
 impl<T, C, I> Sink<(I, SendInfo)> for MessageFramed<T, C>
 where
     T: Sink<Message, Error = SendError> + Unpin,
@@ -204,7 +202,7 @@ where
     fn start_send(self: Pin<&mut Self>, (item, info): (I, SendInfo)) -> Result<(), Self::Error> {
         let this = self.get_mut();
         if let Err(error) = this.codec.encode(item, &mut this.encoded) {
-            // Half a frame must not go out with the next one.
+            // A partial frame must not be sent with the next one.
             this.encoded.clear();
             return Err(EncodeError::Codec(error));
         }
@@ -225,26 +223,26 @@ where
     }
 }
 
-/// Why a message could not be received or decoded.
+/// Error of receiving or decoding a message.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError<E> {
-    /// There is no message.
+    /// Receiving failed.
     Recv(RecvError),
-    /// The codec found it wrong.
+    /// The codec failed.
     Codec(E),
-    /// The message ended before its frame did.
+    /// The message ended before its frame.
     Incomplete {
-        /// How many bytes the message has.
+        /// The size of the message in bytes.
         len: usize,
-        /// The error of the codec at the end of the message, if it had one.
+        /// The codec's error at the end of the message, if any.
         error: Option<E>,
     },
-    /// The message went on after its frame.
+    /// The message continues after its frame.
     Leftover {
-        /// How many bytes are left over.
+        /// The number of bytes after the frame.
         len: usize,
-        /// How many bytes the message has.
+        /// The size of the message in bytes.
         of: usize,
     },
 }
@@ -255,16 +253,15 @@ impl<E: fmt::Display> fmt::Display for DecodeError<E> {
             Self::Recv(error) => error.fmt(f),
             Self::Codec(error) => error.fmt(f),
             Self::Incomplete { len, error } => {
-                write!(f, "a message of {len} bytes ends before its frame does")?;
+                write!(f, "message of {len} bytes ends before its frame")?;
                 match error {
                     Some(error) => write!(f, ": {error}"),
                     None => Ok(()),
                 }
             }
-            Self::Leftover { len, of } => write!(
-                f,
-                "a message of {of} bytes goes on for {len} bytes after its frame"
-            ),
+            Self::Leftover { len, of } => {
+                write!(f, "message of {of} bytes has {len} bytes after its frame")
+            }
         }
     }
 }
@@ -280,13 +277,13 @@ impl<E: std::error::Error + 'static> std::error::Error for DecodeError<E> {
     }
 }
 
-/// Why an item was not encoded or sent.
+/// Error of encoding or sending an item.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EncodeError<E> {
-    /// Its message was not sent.
+    /// Sending failed.
     Send(SendError),
-    /// The codec refused it.
+    /// The codec failed.
     Codec(E),
 }
 

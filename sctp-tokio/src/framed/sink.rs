@@ -6,10 +6,10 @@ use sctp_core::Socket;
 
 use crate::message::Message;
 
-/// How many messages a sink holds: as many as go out with one system call.
+/// Capacity of a sink: the number of messages sent with one system call.
 const CAPACITY: usize = Socket::MAX_BATCH;
 
-/// The messages that a sink has taken and not yet sent. A clone of the handle has its own.
+/// Messages that a sink has accepted and not sent yet. A clone of the handle has its own buffer.
 #[derive(Debug, Default)]
 pub(crate) struct SinkBuffer {
     pub(crate) queue: VecDeque<Message>,
@@ -21,7 +21,7 @@ impl SinkBuffer {
         self.queue.len()
     }
 
-    /// Whether nothing waits to be flushed.
+    /// Returns `true` if nothing waits to be flushed.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

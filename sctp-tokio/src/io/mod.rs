@@ -1,4 +1,4 @@
-//! Readiness: the one place that knows when to try again.
+//! Readiness: the only place that waits for a socket.
 
 pub(crate) mod reassembly;
 pub(crate) mod recv_batch;
@@ -26,36 +26,36 @@ use tokio::{
 use recv_batch::{More, receive};
 use wakers::{Waiter, Wakers};
 
-/// Interval at which a waiting send retries without a wake-up.
+/// Time after which a waiting send is repeated without a wake-up.
 ///
-/// When an association ends, the kernel frees what it had queued without raising writability
-/// (`sctp_association_free` takes it off the list that `sctp_write_space` walks). Its last
-/// notification does, but can come before the room is there.
+/// When an association is closed, the kernel frees its queue without raising writability
+/// (`sctp_association_free` removes it from the list that `sctp_write_space` walks). The last notification
+/// raises it, but can come before the space is free.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The same once the socket has had an error: from then on the reactor wakes no more.
+/// Time after which a send is repeated once the socket has had an error: the reactor no longer wakes it.
 const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
-/// A socket that the reactor did not take, with the reason: the limit of watches of the user
-/// (`fs.epoll.max_user_watches`), or no memory. Both can pass, and the socket may carry an
-/// association that is up.
+/// Error of registering a socket: the user's limit of watches (`fs.epoll.max_user_watches`), or no memory.
+///
+/// Both can pass, and the socket may carry an established association.
 #[derive(Debug)]
 pub(crate) struct RegisterError {
     pub(crate) socket: Socket,
     pub(crate) error: io::Error,
 }
 
-/// Closes the socket: for callers that have nothing to lose with it.
+/// Closes the socket, for callers that need not keep it.
 impl From<RegisterError> for io::Error {
     fn from(error: RegisterError) -> Self {
         error.error
     }
 }
 
-/// A socket registered with the runtime's reactor (edge-triggered epoll).
+/// Socket registered with the runtime's reactor (edge-triggered epoll).
 ///
-/// The rule of every loop here: try, and wait only after the kernel has said `WouldBlock`. Any
-/// other error goes to the caller; looping on it would spin, since it does not clear readiness.
+/// Every loop tries first, and waits only after `WouldBlock`. Any other error is returned: it does not clear
+/// readiness, so repeating it would spin.
 #[derive(Debug)]
 pub(crate) struct Io {
     fd: AsyncFd<Socket>,
@@ -63,12 +63,12 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    /// Registers a socket, or gives it back. Panics outside a tokio runtime with its I/O and time
-    /// drivers enabled.
+    /// Registers a socket, or returns it with the error. Panics outside a tokio runtime with its I/O and
+    /// time drivers enabled.
     #[track_caller]
     pub(crate) fn new(socket: Socket) -> Result<Self, RegisterError> {
-        // Waits have timers. Without a time driver this panics, here and not in the first send that
-        // finds the buffer full.
+        // Waits have timers. Without a time driver this panics here, instead of in the first send
+        // that finds the buffer full.
         drop(sleep(Duration::ZERO));
         #[allow(
             deprecated,
@@ -98,7 +98,7 @@ impl Io {
         self.fd.get_ref()
     }
 
-    /// Calls `receive` until it does not block; keeps the waker of the last task to ask.
+    /// Calls `receive` until it does not block. Only the waker of the most recent call is kept.
     pub(crate) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
@@ -113,11 +113,10 @@ impl Io {
         }
     }
 
-    /// Receives a batch to the end of `parts`; keeps the waker of the last task to ask.
+    /// Receives a batch, appended to `parts`. Only the waker of the most recent call is kept.
     ///
-    /// A batch that was not full has emptied the queue, so readiness ends with it, and no call is
-    /// spent to hear `WouldBlock`. An edge that the reactor tells of in between is not lost: only
-    /// the readiness that led here is cleared.
+    /// A batch that was not full has emptied the queue, so readiness is cleared without a further call. An edge in
+    /// between is not lost: only the readiness that led here is cleared.
     pub(crate) fn poll_receive(
         &self,
         cx: &mut Context<'_>,
@@ -136,18 +135,18 @@ impl Io {
         }
     }
 
-    /// Calls `send` until it does not block; keeps, for each waiter, the waker of the last task to
-    /// ask. Tries again after each [`RETRY`], whatever readiness says.
+    /// Calls `send` until it does not block, and again after each [`RETRY`]. Only the waker of the most recent
+    /// call is kept for each waiter.
     ///
-    /// It tries before it waits, unlike reading: writability is often not known yet when a socket
-    /// is new, and a task that was woken by [`Io::wake_writers`] has to find out why.
+    /// Unlike reading, it tries before it waits: the writability of a new socket is often unknown, and a task woken
+    /// by [`Io::wake_writers`] must learn the reason.
     pub(crate) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
         waiter: &Waiter,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        // A peer that reads as fast as this sends must not keep the thread from other tasks.
+        // A peer that reads as fast as this sends must not starve other tasks.
         let coop = ready!(coop::poll_proceed(cx));
         loop {
             match send(self.socket()) {
@@ -162,7 +161,7 @@ impl Io {
         }
     }
 
-    /// Waits until it is worth trying to send again.
+    /// Waits until another attempt to send is worthwhile.
     fn poll_writable(&self, cx: &mut Context<'_>, waiter: &Waiter) -> Poll<io::Result<()>> {
         let waker = self.writers.register(waiter, cx.waker());
         let interval = match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
@@ -176,7 +175,7 @@ impl Io {
         waiter.poll_retry(cx, interval).map(Ok)
     }
 
-    /// The same for any number of tasks at once.
+    /// Calls `send` until it does not block, for any number of tasks at once.
     pub(crate) async fn write<T>(
         &self,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
@@ -191,14 +190,13 @@ impl Io {
         poll_fn(|cx| self.poll_write(cx, &waiter, &mut send)).await
     }
 
-    /// Makes every task that waits to send try again.
+    /// Makes every waiting send try again.
     pub(crate) fn wake_writers(&self) {
         self.writers.wake_by_ref();
     }
 
-    /// Waits for writability, and forgets it: for callers that try again after each wait, whether
-    /// it was stale or not, and after some time of their own. It may wait for ever once the socket
-    /// has had an error.
+    /// Waits for writability and clears it. For callers that try again after each wait, and after some time without
+    /// one: once the socket has had an error, this may wait forever.
     pub(crate) async fn forget_writable(&self) -> io::Result<()> {
         if !forget(self.fd.writable().await?) {
             pending::<()>().await;
@@ -207,8 +205,8 @@ impl Io {
     }
 }
 
-/// Forgets that the socket is writable. Returns `false` if it is not: then it had an error, of ICMP
-/// for one (`IP_RECVERR`), which the reactor takes for the end of writing and never forgets.
+/// Clears writability. Returns `false` if the socket is not writable but had an error, for example of ICMP
+/// (`IP_RECVERR`). The reactor takes that for the end of writing and never clears it.
 fn forget(mut guard: AsyncFdReadyGuard<'_, Socket>) -> bool {
     let writable = guard.ready() & Ready::WRITABLE;
     guard.clear_ready();
@@ -222,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// A send that finds room after a while, without the kernel raising writability for it.
+    /// A send that finds space after a while, without a wake-up by the kernel.
     fn silent_room() -> impl FnMut(&Socket) -> io::Result<()> {
         let room_at = Instant::now() + 3 * RETRY / 2;
         move |_| match Instant::now() < room_at {
@@ -235,7 +233,7 @@ mod tests {
         Io::new(Socket::one_to_many(Family::V4).unwrap()).unwrap()
     }
 
-    /// Returns how long a send takes. The clock stands still until every task waits.
+    /// Returns the duration of a send. The clock stands still until every task waits.
     async fn time(sending: impl Future<Output = io::Result<()>>) -> Duration {
         let began = Instant::now();
         tokio::time::timeout(10 * RETRY, sending)
@@ -260,7 +258,7 @@ mod tests {
         let taken = time(unbound().write(silent_room())).await;
         assert!(taken < 3 * RETRY, "{taken:?}");
     }
-    /// A socket that has had an error: nobody listens where it connected to.
+    /// A socket that has had an error: the peer refused its association.
     async fn refused() -> Io {
         let io = Io::new(Socket::one_to_one(Family::V4).unwrap()).unwrap();
         let nobody = "127.0.0.1:9".parse().unwrap();

@@ -1,35 +1,34 @@
-//! Whole messages out of parts.
+//! Reassembly of messages from the parts that the kernel returns.
 
 use bytes::BytesMut;
 use sctp_core::{AssocId, Notification, Part, PartialDelivery, RecvInfo};
 
-/// What a part completed.
+/// Result of adding a part.
 #[derive(Debug)]
 pub(crate) enum Reassembled {
-    /// Nothing yet.
+    /// More parts are needed.
     Incomplete,
-    /// A message.
+    /// A complete message.
     Message(BytesMut, RecvInfo),
     /// A notification.
     Notification(Notification),
-    /// The unfinished messages of the association exceed the limit, and were dropped.
+    /// The incomplete messages of the association exceed the limit, and were dropped.
     TooLarge(AssocId),
-    /// The end of a one-to-one socket's association, which the kernel marks by an empty read.
+    /// The end of a one-to-one association, which the kernel marks by an empty read.
     EndOfStream,
-    /// Something that cannot be told apart: it came without receive information, or is no
-    /// notification though it was said to be.
+    /// A part without receive information, or an invalid notification.
     Malformed(&'static str),
 }
 
-/// An unfinished message.
+/// Incomplete message.
 #[derive(Debug)]
 struct Partial {
     assoc: AssocId,
     stream: u16,
     unordered: bool,
     data: BytesMut,
-    /// It was part of too much, and is dropped up to its end: what is left of a message must not
-    /// pass for one.
+    /// Set after the limit was exceeded. The message is dropped up to its end, so that its rest is not taken for a
+    /// message.
     dropped: bool,
 }
 
@@ -45,24 +44,22 @@ impl Partial {
     }
 }
 
-/// Puts parts together to messages (`MSG_EOR`), and decodes notifications, which come whole.
+/// Joins the parts of messages (`MSG_EOR`), and decodes notifications, which arrive whole.
 ///
-/// Unfinished messages are told apart by association, since on a shared socket their parts come
-/// interleaved, and by stream and order, since with I-DATA they do within an association. What
-/// one association leaves unfinished is bounded, all its streams together, and so is what all
-/// associations of a shared socket do: whoever would exceed either is dropped.
+/// Incomplete messages are kept by association, because parts are interleaved on a shared socket, and by
+/// stream and order, because with I-DATA they are interleaved within an association. Their size is limited per
+/// association and for all associations of a shared socket together.
 #[derive(Debug)]
 pub(crate) struct Reassembler {
     limit: usize,
-    /// Bounds what all associations together leave unfinished.
+    /// Limit for the incomplete messages of all associations together.
     total_limit: usize,
-    /// Nearly always empty: only a message larger than the kernel's window, or one that a batch
-    /// cut in two, waits here.
+    /// Rarely occupied: only by a message larger than the kernel's window, or one at the end of a batch.
     partials: Vec<Partial>,
 }
 
-/// How many messages of the largest size all associations of a shared socket together can leave
-/// unfinished. Few do at all: a message is unfinished only while the kernel delivers it in parts.
+/// Number of incomplete messages of maximum size on a shared socket. A message is incomplete only while the
+/// kernel delivers it in parts.
 const SHARED_FACTOR: usize = 64;
 
 impl Reassembler {
@@ -74,7 +71,7 @@ impl Reassembler {
         }
     }
 
-    /// For a socket that carries any number of associations.
+    /// Creates a reassembler for a socket with any number of associations.
     pub(crate) fn for_many(limit: usize) -> Self {
         Self {
             total_limit: limit.saturating_mul(SHARED_FACTOR),
@@ -82,7 +79,7 @@ impl Reassembler {
         }
     }
 
-    /// Whether no message is unfinished.
+    /// Returns `true` if no message is incomplete.
     pub(crate) fn is_empty(&self) -> bool {
         self.partials.is_empty()
     }
@@ -96,17 +93,17 @@ impl Reassembler {
         if meta.flags.is_notification() {
             return match Notification::decode(data.freeze()) {
                 Ok(notification) => Reassembled::Notification(notification),
-                Err(_) => Reassembled::Malformed("a notification could not be decoded"),
+                Err(_) => Reassembled::Malformed("invalid notification"),
             };
         }
         if data.is_empty() {
             return Reassembled::EndOfStream;
         }
         if meta.flags.is_control_truncated() || meta.flags.is_truncated() {
-            return Reassembled::Malformed("the kernel truncated a message or what came beside it");
+            return Reassembled::Malformed("truncated message or control data");
         }
         let Some(info) = meta.info else {
-            return Reassembled::Malformed("a message came without receive information");
+            return Reassembled::Malformed("message without receive information");
         };
         self.push_data(data, info, meta.flags.is_end_of_record())
     }
@@ -144,7 +141,7 @@ impl Reassembler {
         Reassembled::Message(data, info)
     }
 
-    /// Drops a part, and all that the association has left unfinished. The first time tells it.
+    /// Drops a part, and all incomplete messages of the association. Only the first time reports it.
     fn drop_part(&mut self, at: Option<usize>, info: &RecvInfo, ends: bool) -> Reassembled {
         let told = at.is_some_and(|at| self.partials[at].dropped);
         match at {
@@ -163,15 +160,15 @@ impl Reassembler {
         Reassembled::TooLarge(info.assoc)
     }
 
-    /// Drops what an association has left unfinished: the rest will not come.
+    /// Drops the incomplete messages of an association, whose rest will not arrive.
     pub(crate) fn forget(&mut self, assoc: AssocId) {
         self.partials.retain(|partial| partial.assoc != assoc);
     }
 
-    /// Drops the message whose delivery the kernel has given up in the middle.
+    /// Drops a message that the kernel has stopped delivering.
     ///
-    /// With I-DATA the event names stream and order, and the other messages of the association go
-    /// on. Without, both are always 0, but then no more than one message is unfinished.
+    /// With I-DATA the event has stream and order, and other messages of the association continue. Without, both
+    /// are 0, but at most one message is incomplete.
     pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
         let named = |partial: &Partial| {
             partial.assoc == event.assoc
@@ -188,7 +185,7 @@ impl Reassembler {
         }
     }
 
-    /// Takes what an association has left unfinished along to an assembler of its own.
+    /// Moves the incomplete messages of an association to a reassembler of its own.
     pub(crate) fn take(&mut self, assoc: AssocId) -> Self {
         let (taken, kept) = std::mem::take(&mut self.partials)
             .into_iter()
@@ -339,7 +336,7 @@ mod tests {
             part(&mut reassembler, 64, false),
             Reassembled::TooLarge(_)
         ));
-        // Whole messages are no burden, and go on.
+        // Complete messages are not limited.
         assert!(matches!(
             part(&mut reassembler, 65, true),
             Reassembled::Message(..)

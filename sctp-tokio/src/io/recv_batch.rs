@@ -1,4 +1,4 @@
-//! Receiving in batches into a buffer that all sockets of a thread share.
+//! Batch receives into a buffer that all sockets of a thread share.
 
 use std::{cell::RefCell, collections::VecDeque, io, mem, time::Duration};
 
@@ -15,22 +15,22 @@ thread_local! {
     static QUEUE_POOL: RefCell<Vec<VecDeque<Part>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many emptied queues a thread keeps.
+/// The maximum number of pooled queues per thread.
 const MAX_POOLED: usize = 8;
-/// How long a queue may have been to be kept: a batch, and what was left of the one before.
+/// Queues with a larger capacity are freed instead of pooled. It holds a batch and the rest of the previous
+/// one.
 const MAX_POOLED_LEN: usize = 2 * Socket::MAX_BATCH;
 
-/// What a receive can tell about the next one.
+/// Hint of a receive about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum More {
-    /// There may be more; ask.
+    /// The queue may contain more.
     Maybe,
-    /// The queue was empty a moment ago.
+    /// The queue was empty.
     No,
 }
 
-/// Receives what is queued, as much as one call brings, to the end of `parts`. Every notification
-/// among them is whole.
+/// Receives up to one batch, appended to `parts`. All notifications among them are complete.
 pub(crate) fn receive(socket: &Socket, parts: &mut VecDeque<Part>) -> io::Result<More> {
     BATCH.with_borrow_mut(|batch| {
         let (_, more) = socket.recv_batch(batch)?;
@@ -53,7 +53,7 @@ pub(crate) fn receive(socket: &Socket, parts: &mut VecDeque<Part>) -> io::Result
     })
 }
 
-/// Takes the memory of an empty queue.
+/// Returns the buffer of an empty queue to the pool.
 pub(crate) fn release_queue(parts: &mut VecDeque<Part>) {
     let parts = mem::take(parts);
     if (1..=MAX_POOLED_LEN).contains(&parts.capacity()) {
@@ -65,26 +65,25 @@ pub(crate) fn release_queue(parts: &mut VecDeque<Part>) {
     }
 }
 
-/// Returns `true` if a message, or a part of one, is among the parts.
+/// Returns `true` if the parts contain a message, or a part of one.
 pub(crate) fn has_message(parts: &VecDeque<Part>) -> bool {
     let is_message = |part: &Part| !part.meta.flags.is_notification() && !part.data.is_empty();
     parts.iter().any(is_message)
 }
 
-/// Has `close(2)` abort what is on the socket, in place of shutting it down, as it does by itself
-/// while messages are unread in the kernel.
+/// Makes `close(2)` abort the socket's associations instead of shutting them down, as it does while messages
+/// are unread in the kernel.
 pub(crate) fn abort_on_close(socket: &Socket) -> io::Result<()> {
     SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
 
-/// A notification longer than this is not one: the largest carries one chunk.
+/// Size limit of a notification. The largest contains one chunk.
 const NOTIFICATION_LIMIT: usize = 128 * 1024;
 
 /// Receives the rest of a notification that did not fit, which is first in the queue.
 ///
-/// Each part of a notification is marked as one, and the peer can have chosen its bytes: a tail
-/// that is left behind, or that moves to another socket with a peel-off, would be read as a
-/// notification of its own.
+/// Each part of a notification is marked as one, and the peer can choose its bytes. A rest that stays behind,
+/// or moves to another socket with a peel-off, would be decoded as a notification of its own.
 pub(crate) fn finish_notification(socket: &Socket, part: &mut Part) -> io::Result<()> {
     while is_unfinished_notification(part) && part.data.len() < NOTIFICATION_LIMIT {
         part.data.reserve(NOTIFICATION_LIMIT - part.data.len());
@@ -98,7 +97,7 @@ fn is_unfinished_notification(part: &Part) -> bool {
     part.meta.flags.is_notification() && !part.meta.flags.is_end_of_record()
 }
 
-/// Whether an error of a receive is about the network: the association's end, unless it goes on.
+/// Returns `true` for a network error of a receive: the end of the association, unless it continues.
 pub(crate) fn is_network_error(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(

@@ -1,4 +1,4 @@
-//! Any number of tasks that wait for one socket to become writable.
+//! Wakers of all tasks that wait for one socket to become writable.
 
 use std::{
     pin::Pin,
@@ -11,24 +11,22 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// The waker that a socket's readiness knows. It wakes every handle that waits.
+/// Waker for the reactor that wakes every waiting handle.
 ///
-/// The reactor keeps one waker for each direction of a descriptor, that of the last task to
-/// poll. The sending handles of one association are polled by many tasks, so each keeps its own,
-/// and the reactor is given one that passes the word on.
+/// The reactor keeps one waker per direction of a descriptor, while the sending handles of an association are
+/// polled by many tasks. Each handle therefore keeps its own waker.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     handles: Mutex<Vec<Weak<Slot>>>,
 }
 
-/// State of one handle that waits.
+/// Waker of one handle.
 #[derive(Debug, Default)]
 struct Slot {
     waker: Mutex<Option<Waker>>,
 }
 
-/// A handle's place among the [`Wakers`], taken when it first waits, and the timer of that wait. A
-/// clone has its own.
+/// Slot of one handle, allocated when it first waits, and the timer of its wait. A clone has its own.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter {
     slot: OnceLock<Arc<Slot>>,
@@ -43,7 +41,7 @@ impl Clone for Waiter {
 }
 
 impl Waiter {
-    /// Polls the timer of a wait, which begins with the first call and ends it after `interval`.
+    /// Polls the timer of a wait, which starts with the first call and ends after `interval`.
     pub(crate) fn poll_retry(&self, cx: &mut Context<'_>, interval: Duration) -> Poll<()> {
         let deadline = Instant::now() + interval;
         // Polled and dropped outside the lock: a timer clones and drops wakers, which may run
@@ -61,7 +59,7 @@ impl Waiter {
         elapsed
     }
 
-    /// Ends a wait: the next one has a timer of its own.
+    /// Ends a wait. The next one has its own timer.
     pub(crate) fn finish(&self) {
         let retry = lock(&self.retry).take();
         drop(retry);
@@ -69,7 +67,7 @@ impl Waiter {
 }
 
 impl Wakers {
-    /// Notes the waker of a handle, and returns the one for the reactor.
+    /// Stores the waker of a handle, and returns the one for the reactor.
     pub(crate) fn register(self: &Arc<Self>, waiter: &Waiter, waker: &Waker) -> Waker {
         let slot = waiter.slot.get_or_init(|| self.add());
         let known = lock(&slot.waker)
@@ -87,8 +85,7 @@ impl Wakers {
     fn add(&self) -> Arc<Slot> {
         let slot = Arc::default();
         let mut handles = lock(&self.handles);
-        // The places of handles that were dropped are given up here, so there are never more than
-        // twice as many as there are handles.
+        // Slots of dropped handles are freed here, so there are at most twice as many as handles.
         if handles.len() == handles.capacity() {
             handles.retain(|handle| handle.strong_count() > 0);
         }
@@ -118,7 +115,7 @@ impl Wake for Wakers {
     }
 }
 
-/// What the locks guard is replaced whole: a panic elsewhere cannot leave it half-changed.
+/// Locks a mutex. A panic cannot leave its value inconsistent, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

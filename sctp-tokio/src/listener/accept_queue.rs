@@ -1,5 +1,4 @@
-//! Queue of established associations that are not accepted yet, and what is left of those that
-//! ended too soon.
+//! Queue of established associations that are not accepted yet.
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
@@ -16,26 +15,26 @@ use crate::{
     io::{Io, RegisterError, reassembly::Reassembler, recv_batch::finish_notification},
 };
 
-/// How much one receive takes. The listener reads one part at a time: whatever is queued behind
-/// an association's coming up then moves with it to its own socket.
+/// Size of one receive. The listener reads one part at a time, so that whatever is queued behind the
+/// establishment of an association moves with it to its own socket.
 const SCRATCH: usize = 4096;
 
-/// Associations of a listener between their coming up and their being accepted.
+/// Associations of a listener between establishment and acceptance.
 #[derive(Debug)]
 pub(crate) struct AcceptQueue {
     max_message_size: usize,
-    /// Associations that came up and have not been peeled off yet. More than one only if the
-    /// socket came from elsewhere with some on it.
+    /// Established associations that are not peeled off yet. Contains more than one only if the socket came from
+    /// elsewhere with some on it.
     waiting: VecDeque<Established>,
-    /// Association that was peeled off and could not be registered with the reactor. The next
-    /// accept tries again, before any other.
+    /// Association that is peeled off and could not be registered with the reactor. The next accept tries
+    /// it again first.
     unregistered: Option<(Established, Socket)>,
-    /// Associations that ended before they could be peeled off. What they sent is still in the
-    /// listener's queue, and must not be lost: it is collected here until their end comes by.
+    /// Associations that were closed before they could be peeled off. Their messages, which are still in the
+    /// listener's queue, are collected here until their end is received.
     orphans: Vec<Orphan>,
 }
 
-/// An association that came up.
+/// Established association.
 #[derive(Debug)]
 struct Established {
     assoc: AssocId,
@@ -43,7 +42,7 @@ struct Established {
     inbound_streams: u16,
 }
 
-/// An association that ended before it could be peeled off, and what it left.
+/// Association that was closed before it could be peeled off, with its messages.
 #[derive(Debug)]
 struct Orphan {
     up: Established,
@@ -65,18 +64,17 @@ impl AcceptQueue {
         self.max_message_size
     }
 
-    /// Returns the number of associations that came up and can be accepted.
+    /// Returns the number of associations that can be accepted.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.unregistered.is_some())
     }
 
-    /// Returns `true` if the listening socket has everything of those not accepted: none is
-    /// peeled off, and nothing is collected of one that has ended.
+    /// Returns `true` if everything of the associations not accepted is on the listening socket.
     pub(crate) fn is_complete(&self) -> bool {
         self.orphans.is_empty() && self.unregistered.is_none()
     }
 
-    /// Takes note of associations that were on the socket before this listener had it.
+    /// Adds associations that were on the socket before this listener had it.
     pub(crate) fn add(&mut self, listening: &Socket, assocs: Vec<AssocId>) {
         for assoc in assocs {
             let status = listening.status(assoc).ok();
@@ -96,10 +94,10 @@ impl AcceptQueue {
         }
     }
 
-    /// Peels off the association that has waited longest and is still there.
+    /// Peels off the association that has waited longest and still exists.
     ///
-    /// `None` says that no association waits. Nothing may be received before that: it could be of
-    /// one that does, and moves with it when it is peeled off.
+    /// Returns `None` if no association waits. Only then may the listener receive: a message of a waiting
+    /// association moves with it when it is peeled off.
     pub(crate) fn accept(&mut self, listening: &Socket) -> io::Result<Option<Association>> {
         if let Some((up, socket)) = self.unregistered.take() {
             return self.peeled(up, socket).map(Some);
@@ -138,7 +136,7 @@ impl AcceptQueue {
         let info = AssociationInfo {
             style: Style::OneToMany,
             id: up.assoc,
-            // It may have ended in between; its queue then says so.
+            // It may be closed meanwhile, which its queue reports.
             peer_addrs: socket.peer_addrs(up.assoc).unwrap_or_default(),
             local_addrs: socket.local_addrs(up.assoc).unwrap_or_default(),
             outbound_streams: up.outbound_streams,
@@ -161,7 +159,7 @@ impl AcceptQueue {
         ))
     }
 
-    /// Looks at one part from the listener's queue. Returns an association that it completed.
+    /// Processes a part of the listener's queue. Returns an association that it completes.
     pub(crate) fn sort(&mut self, part: Part) -> Option<Association> {
         let notification = part.meta.flags.is_notification();
         let notification = notification
@@ -180,7 +178,7 @@ impl AcceptQueue {
                 AssocChangeState::CommLost | AssocChangeState::ShutdownComplete => {
                     self.ended(&change, part)
                 }
-                // A restart, for one, is not the end.
+                // Other changes, such as a restart, are not the end.
                 _ => self.keep(Some(change.assoc), part),
             },
             Some(other) => self.keep(other.assoc(), part),
@@ -188,8 +186,7 @@ impl AcceptQueue {
         }
     }
 
-    /// Keeps a part that belongs to an orphan. How much there can be is bounded by the listener's
-    /// receive buffer, which it has all passed through.
+    /// Keeps a part of an orphan. The listener's receive buffer bounds their total size.
     fn keep(&mut self, assoc: Option<AssocId>, part: Part) -> Option<Association> {
         let orphan = self
             .orphans

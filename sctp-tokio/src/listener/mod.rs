@@ -1,4 +1,4 @@
-//! Accepting associations: a one-to-many socket, and each association peeled off it.
+//! Listener: a one-to-many socket from which each association is peeled off.
 
 mod accept_queue;
 pub(crate) mod one_to_one;
@@ -30,14 +30,13 @@ use crate::{
     },
 };
 
-/// Listens for associations and hands each one over with a socket of its own.
+/// Listens for associations, each of which gets a socket of its own.
 ///
-/// Underneath is a one-to-many socket, from which each association is peeled off as it comes
-/// up: unlike a one-to-one socket, a peeled-off one can end with `SCTP_EOF` and with `SCTP_ABORT`
-/// and a reason.
+/// Underneath is a one-to-many socket, from which associations are peeled off when they are established.
+/// Unlike a one-to-one socket, a peeled-off socket can be shut down with `SCTP_EOF`, and aborted with a reason.
 ///
-/// Dropping it stops listening. Associations that were accepted live on; those that have come up
-/// and were not accepted are closed, with an ABORT if they have sent anything.
+/// Dropping the listener stops listening. Accepted associations continue. Established associations that were
+/// not accepted are closed, with an ABORT if they have sent anything.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,19 +61,21 @@ pub struct SctpListener {
 }
 
 impl SctpListener {
-    /// Listens on an address; of several that a name resolves to, on the first that can be
-    /// bound. For several addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    /// Listens on an address.
     ///
-    /// The wildcard address announces every address of the machine to peers: see
+    /// If a name resolves to several addresses, the first that can be bound is used. For several addresses at
+    /// once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    ///
+    /// The wildcard address announces every address of the machine to peers; see
     /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::listen`](crate::SocketBuilder::listen).
+    /// The same as for [`SocketBuilder::listen`](crate::SocketBuilder::listen).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, Self::open).await
     }
@@ -105,30 +106,29 @@ impl SctpListener {
 
     /// Accepts the next association.
     ///
-    /// One that has ended already is handed over too: what it sent can be received, and then its
-    /// end.
+    /// An association that is closed already is accepted too, with the messages that it has sent.
     ///
     /// # Errors
     ///
-    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or when the
-    /// reactor can take no more of them (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`): the
-    /// association is kept, and the next call tries again. The kernel answers the same at once
-    /// while the shortage lasts: wait before that. Anything else that the kernel says.
+    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or if the
+    /// reactor has no watches or memory for another one (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`).
+    /// No association is lost, but the same error is returned at once if the method is called again: wait
+    /// first. Returns other errors of the system calls.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call loses no association.
+    /// Cancel safe: dropping the future before completion loses no association.
     pub async fn accept(&mut self) -> io::Result<Association> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next association; the waker of the last task to ask is kept.
+    /// Polls for the next association. Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`SctpListener::accept`].
+    /// The same as for [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
-        // A receive takes part in cooperative scheduling, but is not needed for those that wait.
+        // A receive takes part in cooperative scheduling, but waiting associations need none.
         if self.queue.len() > 0 {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -147,12 +147,12 @@ impl SctpListener {
         }
     }
 
-    /// Accepts an association that has come up already.
+    /// Accepts an association that is established already.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
-    /// [`SctpListener::accept`].
+    /// Returns [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the errors of
+    /// [`accept`](Self::accept).
     pub fn try_accept(&mut self) -> io::Result<Association> {
         loop {
             if let Some(association) = self.queue.accept(self.io.socket())? {
@@ -165,50 +165,49 @@ impl SctpListener {
         }
     }
 
-    /// Refuses associations from now on (`listen(2)` with backlog 0): a peer that tries is
-    /// refused at once. Those that are up live on, and those not yet accepted still can be.
+    /// Refuses new associations (`listen(2)` with a backlog of 0). Established ones continue, and can still be
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// What `listen(2)` says.
+    /// Returns errors of `listen(2)`.
     pub fn stop(&self) -> io::Result<()> {
         self.io.socket().listen(0)
     }
 
-    /// Returns the addresses that it listens on.
+    /// Returns the addresses that the listener is bound to.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Returns errors of the system call.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
-    /// message that can be sent on an association from here, each of which keeps it. One system call.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
+    /// largest message that can be sent on an accepted association, which inherits it.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns errors of `getsockopt(2)`.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.io.socket().send_buffer_size()
     }
 
-    /// Lends the socket, for options.
-    ///
-    /// Receiving from it directly would lose associations.
+    /// Returns the socket, for options. Receiving from the socket directly loses associations.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.io.socket()
     }
 
-    /// Takes the socket, still listening. Associations that were not accepted are on it.
+    /// Converts the listener into its socket, which still listens and has all associations that were not
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// Gives the listener back while it holds an association that is no longer on the socket: one
-    /// that the reactor could not take, or what one sent that ended before it was accepted. Accept
+    /// Returns the listener while it holds an association that is not on its socket: one that could not be
+    /// registered with the reactor, or the messages of one that was closed before it was accepted. Accept
     /// until `WouldBlock` first.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if self.queue.is_complete() {
@@ -219,7 +218,7 @@ impl SctpListener {
     }
 }
 
-/// As [`SocketBuilder::listen_from`](crate::SocketBuilder::listen_from) with the builder's defaults.
+/// The same as [`SocketBuilder::listen_from`](crate::SocketBuilder::listen_from) with the defaults.
 impl TryFrom<OwnedFd> for SctpListener {
     type Error = io::Error;
 
@@ -245,7 +244,7 @@ impl fmt::Debug for SctpListener {
     }
 }
 
-/// The associations that come up; it never ends. An error is not the end of the stream, see
+/// Yields accepted associations, and never ends. An error does not end the stream; see
 /// [`SctpListener::accept`].
 impl Stream for SctpListener {
     type Item = io::Result<Association>;

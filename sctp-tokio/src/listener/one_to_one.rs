@@ -1,4 +1,4 @@
-//! Accepting associations on a one-to-one socket.
+//! Listener with a one-to-one socket.
 
 use std::{
     fmt,
@@ -24,44 +24,46 @@ use crate::{
     },
 };
 
-/// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), TCP's way: `accept(2)`
-/// hands each association over on a socket of its own.
+/// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), on which `accept(2)` returns a socket
+/// per association, as for TCP.
 ///
-/// It exists for interoperation: with a supervisor that hands over such a descriptor, or with code
-/// that expects one. [`SctpListener`](crate::SctpListener) does the same job with fewer
-/// restrictions. What Linux does not do on the sockets that come from here:
+/// For interoperation with supervisors and libraries that use such descriptors. Otherwise use
+/// [`SctpListener`](crate::SctpListener), which has fewer restrictions. On these associations Linux cannot send
+/// an ABORT with a reason:
 ///
-/// * [`Association::abort`] is refused with [`Unsupported`](io::ErrorKind::Unsupported): an abort
-///   cannot carry a reason. [`Association::abort_without_reason`] is what there is.
-/// * For the same reason a peer that exceeds the message limit is not aborted: its message is
-///   dropped, and [`RecvError::TooLarge`](crate::RecvError::TooLarge) says so.
+/// * [`Association::abort`] returns [`Unsupported`](io::ErrorKind::Unsupported). Use
+///   [`Association::abort_without_reason`].
+/// * A message over the limit is dropped and reported as
+///   [`RecvError::TooLarge`](crate::RecvError::TooLarge), and the peer is not aborted.
 ///
-/// Associations that were not accepted yet count against the backlog, and beyond it peers are
-/// refused. Dropping the listener aborts them; those that were accepted live on.
+/// Associations that are not accepted yet count against the backlog. Beyond it, peers are refused. Dropping the
+/// listener aborts them; accepted associations continue.
 pub struct OneToOneListener {
     io: Io,
     max_message_size: usize,
-    /// Set when the socket came from elsewhere: associations that began before it did are not
-    /// subscribed to the notifications of this crate.
+    /// Set if the socket came from elsewhere. Associations established earlier lack the subscriptions of this
+    /// crate.
     subscribe_accepted: Option<SocketConfig>,
-    /// Accepted socket that could not be set up or registered with the reactor. The next accept
-    /// tries again, before any other.
+    /// Accepted socket that could not be set up or registered with the reactor. The next accept tries it
+    /// again first.
     pending: Option<Socket>,
 }
 
 impl OneToOneListener {
-    /// Listens on an address; of several that a name resolves to, on the first that can be bound.
+    /// Listens on an address.
     ///
-    /// The wildcard address announces every address of the machine to peers: see
+    /// If a name resolves to several addresses, the first that can be bound is used.
+    ///
+    /// The wildcard address announces every address of the machine to peers; see
     /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::listen_one_to_one`](crate::SocketBuilder::listen_one_to_one).
+    /// The same as for [`SocketBuilder::listen_one_to_one`](crate::SocketBuilder::listen_one_to_one).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     pub async fn bind(addrs: impl ToSocketAddrs + fmt::Debug) -> io::Result<Self> {
         first_to_bind(addrs, Self::open).await
     }
@@ -92,30 +94,31 @@ impl OneToOneListener {
         })
     }
 
-    /// Accepts the next association. One that has ended already is handed over too: what it sent
-    /// can be received, and then its end.
+    /// Accepts the next association.
+    ///
+    /// An association that is closed already is accepted too, with the messages that it has sent.
     ///
     /// # Errors
     ///
-    /// When the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or when the
-    /// reactor can take no more of them (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`): the
-    /// association is kept, and the next call tries again. The kernel answers the same at once
-    /// while the shortage lasts: wait before that. Anything else that the kernel says.
+    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or if the
+    /// reactor has no watches or memory for another one (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`).
+    /// No association is lost, but the same error is returned at once if the method is called again: wait
+    /// first. Returns other errors of the system calls.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a dropped call loses no association.
+    /// Cancel safe: dropping the future before completion loses no association.
     pub async fn accept(&mut self) -> io::Result<Association> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next association; the waker of the last task to ask is kept.
+    /// Polls for the next association. Only the waker of the most recent call is kept.
     ///
     /// # Errors
     ///
-    /// As [`OneToOneListener::accept`].
+    /// The same as for [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
-        // An accept takes part in cooperative scheduling, but is not needed for one that is pending.
+        // An accept takes part in cooperative scheduling, but a pending socket needs none.
         if self.pending.is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -126,12 +129,12 @@ impl OneToOneListener {
         Poll::Ready(self.accepted(socket))
     }
 
-    /// Accepts an association that has come up already.
+    /// Accepts an association that is established already.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none, and as
-    /// [`OneToOneListener::accept`].
+    /// Returns [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the errors of
+    /// [`accept`](Self::accept).
     pub fn try_accept(&mut self) -> io::Result<Association> {
         let socket = match self.pending.take() {
             Some(socket) => socket,
@@ -158,37 +161,38 @@ impl OneToOneListener {
         }
     }
 
-    /// Returns the addresses that it listens on.
+    /// Returns the addresses that the listener is bound to.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Returns errors of the system call.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`): the length of the longest
-    /// message that can be sent on an association from here, each of which keeps it. One system call.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
+    /// largest message that can be sent on an accepted association, which inherits it.
     ///
     /// # Errors
     ///
-    /// What `getsockopt(2)` says.
+    /// Returns errors of `getsockopt(2)`.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.io.socket().send_buffer_size()
     }
 
-    /// Lends the socket, for options.
+    /// Returns the socket, for options.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.io.socket()
     }
 
-    /// Takes the socket, still listening. Associations that were not accepted are on it.
+    /// Converts the listener into its socket, which still listens and has all associations that were not
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// Gives the listener back while it holds an association that the reactor could not take:
+    /// Returns the listener while it holds an association that could not be registered with the reactor:
     /// accept it first.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         match self.pending {
@@ -204,7 +208,7 @@ impl AsFd for OneToOneListener {
     }
 }
 
-/// The associations that come up; it never ends. An error is not the end of the stream, see
+/// Yields accepted associations, and never ends. An error does not end the stream; see
 /// [`OneToOneListener::accept`].
 impl Stream for OneToOneListener {
     type Item = io::Result<Association>;
@@ -214,7 +218,8 @@ impl Stream for OneToOneListener {
     }
 }
 
-/// As [`SocketBuilder::listen_one_to_one_from`](crate::SocketBuilder::listen_one_to_one_from) with the builder's defaults.
+/// The same as [`SocketBuilder::listen_one_to_one_from`](crate::SocketBuilder::listen_one_to_one_from) with the
+/// defaults.
 impl TryFrom<OwnedFd> for OneToOneListener {
     type Error = io::Error;
 

@@ -1,4 +1,4 @@
-//! Bundles: messages for one association that share packets (RFC 9260 section 6.10).
+//! Bundles of messages for one association, which share packets (RFC 9260 section 6.10).
 
 use std::{collections::VecDeque, io};
 
@@ -10,18 +10,18 @@ use super::{
 };
 use crate::message::{Message, check};
 
-/// Whether the kernel takes this message whenever there is room, so that it can be part of a run.
+/// Returns `true` if the kernel accepts the message whenever it has space.
 fn is_bundleable(message: &Message, streams: u16) -> bool {
     check(&message.info, message.payload.len(), streams).is_ok() && !goes_unbundled(message)
 }
 
-/// Keys and partial reliability can be refused or make the kernel drop others: these go alone.
+/// Returns `true` if the message must be sent by itself. Keys can be refused, and partial reliability can make
+/// the kernel drop other messages.
 pub(crate) fn goes_unbundled(message: &Message) -> bool {
     message.info.auth_key.is_some() || message.info.reliability != Reliability::Reliable
 }
 
-/// How many messages from the front of the queue can go out as one run: as many as there is
-/// certainly room for.
+/// Returns the number of messages at the front of the queue that fit the free space.
 fn bundle_len(
     queue: &VecDeque<Message>,
     streams: u16,
@@ -56,11 +56,10 @@ fn item(assoc: AssocId, message: &Message) -> SendItem<'_> {
     }
 }
 
-/// Sends from the front of the queue, as many as one run holds. Returns how many went out.
+/// Sends a bundle from the front of the queue. Returns the number of messages sent.
 ///
-/// A run is all but its last message with `MSG_MORE`, then the last one without: messages share
-/// packets, and none stays behind. Both calls are made here, in one go, so no cancellation can
-/// come between them.
+/// All messages but the last are sent with `MSG_MORE`, and the last one without. So messages share packets,
+/// and none stays behind. No cancellation can come between the two system calls.
 pub(crate) fn send_bundle(
     assoc: AssocId,
     streams: u16,
@@ -68,10 +67,10 @@ pub(crate) fn send_bundle(
     sender: &impl BatchSender,
     queue: &VecDeque<Message>,
 ) -> io::Result<usize> {
-    let run = bundle_len(queue, streams, credit, sender);
+    let len = bundle_len(queue, streams, credit, sender);
     let mut sent = 0;
-    if run > 1 {
-        let held = queue.iter().take(run - 1);
+    if len > 1 {
+        let held = queue.iter().take(len - 1);
         sent = sender.send_more(held.map(|message| item(assoc, message)))?;
     }
     let Some(last) = queue.get(sent) else {
@@ -81,7 +80,7 @@ pub(crate) fn send_bundle(
         Ok(()) => Ok(sent + 1),
         Err(error) if sent == 0 => Err(error),
         Err(_) => {
-            // The room was there, so it is not for want of that; the next call will report it.
+            // There was space, so the error is another one, which the next call returns.
             sender.release(assoc);
             Ok(sent)
         }

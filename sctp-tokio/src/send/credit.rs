@@ -2,20 +2,19 @@
 
 use super::BatchSender;
 
-/// How much of the send buffer is certainly free.
+/// Lower bound of the free space of a send buffer.
 ///
-/// A run of messages sent with `MSG_MORE` must not be cut short by a full buffer, because the
-/// kernel would hold its tail back until the next plain send. So before a run this account
-/// must cover it, by an estimate from above of what the kernel charges. The account is read from
-/// the kernel (`SO_MEMINFO`) and then only counted down, so it errs on the safe side: what has
-/// been acknowledged since is free as well.
+/// A full buffer must not cut a bundle short: the kernel would keep the messages sent with `MSG_MORE` until
+/// the next plain send. Therefore the credit must cover a bundle, by an upper bound of the kernel's charge.
+/// It is read from the kernel (`SO_MEMINFO`) and only counted down until it is read again. Data that has been
+/// acknowledged since is free too.
 #[derive(Debug, Default)]
 pub(crate) struct SendCredit {
     free: usize,
 }
 
 impl SendCredit {
-    /// How much is free: at least `cost`, if the account or else the kernel says so.
+    /// Returns the free space, reading it from the kernel if the credit is less than `cost`.
     pub(crate) fn free(&mut self, sender: &impl BatchSender, cost: usize) -> usize {
         if self.free < cost {
             self.free = sender.free_space();
@@ -27,15 +26,14 @@ impl SendCredit {
         self.free = self.free.saturating_sub(cost);
     }
 
-    /// Notes that a message of this length goes out by itself.
+    /// Charges the cost of a message that is sent by itself.
     pub(crate) fn charge_message(&mut self, len: usize) {
         self.charge(cost(len));
     }
 }
 
-/// What the kernel charges for a message at most: about 500 bytes of its own structures for each
-/// fragment, and the payload rounded up to the next power of two. Measured: 1,020 for 64 bytes,
-/// 2,315 for 1,000 bytes.
+/// Returns an upper bound of the kernel's charge for a message: about 500 bytes of its own structures per
+/// fragment, and the payload rounded up to the next power of two.
 pub(crate) fn cost(len: usize) -> usize {
     let fragments = 1 + len / 512;
     2 * len + 1536 * fragments

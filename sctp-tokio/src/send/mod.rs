@@ -1,4 +1,4 @@
-//! Sending through a socket, and without one in tests.
+//! Batch sends, over a socket or a test double.
 
 pub(crate) mod bundle;
 pub(crate) mod credit;
@@ -7,21 +7,21 @@ use std::io::{self, IoSlice};
 
 use sctp_core::{AssocId, SendItem, Socket};
 
-/// What a run goes out through: a socket, or what a test puts in its place.
+/// Destination of a bundle: a socket, or a test double.
 pub(crate) trait BatchSender {
-    /// How much of the send buffer is free.
+    /// Returns the free space of the send buffer in bytes.
     fn free_space(&self) -> usize;
 
-    /// Sends messages that wait for a plain send to follow (`MSG_MORE`). Returns how many.
+    /// Sends messages that stay queued until a plain send follows (`MSG_MORE`). Returns the number sent.
     fn send_more<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize>;
 
-    /// Sends messages plainly, and with each all that waits on its association. Returns how many.
+    /// Sends messages, and with each everything queued on its association. Returns the number sent.
     fn send_plain<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize>;
 
-    /// Sends one message plainly, and with it all that waits.
+    /// Sends one message, and everything queued on its association.
     fn send(&self, item: SendItem<'_>) -> io::Result<()>;
 
-    /// Has what waits go out without a further message.
+    /// Sends everything queued on an association, without another message.
     fn release(&self, assoc: AssocId);
 }
 
@@ -42,10 +42,10 @@ impl BatchSender for Socket {
         self.send_msg(item.assoc, item.info, &[IoSlice::new(item.payload)])
     }
 
-    /// A heartbeat begins a packet, and what waits is put into it: it waits only for lack of one
+    /// Requests a heartbeat. Its packet takes the queued messages along, which wait only for lack of a packet
     /// (`sctp_packet_can_append_data`).
     fn release(&self, assoc: AssocId) {
-        // An association that is not there any more has nothing to release.
+        // A closed association has nothing to release.
         let _ = self.request_heartbeat(assoc, None);
     }
 }

@@ -18,14 +18,13 @@ use crate::{
     listener::{SctpListener, one_to_one::OneToOneListener},
 };
 
-/// Sets up a socket, and then makes a [`SctpListener`], an [`Association`] or an [`Endpoint`] of
-/// it.
+/// Configures a socket, and creates a [`SctpListener`], an [`Association`] or an [`Endpoint`] from it.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use sctp_tokio::{SocketBuilder, options::InitMsg};
 ///
-/// // A multi-homed listener that allows a hundred streams each way.
+/// // A multi-homed listener with 100 streams in each direction.
 /// let listener = SocketBuilder::new()
 ///     .bind(["192.0.2.1:3868".parse()?, "198.51.100.1:3868".parse()?])
 ///     .with_init(InitMsg::new().with_outbound_streams(100).with_max_inbound_streams(100))
@@ -40,151 +39,147 @@ pub struct SocketBuilder {
 }
 
 impl SocketBuilder {
-    /// How many outbound streams an association asks for unless told otherwise: 128, where the
-    /// kernel's default is 10 and so few leave little to do side by side.
+    /// Default number of outbound streams that an association requests: 128. The kernel's default is 10.
     ///
-    /// They cost nothing: an end of an idle association took 17.6 KiB of Linux 6.1's memory with
-    /// either, and 69.6 KiB with 1,024 streams. The INIT is as long in any case: the number is a
-    /// field of 16 bits.
+    /// More streams cost an idle association little memory, and do not lengthen the INIT, which has their number
+    /// as a field of 16 bits.
     pub const OUTBOUND_STREAMS: u16 = setup::OUTBOUND_STREAMS;
 
-    /// How many inbound streams a peer is allowed unless it is told otherwise: 1,024, where the
-    /// kernel's default is all that there are, 65,535.
+    /// Default number of inbound streams that a peer is allowed: 1,024. The kernel's default is 65,535.
     ///
-    /// The kernel makes the streams that an INIT asks for before it answers with a cookie
-    /// (`sctp_process_init`), so each of them is work that anybody can have done by sending one
-    /// packet. More streams than this are also a cost for whoever has them, see
-    /// [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS).
+    /// The kernel allocates the streams that an INIT requests before it answers with a cookie
+    /// (`sctp_process_init`), so anyone can cause that work with one packet.
     pub const MAX_INBOUND_STREAMS: u16 = setup::MAX_INBOUND_STREAMS;
 
-    /// Begins with the defaults, which each setter states.
+    /// Creates a builder with the defaults, which each method states.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Binds to these addresses, all of them with one port: several make the socket
-    /// multi-homed. If the first has port 0 the kernel chooses one, for all. Default: the wildcard
-    /// address, a port of the kernel's choice.
+    /// Binds the socket to these addresses, all with one port. Several addresses make the socket multi-homed. If
+    /// the first port is 0, the kernel chooses one for all. Defaults to the wildcard address and a port chosen by
+    /// the kernel.
     ///
-    /// Bound to the wildcard address (`0.0.0.0` or `[::]`), the kernel tells every peer all
-    /// addresses of the machine, those of container bridges included. Two peers that announce one
-    /// common address with the same port shut each other out: the association of the second
-    /// gets no answer, and connecting times out. Name the addresses that peers can reach where a
-    /// machine has others.
+    /// A socket bound to the wildcard address (`0.0.0.0` or `[::]`) announces all addresses of the machine to
+    /// every peer, including those of container bridges. Two peers that announce a common address with the same
+    /// port exclude each other: the second gets no answer and times out. If a machine has such addresses, name
+    /// those that peers can reach.
     pub fn bind(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.config.bind = addrs.into_iter().collect();
         self
     }
 
-    /// Sets streams and attempts of associations to come. Default, also of a field that is 0:
-    /// [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS),
-    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and of the rest what the kernel has. An
-    /// association has the fewer of what one end asks for and the other allows. A socket from
-    /// elsewhere keeps what it has, unless this is called.
+    /// Sets the number of streams and the attempts of associations.
+    ///
+    /// A field that is 0 has its default: [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS),
+    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and for the others the kernel's. An association has the
+    /// lesser of what one end requests and the other allows. A socket from elsewhere keeps its parameters unless
+    /// this method is called.
     pub fn with_init(mut self, init: InitMsg) -> Self {
         self.config.init = Some(init);
         self
     }
 
-    /// Sets whether small messages go out at once. Default: on; off, a small reply can wait
-    /// 200 ms for the acknowledgement of the one before.
+    /// Sends small messages at once (`SCTP_NODELAY`). Defaults to `true`.
+    ///
+    /// Otherwise a small message can wait 200 ms for the acknowledgement of the previous one.
     pub fn with_nodelay(mut self, nodelay: bool) -> Self {
         self.config.nodelay = nodelay;
         self
     }
 
-    /// Sets whether a port can be bound while associations of an earlier socket still use it
-    /// (`SO_REUSEADDR`). Default: on.
+    /// Allows binding to a port that associations of an earlier socket still use (`SO_REUSEADDR`). Defaults to
+    /// `true`.
     ///
-    /// A server that is restarted meets such associations: those that live on elsewhere, and those
-    /// whose SHUTDOWN an unreachable peer has not answered, which the kernel keeps for minutes. Off,
-    /// binding fails with `AddrInUse` until the last one has ended. A second socket that listens is
-    /// refused in either case.
+    /// A restarted server meets such associations: some were passed on, others wait for an unreachable peer's
+    /// answer to their SHUTDOWN, which takes minutes. With `false`, binding fails with `AddrInUse` until the last
+    /// one is closed. A second listening socket is refused in either case.
     #[doc(alias = "SO_REUSEADDR")]
     pub fn with_reuse_address(mut self, reuse_address: bool) -> Self {
         self.config.reuse_address = reuse_address;
         self
     }
 
-    /// Lets several listeners share the addresses and port (`SO_REUSEPORT`): the kernel spreads
-    /// new associations over them by the peer's address and port. Default: off.
+    /// Allows several listeners to share addresses and port (`SO_REUSEPORT`). The kernel distributes associations
+    /// by the peer's address and port. Defaults to `false`.
     pub fn with_reuse_port(mut self, reuse_port: bool) -> Self {
         self.config.reuse_port = reuse_port;
         self
     }
 
-    /// Asks for a send buffer of this many bytes, which the kernel cuts to `net.core.wmem_max`
-    /// without an error, and then doubles. It is also the longest message that can be sent; what came
-    /// of it is [`Socket::send_buffer_size`]. Default: the kernel's (`net.core.wmem_default`), which is
-    /// less than the longest message that is [received](Self::with_max_message_size).
+    /// Requests a send buffer of this many bytes. Defaults to `net.core.wmem_default`.
+    ///
+    /// The kernel silently reduces the size to `net.core.wmem_max`, then doubles it. The result, which
+    /// [`Socket::send_buffer_size`] returns, is the size of the largest message that can be sent. The default is
+    /// smaller than the largest message [received](Self::with_max_message_size).
     pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
         self.config.send_buffer_size = Some(bytes);
         self
     }
 
-    /// Asks for a receive buffer of this many bytes, which the kernel cuts to `net.core.rmem_max`
-    /// without an error, and then doubles; it decides the window offered to peers. Default: the
-    /// kernel's (`net.core.rmem_default`).
+    /// Requests a receive buffer of this many bytes. Defaults to `net.core.rmem_default`.
+    ///
+    /// The kernel silently reduces the size to `net.core.rmem_max`, then doubles it. The result determines the
+    /// window offered to peers; see [`guide::performance`](crate::guide::performance).
     pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
         self.config.recv_buffer_size = Some(bytes);
         self
     }
 
-    /// Chooses the notifications to be told. Default: all but `SENDER_DRY`, `AUTHENTICATION` and
-    /// `REMOTE_ERROR`. Some are always on inside, and then told as well.
+    /// Selects the notifications that are returned as events. Defaults to all except `SENDER_DRY`,
+    /// `AUTHENTICATION` and `REMOTE_ERROR`. Those that this crate needs itself are always returned.
     ///
-    /// `REMOTE_ERROR` is for peers that are trusted: with it, what a peer can have the kernel
-    /// queue is not bounded by the receive buffer.
+    /// Enable `REMOTE_ERROR` only for trusted peers: with it the receive buffer does not bound the memory that a
+    /// peer can occupy.
     pub fn with_events(mut self, events: EventSet) -> Self {
         self.config.events = events;
         self
     }
 
-    /// Bounds the messages that are received, and with them what one association can leave
-    /// unfinished in memory: a peer that exceeds it is aborted with the reason "message too
-    /// large". Default: 1 MiB.
+    /// Limits received messages to this many bytes. Defaults to 1 MiB.
+    ///
+    /// The limit also bounds the incomplete messages of an association. A peer that exceeds it is aborted with the
+    /// reason `message too large`.
     pub fn with_max_message_size(mut self, bytes: usize) -> Self {
         self.config.max_message_size = bytes;
         self
     }
 
-    /// Bounds the time that a connect takes. Default: what the kernel's attempts add up to,
+    /// Limits the time of an attempt to connect. Defaults to the sum of the kernel's retransmissions, which is
     /// minutes; see [`InitMsg`].
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = Some(timeout);
         self
     }
 
-    /// Lets the messages of different streams take turns on the wire, chunk by chunk: I-DATA chunks
-    /// (RFC 8260), and streams served in turn (`SCTP_SS_RR`). Default: off, as in the kernel.
+    /// Interleaves messages of different streams on the wire: I-DATA chunks (RFC 8260) with streams served in turn
+    /// (`SCTP_SS_RR`). Defaults to `false`, as in the kernel.
     ///
-    /// Without it a message that has begun to be sent is sent to its end, whatever waits on other
-    /// streams: streams keep a *lost* packet from holding up other messages, not a *long* one. Both
-    /// ends must offer it, or the association has ordinary DATA chunks, and says nothing of it:
-    /// [`Socket::interleaving_supported`] tells.
+    /// Without interleaving, the kernel sends a message completely before it starts the next one: streams protect
+    /// other messages from a *lost* one, not from a *long* one. Both ends must enable it, or the association
+    /// silently uses ordinary DATA chunks; [`Socket::interleaving_supported`] returns the result.
     ///
-    /// The kernel has it off unless the sysctl `net.sctp.intl_enable` is 1 when the socket is made.
-    /// Where it is not, listening and connecting fail with `PermissionDenied`, and say so.
+    /// Requires the sysctl `net.sctp.intl_enable=1` when the socket is created. Otherwise listening and connecting
+    /// fail with `PermissionDenied`.
     #[doc(alias = "SCTP_INTERLEAVING_SUPPORTED", alias = "SCTP_STREAM_SCHEDULER")]
     pub fn with_interleaving(mut self, interleaving: bool) -> Self {
         self.config.interleaving = interleaving;
         self
     }
 
-    /// Calls a function on the socket before it is bound, to set any further option.
+    /// Calls a function on the socket before it is bound, to set further options.
     ///
-    /// SCTP's own options hold for each association of the socket. Of the others some do not: what
-    /// [`listen`](Self::listen) and [`connect`](Self::connect) make of an association is a
-    /// peeled-off socket, at both ends, and Linux gives that one the defaults of `IP_TOS`,
-    /// `IPV6_TCLASS`, `IPV6_UNICAST_HOPS`, `SO_MARK` and `SO_PRIORITY` (`sctp_copy_sock`; seen on 6.1
-    /// and 6.12). `IP_TTL` and `SO_BINDTODEVICE` follow. With what is set here the handshake goes
-    /// out, and with what the peeled-off socket has all that comes later. So:
+    /// SCTP's own options apply to all associations of the socket. Some others do not: [`listen`](Self::listen)
+    /// and [`connect`](Self::connect) peel associations off, and Linux gives a peeled-off socket the defaults of
+    /// `IP_TOS`, `IPV6_TCLASS`, `IPV6_UNICAST_HOPS`, `SO_MARK` and `SO_PRIORITY` (`sctp_copy_sock`; seen on 6.1
+    /// and 6.12). `IP_TTL` and `SO_BINDTODEVICE` are kept. The handshake uses the options set here, later packets
+    /// those of the peeled-off socket. Therefore:
     ///
-    /// - for differentiated services, set [`PeerAddrParams::with_dscp`] of
-    ///   [`AssocId::FUTURE`](crate::AssocId::FUTURE): it belongs to the association;
-    /// - set the others once more, on [`Association::socket`], as soon as there is one.
+    /// - For differentiated services set [`PeerAddrParams::with_dscp`] for
+    ///   [`AssocId::FUTURE`](crate::AssocId::FUTURE), which belongs to the association.
+    /// - Set the other options again on [`Association::socket`].
     ///
-    /// An [`endpoint`](Self::endpoint) peels nothing off by itself, and keeps them.
+    /// An [`endpoint`](Self::endpoint) does not peel off by itself, and keeps them.
     ///
     /// [`PeerAddrParams::with_dscp`]: crate::options::PeerAddrParams::with_dscp
     #[doc(alias = "IP_TOS", alias = "SO_MARK")]
@@ -200,78 +195,76 @@ impl SocketBuilder {
     ///
     /// # Errors
     ///
-    /// `Unsupported`, with advice, when the kernel has no SCTP; `AddrInUse`,
-    /// `AddrNotAvailable` or `PermissionDenied`, naming the address.
+    /// Returns `Unsupported` if the kernel has no SCTP. Returns `AddrInUse`, `AddrNotAvailable` or
+    /// `PermissionDenied` with the address if it cannot be bound.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen(&self) -> io::Result<SctpListener> {
         SctpListener::open(&self.config)
     }
 
-    /// Opens a one-to-many socket that carries all of its associations itself, and listens.
+    /// Creates a listening one-to-many socket that carries all of its associations itself.
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::listen`].
+    /// The same as for [`listen`](Self::listen).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn endpoint(&self) -> io::Result<Endpoint> {
         Endpoint::open(&self.config)
     }
 
-    /// Listens with a *one-to-one* socket, for interoperation. Its associations cannot be aborted
-    /// with a reason, see [`OneToOneListener`].
+    /// Listens with a *one-to-one* socket, for interoperation. Its associations cannot be aborted with a reason;
+    /// see [`OneToOneListener`].
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::listen`].
+    /// The same as for [`listen`](Self::listen).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_one_to_one(&self) -> io::Result<OneToOneListener> {
         OneToOneListener::open(&self.config)
     }
 
-    /// Connects to one peer that has these addresses (`sctp_connectx`): the first answers the
-    /// handshake, the others are further paths.
+    /// Connects to one peer that has these addresses (`sctp_connectx`). The first is used for the handshake, the
+    /// others are further paths.
     ///
     /// # Errors
     ///
-    /// See [`ConnectError`].
+    /// Returns a [`ConnectError`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    /// Dropping the future ends the attempt. A peer that has answered receives an ABORT.
     pub async fn connect(&self, peer: &[SocketAddr]) -> Result<Association, ConnectError> {
         let receiver = connect(&self.config, peer, Style::OneToMany).await?;
         Ok(Association::from_receiver(receiver))
     }
 
-    /// Connects to the first of several addresses, or of those that a name resolves to, that
-    /// answers (RFC 8305). They may be different hosts; [`connect`](Self::connect) takes them for
-    /// paths to one.
+    /// Connects to the first of several hosts that answers (RFC 8305). [`connect`](Self::connect) takes several
+    /// addresses for paths to one host.
     ///
-    /// Each address is tried by itself, in the order given. The next one begins 250 milliseconds
-    /// after the one before, or at once when one fails. The first association to come up is
-    /// returned, and the other attempts are dropped. [`with_connect_timeout`] bounds each attempt.
-    /// With a local port of its own and without [`with_reuse_address`] each attempt waits for the one
-    /// before to fail.
+    /// Each address is tried by itself, in order. The next attempt starts 250 milliseconds after the last one, or
+    /// at once when one fails. The first association that is established is returned, and the other attempts are
+    /// dropped. [`with_connect_timeout`] applies to each attempt. With a fixed local port and without
+    /// [`with_reuse_address`], each attempt waits until the previous one has failed.
     ///
     /// # Errors
     ///
-    /// That of the last attempt to fail; see [`ConnectError`].
+    /// Returns the error of the attempt that failed last; see [`ConnectError`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends every attempt: a peer that had answered hears an ABORT.
+    /// Dropping the future ends all attempts. A peer that has answered receives an ABORT.
     ///
     /// [`with_connect_timeout`]: Self::with_connect_timeout
     /// [`with_reuse_address`]: Self::with_reuse_address
@@ -283,18 +276,18 @@ impl SocketBuilder {
         Ok(Association::from_receiver(receiver))
     }
 
-    /// Connects a *one-to-one* socket, for code that wants to hand the descriptor to something that
-    /// expects one. The kernel cannot abort its association with a reason: [`Association::abort`]
-    /// is refused, and [`Association::abort_without_reason`] is what there is. Otherwise as
-    /// [`SocketBuilder::connect`].
+    /// Connects a *one-to-one* socket, for programs that need such a descriptor.
+    ///
+    /// The kernel cannot abort its association with a reason: [`Association::abort`] fails, and
+    /// [`Association::abort_without_reason`] replaces it.
     ///
     /// # Errors
     ///
-    /// See [`ConnectError`].
+    /// Returns a [`ConnectError`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends the attempt: the peer hears an ABORT if it had answered.
+    /// Dropping the future ends the attempt. A peer that has answered receives an ABORT.
     pub async fn connect_one_to_one(
         &self,
         peer: &[SocketAddr],
@@ -304,84 +297,80 @@ impl SocketBuilder {
     }
 }
 
-/// Taking over descriptors that were made elsewhere: by a supervisor (systemd's socket
-/// activation), by a parent process, by another library.
+/// Taking over descriptors from a supervisor (systemd's socket activation), a parent process or another
+/// library.
 ///
-/// Each call makes the descriptor non-blocking, sets on it what this crate relies on (receive
-/// information, notifications, fragment interleave), and what the builder says; the builder's
-/// addresses, `SO_REUSEADDR` and `SO_REUSEPORT` are not looked at, for it is too late. What can be checked is
-/// checked: that it is an SCTP socket (`SO_PROTOCOL`), of the right style (`SO_TYPE`), that it
-/// listens or carries an association. On any error the descriptor is closed, also when the reactor
-/// cannot take it (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`). A duplicate of the descriptor
-/// ([`OwnedFd::try_clone`]) keeps what it carries for another attempt.
+/// Each method makes the descriptor non-blocking and sets the options that this crate needs (receive
+/// information, notifications, fragment interleave), then those of the builder. The builder's addresses,
+/// `SO_REUSEADDR` and `SO_REUSEPORT` are ignored. The methods check that the descriptor is an SCTP socket
+/// (`SO_PROTOCOL`) of the right style (`SO_TYPE`) that listens or carries an association. They close it on
+/// any error, including a lack of epoll watches (`ENOSPC` at `fs.epoll.max_user_watches`) or memory. A
+/// duplicate ([`OwnedFd::try_clone`]) keeps the association for another attempt.
 ///
-/// The kernel does not tell a peeled-off socket from a one-to-many socket, which is why the caller
-/// names what it is.
+/// The kernel does not tell a peeled-off socket from a one-to-many socket, so the caller chooses the method.
 impl SocketBuilder {
-    /// Listens on a one-to-many socket that is bound already (systemd:
-    /// `ListenSequentialPacket=` with `SocketProtocol=sctp`). If it does not listen yet, it does
-    /// from now on.
+    /// Listens on a bound one-to-many socket (systemd: `ListenSequentialPacket=` with `SocketProtocol=sctp`). The
+    /// socket need not listen yet.
     ///
-    /// Associations that are up already are accepted as well. One that has ended before this call
-    /// is not, and what it sent is dropped.
+    /// Established associations are accepted as well. Messages of an association that is already closed are
+    /// discarded.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when it is not a one-to-many SCTP socket, or is a peeled-off one; otherwise
-    /// what the kernel says.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-many SCTP socket, or is a peeled-off one. Returns
+    /// other errors of the system calls.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_from(&self, fd: OwnedFd) -> io::Result<SctpListener> {
         SctpListener::from_fd(&self.config, fd)
     }
 
-    /// Listens on a one-to-one socket that is bound already (systemd: `ListenStream=` with
-    /// `SocketProtocol=sctp`). If it does not listen yet, it does from now on.
+    /// Listens on a bound one-to-one socket (systemd: `ListenStream=` with `SocketProtocol=sctp`). The socket need
+    /// not listen yet.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when it is not a one-to-one SCTP socket, or carries an association;
-    /// otherwise what the kernel says.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, or carries an association. Returns
+    /// other errors of the system calls.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn listen_one_to_one_from(&self, fd: OwnedFd) -> io::Result<OneToOneListener> {
         OneToOneListener::from_fd(&self.config, fd)
     }
 
-    /// Opens an endpoint on a one-to-many socket that is bound already, with the associations that
-    /// are on it. If it does not listen yet, it does from now on.
+    /// Creates an endpoint from a bound one-to-many socket and its associations. The socket need not listen yet.
     ///
-    /// That these came up is not told as an event; [`Socket::assoc_ids`] lists them.
+    /// No events report the associations that are already established; [`Socket::assoc_ids`] lists them.
     ///
     /// # Errors
     ///
-    /// As [`SocketBuilder::listen_from`].
+    /// The same as for [`listen_from`](Self::listen_from).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn endpoint_from(&self, fd: OwnedFd) -> io::Result<Endpoint> {
         Endpoint::from_fd(&self.config, fd)
     }
 
-    /// Takes over the association of a *peeled-off* socket, or of a one-to-many socket that
-    /// carries no other and does not listen.
+    /// Takes over the association of a *peeled-off* socket, or of a one-to-many socket that carries no other
+    /// association and does not listen.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when it is not such a socket; `NotConnected` when there is no association
-    /// (any more); otherwise what the kernel says.
+    /// Returns `InvalidInput` if the descriptor is not such a socket, and `NotConnected` if it has no association.
+    /// Returns other errors of the system calls.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn peeled_off_from(&self, fd: OwnedFd) -> io::Result<Association> {
         fd::peeled_off(&self.config, fd).map(Association::from_receiver)
@@ -391,20 +380,20 @@ impl SocketBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when it is not a one-to-one SCTP socket; `NotConnected` when there is no
-    /// association (any more); otherwise what the kernel says.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, and `NotConnected` if it has no
+    /// association. Returns other errors of the system calls.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
+    /// Panics outside a tokio runtime with its I/O and time drivers enabled (`enable_all`).
     #[track_caller]
     pub fn one_to_one_from(&self, fd: OwnedFd) -> io::Result<Association> {
         fd::one_to_one(&self.config, fd).map(Association::from_receiver)
     }
 }
 
-/// The addresses, limits, and whatever differs from the defaults; of the functions of
-/// [`configure`](Self::configure) how many there are.
+/// Formats addresses, limits, everything that differs from the defaults, and the number of
+/// [`configure`](Self::configure) functions.
 impl fmt::Debug for SocketBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)

@@ -1,4 +1,4 @@
-//! Connecting.
+//! Connecting to a peer.
 
 use std::{
     collections::VecDeque,
@@ -30,8 +30,10 @@ use crate::{
     },
 };
 
-/// Sets up a socket for this association alone. By default one peeled off a one-to-many socket, as
-/// a listener's are: on Linux that, and not a one-to-one socket, is what can abort with a reason.
+/// Creates a socket and establishes an association on it.
+///
+/// By default it is peeled off a one-to-many socket, as the associations of a listener are. On Linux such a
+/// socket can be aborted with a reason, a one-to-one socket cannot.
 pub(crate) async fn connect(
     config: &SocketConfig,
     peer: &[SocketAddr],
@@ -40,7 +42,7 @@ pub(crate) async fn connect(
     check_peer(peer)?;
     check_families(&config.bind, peer)?;
     let socket = config.open_for(peer, style)?;
-    // A function of the caller's can have made it an IPv6 socket without IPv4.
+    // A `configure` function may have made it an IPv6 socket without IPv4.
     check_reach(&socket, peer)?;
     let attempt = Attempt::start(socket, peer, style, config.max_message_size)?;
     match config.connect_timeout {
@@ -57,21 +59,21 @@ fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
-/// Refuses what cannot be the addresses of a peer: what the kernel refuses without a word, and port 0, which
-/// it would try and nobody may use (RFC 9260, section 3.1).
+/// Rejects addresses that cannot belong to one peer: those that the kernel rejects without a reason, and port
+/// 0, which it would try and which is reserved (RFC 9260 section 3.1).
 pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     let Some(first) = peer.first() else {
-        return Err(invalid("there is no address to connect to"));
+        return Err(invalid("no address to connect to"));
     };
     for addr in peer {
         if addr.ip().is_unspecified() || addr.port() == 0 {
             return Err(invalid(format!(
-                "cannot connect to {addr}: no peer is there"
+                "cannot connect to {addr}: not the address of a peer"
             )));
         }
         if addr.port() != first.port() {
             return Err(invalid(format!(
-                "cannot connect to {addr}: all addresses of a peer have one port, here {}",
+                "cannot connect to {addr}: port differs from {}",
                 first.port()
             )));
         }
@@ -79,28 +81,28 @@ pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses a peer of another family than the local addresses. The kernel would not: it finds no address
-/// to send from each time that it tries, and gives up after minutes.
+/// Rejects a peer of another family than the local addresses. The kernel would find no source address for any
+/// attempt, and give up after minutes.
 fn check_families(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
     if share_a_family(local, peer) {
         return Ok(());
     }
     Err(invalid(format!(
-        "cannot connect to {}: the local addresses, {}, are of the other family",
+        "cannot connect to {}: local addresses {} are of the other family",
         AddrList(peer),
         AddrList(local)
     )))
 }
 
-/// The same of the socket itself: what the kernel lists are the addresses that it can send from, those
-/// of the host where it is bound to none in particular, and no IPv4 where it is for IPv6 only.
+/// Rejects a peer of another family than the addresses of the socket, as the kernel lists them: those of the
+/// host if the socket is bound to none, and no IPv4 if it is for IPv6 only.
 pub(crate) fn check_reach(socket: &Socket, peer: &[SocketAddr]) -> io::Result<()> {
     check_families(&socket.local_addrs(AssocId::FUTURE)?, peer)
 }
 
 fn share_a_family(local: &[SocketAddr], peer: &[SocketAddr]) -> bool {
     let ipv4 = |addr: &SocketAddr| addr.ip().to_canonical().is_ipv4();
-    // An IPv6 socket that is bound to no address in particular has all of IPv4 as well.
+    // An IPv6 socket bound to the wildcard address accepts IPv4 as well.
     let anywhere = |addr: &SocketAddr| addr.is_ipv6() && addr.ip().is_unspecified();
     local.is_empty()
         || local.iter().any(anywhere)
@@ -110,7 +112,7 @@ fn share_a_family(local: &[SocketAddr], peer: &[SocketAddr]) -> bool {
 }
 
 impl ConnectError {
-    /// What the kernel said to an attempt, and who was tried.
+    /// Adds the peer's addresses to the kernel's error.
     fn at(error: io::Error, socket: &Socket, addrs: &[SocketAddr]) -> Self {
         match Self::from(error) {
             Self::Refused { .. } => Self::Refused {
@@ -124,18 +126,18 @@ impl ConnectError {
                 error,
             },
             Self::Io(error) => Self::Io(connect_error(error, socket, addrs)),
-            ended => ended,
+            closed => closed,
         }
     }
 }
 
-/// A handshake under way.
+/// Handshake in progress.
 struct Attempt {
     io: Io,
     style: Style,
     id: AssocId,
     peer: Vec<SocketAddr>,
-    /// When the kernel would have given up, had nobody answered.
+    /// Time at which the kernel gives up if no answer comes.
     gives_up: Instant,
     reassembler: Reassembler,
     parts: VecDeque<Part>,
@@ -165,10 +167,10 @@ impl Attempt {
     }
 
     async fn finish(mut self) -> Result<RecvHalf, ConnectError> {
-        // On a one-to-many socket neither writability nor SO_ERROR tells how a connect went. A
-        // one-to-one socket whose connect failed has an error, but never becomes writable while a
-        // notification is queued. The first change of the association tells it on both; on a
-        // one-to-one socket the error comes before it, and says more.
+        // On a one-to-many socket neither writability nor SO_ERROR has the result of a connect. A
+        // one-to-one socket whose connect failed has an error, but does not become writable while a
+        // notification is queued. On both, the first change of the association has the result. On a
+        // one-to-one socket the error comes before it, and is more specific.
         let change = match poll_fn(|cx| self.poll_change(cx)).await {
             Ok(change) => change,
             Err(error) => return Err(ConnectError::at(error, self.io.socket(), &self.peer)),
@@ -176,7 +178,7 @@ impl Attempt {
         match change.state {
             AssocChangeState::CommUp => Ok(self.into_receiver(&change)?),
             AssocChangeState::CantStart => Err(self.cant_start()),
-            _ => Err(ConnectError::Ended {
+            _ => Err(ConnectError::Closed {
                 peer: self.peer,
                 end: end_of(&change, &EndTracker::default(), || None),
             }),
@@ -201,8 +203,10 @@ impl Attempt {
         }
     }
 
-    /// The kernel reports a refusal and a silence alike (cause 0). It gives a silent peer up at
-    /// a moment that its own parameters fix, so an earlier failure is a refusal.
+    /// Returns the error of a failed handshake.
+    ///
+    /// The kernel reports a refusal and a silence alike (cause 0). It gives up on a silent peer at a time fixed by
+    /// its parameters, so an earlier failure is a refusal.
     fn cant_start(self) -> ConnectError {
         let peer = self.peer;
         if Instant::now() < self.gives_up {
@@ -234,21 +238,23 @@ impl Attempt {
     }
 }
 
-/// Moves the association, and what is queued for it, to a socket of its own. It is alone on the
-/// other one too, but only a peeled-off socket has an error of its own (`sctp_cmd_set_sk_err`): it
-/// tells a peer that stopped answering from one that answered with an ABORT without a cause, as
-/// one does that was restarted and knows nothing of the association.
+/// Moves the association, and what is queued for it, to a peeled-off socket.
+///
+/// It is alone on either socket, but only a peeled-off socket has an error of its own (`sctp_cmd_set_sk_err`).
+/// That error tells a peer that no longer answers from one that answers with an ABORT without a cause, as one
+/// does after a restart.
 fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
-    // Out of the reactor first, which may have room for one of the two only.
+    // First out of the reactor, which may have room for only one of the two.
     let socket = io.into_socket();
-    // Over already, no descriptor left, or another network namespace: all else works here too.
+    // Closed already, no descriptor left, or another network namespace: continue without.
     let own = socket.peel_off(assoc).unwrap_or(socket);
     Ok(Io::new(own)?)
 }
 
-/// How long the kernel waits at the least before it gives a silent peer up
-/// (`sctp_sf_t1_init_timer_expire`): each INIT waits for the retransmission timeout, which doubles
-/// when all addresses have been tried once. A tenth is taken off for the timer's coarseness.
+/// Returns the minimum time before the kernel gives up on a silent peer (`sctp_sf_t1_init_timer_expire`).
+///
+/// Each INIT waits for the retransmission timeout, which doubles when all addresses have been tried once. A
+/// tenth is subtracted for the timer's granularity.
 fn min_handshake_time(socket: &Socket, addrs: usize) -> io::Result<Duration> {
     let init = socket.init_msg()?;
     let mut wait = socket.rto_info(AssocId::FUTURE)?.initial;

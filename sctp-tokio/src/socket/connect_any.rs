@@ -1,4 +1,4 @@
-//! Connecting to the first of several hosts that answers.
+//! Connecting to the first of several hosts that answers (RFC 8305).
 
 use std::{
     fmt,
@@ -20,11 +20,10 @@ use crate::{
     error::ConnectError,
 };
 
-/// The time that an attempt has before the next one begins beside it ("Connection Attempt Delay",
-/// RFC 8305 section 5).
+/// Time before the next attempt starts beside the last one ("Connection Attempt Delay", RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Tries addresses side by side, each a little after the one before.
+/// Tries addresses concurrently, each a little after the previous one.
 pub(crate) async fn connect_any(
     config: &SocketConfig,
     addrs: impl ToSocketAddrs + fmt::Debug,
@@ -38,18 +37,18 @@ pub(crate) async fn connect_any(
     race(attempt(first), rest.into_iter().map(attempt), stagger).await
 }
 
-/// Whether its sockets cannot be bound side by side.
+/// Returns `true` if sockets with this configuration cannot be bound at the same time.
 fn has_exclusive_port(config: &SocketConfig) -> bool {
     let shares = config.reuse_address || config.reuse_port;
     !shares && config.bind.iter().any(|addr| addr.port() != 0)
 }
 
-/// Runs attempts side by side, and drops the others when one succeeds. The next one begins when the
-/// time given has passed since the last one did, or an attempt fails.
+/// Runs attempts concurrently, and drops the others when one succeeds. The next one starts `stagger` after the
+/// last one, or when an attempt fails.
 ///
 /// # Errors
 ///
-/// That of the last attempt to fail.
+/// Returns the error of the attempt that failed last.
 async fn race<F, T, E>(
     first: F,
     mut rest: impl Iterator<Item = F>,
@@ -97,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// What became of an attempt that takes so many milliseconds.
+    /// Names of attempts that ended, with the time in milliseconds.
     type Log = RefCell<Vec<(&'static str, u128)>>;
 
     struct Logged<'a>(&'a Log, &'static str, Instant);
@@ -110,8 +109,7 @@ mod tests {
         }
     }
 
-    /// Runs attempts, each with the milliseconds that it takes and how it ends, and returns the
-    /// result and when each attempt was over.
+    /// Runs attempts, each with its duration in milliseconds and its success, and returns the result and the log.
     async fn run(
         attempts: &[(&'static str, u64, bool)],
         stagger: Duration,

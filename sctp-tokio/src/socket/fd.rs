@@ -15,7 +15,7 @@ use crate::{
     io::{Io, RegisterError, reassembly::Reassembler},
 };
 
-/// Takes over a socket that is bound, and has it listen.
+/// Takes over a bound socket, and makes it listen.
 pub(crate) fn listening(config: &SocketConfig, fd: OwnedFd, style: Style) -> io::Result<Socket> {
     let assocs = match style {
         Style::OneToMany => AssocId::ALL,
@@ -32,13 +32,13 @@ pub(crate) fn listening(config: &SocketConfig, fd: OwnedFd, style: Style) -> io:
 pub(crate) fn peeled_off(config: &SocketConfig, fd: OwnedFd) -> io::Result<RecvHalf> {
     let socket = adopt(config, fd, Style::OneToMany, AssocId::ALL)?;
     if SockRef::from(&socket).is_listener()? {
-        return Err(invalid("the socket listens: it is not a peeled-off one"));
+        return Err(invalid("socket is listening, not peeled off"));
     }
     let id = match socket.assoc_ids()?[..] {
         [] => return Err(io::ErrorKind::NotConnected.into()),
         [id] => id,
         [_, _, ..] => {
-            return Err(invalid("the socket carries several associations"));
+            return Err(invalid("socket has several associations"));
         }
     };
     let status = socket.status(id).map_err(|_| io::ErrorKind::NotConnected)?;
@@ -68,14 +68,14 @@ pub(crate) fn one_to_one(config: &SocketConfig, fd: OwnedFd) -> io::Result<RecvH
     Ok(from_one_to_one(socket, config.max_message_size)?)
 }
 
-/// Makes an association of a one-to-one socket that has or had one.
+/// Creates the receiving half of the association of a one-to-one socket, which may be closed already.
 #[track_caller]
 pub(crate) fn from_one_to_one(
     socket: Socket,
     max_message_size: usize,
 ) -> Result<RecvHalf, RegisterError> {
-    // The kernel ignores the identifier on a one-to-one socket. An association that has ended has
-    // no status any more; its queue says so.
+    // The kernel ignores the identifier on a one-to-one socket. A closed association has
+    // no status; its queue reports the end.
     let status = socket.status(AssocId::FUTURE).ok();
     let info = AssociationInfo {
         style: Style::OneToOne,
@@ -103,8 +103,8 @@ fn adopt(config: &SocketConfig, fd: OwnedFd, style: Style, assocs: AssocId) -> i
     let socket = Socket::from_fd(fd)?;
     match (style, socket.is_seqpacket()?) {
         (Style::OneToMany, true) | (Style::OneToOne, false) => {}
-        (Style::OneToMany, false) => return Err(invalid("this is a one-to-one socket")),
-        (Style::OneToOne, true) => return Err(invalid("this is not a one-to-one socket")),
+        (Style::OneToMany, false) => return Err(invalid("socket is one-to-one")),
+        (Style::OneToOne, true) => return Err(invalid("socket is not one-to-one")),
     }
     config.set_up(&socket, config.init, |socket, events| {
         socket.subscribe(assocs, events)

@@ -1,4 +1,4 @@
-//! Making a socket with its options.
+//! Creation of sockets and their options.
 
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,36 +10,37 @@ use tokio::net::ToSocketAddrs;
 
 use crate::{association::shared::Style, error_context::prefixed};
 
-/// The notifications that are on unless the caller chooses others: all that tell of something
-/// lost or changed, and none that comes with each message. Nor the peer's ERROR chunks: the kernel
-/// queues a copy of the rest of the chunk for each cause in it, whatever the receive buffer holds
-/// already, so one packet of 1 KiB can cost 300 KiB while nobody reads.
+/// Notifications subscribed by default: those of a loss or a change.
+///
+/// Excluded are `SENDER_DRY`, which can come with every message, and the peer's ERROR chunks: for each cause
+/// in a chunk the kernel queues a copy of the rest, whatever the receive buffer holds already. One packet of
+/// 1 KiB can so occupy 300 KiB while nothing is received.
 const DEFAULT_EVENTS: EventSet = EventSet::ALL
     .difference(EventSet::SENDER_DRY)
     .difference(EventSet::REMOTE_ERROR)
     .difference(EventSet::AUTHENTICATION);
 
-/// The notifications that this crate needs for itself.
+/// Notifications that this crate needs itself.
 const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
     .union(EventSet::SHUTDOWN)
     .union(EventSet::PARTIAL_DELIVERY)
     .union(EventSet::STREAM_CHANGE);
 
-/// The backlog given to `listen(2)`. One-to-many sockets do not count it, they only want it
-/// above 0; for one-to-one sockets `net.core.somaxconn` bounds it further.
+/// Backlog for `listen(2)`. One-to-many sockets only need it above 0. For one-to-one sockets
+/// `net.core.somaxconn` is a further limit.
 pub(crate) const BACKLOG: u32 = 4096;
 
-/// The largest message that is put together, unless the caller chooses otherwise: 1 MiB.
+/// Default limit of received messages: 1 MiB.
 const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
 
-/// The number of outbound streams that an association asks for by default.
+/// Default number of outbound streams that an association requests.
 pub(crate) const OUTBOUND_STREAMS: u16 = 128;
-/// The number of inbound streams that a peer is allowed by default.
+/// Default number of inbound streams that a peer is allowed.
 pub(crate) const MAX_INBOUND_STREAMS: u16 = 1024;
 
 type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
 
-/// Addresses, options and limits of a socket to be made.
+/// Addresses, options and limits of a socket.
 #[derive(Clone)]
 pub(crate) struct SocketConfig {
     pub(crate) bind: Vec<SocketAddr>,
@@ -76,11 +77,11 @@ impl Default for SocketConfig {
 }
 
 impl SocketConfig {
-    /// Makes a socket that listens.
+    /// Creates a socket that listens.
     pub(crate) fn open_listening(&self, style: Style) -> io::Result<Socket> {
         let socket = self.open(Family::of(&self.bind), style)?;
         self.bind_socket(&socket)?;
-        // Two sockets that may reuse a port can both bind it before either of them listens.
+        // Sockets that reuse a port can both bind it, so the conflict may show only here.
         socket
             .listen(BACKLOG)
             .map_err(|error| match self.bind.first() {
@@ -90,7 +91,7 @@ impl SocketConfig {
         Ok(socket)
     }
 
-    /// Makes a socket with every option set, not yet bound.
+    /// Creates a socket with all options, not yet bound.
     fn open(&self, family: Family, style: Style) -> io::Result<Socket> {
         let socket = match style {
             Style::OneToMany => Socket::one_to_many(family)?,
@@ -103,14 +104,14 @@ impl SocketConfig {
             socket.set_reuse_port(true)?;
         }
         let init = Some(self.init_msg());
-        // A fresh socket has no other subscriptions to keep: one call instead of one for each type.
+        // A new socket has no other subscriptions to keep, so one call replaces one per type.
         self.set_up(&socket, init, |socket, events| {
             socket.set_all_events(events)
         })?;
         Ok(socket)
     }
 
-    /// Sets what this crate relies on, and what the caller asked for.
+    /// Sets the options that this crate needs, and those that the caller has set.
     pub(crate) fn set_up(
         &self,
         socket: &Socket,
@@ -119,7 +120,7 @@ impl SocketConfig {
     ) -> io::Result<()> {
         socket.set_recv_rcvinfo(true)?;
         socket.set_nodelay(self.nodelay)?;
-        // One long message must not hold up the others of the socket.
+        // A long message must not hold up others of the socket.
         socket.set_fragment_interleave(true)?;
         if self.interleaving {
             interleave(socket)?;
@@ -140,8 +141,8 @@ impl SocketConfig {
         Ok(())
     }
 
-    /// What associations of a socket that was made here are set up with. A socket from elsewhere
-    /// keeps what its maker gave it, but for what the caller asked for.
+    /// Returns the setup parameters of associations of a new socket. A socket from elsewhere keeps its own, unless
+    /// the caller has set some.
     pub(crate) fn init_msg(&self) -> InitMsg {
         let mut init = self.init.unwrap_or_default();
         if init.outbound_streams == 0 {
@@ -153,12 +154,12 @@ impl SocketConfig {
         init
     }
 
-    /// Subscribes to the notifications that this crate needs, and those that were asked for.
+    /// Subscribes to the notifications that this crate needs, and those that the caller has chosen.
     pub(crate) fn subscribe(&self, socket: &Socket, assocs: AssocId) -> io::Result<()> {
         socket.subscribe(assocs, INTERNAL | self.events)
     }
 
-    /// Makes the socket of a client.
+    /// Creates the socket of a client.
     pub(crate) fn open_for(&self, peer: &[SocketAddr], style: Style) -> io::Result<Socket> {
         let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
         let socket = self.open(Family::of(&all), style)?;
@@ -185,9 +186,7 @@ impl SocketConfig {
         };
         for addr in rest {
             if addr.port() != port && addr.port() != 0 {
-                let message = format!(
-                    "cannot bind {addr}: all addresses of a socket have one port, here {port}"
-                );
+                let message = format!("cannot bind {addr}: port differs from {port}");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
             }
             let addr = SocketAddr::new(addr.ip(), port);
@@ -227,15 +226,14 @@ impl fmt::Debug for SocketConfig {
     }
 }
 
-/// What was not asked for is left out.
+/// Adds a field if it is set.
 fn if_some<T: fmt::Debug>(shown: &mut fmt::DebugStruct<'_, '_>, name: &str, value: Option<T>) {
     if let Some(value) = value {
         shown.field(name, &value);
     }
 }
 
-/// Makes a socket of the first of several addresses, or of those that a name resolves to, that can
-/// be bound.
+/// Creates a socket on the first of several addresses that can be bound.
 pub(crate) async fn first_to_bind<T>(
     addrs: impl ToSocketAddrs + fmt::Debug,
     make: impl Fn(&SocketConfig) -> io::Result<T>,
@@ -257,7 +255,7 @@ pub(crate) async fn first_to_bind<T>(
     made
 }
 
-/// The addresses of a name, at least one. An error names the name, which the resolver's does not.
+/// Resolves a name to at least one address. Errors have the name, which the resolver's lack.
 pub(crate) async fn resolve(
     name: impl ToSocketAddrs + fmt::Debug,
 ) -> io::Result<(SocketAddr, Vec<SocketAddr>)> {
@@ -278,14 +276,14 @@ fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
     prefixed(error, format_args!("cannot bind {addr}"))
 }
 
-/// Offers I-DATA, and has streams take turns. The kernel wants fragment interleaving to be on.
+/// Offers I-DATA, with streams served in turn. The kernel requires fragment interleaving.
 fn interleave(socket: &Socket) -> io::Result<()> {
     socket
         .set_interleaving_supported(true)
         .map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => io::Error::new(
                 error.kind(),
-                "message interleaving (I-DATA) is off in this kernel: sysctl net.sctp.intl_enable=1 turns it on",
+                "message interleaving (I-DATA) is disabled by sysctl net.sctp.intl_enable",
             ),
             _ => error,
         })?;

@@ -1,4 +1,4 @@
-//! What the kernel tests share. Each needs a kernel with SCTP: cargo runs them through
+//! Shared parts of the kernel tests. Each needs a kernel with SCTP: cargo runs them through
 //! `.kernel/run`, which provides one or says how to get it.
 #![allow(
     dead_code,
@@ -75,7 +75,7 @@ pub async fn until_end(association: &mut Association) -> (Vec<bytes::Bytes>, End
     loop {
         match must(association.next_event()).await.unwrap() {
             Event::Message(message) => messages.push(message.payload),
-            Event::Ended(end) => return (messages, end),
+            Event::Closed(end) => return (messages, end),
             _ => {}
         }
     }
@@ -93,7 +93,7 @@ pub async fn notification<T>(
                     return found;
                 }
             }
-            Event::Ended(end) => panic!("the association ended first: {end}"),
+            Event::Closed(end) => panic!("the association ended first: {end}"),
             _ => {}
         }
     }
@@ -132,7 +132,7 @@ pub async fn endpoint_message(endpoint: &mut Endpoint) -> (AssocId, Received) {
 pub async fn endpoint_end(endpoint: &mut Endpoint) -> (AssocId, End) {
     loop {
         let event = must(endpoint.next_event()).await.unwrap();
-        if let Event::Ended(end) = event.event {
+        if let Event::Closed(end) = event.event {
             return (event.assoc, end);
         }
     }

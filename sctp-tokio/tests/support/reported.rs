@@ -1,4 +1,4 @@
-//! What a reporter makes of an error.
+//! Output of an error reporter.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::{error::Error, fmt, io, iter};
@@ -26,14 +26,14 @@ pub(crate) fn foreign() -> io::Error {
     io::Error::other(DiskFull)
 }
 
-/// What is printed of it by whoever walks the chain.
+/// Texts of an error and its chain of sources.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
     iter::successors(Some(error), |&error| error.source())
         .map(ToString::to_string)
         .collect()
 }
 
-/// Nothing is said twice, and the first line says why.
+/// Checks that no text repeats and that the first has the reason.
 #[track_caller]
 pub(crate) fn check(error: &(dyn Error + 'static), why: &str) {
     let chain = chain(error);

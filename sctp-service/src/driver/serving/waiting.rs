@@ -62,7 +62,7 @@ where
         if self.heard_end || self.end.is_some() || self.may_read(link) {
             return ControlFlow::Continue(false);
         }
-        match link.transport.poll_ended(cx) {
+        match link.transport.poll_closed(cx) {
             Poll::Pending => ControlFlow::Continue(false),
             Poll::Ready(end) if may_have_left_requests(&end) => {
                 self.heard_end = true;

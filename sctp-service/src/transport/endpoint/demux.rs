@@ -143,7 +143,7 @@ impl Demux {
         if is_up(&event) {
             return self.came_up(assoc).await;
         }
-        let ended = matches!(event, Event::Ended(_));
+        let ended = matches!(event, Event::Closed(_));
         let Entry::Occupied(entry) = self.inboxes.entry(assoc) else {
             tracing::debug!(%assoc, ?event, "an event of an association that is not served");
             return;
@@ -217,7 +217,7 @@ impl Demux {
                     tracing::debug!(%assoc, %error, "cannot abort");
                 }
                 if has_left {
-                    let driver = contents.push(Event::Ended(End::Aborted {
+                    let driver = contents.push(Event::Closed(End::Aborted {
                         by: Side::Local,
                         causes: ErrorCauses::default(),
                     }));

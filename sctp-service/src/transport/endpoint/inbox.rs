@@ -64,7 +64,7 @@ impl<A> Inbox<A> {
 
     /// Returns the end, or has the driver woken when there is one. `None` when the association's own
     /// socket, which the driver has not taken yet, will know it.
-    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Option<End>> {
+    pub(super) fn poll_closed(&self, cx: &Context<'_>) -> Poll<Option<End>> {
         let contents = self.lock();
         match &contents.end {
             Some(end) => Poll::Ready(Some(end.clone())),
@@ -117,7 +117,7 @@ impl<A> Contents<A> {
         }
         match &event {
             Event::Message(message) => self.bytes += message.payload.len(),
-            Event::Ended(end) => self.end = Some(end.clone()),
+            Event::Closed(end) => self.end = Some(end.clone()),
             _ => {}
         }
         self.events.push_back(event);
@@ -152,7 +152,7 @@ mod models {
         let inbox = Arc::clone(inbox);
         thread::spawn(move || {
             inbox.push(Event::Message(Received::default()));
-            inbox.push(Event::Ended(End::Unread));
+            inbox.push(Event::Closed(End::Unread));
         })
     }
 
@@ -165,7 +165,7 @@ mod models {
             block_on(poll_fn(|cx| {
                 loop {
                     match ready!(inbox.poll_pop(cx, false)) {
-                        Some(Event::Ended(_)) => return Poll::Ready(()),
+                        Some(Event::Closed(_)) => return Poll::Ready(()),
                         _ => messages += 1,
                     }
                 }
@@ -180,7 +180,7 @@ mod models {
         loom::model(|| {
             let inbox = Arc::new(Inbox::default());
             let demux = demux(&inbox);
-            let end = block_on(poll_fn(|cx| inbox.poll_ended(cx)));
+            let end = block_on(poll_fn(|cx| inbox.poll_closed(cx)));
             demux.join().unwrap();
             assert_eq!(end, Some(End::Unread));
         });
@@ -204,7 +204,7 @@ mod models {
                 });
                 block_on(poll_fn(|cx| {
                     while reads && ready!(inbox.poll_pop(cx, false)).is_some() {}
-                    inbox.poll_ended(cx)
+                    inbox.poll_closed(cx)
                 }));
                 demux.join().unwrap();
                 assert!(inbox.lock().own.is_some());

@@ -70,9 +70,9 @@ impl EndpointTransport {
         }
         let result = self.sender.try_send_queue(self.assoc, queue);
         Some(match result {
-            Err(SendError::Ended(End::Unread) | SendError::NoAssociation) => Err(SendError::Ended(
-                contents.end.clone().unwrap_or(End::Unread),
-            )),
+            Err(SendError::Closed(End::Unread) | SendError::NoAssociation) => Err(
+                SendError::Closed(contents.end.clone().unwrap_or(End::Unread)),
+            ),
             result => result,
         })
     }
@@ -99,10 +99,10 @@ impl Transport for EndpointTransport {
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
         if let Some(end) = &self.end {
-            return Poll::Ready(Ok(Event::Ended(end.clone())));
+            return Poll::Ready(Ok(Event::Closed(end.clone())));
         }
         if let Some(event) = ready!(self.inbox.poll_pop(cx, self.own.is_some())) {
-            if let Event::Ended(end) = &event {
+            if let Event::Closed(end) = &event {
                 self.end = Some(end.clone());
             }
             return Poll::Ready(Ok(event));
@@ -112,26 +112,26 @@ impl Transport for EndpointTransport {
             return Poll::Pending;
         };
         let event = ready!(own.poll_next_event(cx));
-        if let Ok(Event::Ended(end)) = &event {
+        if let Ok(Event::Closed(end)) = &event {
             self.end = Some(end.clone());
         }
         Poll::Ready(event)
     }
 
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if let Some(end) = &self.end {
             return Poll::Ready(end.clone());
         }
         self.take_own();
         if self.own.is_none() {
-            if let Some(end) = ready!(self.inbox.poll_ended(cx)) {
+            if let Some(end) = ready!(self.inbox.poll_closed(cx)) {
                 return Poll::Ready(end);
             }
             // It was moved away just now.
             self.take_own();
         }
         match &mut self.own {
-            Some(own) => own.poll_ended(cx),
+            Some(own) => own.poll_closed(cx),
             None => Poll::Pending,
         }
     }
@@ -160,7 +160,7 @@ impl Transport for EndpointTransport {
                 Some(Err(SendError::Io(error))) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stalled.notify_one();
                     let sender = self.sender.clone();
-                    self.waiting = Some(Box::pin(async move { sender.wait_for_room().await }));
+                    self.waiting = Some(Box::pin(async move { sender.writable().await }));
                 }
                 Some(result) => return Poll::Ready(result),
             }

@@ -37,13 +37,13 @@ async fn read(transport: &mut impl Transport) -> (Vec<String>, End) {
         {
             Event::Message(received) => heard.push(format!("{:?}", received.payload)),
             Event::Notification(Notification::Shutdown { .. }) => heard.push("shutdown".into()),
-            Event::Ended(end) => {
+            Event::Closed(end) => {
                 let again = must(poll_fn(|cx| transport.poll_next_event(cx))).await;
-                assert_eq!(again.unwrap(), Event::Ended(end.clone()));
-                assert_eq!(must(poll_fn(|cx| transport.poll_ended(cx))).await, end);
+                assert_eq!(again.unwrap(), Event::Closed(end.clone()));
+                assert_eq!(must(poll_fn(|cx| transport.poll_closed(cx))).await, end);
                 let late = send(transport, Message::new("late")).await.unwrap_err();
                 assert!(
-                    matches!(&late, SendError::Ended(told) if *told == end),
+                    matches!(&late, SendError::Closed(told) if *told == end),
                     "{late}"
                 );
                 return (heard, end);

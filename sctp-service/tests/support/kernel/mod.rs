@@ -48,7 +48,7 @@ pub(crate) async fn until_end(client: &mut Association) -> (Vec<bytes::Bytes>, E
     loop {
         match must(client.next_event()).await.unwrap() {
             Event::Message(message) => messages.push(message.payload),
-            Event::Ended(end) => return (messages, end),
+            Event::Closed(end) => return (messages, end),
             _ => {}
         }
     }

@@ -9,15 +9,15 @@ const A: AssocId = AssocId::new(1);
 const B: AssocId = AssocId::new(2);
 const C: AssocId = AssocId::new(3);
 
-/// Takes down what went out, and fails when it is told to.
+/// Records sends, and fails on request.
 #[derive(Debug)]
 struct Recorder {
     room: usize,
-    /// How many messages it takes with one call.
+    /// The maximum number of messages per call.
     takes: usize,
     /// AddrOwner messages it refuses.
     refuses: Option<AssocId>,
-    /// How many plain calls in a row fail, for want of memory for instance.
+    /// The number of consecutive plain calls that fail, for example without memory.
     fails: Cell<usize>,
     /// Those with something that waits for a plain send.
     waiting: RefCell<HashSet<AssocId>>,
@@ -155,7 +155,7 @@ fn what_others_are_sent_goes_out_though_one_is_refused() {
         };
         let mut queue = queue(&[A, B, A, A, C, B]);
         let mut refused = None;
-        // A run that was cut short goes on behind it only in the next.
+        // After a bundle that was cut short, only the next one continues.
         for _ in 0..4 {
             refused = recorder.run(&mut queue);
         }

@@ -4,14 +4,14 @@ use super::*;
 
 const ASSOC: AssocId = AssocId::new(7);
 
-/// Takes down how each message was sent, and fails when it is told to.
+/// Records how each message was sent, and fails on request.
 #[derive(Default)]
 struct Recorder {
     room: usize,
-    /// How many messages it takes with `MSG_MORE` in one call.
+    /// The maximum number of messages per call with `MSG_MORE`.
     takes: Option<usize>,
     plain_fails: bool,
-    /// Whether something waits for a plain send.
+    /// Set while messages wait for a plain send.
     waits: Cell<bool>,
     sends: RefCell<Vec<(bool, usize)>>,
 }

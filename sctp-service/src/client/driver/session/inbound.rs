@@ -23,7 +23,7 @@ impl<T: Transport> Session<T> {
             match event {
                 Ok(Event::Message(received)) => self.received(received, pushes),
                 Ok(Event::Notification(notification)) => self.notified(&notification),
-                Ok(Event::Ended(end)) | Err(RecvError::Ended(end)) => return Err(end),
+                Ok(Event::Closed(end)) | Err(RecvError::Closed(end)) => return Err(end),
                 Ok(_) => {}
                 Err(error) => self.receive_failed(&error),
             }

@@ -102,15 +102,15 @@ impl<T: Transport> Session<T> {
             (Owner::Call(call), Ok(())) => calls.sent(call),
             (Owner::OneWay(one_way), Ok(())) => one_way.finish(Ok(())),
             // Reading will tell how it ended, and then the calls are failed.
-            (Owner::Call(_), Err(SendError::Ended(_) | SendError::ShuttingDown)) => closing = true,
+            (Owner::Call(_), Err(SendError::Closed(_) | SendError::ShuttingDown)) => closing = true,
             (
                 Owner::OneWay(one_way),
-                Err(error @ (SendError::Ended(_) | SendError::ShuttingDown)),
+                Err(error @ (SendError::Closed(_) | SendError::ShuttingDown)),
             ) => {
                 closing = true;
                 counts.unsent_calls += 1;
                 let cause = match error {
-                    SendError::Ended(end) => Cause::from(&end),
+                    SendError::Closed(end) => Cause::from(&end),
                     _ => Cause::ShutDown,
                 };
                 one_way.finish(Err(CallError::not_sent(cause)));

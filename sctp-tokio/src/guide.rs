@@ -1,0 +1,12 @@
+//! Guides.
+//!
+//! | guide | topic |
+//! |---|---|
+//! | [`errors`] | errors of each operation, their texts and sources |
+//! | [`performance`] | batches, buffer sizes, one socket or many |
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
