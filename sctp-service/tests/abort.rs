@@ -162,7 +162,7 @@ async fn a_message_above_the_limit_ends_the_association_and_is_reported() {
     settle().await;
     server
         .log
-        .assert_has("receive failed: the peer sent a message of more than 1000 bytes");
+        .assert_has("receive failed: message from peer exceeds the limit of 1000 bytes");
     assert!(
         server.log.closed().contains("message too large"),
         "{}",

@@ -230,7 +230,7 @@ impl SendError {
     }
 }
 
-/// Says why a message is too long.
+/// Converts the error of a message that is too long.
 fn too_large(error: io::Error, socket: Option<&Socket>, len: usize) -> SendError {
     match socket.map(Socket::send_buffer_size) {
         Some(Ok(limit)) if len > limit => SendError::TooLarge { len, limit },

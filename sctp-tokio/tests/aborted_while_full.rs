@@ -105,7 +105,7 @@ fn is_full(socket: &Socket) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_waiting_send_ends_with_the_association() {
+async fn waiting_sends_end_with_the_association() {
     for form in FORMS {
         let (mut servers, mut receivers) = (Vec::new(), Vec::new());
         let (mut handles, mut tasks) = (Vec::new(), Vec::new());
@@ -148,7 +148,7 @@ async fn run_on_endpoint(poll: bool, mut sender: EndpointSender, assoc: AssocId)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_waiting_send_of_an_endpoint_ends_with_the_association() {
+async fn waiting_endpoint_sends_end_with_the_association() {
     let (mut endpoints, mut servers, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..ASSOCIATIONS {
         let local = small_sender().bind([LOOPBACK.parse().unwrap()]);

@@ -18,7 +18,7 @@ use support::{
 };
 
 #[tokio::test]
-async fn an_unknown_association_is_an_error_everywhere_and_ends_nothing() {
+async fn unknown_association_is_an_error_everywhere() {
     let (mut endpoint, addr) = endpoint().await;
     let mut client = Association::connect(addr).await.unwrap();
     client.send("hello").await.unwrap();
@@ -54,7 +54,7 @@ async fn an_unknown_association_is_an_error_everywhere_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn an_association_that_shuts_down_takes_no_messages() {
+async fn association_shutting_down_accepts_no_messages() {
     let (mut endpoint, addr) = endpoint().await;
     let client = SocketBuilder::new().with_recv_buffer_size(4000);
     let mut client = client.connect(&[addr]).await.unwrap();
@@ -80,7 +80,7 @@ async fn an_association_that_shuts_down_takes_no_messages() {
 }
 
 #[tokio::test]
-async fn an_address_given_twice_is_named() {
+async fn duplicate_address_is_named() {
     let addr: SocketAddr = LOOPBACK.parse().unwrap();
     let error = SocketBuilder::new()
         .bind([addr, addr])
@@ -93,7 +93,7 @@ async fn an_address_given_twice_is_named() {
 }
 
 #[tokio::test]
-async fn many_addresses_are_all_bound_and_listed() {
+async fn many_addresses_are_bound_and_listed() {
     let addrs = (1..=200u8).map(|at| SocketAddr::from(([127, 0, 7, at], 0)));
     let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
     let bound = listener.local_addrs().unwrap();
@@ -107,7 +107,7 @@ async fn many_addresses_are_all_bound_and_listed() {
 }
 
 #[tokio::test]
-async fn more_addresses_than_an_init_can_name_are_an_error() {
+async fn too_many_addresses_for_an_init_are_refused() {
     // Each takes eight bytes of a chunk of 64 KiB.
     let peers: Vec<SocketAddr> = (0..9000u16)
         .map(|at| {
@@ -125,7 +125,7 @@ async fn more_addresses_than_an_init_can_name_are_an_error() {
 }
 
 #[tokio::test]
-async fn an_address_of_the_wrong_family_is_refused() {
+async fn address_of_wrong_family_is_refused() {
     let six: SocketAddr = "[::1]:9".parse().unwrap();
     for socket in [
         Socket::one_to_many(Family::V4).unwrap(),
@@ -150,7 +150,7 @@ async fn an_address_of_the_wrong_family_is_refused() {
 
 /// The kernel would try for minutes.
 #[tokio::test]
-async fn a_peer_of_another_family_than_the_local_addresses_is_refused_at_once() {
+async fn peer_of_other_family_is_refused_at_once() {
     for (local, peer) in [("127.0.0.1:0", "[::1]:9"), ("[::1]:0", "127.0.0.1:9")] {
         let (local, peer): (SocketAddr, SocketAddr) =
             (local.parse().unwrap(), peer.parse().unwrap());
@@ -179,7 +179,7 @@ async fn a_peer_of_another_family_than_the_local_addresses_is_refused_at_once() 
 }
 
 #[tokio::test]
-async fn what_is_no_address_of_a_peer_is_named() {
+async fn impossible_peer_address_is_named() {
     let (endpoint, _) = endpoint().await;
     for (peer, named) in [
         (&["0.0.0.0:9"][..], "0.0.0.0:9"),
@@ -206,7 +206,7 @@ async fn what_is_no_address_of_a_peer_is_named() {
 }
 
 #[tokio::test]
-async fn an_ipv4_peer_is_reached_from_wherever_it_can_be() {
+async fn ipv4_peer_is_reached_from_each_possible_socket() {
     for local in ["127.0.0.1:0", "[::ffff:127.0.0.1]:0", "0.0.0.0:0", "[::]:0"] {
         let (_listener, addr) = listener().await;
         let builder = SocketBuilder::new().bind([local.parse::<SocketAddr>().unwrap()]);
@@ -217,7 +217,7 @@ async fn an_ipv4_peer_is_reached_from_wherever_it_can_be() {
 }
 
 #[tokio::test]
-async fn an_option_on_the_wrong_style_of_socket_is_refused() {
+async fn option_on_wrong_socket_style_is_refused() {
     let one_to_one = Socket::one_to_one(Family::V4).unwrap();
     let one_to_many = Socket::one_to_many(Family::V4).unwrap();
     let (_client, server) = pair().await;
@@ -250,7 +250,7 @@ fn number(error: &io::Error) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn a_second_association_with_the_same_peer_is_refused() {
+async fn second_association_with_a_peer_is_refused() {
     let (mut server, addr) = endpoint().await;
     let (mut client, _) = endpoint().await;
     let id = client.connect(&[addr]).unwrap();
@@ -272,7 +272,7 @@ async fn a_second_association_with_the_same_peer_is_refused() {
 }
 
 #[tokio::test]
-async fn a_bad_message_is_refused_whatever_it_is_sent_through() {
+async fn invalid_message_is_refused_by_every_method() {
     let (mut listener, addr) = listener().await;
     let client = Association::connect(addr).await.unwrap();
     let mut server = must(listener.accept()).await.unwrap();

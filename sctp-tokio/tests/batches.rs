@@ -48,7 +48,7 @@ async fn arrive(receiver: &mut Association, numbers: impl IntoIterator<Item = u8
 }
 
 #[tokio::test]
-async fn a_queue_of_any_length_arrives() {
+async fn queue_of_any_length_arrives() {
     let (client, mut server) = silent_pair().await;
     for count in [1, 2, 3, 31, 32, 33, 64, 65, 100] {
         client.send_queue(&mut messages(0..count)).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_queue_of_any_length_arrives() {
 }
 
 #[tokio::test]
-async fn what_is_before_a_refused_message_arrives() {
+async fn messages_before_a_refused_one_arrive() {
     let (client, mut server) = silent_pair().await;
     for refused in [Message::new(""), Message::new("lost").on_stream(9999)] {
         let mut queue = messages(0..10);
@@ -72,7 +72,7 @@ async fn what_is_before_a_refused_message_arrives() {
 /// Refused by the kernel, not by us: the run is cut short, and so is the plain send that would
 /// have ended it. The buffer is so large that the message is counted into the run.
 #[tokio::test]
-async fn what_is_before_a_message_that_must_not_be_fragmented_arrives() {
+async fn messages_before_an_unfragmentable_one_arrive() {
     let whole = silent()
         .with_send_buffer_size(400_000)
         .configure(|socket| socket.set_disable_fragments(true));
@@ -86,7 +86,7 @@ async fn what_is_before_a_message_that_must_not_be_fragmented_arrives() {
 }
 
 #[tokio::test]
-async fn what_is_before_a_message_that_goes_alone_arrives() {
+async fn messages_before_an_unbundled_one_arrive() {
     let (client, mut server) = silent_pair().await;
     let mut queue = messages(0..5);
     queue[4] = Message::new(vec![4; 100]).with_reliability(Reliability::Retransmissions(3));
@@ -95,7 +95,7 @@ async fn what_is_before_a_message_that_goes_alone_arrives() {
 }
 
 #[tokio::test]
-async fn what_went_out_before_the_buffer_was_full_arrives() {
+async fn messages_before_a_full_buffer_arrive() {
     let (client, mut server) = narrow_pair().await;
     let mut queue = messages(0..200);
     let full = client.try_send_queue(&mut queue).unwrap_err();
@@ -106,7 +106,7 @@ async fn what_went_out_before_the_buffer_was_full_arrives() {
 }
 
 #[tokio::test]
-async fn what_a_cancelled_call_has_sent_arrives() {
+async fn messages_of_a_cancelled_call_arrive() {
     let (client, mut server) = narrow_pair().await;
     let mut queue = messages(0..200);
     {
@@ -119,7 +119,7 @@ async fn what_a_cancelled_call_has_sent_arrives() {
 }
 
 #[tokio::test]
-async fn the_batches_of_an_endpoint_arrive() {
+async fn endpoint_batches_arrive() {
     let (mut endpoint, addr) = endpoint().await;
     let mut client = silent().connect(&[addr]).await.unwrap();
     let assoc = must(endpoint.next_event()).await.unwrap().assoc;
@@ -134,7 +134,7 @@ async fn the_batches_of_an_endpoint_arrive() {
 
 /// The fallback of a bundle whose plain send fails; see `BatchSender::release`.
 #[tokio::test]
-async fn a_heartbeat_takes_along_what_waits() {
+async fn heartbeat_releases_held_messages() {
     let (client, mut server) = silent_pair().await;
     let socket = client.socket().unwrap();
     let info = SendInfo::default();

@@ -12,7 +12,7 @@ use support::{must, pair};
 use tokio_util::codec::{BytesCodec, Decoder, LengthDelimitedCodec, LinesCodec};
 
 #[tokio::test]
-async fn items_travel_as_messages_with_what_is_beside_them() {
+async fn items_are_sent_as_messages_with_info() {
     let (client, server) = pair().await;
     let mut client = MessageFramed::new(client, LinesCodec::new());
     let mut server = MessageFramed::new(server, LinesCodec::new());
@@ -33,7 +33,7 @@ async fn items_travel_as_messages_with_what_is_beside_them() {
 }
 
 #[tokio::test]
-async fn halves_are_framed_apart() {
+async fn halves_are_framed_separately() {
     let (client, server) = pair().await;
     let (sender, _receiver) = client.split();
     let (_sender, receiver) = server.split();
@@ -46,7 +46,7 @@ async fn halves_are_framed_apart() {
 }
 
 #[tokio::test]
-async fn what_follows_a_frame_is_an_error_and_the_next_message_is_not() {
+async fn leftover_after_a_frame_is_an_error() {
     let (client, server) = pair().await;
     let mut server = MessageFramed::new(server, LinesCodec::new());
     client.send("one\ntwo\n").await.unwrap();
@@ -80,7 +80,7 @@ async fn frame_that_only_the_end_completes_is_decoded() {
 }
 
 #[tokio::test]
-async fn half_a_frame_is_an_error_and_is_not_joined_to_the_next_message() {
+async fn partial_frame_is_not_joined_to_next_message() {
     let (client, server) = pair().await;
     let mut server = MessageFramed::new(server, LengthDelimitedCodec::new());
     client.send(&b"\0\0\0\x0aabc"[..]).await.unwrap();
@@ -98,7 +98,7 @@ async fn half_a_frame_is_an_error_and_is_not_joined_to_the_next_message() {
 }
 
 #[tokio::test]
-async fn an_item_that_encodes_to_nothing_cannot_be_sent() {
+async fn item_encoded_to_nothing_is_refused() {
     let (client, _server) = pair().await;
     let mut client = MessageFramed::new(client, BytesCodec::new());
     let error = client
@@ -124,7 +124,7 @@ impl Decoder for Whole {
 }
 
 #[tokio::test]
-async fn neighbours_in_the_receive_buffer_are_not_changed() {
+async fn decoding_does_not_change_neighbouring_messages() {
     let (client, server) = pair().await;
     let mut server = MessageFramed::new(server, Whole);
     for at in 0..20u8 {

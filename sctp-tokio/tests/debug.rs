@@ -22,7 +22,7 @@ fn from_loopback() -> SocketBuilder {
 }
 
 #[test]
-fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
+fn builder_debug_shows_limits_and_changes() {
     let defaults = "outbound_streams: 128, max_inbound_streams: 1024, nodelay: true, interleaving: false, \
                     reuse_address: true, reuse_port: false, max_message_size: 1048576";
     assert_eq!(
@@ -52,7 +52,7 @@ fn a_builder_shows_its_limits_and_what_differs_from_the_defaults() {
 }
 
 #[tokio::test]
-async fn an_association_shows_both_ends_and_how_it_ended() {
+async fn association_debug_shows_addresses_and_end() {
     let (client, mut server) = pair_with(from_loopback(), SocketBuilder::new()).await;
     client.send("first").await.unwrap();
     client.send("secret").await.unwrap();
@@ -78,7 +78,7 @@ async fn an_association_shows_both_ends_and_how_it_ended() {
 }
 
 #[tokio::test]
-async fn an_endpoint_shows_its_address_and_counts() {
+async fn endpoint_debug_shows_address_and_counts() {
     let (mut endpoint, addr) = endpoint().await;
     let local = format!("local_addrs: [{addr}]");
     assert_eq!(
@@ -102,7 +102,7 @@ async fn an_endpoint_shows_its_address_and_counts() {
 }
 
 #[tokio::test]
-async fn listeners_and_sockets_show_their_addresses() {
+async fn listener_debug_shows_addresses() {
     let listener = from_loopback().listen().unwrap();
     let local = |addrs: Vec<SocketAddr>| format!("local_addrs: {addrs:?}");
     let shown = line(&listener);

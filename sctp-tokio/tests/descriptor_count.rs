@@ -91,7 +91,7 @@ async fn round(listener: &mut SctpListener) {
 }
 
 #[tokio::test]
-async fn none_is_leaked_and_none_is_inherited() {
+async fn descriptors_are_neither_leaked_nor_inherited() {
     let mut listener = SctpListener::bind(LOOPBACK).await.unwrap();
     round(&mut listener).await;
     let before = descriptors();

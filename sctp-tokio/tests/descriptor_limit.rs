@@ -54,7 +54,7 @@ fn alone<T>(test: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn an_accept_without_descriptors_fails_and_loses_nothing() {
+fn accept_without_descriptors_loses_nothing() {
     alone(async {
         let (mut listener, addr) = listener().await;
         let mut clients = Vec::new();
@@ -87,7 +87,7 @@ fn an_accept_without_descriptors_fails_and_loses_nothing() {
 }
 
 #[test]
-fn a_peel_off_without_descriptors_leaves_the_association_where_it_is() {
+fn peel_off_without_descriptors_moves_nothing() {
     alone(async {
         let (mut endpoint, addr) = endpoint().await;
         let mut client = Association::connect(addr).await.unwrap();
@@ -114,7 +114,7 @@ fn a_peel_off_without_descriptors_leaves_the_association_where_it_is() {
 }
 
 #[test]
-fn a_connect_without_descriptors_says_so() {
+fn connect_without_descriptors_fails() {
     alone(async {
         let (mut listener, addr) = listener().await;
         let error = {

@@ -44,7 +44,7 @@ async fn talk(mut client: Association) {
 }
 
 #[tokio::test]
-async fn a_listener_takes_a_socket_over_with_those_that_came_before() {
+async fn listener_takes_over_established_associations() {
     let (fd, addr) = activated(Socket::one_to_many(Family::V4).unwrap());
     // What makes a supervisor start the service: a peer that is there already.
     let early = Association::connect(addr).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_listener_takes_a_socket_over_with_those_that_came_before() {
 }
 
 #[tokio::test]
-async fn a_one_to_one_listener_takes_a_socket_over() {
+async fn one_to_one_listener_takes_over_a_socket() {
     let (fd, addr) = activated(Socket::one_to_one(Family::V4).unwrap());
     let early = Association::connect(addr).await.unwrap();
     let mut listener = OneToOneListener::try_from(fd).unwrap();
@@ -79,7 +79,7 @@ async fn a_one_to_one_listener_takes_a_socket_over() {
 }
 
 #[tokio::test]
-async fn an_endpoint_takes_a_socket_over() {
+async fn endpoint_takes_over_a_socket() {
     let (fd, addr) = activated(Socket::one_to_many(Family::V4).unwrap());
     let client = Association::connect(addr).await.unwrap();
     client.send("early").await.unwrap();
@@ -110,7 +110,7 @@ async fn an_endpoint_takes_a_socket_over() {
 }
 
 #[tokio::test]
-async fn an_association_goes_away_as_a_descriptor_and_comes_back() {
+async fn association_round_trips_through_a_descriptor() {
     let (client, server) = pair().await;
     client.send(Message::new("x").on_stream(2)).await.unwrap();
     let fd = OwnedFd::from(server.into_socket().unwrap());
@@ -124,7 +124,7 @@ async fn an_association_goes_away_as_a_descriptor_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_one_to_one_association_goes_away_and_comes_back() {
+async fn one_to_one_association_round_trips_through_a_descriptor() {
     let mut listener = OneToOneListener::bind(LOOPBACK).await.unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     let client = Association::connect(addr).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_one_to_one_association_goes_away_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_socket_does_not_leave_while_something_needs_it() {
+async fn into_socket_fails_while_in_use() {
     let (client, mut server) = pair().await;
     let sender = client.sender();
     let client = client.into_socket().unwrap_err();
@@ -151,7 +151,7 @@ async fn a_socket_does_not_leave_while_something_needs_it() {
 }
 
 #[tokio::test]
-async fn listeners_give_their_sockets_away() {
+async fn listeners_convert_into_sockets() {
     let (listener, addr) = listener().await;
     let client = Association::connect(addr).await.unwrap();
     let fd = OwnedFd::from(listener.into_socket().unwrap());
@@ -167,7 +167,7 @@ async fn listeners_give_their_sockets_away() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_the_caller_says_is_refused() {
+async fn wrong_kind_of_descriptor_is_refused() {
     #[track_caller]
     fn refused<T: std::fmt::Debug>(result: io::Result<T>, kind: io::ErrorKind, why: &str) {
         let error = result.unwrap_err();
@@ -189,18 +189,18 @@ async fn what_is_not_what_the_caller_says_is_refused() {
     refused(
         builder.listen_one_to_one_from(many()),
         InvalidInput,
-        "not a one-to-one",
+        "not one-to-one",
     );
     refused(
         builder.one_to_one_from(many()),
         InvalidInput,
-        "not a one-to-one",
+        "not one-to-one",
     );
     refused(builder.one_to_one_from(one()), NotConnected, "");
     refused(builder.peeled_off_from(one()), InvalidInput, "one-to-one");
     refused(builder.peeled_off_from(many()), NotConnected, "");
     let (fd, _) = activated(Socket::one_to_many(Family::V4).unwrap());
-    refused(builder.peeled_off_from(fd), InvalidInput, "listens");
+    refused(builder.peeled_off_from(fd), InvalidInput, "listening");
     let (client, _server) = pair().await;
     let peeled = client
         .socket()

@@ -32,7 +32,7 @@ fn treacherous_reason() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_long_report_of_an_early_end_is_not_read_as_several() {
+async fn long_report_of_early_end_is_one_notification() {
     let (mut listener, addr) = listener().await;
     let reason = treacherous_reason();
     let rude = RawPeer::connect(addr);
@@ -54,7 +54,7 @@ async fn a_long_report_of_an_early_end_is_not_read_as_several() {
 }
 
 #[tokio::test]
-async fn a_long_reason_arrives_whole_on_every_kind_of_socket() {
+async fn long_reason_arrives_whole_on_every_socket() {
     let reason = treacherous_reason();
     let mut listener = SctpListener::bind(LOOPBACK).await.unwrap();
     let addr = listener.local_addrs().unwrap()[0];
@@ -81,7 +81,7 @@ async fn a_long_reason_arrives_whole_on_every_kind_of_socket() {
 }
 
 #[tokio::test]
-async fn many_early_ends_are_handed_over_each_with_its_own() {
+async fn early_ends_are_accepted_with_their_messages() {
     let (mut listener, addr) = listener().await;
     for at in 0..20u8 {
         let mut client = Association::connect(addr).await.unwrap();
@@ -147,7 +147,7 @@ async fn waiting_association_keeps_its_message_when_another_ended() {
 /// The listener that comes after another learns of what came up twice: the socket lists it, and its
 /// coming up is still queued.
 #[tokio::test]
-async fn association_ended_before_accept_is_handed_over_once() {
+async fn association_closed_before_accept_is_accepted_once() {
     let (listener, _) = listener().await;
     let socket = listener.into_socket().unwrap();
     let (mut listener, _second) = one_of_two_has_ended(socket).await;

@@ -28,7 +28,7 @@ async fn end(endpoint: &mut Endpoint) -> (AssocId, End) {
 }
 
 #[tokio::test]
-async fn peers_are_told_apart_and_answered() {
+async fn peers_are_distinguished_and_answered() {
     let (mut endpoint, addr) = endpoint().await;
     let mut first = Association::connect(addr).await.unwrap();
     let mut second = Association::connect(addr).await.unwrap();
@@ -56,7 +56,7 @@ async fn peers_are_told_apart_and_answered() {
 }
 
 #[tokio::test]
-async fn each_association_ends_by_itself_with_both_terminations() {
+async fn associations_close_independently() {
     let (mut endpoint, addr) = endpoint().await;
     let mut first = Association::connect(addr).await.unwrap();
     let mut second = Association::connect(addr).await.unwrap();
@@ -117,7 +117,7 @@ async fn each_association_ends_by_itself_with_both_terminations() {
 }
 
 #[tokio::test]
-async fn the_reason_of_a_peers_abort_is_told() {
+async fn peer_abort_reason_is_reported() {
     let (mut endpoint, addr) = endpoint().await;
     let client = Association::connect(addr).await.unwrap();
     client.abort(&AbortReason::from_static("goodbye")).unwrap();
@@ -125,7 +125,7 @@ async fn the_reason_of_a_peers_abort_is_told() {
 }
 
 #[tokio::test]
-async fn a_peers_half_message_is_never_joined_to_anothers() {
+async fn partial_messages_of_peers_are_not_joined() {
     let server = SocketBuilder::new().with_recv_buffer_size(15_000);
     let mut endpoint = server
         .bind([support::LOOPBACK.parse().unwrap()])
@@ -153,7 +153,7 @@ async fn a_peers_half_message_is_never_joined_to_anothers() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_read_can_be_peeled_off_and_the_others_go_on() {
+async fn peeling_off_a_stalled_peer_frees_the_others() {
     let (mut endpoint, addr) = endpoint().await;
     let mut stuck = SocketBuilder::new()
         .with_recv_buffer_size(40_000)
@@ -191,7 +191,7 @@ async fn a_peer_that_does_not_read_can_be_peeled_off_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_waiting_send_goes_on_when_the_peer_reads() {
+async fn waiting_send_continues_when_the_peer_reads() {
     let (mut endpoint, addr) = endpoint().await;
     let mut client = SocketBuilder::new()
         .with_recv_buffer_size(40_000)
@@ -216,7 +216,7 @@ async fn a_waiting_send_goes_on_when_the_peer_reads() {
 }
 
 #[tokio::test]
-async fn an_endpoint_connects_too() {
+async fn endpoint_connects() {
     let (mut server, addr) = endpoint().await;
     let (mut client, _) = endpoint().await;
     let id = client.connect(&[addr]).unwrap();
@@ -232,7 +232,7 @@ async fn an_endpoint_connects_too() {
 }
 
 #[tokio::test]
-async fn a_connect_that_fails_ends_its_association() {
+async fn failed_connect_closes_its_association() {
     let (client, addr) = endpoint().await;
     drop(client);
     let (mut client, _) = endpoint().await;
@@ -276,7 +276,7 @@ async fn shutdown_while_connecting_ends_the_attempt() {
 }
 
 #[tokio::test]
-async fn messages_received_before_a_peel_off_move_along() {
+async fn received_messages_move_with_a_peel_off() {
     let (mut endpoint, addr) = endpoint().await;
     let client = Association::connect(addr).await.unwrap();
     for at in 0..10u8 {

@@ -71,7 +71,7 @@ async fn each_association_receives_its_messages_in_order() {
 }
 
 #[tokio::test]
-async fn a_refused_message_is_told_with_its_association_and_the_others_arrive() {
+async fn refused_message_names_its_association() {
     let (endpoint, mut clients) = with_clients(silent(), 2, 1 << 16, 1 << 18).await;
     let (first, second) = (clients[0].0, clients[1].0);
     let gone = AssocId::new(4711);
@@ -110,7 +110,7 @@ async fn a_refused_message_is_told_with_its_association_and_the_others_arrive() 
 }
 
 #[tokio::test]
-async fn one_that_has_ended_unread_does_not_keep_the_others_waiting() {
+async fn association_closed_unread_delays_no_other() {
     let (endpoint, mut clients) = with_clients(silent(), 3, 1 << 16, 1 << 18).await;
     let ids: Vec<AssocId> = clients.iter().map(|(id, _)| *id).collect();
     let (_, ended) = clients.remove(1);
@@ -140,7 +140,7 @@ fn is_full(error: &SendError) -> bool {
 }
 
 #[tokio::test]
-async fn with_a_budget_each_a_stuck_peer_holds_up_only_what_is_for_it() {
+async fn own_buffers_limit_a_stalled_peer() {
     let namespace = NetNs::new();
     namespace.set_sctp("sndbuf_policy", 1);
     namespace
@@ -168,7 +168,7 @@ async fn with_a_budget_each_a_stuck_peer_holds_up_only_what_is_for_it() {
 }
 
 #[tokio::test]
-async fn with_one_budget_a_queue_waits_and_goes_on_when_the_peer_reads() {
+async fn shared_buffer_waits_until_the_peer_reads() {
     let namespace = NetNs::new();
     namespace.set_sctp("sndbuf_policy", 0);
     namespace

@@ -35,7 +35,7 @@ fn only_ipv6() -> SocketBuilder {
 }
 
 #[tokio::test]
-async fn an_endpoint_refuses_a_peer_of_the_other_family_at_once() {
+async fn endpoint_refuses_peer_of_other_family() {
     let (four, six) = (addr("127.0.0.1:9"), addr("[::1]:9"));
     let bound = |local| SocketBuilder::new().bind([addr(local)]);
     for (builder, peer) in [
@@ -57,14 +57,14 @@ async fn an_endpoint_refuses_a_peer_of_the_other_family_at_once() {
 }
 
 #[tokio::test]
-async fn a_socket_for_ipv6_only_does_not_try_ipv4() {
+async fn ipv6_only_socket_does_not_try_ipv4() {
     let error = must(only_ipv6().connect(&[addr("127.0.0.1:9")])).await;
     let error = error.unwrap_err().to_string();
     assert!(error.ends_with("are of the other family"), "{error}");
 }
 
 #[tokio::test]
-async fn an_endpoint_on_every_address_reaches_both_families() {
+async fn wildcard_endpoint_reaches_both_families() {
     let mut endpoint = Endpoint::bind("[::]:0").await.unwrap();
     for local in ["127.0.0.1:0", "[::1]:0"] {
         let mut listener = SctpListener::bind(local).await.unwrap();
@@ -86,7 +86,7 @@ async fn an_endpoint_on_every_address_reaches_both_families() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_the_associations_is_named() {
+async fn foreign_peer_address_is_named() {
     let (client, _server) = pair().await;
     let (peer, own) = (
         client.peer_addrs().unwrap()[0],
@@ -130,7 +130,7 @@ async fn an_address_that_is_not_the_associations_is_named() {
 }
 
 #[tokio::test]
-async fn the_address_that_a_peer_is_asked_to_prefer_is_named() {
+async fn foreign_local_address_is_named() {
     let builder = || {
         SocketBuilder::new()
             .bind([addr("127.0.0.1:0")])
@@ -153,7 +153,7 @@ async fn the_address_that_a_peer_is_asked_to_prefer_is_named() {
 }
 
 #[tokio::test]
-async fn a_second_association_from_one_port_is_named() {
+async fn second_association_from_one_port_is_named() {
     let (mut listener, peer) = listener().await;
     let port = SocketBuilder::new()
         .bind([addr("127.0.0.1:0")])
@@ -178,7 +178,7 @@ async fn a_second_association_from_one_port_is_named() {
 }
 
 #[tokio::test]
-async fn an_endpoint_names_the_peer_that_it_has_already() {
+async fn endpoint_names_an_existing_peer() {
     let (_server, peer) = endpoint().await;
     let (client, own) = endpoint().await;
     client.connect(&[peer]).unwrap();
@@ -189,7 +189,7 @@ async fn an_endpoint_names_the_peer_that_it_has_already() {
 }
 
 #[tokio::test]
-async fn who_refused_or_did_not_answer_is_named() {
+async fn refusing_or_silent_peer_is_named() {
     let (listener, nobody) = listener().await;
     drop(listener);
     let error = must(Association::connect(nobody)).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn who_refused_or_did_not_answer_is_named() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_named() {
+async fn unresolvable_name_is_named() {
     const NAME: &str = "no-such-host.invalid:9000";
     let start = format!("cannot resolve {NAME:?}: ");
     for error in [
@@ -239,7 +239,7 @@ async fn a_name_that_does_not_resolve_is_named() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_names_the_limit() {
+async fn oversized_message_names_the_limit() {
     let (client, _server) = pair().await;
     let limit = client.send_buffer_size().unwrap();
     let error = client.send(vec![0; limit + 1]).await.unwrap_err();
@@ -254,7 +254,7 @@ async fn a_message_that_is_too_long_names_the_limit() {
 }
 
 #[tokio::test]
-async fn a_send_buffer_is_at_most_twice_what_the_kernel_allows() {
+async fn send_buffer_is_at_most_twice_wmem_max() {
     let allowed = std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap();
     let allowed: usize = allowed.trim().parse().unwrap();
     let (listener, _) = listener_with(SocketBuilder::new().with_send_buffer_size(1 << 30)).await;
@@ -262,18 +262,18 @@ async fn a_send_buffer_is_at_most_twice_what_the_kernel_allows() {
 }
 
 #[tokio::test]
-async fn a_message_that_may_not_be_fragmented_is_said_to_be_too_long_for_that() {
+async fn unfragmentable_message_is_explained() {
     let whole = SocketBuilder::new().configure(|socket| socket.set_disable_fragments(true));
     let (client, _server) = pair_with(whole, SocketBuilder::new()).await;
     let error = client.send(vec![0; 70_000]).await.unwrap_err();
     assert!(matches!(error, SendError::Io(_)), "{error}");
-    let text = "a message of 70000 bytes does not fit a packet, and this socket does not fragment";
+    let text = "message of 70000 bytes exceeds a packet and fragmentation is disabled";
     assert_eq!(error.to_string(), text);
 }
 
 /// With either a requested or the default size, an association has the send buffer of its listener.
 #[tokio::test]
-async fn an_association_keeps_the_send_buffer_of_its_listener() {
+async fn association_inherits_send_buffer_of_listener() {
     for builder in [
         SocketBuilder::new(),
         SocketBuilder::new().with_send_buffer_size(30_000),
@@ -308,7 +308,7 @@ async fn an_association_keeps_the_send_buffer_of_its_listener() {
 }
 
 #[test]
-fn outside_a_runtime_the_caller_is_named() {
+fn panic_outside_a_runtime_names_the_caller() {
     use std::{
         panic::{self, AssertUnwindSafe, catch_unwind},
         sync::{Arc, Mutex},
@@ -319,7 +319,7 @@ fn outside_a_runtime_the_caller_is_named() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         // Other tests' threads must not be taken for this one's.
-        if std::thread::current().name() == Some("outside_a_runtime_the_caller_is_named")
+        if std::thread::current().name() == Some("panic_outside_a_runtime_names_the_caller")
             && let Some(at) = panic.location()
         {
             *noted.lock().unwrap() = at.file().to_owned();

@@ -71,14 +71,14 @@ fn aborted_without_a_cause() -> End {
 }
 
 #[tokio::test]
-async fn a_client_is_told_that_the_peer_aborted_not_that_it_is_silent() {
+async fn causeless_abort_is_reported_as_an_abort() {
     let end = end_of_the_forgotten(async |client| client).await;
     assert_eq!(end, aborted_without_a_cause());
 }
 
 /// The kernel tells the socket's error to whichever call comes first.
 #[tokio::test]
-async fn it_is_told_so_even_if_a_send_has_heard_it_before() {
+async fn causeless_abort_is_reported_after_a_failed_send() {
     let end = end_of_the_forgotten(async |client| {
         assert_eq!(must(client.closed()).await, End::Unread);
         let error = client.send("still there?").await.unwrap_err();
@@ -89,7 +89,7 @@ async fn it_is_told_so_even_if_a_send_has_heard_it_before() {
 }
 
 #[tokio::test]
-async fn it_is_told_so_even_if_its_own_shutdown_has_heard_it_before() {
+async fn causeless_abort_is_reported_after_a_failed_shutdown() {
     let end = end_of_the_forgotten(async |client| {
         assert_eq!(must(client.closed()).await, End::Unread);
         client.start_shutdown().unwrap();
@@ -99,7 +99,7 @@ async fn it_is_told_so_even_if_its_own_shutdown_has_heard_it_before() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_not_told_and_does_not_pretend_to_know() {
+async fn causeless_abort_on_endpoint_is_a_loss() {
     let (left, right) = two_cables();
     let (tell_addr, addr) = oneshot::channel();
     let (tell_forgotten, forgotten) = oneshot::channel();

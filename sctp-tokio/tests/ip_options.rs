@@ -65,7 +65,7 @@ async fn ends(
 }
 
 #[tokio::test]
-async fn of_ips_options_the_hops_of_ipv4_and_the_device_alone_follow() {
+async fn only_ipv4_ttl_and_device_follow_a_peel_off() {
     // To mark packets takes a privilege, which one has in a namespace of one's own.
     let follow = async || {
         for (addr, hops) in [("127.0.0.1:0", HOPS), ("[::1]:0", LINUX_HOPS)] {
@@ -83,7 +83,7 @@ async fn of_ips_options_the_hops_of_ipv4_and_the_device_alone_follow() {
 }
 
 #[tokio::test]
-async fn a_code_point_that_is_sctps_follows() {
+async fn sctp_dscp_follows_a_peel_off() {
     let params = PeerAddrParams::new().with_dscp(DSCP);
     let set = move |socket: &Socket| socket.set_peer_addr_params(AssocId::FUTURE, None, &params);
     for association in ends("127.0.0.1:0".parse().unwrap(), set).await {

@@ -36,7 +36,7 @@ fn pair() -> (Socket, AssocId, Socket, AssocId, SocketAddr) {
 }
 
 #[test]
-fn the_life_of_an_association() {
+fn life_of_an_association() {
     let (client, server) = (one_to_many(), one_to_many());
     let error = try_recv(&server).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -85,7 +85,7 @@ fn bound_to_every_address() {
 }
 
 #[test]
-fn ending_each_of_many() {
+fn closing_each_of_many() {
     const COUNT: usize = 10;
     for abort in [false, true] {
         let server = one_to_many();
@@ -121,7 +121,7 @@ fn ending_each_of_many() {
 }
 
 #[test]
-fn an_idle_association_closes() {
+fn idle_association_closes() {
     let (client, server) = (one_to_many(), one_to_many());
     client.set_autoclose(Duration::from_secs(1)).unwrap();
     let addr = listen(&server, 1);
@@ -183,7 +183,7 @@ fn fragments() {
 }
 
 #[test]
-fn a_short_buffer_gets_a_part_and_only_the_last_ends_the_message() {
+fn short_buffer_gets_parts_of_a_message() {
     let (client, id, server, ..) = pair();
     send(&client, id, b"0123456789").unwrap();
     let mut parts = Vec::new();
@@ -270,7 +270,7 @@ fn messages_with_a_lifetime() {
 }
 
 #[test]
-fn everything_that_travels_beside_a_message() {
+fn control_data_of_a_message() {
     let (client, id, server, server_id, _) = pair();
     server.set_recv_nxtinfo(true).unwrap();
     for stream in [1, 2, 4] {

@@ -105,7 +105,7 @@ fn connecting() {
 }
 
 #[test]
-fn an_init_timeout_of_zero_means_the_default() {
+fn init_timeout_of_zero_is_the_default() {
     let listener = one_to_one();
     let addr = listen(&listener, 1);
     let client = one_to_one();
@@ -156,7 +156,7 @@ fn sending() {
 }
 
 #[test]
-fn a_send_by_address_connects() {
+fn send_by_address_connects() {
     let listener = one_to_one();
     let addr = listen(&listener, 1);
     let client = one_to_one();
@@ -178,7 +178,7 @@ fn shutting_down() {
 
 /// This library never shuts a socket down for reading. A program that shares the socket can.
 #[test]
-fn a_socket_that_somebody_shut_down_for_reading_still_sends() {
+fn socket_shut_down_for_reading_still_sends() {
     let (client, server, _listener) = pair();
     let shut = |socket: &Socket, how| socket2::SockRef::from(socket).shutdown(how).unwrap();
     shut(&server, Shutdown::Read);

@@ -34,7 +34,7 @@ fn pair_with(set_up: impl Fn(&Socket)) -> (Socket, AssocId, Socket, SocketAddr) 
 
 /// The number of an association means nothing to other sockets, not even of the same process.
 #[test]
-fn an_association_of_another_socket_is_unknown() {
+fn association_of_another_socket_is_unknown() {
     let (client, id, server, addr) = pair_with(|_| {});
     let stranger = one_to_many();
     let info = DefaultSendInfo::new().with_stream(1);
@@ -73,7 +73,7 @@ fn an_association_of_another_socket_is_unknown() {
 }
 
 #[test]
-fn beside_a_message_comes_what_was_asked_for() {
+fn requested_control_data_arrives_with_a_message() {
     let (client, id, server, _) = pair_with(|_| {});
     for (info, next) in [(false, false), (true, false), (false, true), (true, true)] {
         // From the next message on: what is sent now is described as it is read.
@@ -94,7 +94,7 @@ fn beside_a_message_comes_what_was_asked_for() {
 }
 
 #[test]
-fn one_message_has_a_stream_a_lifetime_and_a_key() {
+fn message_has_stream_lifetime_and_key() {
     let (client, id, server, _) = pair_with(|socket| {
         socket.set_auth_supported(true).unwrap();
         socket.add_auth_chunk(DATA).unwrap();
@@ -123,7 +123,7 @@ fn one_message_has_a_stream_a_lifetime_and_a_key() {
 }
 
 #[test]
-fn buffers_have_the_size_that_was_asked_for() {
+fn buffers_have_the_requested_size() {
     for socket in [one_to_one(), one_to_many()] {
         let default = socket.send_buffer_size().unwrap();
         assert!(default > 20_000);
@@ -136,7 +136,7 @@ fn buffers_have_the_size_that_was_asked_for() {
 }
 
 #[test]
-fn the_path_of_an_accepted_and_of_a_peeled_off_socket() {
+fn path_of_accepted_and_peeled_off_sockets() {
     let (client, server, _listener) = pair();
     let (many, id, _peer, addr) = pair_with(|_| {});
     assert_eq!(many.status(id).unwrap().primary.addr, Some(addr));

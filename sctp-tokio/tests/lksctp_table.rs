@@ -71,7 +71,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn every_test_that_is_named_exists() {
+fn named_tests_exist() {
     for row in rows() {
         let mut tested = tests_in(&row.tested_by).peekable();
         let is_excused = row
@@ -87,7 +87,7 @@ fn every_test_that_is_named_exists() {
 }
 
 #[test]
-fn every_reason_is_one_that_the_page_explains_or_gives() {
+fn reasons_are_explained() {
     let page = fs::read_to_string(Path::new(MANIFEST).join("docs/lksctp.md")).unwrap();
     for row in rows() {
         if let Some(reason) = row.tested_by.strip_prefix("None: ") {
@@ -102,7 +102,7 @@ fn every_reason_is_one_that_the_page_explains_or_gives() {
 }
 
 #[test]
-fn every_test_for_lksctp_tools_is_named() {
+fn tests_for_lksctp_tools_are_named() {
     let rows = rows();
     for name in ["lksctp_one_to_one", "lksctp_one_to_many", "lksctp_options"] {
         for test in tests_of(&file(name)) {

@@ -14,7 +14,7 @@ async fn next(association: &mut Association) -> sctp_tokio::Received {
 }
 
 #[tokio::test]
-async fn stream_ppid_and_order_travel_beside_the_message() {
+async fn stream_ppid_and_order_arrive_with_the_message() {
     let (client, mut server) = pair().await;
     let message = Message::new("hello").on_stream(7).with_ppid(Ppid::NGAP);
     client.send(message).await.unwrap();
@@ -33,7 +33,7 @@ async fn stream_ppid_and_order_travel_beside_the_message() {
 }
 
 #[tokio::test]
-async fn a_reply_goes_back_where_the_message_came_from() {
+async fn reply_uses_the_stream_of_the_message() {
     let (mut client, mut server) = pair().await;
     client
         .send(Message::new("ping").on_stream(3).with_ppid(46u32))
@@ -50,7 +50,7 @@ async fn a_reply_goes_back_where_the_message_came_from() {
 }
 
 #[tokio::test]
-async fn streams_are_negotiated_and_others_are_refused() {
+async fn streams_beyond_the_negotiated_are_refused() {
     let init = InitMsg::new().with_outbound_streams(5);
     let (client, server) =
         pair_with(SocketBuilder::new().with_init(init), SocketBuilder::new()).await;
@@ -70,7 +70,7 @@ async fn streams_are_negotiated_and_others_are_refused() {
 }
 
 #[tokio::test]
-async fn an_empty_message_is_refused() {
+async fn empty_message_is_refused() {
     let (client, _server) = pair().await;
     assert!(matches!(
         client.send(Bytes::new()).await,
@@ -79,7 +79,7 @@ async fn an_empty_message_is_refused() {
 }
 
 #[tokio::test]
-async fn a_message_larger_than_the_send_buffer_is_refused_and_the_association_lives() {
+async fn message_larger_than_send_buffer_is_refused() {
     let (client, mut server) = pair().await;
     let size = client.socket().unwrap().send_buffer_size().unwrap();
     let error = client.send(vec![1; size + 1]).await.unwrap_err();
@@ -92,7 +92,7 @@ async fn a_message_larger_than_the_send_buffer_is_refused_and_the_association_li
 }
 
 #[tokio::test]
-async fn long_messages_arrive_whole_whatever_their_length() {
+async fn long_messages_arrive_whole() {
     let (client, mut server) = pair().await;
     for len in [1, 2047, 2048, 2049, 4096, 65_535, 65_536, 65_537, 150_000] {
         let payload: Vec<u8> = (0..len).map(|at: usize| at.to_le_bytes()[0]).collect();
@@ -107,7 +107,7 @@ async fn long_messages_arrive_whole_whatever_their_length() {
 }
 
 #[tokio::test]
-async fn a_message_larger_than_the_receive_buffer_is_put_together_from_its_parts() {
+async fn message_larger_than_receive_buffer_is_reassembled() {
     let server = SocketBuilder::new().with_recv_buffer_size(15_000);
     let (client, mut server) = pair_with(SocketBuilder::new(), server).await;
     let payload: Vec<u8> = (0..120_000u32).map(|at| at.to_le_bytes()[1]).collect();
@@ -118,7 +118,7 @@ async fn a_message_larger_than_the_receive_buffer_is_put_together_from_its_parts
 }
 
 #[tokio::test]
-async fn a_queue_goes_out_in_order_and_nothing_stays_behind() {
+async fn queue_is_sent_in_order_and_whole() {
     let (client, mut server) = pair().await;
     // Lengths on both sides of what is moved together in a batch, and none follows the last: a
     // message that the kernel holds back would not arrive before the test's patience ends.
@@ -141,7 +141,7 @@ async fn a_queue_goes_out_in_order_and_nothing_stays_behind() {
 }
 
 #[tokio::test]
-async fn a_bad_message_in_a_queue_is_named_and_the_rest_goes_out() {
+async fn invalid_message_in_queue_leaves_the_rest() {
     let (client, mut server) = pair().await;
     let mut queue: VecDeque<Message> = [
         Message::new("a"),
@@ -159,7 +159,7 @@ async fn a_bad_message_in_a_queue_is_named_and_the_rest_goes_out() {
 }
 
 #[tokio::test]
-async fn a_full_send_buffer_waits_and_loses_nothing() {
+async fn full_send_buffer_waits_and_loses_nothing() {
     let (client, mut server) = pair().await;
     let count = 2000u32;
     let send = async {
@@ -179,7 +179,7 @@ async fn a_full_send_buffer_waits_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn messages_kept_by_the_caller_are_not_overwritten_by_later_ones() {
+async fn kept_messages_are_not_overwritten() {
     let (client, mut server) = pair().await;
     let mut kept = Vec::new();
     for round in 0..100u8 {

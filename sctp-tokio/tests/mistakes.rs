@@ -36,7 +36,7 @@ use sctp_tokio::{
 use support::{acknowledged, listener, must, next, pair, pair_with, quick, until_end};
 
 #[tokio::test]
-async fn a_peeled_off_association_shuts_down() {
+async fn peeled_off_association_shuts_down() {
     let (mut client, mut server) = pair().await;
     server.send("last words").await.unwrap();
     let (ended, (messages, heard)) =
@@ -63,7 +63,7 @@ async fn either_side_of_an_association_can_abort_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_send_that_waits_sleeps() {
+async fn waiting_send_does_not_spin() {
     struct Count(AtomicU32);
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
@@ -105,7 +105,7 @@ async fn a_send_that_waits_sleeps() {
 }
 
 #[tokio::test]
-async fn what_comes_beside_a_message_is_found_among_other_things() {
+async fn receive_info_is_found_among_other_control_data() {
     let server = SocketBuilder::new().configure(|socket| {
         socket.set_recv_nxtinfo(true)?;
         let socket = socket2::SockRef::from(socket);
@@ -125,7 +125,7 @@ async fn what_comes_beside_a_message_is_found_among_other_things() {
 }
 
 #[tokio::test]
-async fn failed_sends_and_remote_ends_are_what_they_are() {
+async fn failed_sends_and_remote_ends_are_told_apart() {
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
     let (mut client, server) = pair_with(SocketBuilder::new(), small).await;
     while client
@@ -151,7 +151,7 @@ async fn failed_sends_and_remote_ends_are_what_they_are() {
 }
 
 #[tokio::test]
-async fn the_state_of_an_association_is_read_from_where_it_is() {
+async fn status_fields_are_read_from_the_right_offsets() {
     let (client, _server) = pair().await;
     let status = client.socket().unwrap().status(client.id()).unwrap();
     assert_eq!(status.primary.addr, Some(client.peer_addrs().unwrap()[0]));
@@ -170,7 +170,7 @@ async fn the_state_of_an_association_is_read_from_where_it_is() {
 }
 
 #[tokio::test]
-async fn addresses_of_both_families_go_together() {
+async fn addresses_of_both_families_are_bound_together() {
     let addrs: [SocketAddr; 3] = [
         "[::1]:0".parse().unwrap(),
         "127.0.0.1:0".parse().unwrap(),
@@ -207,7 +207,7 @@ async fn every_event_can_be_subscribed_to() {
 }
 
 #[tokio::test]
-async fn a_notification_does_not_make_a_close_abort() {
+async fn unread_notification_does_not_abort_on_close() {
     let (mut listener, addr) = listener().await;
     let mut client = sctp_tokio::Association::connect(addr).await.unwrap();
     let server = must(listener.accept()).await.unwrap();

@@ -166,7 +166,7 @@ async fn survives(cut: fn(&NetNs, &NetNs), mend: fn(&NetNs, &NetNs)) {
 }
 
 #[tokio::test]
-async fn a_silent_path_is_left_and_taken_again() {
+async fn silent_path_is_left_and_used_again() {
     survives(
         |left, _| left.tc("qdisc add dev one root netem loss 100%"),
         |left, _| left.tc("qdisc del dev one root"),
@@ -175,7 +175,7 @@ async fn a_silent_path_is_left_and_taken_again() {
 }
 
 #[tokio::test]
-async fn a_path_whose_link_is_down_is_left_and_taken_again() {
+async fn path_with_peer_link_down_is_left_and_used_again() {
     survives(
         |_, right| right.ip("link set one down"),
         |_, right| right.ip("link set one up"),
@@ -184,7 +184,7 @@ async fn a_path_whose_link_is_down_is_left_and_taken_again() {
 }
 
 #[tokio::test]
-async fn a_path_whose_own_link_is_down_is_left_and_taken_again() {
+async fn path_with_own_link_down_is_left_and_used_again() {
     survives(
         |left, _| left.ip("link set one down"),
         |left, _| left.ip("link set one up"),
@@ -193,7 +193,7 @@ async fn a_path_whose_own_link_is_down_is_left_and_taken_again() {
 }
 
 #[tokio::test]
-async fn an_association_whose_only_path_is_cut_is_lost_to_both() {
+async fn cut_association_is_lost_to_both() {
     let (left, right) = two_cables();
     let left = Arc::new(left);
     let (port, serving) = serve(&right, &["10.1.0.2"], async |mut server: Association| {
@@ -235,7 +235,7 @@ async fn an_association_whose_only_path_is_cut_is_lost_to_both() {
 }
 
 #[tokio::test]
-async fn a_bad_cable_loses_reorders_and_repeats_and_nobody_notices() {
+async fn bad_cable_is_unnoticeable() {
     const COUNT: u32 = 1000;
     let (left, right) = two_cables();
     for end in [&left, &right] {

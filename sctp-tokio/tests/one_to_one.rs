@@ -29,7 +29,7 @@ async fn pair() -> (Association, Association) {
 }
 
 #[tokio::test]
-async fn messages_go_both_ways_with_what_travels_beside_them() {
+async fn messages_are_exchanged_with_info() {
     let (mut client, mut server) = pair().await;
     client
         .send(Message::new("ping").on_stream(3).with_ppid(46u32))
@@ -48,7 +48,7 @@ async fn messages_go_both_ways_with_what_travels_beside_them() {
 }
 
 #[tokio::test]
-async fn it_talks_to_the_other_kind() {
+async fn one_to_one_talks_to_one_to_many() {
     let (mut listener, addr) = listener().await;
     let client = Association::connect(addr).await.unwrap();
     client.send("from a one-to-many socket").await.unwrap();
@@ -67,7 +67,7 @@ async fn it_talks_to_the_other_kind() {
 }
 
 #[tokio::test]
-async fn a_shutdown_delivers_everything_first() {
+async fn shutdown_delivers_everything_first() {
     let (mut client, mut server) = pair().await;
     for at in 0..50u8 {
         client.send(vec![at; 1000]).await.unwrap();
@@ -93,7 +93,7 @@ async fn both_ends_may_shut_down_at_once() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_waits_for_this_end_is_not_yet_the_end() {
+async fn incomplete_shutdown_is_not_the_end() {
     let (client, mut server) = pair().await;
     // The client does not read, so what the server sends keeps the association up.
     let mut sent = 0;
@@ -127,7 +127,7 @@ async fn a_shutdown_that_waits_for_this_end_is_not_yet_the_end() {
 }
 
 #[tokio::test]
-async fn sends_after_this_ends_shutdown_say_so() {
+async fn send_after_local_shutdown_is_shutting_down() {
     let (client, mut server) = pair().await;
     while server.try_send(&Message::new(vec![0; 10_000])).is_ok() {}
     server.start_shutdown().unwrap();
@@ -139,7 +139,7 @@ async fn sends_after_this_ends_shutdown_say_so() {
 }
 
 #[tokio::test]
-async fn an_abort_with_a_reason_is_refused_and_one_without_arrives() {
+async fn abort_is_possible_only_without_a_reason() {
     let (client, mut server) = pair().await;
     let error = client.abort(&AbortReason::from_static("why")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
@@ -154,14 +154,14 @@ async fn an_abort_with_a_reason_is_refused_and_one_without_arrives() {
 }
 
 #[tokio::test]
-async fn an_abort_without_a_reason_works_on_the_other_kind_too() {
+async fn abort_without_reason_works_on_one_to_many() {
     let (client, mut server) = support::pair().await;
     client.abort_without_reason().unwrap();
     assert_eq!(until_end(&mut server).await.1.reason().unwrap(), "");
 }
 
 #[tokio::test]
-async fn a_refused_connect_does_not_hang() {
+async fn refused_connect_does_not_hang() {
     let (listener, addr) = listener().await;
     drop(listener);
     let error = must(SocketBuilder::new().connect_one_to_one(&[addr]))
@@ -171,7 +171,7 @@ async fn a_refused_connect_does_not_hang() {
 }
 
 #[tokio::test]
-async fn a_peer_that_has_gone_before_it_was_accepted_is_handed_over_with_all_it_sent() {
+async fn peer_closed_before_accept_is_accepted_with_its_messages() {
     let (mut listener, addr) = listener().await;
     let client = SocketBuilder::new()
         .connect_one_to_one(&[addr])
@@ -194,7 +194,7 @@ async fn a_peer_that_has_gone_before_it_was_accepted_is_handed_over_with_all_it_
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_is_dropped_whole() {
+async fn oversized_message_is_dropped_whole() {
     let builder = SocketBuilder::new()
         .with_max_message_size(20_000)
         .with_recv_buffer_size(15_000);

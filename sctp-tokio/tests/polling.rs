@@ -13,7 +13,7 @@ fn would_block<T: std::fmt::Debug>(result: Result<T, RecvError>) -> bool {
 }
 
 #[tokio::test]
-async fn an_association_is_polled() {
+async fn association_works_when_polled() {
     let (mut client, mut server) = pair().await;
     assert!(would_block(server.try_recv()));
     assert!(would_block(server.try_next_event()));
@@ -51,7 +51,7 @@ async fn an_association_is_polled() {
 }
 
 #[tokio::test]
-async fn an_endpoints_sender_waits_in_each_form() {
+async fn endpoint_sender_waits_in_each_form() {
     let (mut endpoint, addr) = endpoint().await;
     let mut client = SocketBuilder::new()
         .with_recv_buffer_size(60_000)

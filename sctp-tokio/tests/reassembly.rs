@@ -18,7 +18,7 @@ fn small_endpoint(limit: usize) -> Endpoint {
 }
 
 #[tokio::test]
-async fn long_messages_of_several_peers_are_not_mixed() {
+async fn long_messages_of_peers_are_not_mixed() {
     let mut endpoint = small_endpoint(1 << 20);
     let addr = endpoint.local_addrs().unwrap()[0];
     let mut sending = Vec::new();
@@ -43,7 +43,7 @@ async fn long_messages_of_several_peers_are_not_mixed() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_message_beyond_the_limit_is_no_message() {
+async fn rest_of_oversized_message_is_no_message() {
     const LIMIT: usize = 10_000;
     let server = SocketBuilder::new()
         .with_max_message_size(LIMIT)
@@ -74,7 +74,7 @@ async fn what_is_left_of_a_message_beyond_the_limit_is_no_message() {
 }
 
 #[tokio::test]
-async fn a_peer_beyond_the_limit_leaves_the_others_of_an_endpoint_alone() {
+async fn peer_over_the_limit_leaves_others_of_endpoint() {
     let mut endpoint = small_endpoint(10_000);
     let addr = endpoint.local_addrs().unwrap()[0];
     let greedy = quick().connect(&[addr]).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_peer_beyond_the_limit_leaves_the_others_of_an_endpoint_alone() {
 }
 
 #[tokio::test]
-async fn a_half_message_dies_with_its_sender() {
+async fn partial_message_is_dropped_with_its_sender() {
     let mut endpoint = small_endpoint(1 << 20);
     let addr = endpoint.local_addrs().unwrap()[0];
     let half = Association::connect(addr).await.unwrap();

@@ -26,7 +26,7 @@ async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr)
     link.tc("qdisc add dev one root netem loss 100%");
     old.abort(&AbortReason::from_static("nobody hears this"))
         .unwrap();
-    let from = old.local_addrs().unwrap()[0];
+    let from = old.initial_local_addrs()[0];
     drop(old);
     link.tc("qdisc del dev one root");
     let again = SocketBuilder::new()
@@ -82,7 +82,7 @@ async fn served(mut server: Association) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_accepted_association_is_told_and_goes_on() {
+async fn restart_is_reported_and_association_continues() {
     let (left, right) = two_cables();
     let (tell, addr) = oneshot::channel();
     let serving = right.start(async move || {
@@ -102,7 +102,7 @@ async fn an_accepted_association_is_told_and_goes_on() {
 }
 
 #[tokio::test]
-async fn one_that_restarts_and_ends_before_it_is_accepted_is_handed_over_whole() {
+async fn restarted_and_closed_association_is_accepted_whole() {
     let (left, right) = two_cables();
     let (tell, addr) = oneshot::channel();
     let (done, client_done) = oneshot::channel();
@@ -130,7 +130,7 @@ async fn one_that_restarts_and_ends_before_it_is_accepted_is_handed_over_whole()
 }
 
 #[tokio::test]
-async fn an_endpoint_is_told_under_the_same_association() {
+async fn restart_on_endpoint_keeps_the_association() {
     let (left, right) = two_cables();
     let (tell, addr) = oneshot::channel();
     let serving = right.start(async move || {

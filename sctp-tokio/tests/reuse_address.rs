@@ -93,7 +93,7 @@ async fn restarted_server_listens_beside_an_unanswered_shutdown() {
 }
 
 #[tokio::test]
-async fn listener_returns_while_its_associations_live() {
+async fn listener_rebinds_while_its_associations_live() {
     for style in [Style::Listener, Style::OneToOne] {
         let mut first = style.listen(&bound("127.0.0.1:0")).unwrap();
         let addr = first.addr();

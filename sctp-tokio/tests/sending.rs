@@ -31,7 +31,7 @@ async fn next(association: &mut Association) -> bytes::Bytes {
 }
 
 #[tokio::test]
-async fn several_tasks_send_queues_at_once_and_all_get_on() {
+async fn concurrent_queues_all_progress() {
     let (client, mut server) = narrow_pair().await;
     let tasks: Vec<_> = (0..4u8)
         .map(|task| {
@@ -52,7 +52,7 @@ async fn several_tasks_send_queues_at_once_and_all_get_on() {
 }
 
 #[tokio::test]
-async fn several_sinks_of_one_association_all_get_on() {
+async fn concurrent_sinks_all_progress() {
     let (client, mut server) = narrow_pair().await;
     let tasks: Vec<_> = (0..4u8)
         .map(|task| {
@@ -73,7 +73,7 @@ async fn several_sinks_of_one_association_all_get_on() {
 }
 
 #[tokio::test]
-async fn the_end_wakes_a_task_that_waits_to_send() {
+async fn end_wakes_a_waiting_send() {
     let (client, server) = narrow_pair().await;
     while client.try_send(&Message::new(vec![0; 1000])).is_ok() {}
     let sender = client.sender();
@@ -90,7 +90,7 @@ async fn the_end_wakes_a_task_that_waits_to_send() {
 }
 
 #[tokio::test]
-async fn one_message_is_sent_from_several_places() {
+async fn message_is_sent_from_several_buffers() {
     let (client, mut server) = pair().await;
     let parts = [
         IoSlice::new(b"head "),
@@ -123,7 +123,7 @@ async fn one_message_is_sent_from_several_places() {
 }
 
 #[tokio::test]
-async fn a_queue_is_tried_without_waiting() {
+async fn try_send_queue_does_not_wait() {
     let (client, mut server) = narrow_pair().await;
     let mut queue: VecDeque<Message> = (0..500).map(|_| Message::new(vec![0; 1000])).collect();
     let error = client.try_send_queue(&mut queue).unwrap_err();
@@ -139,7 +139,7 @@ async fn a_queue_is_tried_without_waiting() {
 }
 
 #[tokio::test]
-async fn flushed_waits_for_the_acknowledgement_of_everything() {
+async fn flushed_waits_for_every_acknowledgement() {
     let (client, mut server) = narrow_pair().await;
     let sender = client.sender();
     must(sender.flushed()).await.unwrap();
@@ -160,7 +160,7 @@ async fn flushed_waits_for_the_acknowledgement_of_everything() {
 }
 
 #[tokio::test]
-async fn flushed_says_when_the_association_ended_first() {
+async fn flushed_fails_if_the_association_is_closed_first() {
     let (client, server) = narrow_pair().await;
     while client.try_send(&Message::new(vec![0; 1000])).is_ok() {}
     let sender = client.sender();
@@ -174,7 +174,7 @@ async fn flushed_says_when_the_association_ended_first() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_after_an_orderly_end() {
+async fn stream_ends_after_a_shutdown() {
     let (client, server) = pair().await;
     client.send("a").await.unwrap();
     client.send("b").await.unwrap();
@@ -184,7 +184,7 @@ async fn a_stream_ends_after_an_orderly_end() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_the_reason_of_an_abort() {
+async fn stream_ends_with_an_abort_reason() {
     let (client, mut server) = pair().await;
     client.send("a").await.unwrap();
     client.sender().flushed().await.unwrap();
@@ -199,7 +199,7 @@ async fn a_stream_ends_with_the_reason_of_an_abort() {
 }
 
 #[tokio::test]
-async fn a_sink_holds_a_batch_until_it_is_flushed() {
+async fn sink_holds_a_batch_until_flushed() {
     let (mut client, mut server) = pair().await;
     for at in 0..Socket::MAX_BATCH {
         client.feed(Message::new(vec![1; 1 + at])).await.unwrap();
@@ -228,7 +228,7 @@ async fn a_sink_holds_a_batch_until_it_is_flushed() {
 }
 
 #[tokio::test]
-async fn a_listener_and_an_endpoint_are_streams() {
+async fn listener_and_endpoint_are_streams() {
     let (mut listener, addr) = support::listener().await;
     let client = Association::connect(addr).await.unwrap();
     let server = must(listener.next()).await.unwrap().unwrap();
@@ -240,7 +240,7 @@ async fn a_listener_and_an_endpoint_are_streams() {
 }
 
 #[tokio::test]
-async fn a_task_that_only_sends_lets_others_run() {
+async fn sending_task_lets_others_run() {
     let (client, _server) = pair().await;
     let ran = Arc::new(AtomicBool::new(false));
     let other = Arc::clone(&ran);

@@ -57,7 +57,7 @@ async fn read(client: &mut Association, count: u32) {
 }
 
 #[tokio::test]
-async fn with_one_budget_a_stalled_peer_stops_the_others_and_its_reading_frees_them() {
+async fn shared_buffer_stalls_all_until_the_peer_reads() {
     let namespace = NetNs::new();
     namespace.set_sctp("sndbuf_policy", 0);
     namespace
@@ -77,7 +77,7 @@ async fn with_one_budget_a_stalled_peer_stops_the_others_and_its_reading_frees_t
 }
 
 #[tokio::test]
-async fn with_a_budget_each_the_others_go_on_though_the_socket_is_not_writable() {
+async fn own_buffers_continue_on_an_unwritable_socket() {
     let namespace = NetNs::new();
     namespace.set_sctp("sndbuf_policy", 1);
     namespace

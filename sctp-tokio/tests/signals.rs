@@ -14,7 +14,7 @@ use support::{endpoint, endpoint_end, endpoint_message, must, next, pair, until_
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::test]
-async fn a_send_to_nobody_is_an_error_and_no_signal() {
+async fn send_on_closed_association_raises_no_signal() {
     let mut raised = signal(SignalKind::pipe()).unwrap();
     let (client, mut server) = pair().await;
     let (mut endpoint, addr) = endpoint().await;
@@ -43,7 +43,7 @@ async fn a_send_to_nobody_is_an_error_and_no_signal() {
 }
 
 #[tokio::test]
-async fn signals_interrupt_nothing() {
+async fn signals_interrupt_no_operation() {
     let mut caught = signal(SignalKind::user_defined1()).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let storm = std::thread::spawn({

@@ -74,7 +74,7 @@ fn clients(to: std::net::SocketAddr) -> JoinSet<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_serves_two_hundred_peers_at_once() {
+async fn listener_serves_two_hundred_peers() {
     let (mut listener, addr) = listener().await;
     let clients = clients(addr);
     let mut servers = JoinSet::new();
@@ -109,7 +109,7 @@ async fn a_listener_serves_two_hundred_peers_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_endpoint_serves_two_hundred_peers_at_once() {
+async fn endpoint_serves_two_hundred_peers() {
     let (mut endpoint, addr) = endpoint().await;
     let clients = clients(addr);
     let mut ends = HashMap::new();

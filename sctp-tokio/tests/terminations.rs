@@ -10,7 +10,7 @@ use sctp_tokio::{
 use support::{endpoint, endpoint_message, listener, must, next, pair, pair_with, until_end};
 
 #[tokio::test]
-async fn a_shutdown_delivers_everything_first_and_both_sides_call_it_orderly() {
+async fn shutdown_delivers_everything_and_is_orderly() {
     let (mut client, mut server) = pair().await;
     for at in 0..50u8 {
         client.send(vec![at; 1000]).await.unwrap();
@@ -29,7 +29,7 @@ async fn a_shutdown_delivers_everything_first_and_both_sides_call_it_orderly() {
 }
 
 #[tokio::test]
-async fn an_abort_carries_its_reason_byte_for_byte() {
+async fn abort_reason_arrives_byte_for_byte() {
     let reasons: [Vec<u8>; 5] = [
         vec![],
         b"x".to_vec(),
@@ -62,7 +62,7 @@ async fn an_abort_carries_its_reason_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_abort_discards_what_is_unsent_and_says_so() {
+async fn abort_discards_unsent_messages() {
     // The server's window is small and it does not read, so most of this stays unsent.
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
     let (mut client, mut server) = pair_with(SocketBuilder::new(), small).await;
@@ -104,7 +104,7 @@ async fn an_abort_discards_what_is_unsent_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_again_to_whoever_asks_again() {
+async fn end_is_returned_repeatedly() {
     let (client, mut server) = pair().await;
     client.abort(&AbortReason::from_static("goodbye")).unwrap();
     let (_, end) = until_end(&mut server).await;
@@ -117,7 +117,7 @@ async fn the_end_is_told_again_to_whoever_asks_again() {
 }
 
 #[tokio::test]
-async fn messages_that_arrived_before_an_abort_are_received_before_it() {
+async fn messages_before_an_abort_are_received() {
     let (client, mut server) = pair().await;
     client.send("one").await.unwrap();
     client.send("two").await.unwrap();
@@ -139,7 +139,7 @@ async fn messages_that_arrived_before_an_abort_are_received_before_it() {
 }
 
 #[tokio::test]
-async fn a_send_after_the_peers_shutdown_is_an_error() {
+async fn send_after_peer_shutdown_fails() {
     let (client, mut server) = pair().await;
     client.start_shutdown().unwrap();
     until_end(&mut server).await;
@@ -150,7 +150,7 @@ async fn a_send_after_the_peers_shutdown_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_send_during_the_own_shutdown_is_an_error() {
+async fn send_during_own_shutdown_fails() {
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
     let (client, _server) = pair_with(SocketBuilder::new(), small).await;
     // Enough to keep the shutdown pending: the server does not read.
@@ -165,7 +165,7 @@ async fn a_send_during_the_own_shutdown_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_dropped_association_shuts_down_in_order() {
+async fn dropped_association_shuts_down() {
     let (client, mut server) = pair().await;
     client.send("last words").await.unwrap();
     drop(client);
@@ -175,7 +175,7 @@ async fn a_dropped_association_shuts_down_in_order() {
 }
 
 #[tokio::test]
-async fn a_dropped_association_with_unread_messages_aborts() {
+async fn dropped_association_with_unread_messages_aborts() {
     let (mut client, server) = pair().await;
     client.send("unread").await.unwrap();
     while client
@@ -270,7 +270,7 @@ async fn endpoint_dropped_after_partial_reading_aborts() {
 }
 
 #[tokio::test]
-async fn ending_one_association_leaves_another_of_the_listener_alone() {
+async fn closing_one_association_leaves_others() {
     let (mut listener, addr) = listener().await;
     let first = Association::connect(addr).await.unwrap();
     let first_served = must(listener.accept()).await.unwrap();
@@ -289,7 +289,7 @@ async fn ending_one_association_leaves_another_of_the_listener_alone() {
 }
 
 #[tokio::test]
-async fn closed_tells_the_end_to_a_task_that_does_not_receive() {
+async fn closed_returns_the_end_to_another_task() {
     let (client, mut server) = pair().await;
     let sender = server.sender();
     let waiting = tokio::spawn(async move { sender.closed().await });
@@ -299,7 +299,7 @@ async fn closed_tells_the_end_to_a_task_that_does_not_receive() {
 }
 
 #[tokio::test]
-async fn closed_notices_the_end_though_nobody_receives() {
+async fn closed_detects_the_end_without_receiving() {
     let (client, server) = pair().await;
     client.send("in the way").await.unwrap();
     let mut client = client;
@@ -312,7 +312,7 @@ async fn closed_notices_the_end_though_nobody_receives() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_aborts_the_peer_with_a_reason() {
+async fn oversized_message_aborts_the_peer_with_a_reason() {
     let (mut client, mut server) = pair_with(
         SocketBuilder::new(),
         SocketBuilder::new().with_max_message_size(10_000),
@@ -342,7 +342,7 @@ async fn a_message_beyond_the_limit_aborts_the_peer_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_shutdown_with_a_limit_aborts_a_peer_that_does_not_read() {
+async fn shutdown_within_aborts_a_peer_that_does_not_read() {
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
     let (mut client, mut server) = pair_with(SocketBuilder::new(), small).await;
     while client.try_send(&Message::new(vec![7; 1000])).is_ok() {}
@@ -366,7 +366,7 @@ async fn a_shutdown_with_a_limit_aborts_a_peer_that_does_not_read() {
 }
 
 #[tokio::test]
-async fn when_both_shut_down_each_began_it_as_far_as_it_knows() {
+async fn simultaneous_shutdowns_are_each_local() {
     let (mut client, mut server) = pair().await;
     client.start_shutdown().unwrap();
     server.start_shutdown().unwrap();

@@ -29,7 +29,7 @@ use support::{
 };
 
 #[tokio::test]
-async fn a_connect_under_way_is_writable_and_says_nothing_of_its_failure() {
+async fn connecting_socket_is_writable_without_error() {
     let (listener, addr) = listener().await;
     drop(listener);
     // What the kernel does: writable at once, and no error when it has failed.
@@ -46,7 +46,7 @@ async fn a_connect_under_way_is_writable_and_says_nothing_of_its_failure() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_though_no_notification_was_asked_for() {
+async fn end_is_reported_without_subscriptions() {
     for abort in [false, true] {
         let quiet = SocketBuilder::new().with_events(EventSet::NONE);
         let (mut client, mut server) = pair_with(quiet.clone(), quiet).await;
@@ -68,7 +68,7 @@ async fn the_end_is_told_though_no_notification_was_asked_for() {
 }
 
 #[tokio::test]
-async fn an_error_that_a_send_took_does_not_hide_the_end_from_the_receiver() {
+async fn error_taken_by_a_send_does_not_hide_the_end() {
     let (client, mut server) = pair().await;
     client.send("before").await.unwrap();
     acknowledged(&client).await;
@@ -87,7 +87,7 @@ async fn an_error_that_a_send_took_does_not_hide_the_end_from_the_receiver() {
 }
 
 #[tokio::test]
-async fn an_error_that_somebody_else_took_does_not_hide_the_end() {
+async fn error_taken_elsewhere_does_not_hide_the_end() {
     let (client, mut server) = pair().await;
     client.abort(&AbortReason::from_static("bye")).unwrap();
     let socket = server.socket().unwrap();
@@ -97,7 +97,7 @@ async fn an_error_that_somebody_else_took_does_not_hide_the_end() {
 }
 
 #[tokio::test]
-async fn an_error_reported_before_the_data_does_not_overtake_it() {
+async fn early_error_does_not_overtake_data() {
     let (client, mut server) = pair().await;
     for at in 0..40u8 {
         client.send(vec![at; 100]).await.unwrap();
@@ -119,7 +119,7 @@ async fn an_error_reported_before_the_data_does_not_overtake_it() {
 }
 
 #[tokio::test]
-async fn both_halves_wake_up_when_the_association_ends() {
+async fn end_wakes_both_halves() {
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
     for peeled_off in [true, false] {
         let (client, server) = match peeled_off {
@@ -147,7 +147,7 @@ async fn both_halves_wake_up_when_the_association_ends() {
 }
 
 #[tokio::test]
-async fn what_is_half_read_at_a_peel_off_moves_along() {
+async fn partial_message_moves_with_a_peel_off() {
     let small = SocketBuilder::new().with_recv_buffer_size(15_000);
     let mut endpoint = small
         .bind([support::LOOPBACK.parse().unwrap()])
@@ -170,7 +170,7 @@ async fn what_is_half_read_at_a_peel_off_moves_along() {
 }
 
 #[tokio::test]
-async fn an_association_peeled_off_before_its_coming_up_was_read_can_send() {
+async fn association_peeled_off_early_can_send() {
     let (endpoint, addr) = endpoint().await;
     let mut client = Association::connect(addr).await.unwrap();
     let mut endpoint = endpoint;
@@ -182,7 +182,7 @@ async fn an_association_peeled_off_before_its_coming_up_was_read_can_send() {
 }
 
 #[tokio::test]
-async fn a_message_larger_than_the_shared_send_buffer_is_refused_alone() {
+async fn oversized_message_on_shared_buffer_is_refused_alone() {
     let (mut endpoint, addr) = endpoint().await;
     let mut client = Association::connect(addr).await.unwrap();
     client.send("hello").await.unwrap();
@@ -205,7 +205,7 @@ async fn a_message_larger_than_the_shared_send_buffer_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn a_dropped_endpoint_aborts_all_if_one_message_is_unread_and_else_shuts_down() {
+async fn dropped_endpoint_aborts_all_if_a_message_is_unread() {
     for unread in [false, true] {
         let (endpoint, addr) = endpoint().await;
         let mut quiet = Association::connect(addr).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_dropped_endpoint_aborts_all_if_one_message_is_unread_and_else_shuts_d
 }
 
 #[tokio::test]
-async fn an_association_that_died_on_a_shared_socket_cannot_be_peeled_off_and_loses_nothing() {
+async fn closed_association_cannot_be_peeled_off() {
     let (mut endpoint, addr) = endpoint().await;
     let client = Association::connect(addr).await.unwrap();
     client.send("last words").await.unwrap();

@@ -95,7 +95,7 @@ async fn connect_twice(
 }
 
 #[tokio::test]
-async fn wildcard_bind_announces_bridge_and_shuts_out_peer() {
+async fn wildcard_bind_announces_bridge_and_excludes_peer() {
     let (learned, outcome) = connect_twice("0.0.0.0", Duration::from_secs(2)).await;
     assert!(
         learned.iter().any(|addr| addr.ip().to_string() == BRIDGE),
@@ -106,7 +106,7 @@ async fn wildcard_bind_announces_bridge_and_shuts_out_peer() {
 }
 
 #[tokio::test]
-async fn explicit_bind_is_not_shut_out_by_peer_with_same_bridge() {
+async fn explicit_bind_is_not_excluded_by_same_bridge() {
     let (_, outcome) = connect_twice("10.2.0.2", patience()).await;
     outcome.unwrap();
 }

@@ -192,7 +192,7 @@ impl fmt::Display for Cause {
             Self::ShutDown => f.write_str("shut down by peer"),
             Self::TimedOut => f.write_str("no reply in time"),
             Self::TooLarge { limit } => {
-                write!(f, "the peer sent a message of more than {limit} bytes")
+                write!(f, "message from peer exceeds the limit of {limit} bytes")
             }
             Self::Unavailable(None) => f.write_str("no server was ready in time"),
             Self::Unavailable(Some(trouble)) => {

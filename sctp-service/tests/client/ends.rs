@@ -159,7 +159,7 @@ async fn a_receive_that_fails_ends_the_association() {
     peer.fail_receive(RecvError::TooLarge { limit: 1000 });
     assert_failed(
         &failure(one).await,
-        "the peer sent a message of more than 1000 bytes",
+        "message from peer exceeds the limit of 1000 bytes",
         Fate::Unknown,
     );
     let (client, peer) = client_with(Client::builder(), 10);

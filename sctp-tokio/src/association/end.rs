@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_happened() {
+    fn display_names_side_and_reason() {
         let aborted = |bytes: &'static [u8]| End::Aborted {
             by: Side::Peer,
             causes: ErrorCauses::new(Bytes::from_static(bytes)),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_the_peers_only() {
+    fn reason_of_own_abort_is_none() {
         let causes = ErrorCauses::new(Bytes::from_static(b"\x00\x0c\x00\x05x"));
         let peers = End::Aborted {
             by: Side::Peer,

@@ -1,7 +1,7 @@
 //! End of a one-to-one association, as far as its socket shows it.
 //!
 //! From the peer's SHUTDOWN on, a one-to-one socket reads as empty (`RCV_SHUTDOWN`), again and
-//! again, and stays readable. The association goes on until the handshake is complete, and can
+//! again, and stays readable. The association continues until the handshake is complete, and can
 //! still fail. Its last notification has the outcome, unless this end has shut down too: then the
 //! kernel drops it (`sctp_ulpq_tail_event`).
 
@@ -13,8 +13,8 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The time between two looks at the handshake. Readiness does not show its end, since the socket
-/// has been readable all the time; it takes one round trip.
+/// Interval between checks of the handshake, which takes one round trip. The socket stays readable, so
+/// readiness does not show its end.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Progress from the first empty read of a one-to-one socket to the end of its association.
@@ -42,7 +42,7 @@ enum Stage {
 pub(crate) enum Step {
     /// Receive.
     Receive,
-    /// Wait: the SHUTDOWN handshake goes on.
+    /// Wait: the SHUTDOWN handshake is not complete.
     Wait,
     /// The association is closed, and no notification of it will come.
     Closed,

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn polled_send_finds_room_that_nothing_tells_of() {
+    async fn polled_send_finds_space_without_wakeup() {
         let (io, waiter) = (unbound(), Waiter::default());
         for _ in 0..2 {
             let mut send = silent_room();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn awaited_send_finds_room_that_nothing_tells_of() {
+    async fn awaited_send_finds_space_without_wakeup() {
         let taken = time(unbound().write(silent_room())).await;
         assert!(taken < 3 * RETRY, "{taken:?}");
     }

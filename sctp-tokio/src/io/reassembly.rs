@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn with_interleaving_the_messages_of_other_streams_go_on() {
+    fn abandoned_message_leaves_other_streams() {
         let mut reassembler = Reassembler::new(100);
         push(&mut reassembler, 1, b"lost", false);
         push(&mut reassembler, 2, b"kept, ", false);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn without_interleaving_the_stream_is_not_named_and_the_one_message_goes() {
+    fn abandoned_message_without_stream_is_dropped() {
         let mut reassembler = Reassembler::new(100);
         push(&mut reassembler, 5, b"lost", false);
         reassembler.forget_partial(&given_up(0));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn given_up_message_leaves_the_other_order_of_its_stream() {
+    fn abandoned_message_leaves_other_order_of_its_stream() {
         for unordered_is_given_up in [false, true] {
             let mut reassembler = Reassembler::new(100);
             push(&mut reassembler, 1, b"ordered ", false);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn given_up_message_of_which_nothing_came_takes_no_other_along() {
+    fn abandoned_unseen_message_drops_no_other() {
         let mut reassembler = Reassembler::new(100);
         push(&mut reassembler, 1, b"ordered ", false);
         push_unordered(&mut reassembler, 2, b"unordered ", false);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_too_much_is_dropped_up_to_its_end_on_every_stream() {
+    fn rest_of_oversized_messages_is_dropped_on_every_stream() {
         let mut reassembler = Reassembler::new(10);
         push(&mut reassembler, 1, b"half", false);
         let told = push(&mut reassembler, 2, b"more than there is room", false);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_many_associations_leave_unfinished_together_is_bounded() {
+    fn incomplete_messages_of_all_associations_are_bounded() {
         let part = |reassembler: &mut Reassembler, assoc, ends| {
             let info = RecvInfo::default().with_assoc(AssocId::new(assoc));
             reassembler.push_data(BytesMut::from(&[0; 10][..]), info, ends)

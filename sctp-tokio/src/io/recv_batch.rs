@@ -6,12 +6,11 @@ use sctp_core::{Part, RecvBatch, Socket};
 use socket2::SockRef;
 
 thread_local! {
-    /// One receive buffer per thread, and not per socket: an idle association then holds no
-    /// buffer at all. What a thread receives next goes behind what it received last, in the same
-    /// block; a block is used again when every message in it has been dropped.
+    /// Receive buffer of the thread, so that an idle association holds none.
+    ///
+    /// Each receive continues in the same block. A block is reused when all messages in it have been dropped.
     static BATCH: RefCell<RecvBatch> = RefCell::new(RecvBatch::new());
-    /// The memory of queues that were emptied, for the next ones to fill: an idle association
-    /// keeps none, and a busy one need not allocate it for every batch.
+    /// Pool of empty queues. A busy association does not allocate per batch, and an idle one holds no memory.
     static QUEUE_POOL: RefCell<Vec<VecDeque<Part>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_handles_leave_their_places() {
+    fn dropped_handles_free_their_slots() {
         let wakers = Arc::new(Wakers::default());
         for _ in 0..1000 {
             wakers.register(&Waiter::default(), Waker::noop());

@@ -15,11 +15,11 @@ struct Recorder {
     room: usize,
     /// The maximum number of messages per call.
     takes: usize,
-    /// AddrOwner messages it refuses.
+    /// Association whose messages it refuses.
     refuses: Option<AssocId>,
     /// The number of consecutive plain calls that fail, for example without memory.
     fails: Cell<usize>,
-    /// Those with something that waits for a plain send.
+    /// Associations with messages that wait for a plain send.
     waiting: RefCell<HashSet<AssocId>>,
     calls: RefCell<usize>,
     arrived: RefCell<HashMap<AssocId, Vec<u8>>>,
@@ -68,7 +68,7 @@ impl Recorder {
         arrived.get(&assoc).cloned().unwrap_or_default()
     }
 
-    /// Makes one run of the whole queue. Where the refused one then is, if one was.
+    /// Sends the whole queue as one bundle. Returns the position of the refused message, if any.
     fn run(&self, queue: &mut VecDeque<(AssocId, Message)>) -> Option<usize> {
         let mut indices = Indices::default();
         (0..queue.len()).for_each(|at| indices.push(at));
@@ -96,7 +96,7 @@ impl BatchSender for Recorder {
     }
 
     fn send(&self, _: SendItem<'_>) -> io::Result<()> {
-        unreachable!("a run for many associations is made of batches")
+        unreachable!("a bundle for many associations is sent in batches")
     }
 
     fn release(&self, assoc: AssocId) {
@@ -120,7 +120,7 @@ fn numbers(queue: &VecDeque<(AssocId, Message)>) -> Vec<u8> {
 }
 
 #[test]
-fn two_calls_do_for_any_number_of_associations_and_one_where_each_has_one_message() {
+fn many_associations_take_two_calls() {
     for (assocs, calls) in [(&[A, B, A, C, B, A][..], 2), (&[A, B, C], 1)] {
         let (recorder, mut queue) = (Recorder::default(), queue(assocs));
         assert_eq!(recorder.run(&mut queue), None);
@@ -130,7 +130,7 @@ fn two_calls_do_for_any_number_of_associations_and_one_where_each_has_one_messag
 }
 
 #[test]
-fn however_little_a_call_takes_each_association_gets_its_messages_in_order() {
+fn short_calls_keep_order_per_association() {
     for takes in 1..=4 {
         let recorder = Recorder {
             takes,
@@ -147,7 +147,7 @@ fn however_little_a_call_takes_each_association_gets_its_messages_in_order() {
 }
 
 #[test]
-fn what_others_are_sent_goes_out_though_one_is_refused() {
+fn refused_message_does_not_stop_others() {
     for (refuses, left, at) in [(A, vec![0, 2, 3], 0), (B, vec![1, 5], 0), (C, vec![4], 0)] {
         let recorder = Recorder {
             refuses: Some(refuses),
@@ -165,7 +165,7 @@ fn what_others_are_sent_goes_out_though_one_is_refused() {
 }
 
 #[test]
-fn where_there_is_not_certainly_room_all_go_plainly_and_in_order() {
+fn uncertain_space_sends_plainly_in_order() {
     let recorder = Recorder {
         room: 0,
         ..Recorder::default()
@@ -177,7 +177,7 @@ fn where_there_is_not_certainly_room_all_go_plainly_and_in_order() {
 }
 
 #[test]
-fn a_refusal_where_there_is_little_room_is_told_with_its_place() {
+fn refusal_with_little_space_has_its_index() {
     let recorder = Recorder {
         room: 0,
         refuses: Some(B),
@@ -189,7 +189,7 @@ fn a_refusal_where_there_is_little_room_is_told_with_its_place() {
 }
 
 #[test]
-fn a_run_is_shortened_to_what_there_is_certainly_room_for() {
+fn bundle_is_limited_to_the_credit() {
     let recorder = Recorder {
         room: cost(100) * 3,
         ..Recorder::default()
@@ -200,7 +200,7 @@ fn a_run_is_shortened_to_what_there_is_certainly_room_for() {
 }
 
 #[test]
-fn after_a_failure_nothing_waits_and_nothing_overtakes() {
+fn failure_leaves_nothing_held_or_overtaken() {
     let recorder = Recorder {
         takes: 1,
         fails: Cell::new(1),

@@ -24,16 +24,16 @@ impl Recorder {
         }
     }
 
-    /// Sends the whole queue in runs, and returns the lengths of these.
+    /// Sends the whole queue in bundles, and returns their lengths.
     fn send_all(&self, mut queue: VecDeque<Message>) -> Vec<usize> {
-        let mut runs = Vec::new();
+        let mut lens = Vec::new();
         while !queue.is_empty() {
             let sent = send_bundle(ASSOC, 10, &mut SendCredit::default(), self, &queue).unwrap();
             assert!(!self.waits.get(), "after {sent} more messages: {self:?}");
             queue.drain(..sent);
-            runs.push(sent);
+            lens.push(sent);
         }
-        runs
+        lens
     }
 }
 
@@ -56,7 +56,7 @@ impl BatchSender for Recorder {
     }
 
     fn send_plain<'a>(&self, _: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize> {
-        unreachable!("a run for one association ends with a single send")
+        unreachable!("a bundle for one association ends with a single send")
     }
 
     fn send(&self, item: SendItem<'_>) -> io::Result<()> {
@@ -80,32 +80,32 @@ fn messages(count: usize, len: usize) -> VecDeque<Message> {
 }
 
 #[test]
-fn every_run_ends_with_a_plain_send() {
-    for (count, runs) in [
+fn every_bundle_ends_with_a_plain_send() {
+    for (count, lens) in [
         (1, vec![1]),
         (2, vec![2]),
         (Socket::MAX_BATCH, vec![Socket::MAX_BATCH]),
         (Socket::MAX_BATCH + 1, vec![Socket::MAX_BATCH, 1]),
         (100, vec![32, 32, 32, 4]),
     ] {
-        assert_eq!(Recorder::roomy().send_all(messages(count, 64)), runs);
+        assert_eq!(Recorder::roomy().send_all(messages(count, 64)), lens);
     }
 }
 
 #[test]
-fn a_run_that_the_kernel_cuts_short_ends_with_a_plain_send() {
+fn bundle_cut_short_ends_with_a_plain_send() {
     for takes in [1, 5, 30] {
         let recorder = Recorder {
             takes: Some(takes),
             ..Recorder::roomy()
         };
-        let runs = recorder.send_all(messages(32, 64));
-        assert_eq!(runs[0], takes + 1);
+        let lens = recorder.send_all(messages(32, 64));
+        assert_eq!(lens[0], takes + 1);
     }
 }
 
 #[test]
-fn a_run_is_as_long_as_there_is_certainly_room_for() {
+fn bundle_length_is_limited_to_the_credit() {
     for (room, first) in [(0, 1), (cost(100) * 3, 3), (cost(100) * 3 - 1, 2)] {
         let recorder = Recorder {
             room,
@@ -116,7 +116,7 @@ fn a_run_is_as_long_as_there_is_certainly_room_for() {
 }
 
 #[test]
-fn a_message_that_may_be_refused_goes_alone() {
+fn refusable_message_is_sent_unbundled() {
     let mut queue = messages(5, 64);
     let refusable = Message::new("expires").with_reliability(Reliability::Retransmissions(0));
     queue.insert(2, refusable);
@@ -124,7 +124,7 @@ fn a_message_that_may_be_refused_goes_alone() {
 }
 
 #[test]
-fn what_waits_is_released_when_the_plain_send_fails() {
+fn failed_plain_send_releases_held_messages() {
     let recorder = Recorder {
         plain_fails: true,
         ..Recorder::roomy()
