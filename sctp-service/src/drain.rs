@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::handle::Shared;
+use crate::handle::HandleState;
 
 /// Tells a service that its server is [shutting down](crate::Serve::with_graceful_shutdown), or its
 /// association [alone](crate::AssociationHandle::graceful_shutdown): an argument of a handler, and part of every [`Request`](crate::Request).
@@ -27,19 +27,19 @@ use crate::handle::Shared;
 ///
 /// The default is of no server, and never starts.
 #[derive(Clone, Default)]
-pub struct Drain(Option<Arc<Shared>>);
+pub struct Drain(Option<Arc<HandleState>>);
 
 impl Drain {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(Some(shared))
+    pub(crate) fn new(state: Arc<HandleState>) -> Self {
+        Self(Some(state))
     }
 
-    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn state(&self) -> Option<&Arc<HandleState>> {
         self.0.as_ref()
     }
 
     fn token(&self) -> Option<&CancellationToken> {
-        self.0.as_ref().map(|shared| shared.drain())
+        self.0.as_ref().map(|state| state.drain())
     }
 
     /// Whether the server is shutting down.

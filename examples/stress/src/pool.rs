@@ -78,7 +78,7 @@ fn start(
     let mut settings = rng.fork();
     Pool::builder()
         .with_client(builder)
-        .with_patience(PATIENCE)
+        .with_ready_timeout(PATIENCE)
         .with_push_queue(PUSH_QUEUE)
         // Nothing may be executed twice.
         .with_retry(RetryPolicy::new().with_after_shutdown(false))

@@ -215,7 +215,7 @@ impl ClientBuilder {
         let (set_status, status) = watch::channel(Status {
             phase,
             last_end: None,
-            trouble: None,
+            last_error: None,
         });
         let handle = Handle {
             commands,

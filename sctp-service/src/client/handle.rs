@@ -56,7 +56,7 @@ pub(super) struct Status {
     pub(super) phase: Phase,
     pub(super) last_end: Option<End>,
     /// Why there is no association, since the last one ended or could not be set up.
-    pub(super) trouble: Option<Cause>,
+    pub(super) last_error: Option<Cause>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,8 +75,8 @@ pub(super) enum Phase {
 }
 
 impl Status {
-    /// Lets no further call in, for now.
-    pub(super) fn close_door(&mut self) {
+    /// Stops admitting calls, for now.
+    pub(super) fn stop_admitting(&mut self) {
         if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
             self.phase = Phase::Between;
         }
@@ -113,8 +113,8 @@ impl Ending {
     }
 
     #[cfg(feature = "pool")]
-    pub(super) fn trouble(&self) -> Option<Cause> {
-        self.status.borrow().trouble.clone()
+    pub(super) fn last_error(&self) -> Option<Cause> {
+        self.status.borrow().last_error.clone()
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, Shutdown, Transport,
-    event::EventHook, handle::Shared, reply::ReplyMessage, session::calls::Calls,
+    event::EventHook, handle::HandleState, reply::ReplyMessage, session::calls::Calls,
 };
 
 /// The association as the driver holds it.
@@ -29,9 +29,9 @@ pub(super) struct Link<T> {
     pub(super) events: EventHook,
     pub(super) counts: Counts,
     /// What handles of the association hold as well.
-    pub(super) association: Arc<Shared>,
-    /// The end that one of them asked for.
-    pub(super) asked: Option<Shutdown>,
+    pub(super) association: Arc<HandleState>,
+    /// The shutdown that one of them requested.
+    pub(super) requested_shutdown: Option<Shutdown>,
     /// Replies, which have no owner, and what handles submitted.
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.
@@ -70,7 +70,7 @@ impl<T: Transport> Link<T> {
         transport: T,
         config: Arc<Config>,
         events: EventHook,
-        association: Arc<Shared>,
+        association: Arc<HandleState>,
         correlation: Option<&Correlation>,
     ) -> Self {
         let info = transport.connect_info();
@@ -81,7 +81,7 @@ impl<T: Transport> Link<T> {
             config,
             events,
             counts: Counts::default(),
-            asked: None,
+            requested_shutdown: None,
             outbox: Outbox::default(),
             calls: None,
             early: None,
@@ -134,7 +134,7 @@ impl<T: Transport> Link<T> {
     fn restart(&mut self) {
         self.discard_outbox();
         self.muted = false;
-        self.asked = None;
+        self.requested_shutdown = None;
         self.info = self.transport.connect_info();
         self.early = None;
         self.restart_calls();

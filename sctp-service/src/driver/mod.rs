@@ -8,10 +8,10 @@ mod link;
 mod order;
 mod outbox;
 mod pushes;
+mod queue_pool;
 pub(crate) mod reasons;
 mod report;
 mod serving;
-mod spare;
 mod state;
 pub(crate) mod timer;
 mod wake;
@@ -38,7 +38,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IncomingAssociation, IntoReply, MakeService, Request, Shutdown,
-    Transport, event::EventHook, handle::Shared,
+    Transport, event::EventHook, handle::HandleState,
 };
 
 /// Drives one association.
@@ -80,7 +80,7 @@ where
         make: M,
         config: Arc<Config>,
         events: EventHook,
-        association: Arc<Shared>,
+        association: Arc<HandleState>,
         correlation: Option<&Correlation>,
     ) -> Self
     where
@@ -171,7 +171,7 @@ where
     }
 
     fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
-        if let Some(exit) = self.poll_deadlines(cx).or_else(|| self.asked_exit()) {
+        if let Some(exit) = self.poll_deadlines(cx).or_else(|| self.requested_exit()) {
             return Poll::Ready(Transition::Exit(exit));
         }
         match &mut self.state {
@@ -221,12 +221,12 @@ where
         }
     }
 
-    /// Looks whether a handle has asked for an end that is not under way already.
-    fn asked_exit(&mut self) -> Option<Exit> {
-        if !self.link.has_asked() {
+    /// Takes the shutdown that a handle requested, unless one is under way already.
+    fn requested_exit(&mut self) -> Option<Exit> {
+        if !self.link.has_requested_shutdown() {
             return None;
         }
-        let shutdown = self.link.take_asked()?;
+        let shutdown = self.link.take_requested_shutdown()?;
         let heed = match &self.state {
             State::Starting(_) => true,
             State::Serving(serving) => !serving.is_over(),

@@ -7,7 +7,7 @@ use std::{
 
 use sctp_tokio::{Message, SendError};
 
-use super::spare;
+use super::queue_pool;
 use crate::Transport;
 
 /// A queue of messages in the order in which they were accepted.
@@ -60,7 +60,7 @@ impl<O> Outbox<O> {
     pub(crate) fn push(&mut self, message: Message) {
         self.bytes += message.payload.len();
         if self.messages.capacity() == 0 {
-            self.messages = spare::take();
+            self.messages = queue_pool::acquire();
         }
         self.messages.push_back(message);
     }
@@ -157,7 +157,7 @@ impl<O> Outbox<O> {
         // is left is bounded, and nothing is left in the common case.
         self.bytes = self.messages.iter().map(|it| it.payload.len()).sum();
         if self.messages.is_empty() {
-            spare::give_back(&mut self.messages);
+            queue_pool::release(&mut self.messages);
         }
     }
 

@@ -30,7 +30,7 @@ impl<T: Transport> Link<T> {
         }
         self.start_calls();
         if taken.shutdown.is_some() {
-            self.asked = taken.shutdown;
+            self.requested_shutdown = taken.shutdown;
         }
     }
 
@@ -40,9 +40,9 @@ impl<T: Transport> Link<T> {
         self.pump();
     }
 
-    /// Whether a handle may have asked for an end. It is asked for each call, and costs a look.
-    pub(super) fn has_asked(&self) -> bool {
-        self.asked.is_some() || self.association.is_pending()
+    /// Returns `true` if a handle may have requested a shutdown. Cheap: called once per call.
+    pub(super) fn has_requested_shutdown(&self) -> bool {
+        self.requested_shutdown.is_some() || self.association.is_pending()
     }
 
     /// As `close_pushes`, for good: this end ends the association.
@@ -51,10 +51,10 @@ impl<T: Transport> Link<T> {
         self.close_pushes();
     }
 
-    /// Takes the end that a handle asked for.
-    pub(super) fn take_asked(&mut self) -> Option<Shutdown> {
+    /// Takes the shutdown that a handle requested.
+    pub(super) fn take_requested_shutdown(&mut self) -> Option<Shutdown> {
         self.pump();
-        self.asked.take()
+        self.requested_shutdown.take()
     }
 
     /// Tells those who hold a handle that the association is over.

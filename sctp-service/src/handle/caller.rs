@@ -56,21 +56,19 @@ impl Service<Message> for Caller {
         if self.reserved.is_some() {
             return Poll::Ready(Ok(()));
         }
-        let Some(shared) = self.handle.shared() else {
+        let Some(state) = self.handle.state() else {
             return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
         };
         let places = match &mut self.places {
             Some(places) => places,
-            None => self
-                .places
-                .insert(PollSemaphore::new(shared.call_places()?)),
+            None => self.places.insert(PollSemaphore::new(state.call_places()?)),
         };
         match ready!(places.poll_acquire(cx)) {
             Some(permit) => {
                 self.reserved = Some(permit);
                 Poll::Ready(Ok(()))
             }
-            None => Poll::Ready(Err(shared.call_refused())),
+            None => Poll::Ready(Err(state.call_refused())),
         }
     }
 
@@ -84,8 +82,8 @@ impl Service<Message> for Caller {
         let Some(permit) = self.reserved.take() else {
             panic!("poll_ready must be called first");
         };
-        match self.handle.shared() {
-            Some(shared) => shared.call_with(message, permit),
+        match self.handle.state() {
+            Some(state) => state.call_with(message, permit),
             None => Call::failed(CallError::not_sent(Cause::Closed)),
         }
     }

@@ -79,7 +79,7 @@ pub enum Cause {
         /// The limit in bytes.
         limit: usize,
     },
-    /// No server of the pool was ready for a call in time. With it, the trouble that one of
+    /// No server of the pool was ready for a call in time. With it, the last error of one of
     /// them has, if there is any: how its last attempt to connect failed, or how its association
     /// ended. There is none where servers are just slow, or where there is no server.
     Unavailable(Option<Box<Self>>),
@@ -195,8 +195,8 @@ impl fmt::Display for Cause {
                 write!(f, "message from peer exceeds the limit of {limit} bytes")
             }
             Self::Unavailable(None) => f.write_str("no server was ready in time"),
-            Self::Unavailable(Some(trouble)) => {
-                write!(f, "no server was ready in time: {trouble}")
+            Self::Unavailable(Some(last_error)) => {
+                write!(f, "no server was ready in time: {last_error}")
             }
             Self::Uncorrelated => f.write_str("the peer sent a reply that belongs to no call"),
             Self::Unresponsive => f.write_str("the peer answers on no stream any more"),
@@ -228,7 +228,7 @@ impl Error for Cause {
         match self {
             Self::NotConnected(error) => error.source(),
             Self::Refused(refusal) => refusal.source(),
-            Self::Unavailable(Some(trouble)) => trouble.source(),
+            Self::Unavailable(Some(last_error)) => last_error.source(),
             _ => None,
         }
     }

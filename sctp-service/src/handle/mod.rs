@@ -4,7 +4,7 @@ pub(crate) mod call;
 mod caller;
 pub(crate) mod error;
 mod room;
-mod shared;
+mod state;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ pub use caller::Caller;
 use error::{CallError, Cause};
 pub(crate) use room::CallRoom;
 use sctp_tokio::{End, Message, Received, SendError};
-pub(crate) use shared::{Shared, Submission};
+pub(crate) use state::{HandleState, Submission};
 
 use crate::{ConnectInfo, Drain, Shutdown};
 
@@ -109,21 +109,21 @@ pub struct AssociationHandle {
 }
 
 impl AssociationHandle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(state: Arc<HandleState>) -> Self {
         Self {
-            drain: Drain::new(shared),
+            drain: Drain::new(state),
         }
     }
 
-    fn shared(&self) -> Option<&Arc<Shared>> {
-        self.drain.shared()
+    fn state(&self) -> Option<&Arc<HandleState>> {
+        self.drain.state()
     }
 
     /// Returns the association, as it was when it came up or last restarted; `None` if it is the
     /// default, of none.
     #[must_use]
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
-        self.shared().map(|shared| shared.info())
+        self.state().map(|state| state.info())
     }
 
     /// Returns a number to know it by, as the key of a map: no other association that this process serves
@@ -131,7 +131,7 @@ impl AssociationHandle {
     /// socket and outlives a restart. 0 if it is the default, of none.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.shared().map_or(0, |shared| shared.id())
+        self.state().map_or(0, |state| state.id())
     }
 
     /// Has a message sent that nobody asked for. It resolves when the message is accepted, and waits
@@ -152,8 +152,8 @@ impl AssociationHandle {
     ///
     /// Cancel-safe: a message whose push was dropped before it resolved is not sent.
     pub async fn push(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
-        match self.shared() {
-            Some(shared) => shared.push(message.into()).await,
+        match self.state() {
+            Some(state) => state.push(message.into()).await,
             None => Err(SendError::NoAssociation),
         }
     }
@@ -166,8 +166,8 @@ impl AssociationHandle {
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
     /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read.
     pub fn try_push(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        match self.shared() {
-            Some(shared) => shared.try_push(message.into()),
+        match self.state() {
+            Some(state) => state.try_push(message.into()),
             None => Err(SendError::NoAssociation),
         }
     }
@@ -192,8 +192,8 @@ impl AssociationHandle {
     ///
     /// As for [`Call`](crate::Call): dropping the future gives the call up.
     pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
-        match self.shared() {
-            Some(shared) => Arc::clone(shared).request(message.into(), None).await,
+        match self.state() {
+            Some(state) => Arc::clone(state).request(message.into(), None).await,
             None => Err(CallError::not_sent(Cause::Closed)),
         }
     }
@@ -212,8 +212,8 @@ impl AssociationHandle {
         time: Duration,
         message: impl Into<Message> + Send,
     ) -> Result<Received, CallError> {
-        match self.shared() {
-            Some(shared) => Arc::clone(shared).request(message.into(), Some(time)).await,
+        match self.state() {
+            Some(state) => Arc::clone(state).request(message.into(), Some(time)).await,
             None => Err(CallError::not_sent(Cause::Closed)),
         }
     }
@@ -237,8 +237,8 @@ impl AssociationHandle {
     /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
     /// to end.
     pub fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
-        match self.shared() {
-            Some(shared) => shared.shut_down(shutdown),
+        match self.state() {
+            Some(state) => state.shut_down(shutdown),
             None => Err(SendError::NoAssociation),
         }
     }
@@ -255,15 +255,15 @@ impl AssociationHandle {
     /// the requests that have arrived are answered, and the association is shut down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
     /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`].
     pub fn graceful_shutdown(&self) {
-        if let Some(shared) = self.shared() {
-            shared.drain().cancel();
+        if let Some(state) = self.state() {
+            state.drain().cancel();
         }
     }
 
     /// Whether nothing more will be accepted, since the association is shutting down or over.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared().is_none_or(|shared| shared.is_closed())
+        self.state().is_none_or(|state| state.is_closed())
     }
 
     /// Resolves when the association is over, with how it ended. When the hook hears of it in
@@ -275,8 +275,8 @@ impl AssociationHandle {
     ///
     /// It can be cancelled and called again.
     pub async fn ended(&self) -> Option<End> {
-        match self.shared() {
-            Some(shared) => shared.ended().await,
+        match self.state() {
+            Some(state) => state.ended().await,
             None => None,
         }
     }

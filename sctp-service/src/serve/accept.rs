@@ -25,7 +25,7 @@ use crate::{
     Config, ConnectInfo, Correlation, Listener, Transport,
     driver::{Driver, reasons, timer::later},
     event::{EventHook, ServerEvent, panic_message},
-    handle::Shared,
+    handle::HandleState,
     log_limit::LogLimiter,
     make::MakeService,
 };
@@ -214,7 +214,7 @@ impl<E: Executor> Server<E> {
         let events = self.events.clone();
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
-        let shared = Shared::new(
+        let state = HandleState::new(
             drain,
             connect_info,
             Arc::clone(&config),
@@ -226,7 +226,7 @@ impl<E: Executor> Server<E> {
             make,
             config,
             events,
-            shared,
+            state,
             self.correlation.as_ref(),
         );
         let task = driver.run(move |_| drop(permit));

@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::accept::span;
 use crate::{
     AssociationHandle, Config, Correlation, ServerEvent, Transport, driver::Driver,
-    event::EventHook, handle::Shared, make::MakeService,
+    event::EventHook, handle::HandleState, make::MakeService,
 };
 
 /// Serves one association that is up: one that a client connected, or that something else than a
@@ -65,7 +65,7 @@ where
         correlation: None,
         events: EventHook::default(),
         signal: Box::pin(pending()),
-        shared: None,
+        state: None,
         run: |this| Box::pin(this.run()),
         kind: PhantomData,
     }
@@ -81,7 +81,7 @@ pub struct ServeAssociation<T, M, K> {
     events: EventHook,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Made by `handle`, or else when the association is served.
-    shared: Option<Arc<Shared>>,
+    state: Option<Arc<HandleState>>,
     /// How it is started: as in [`Serve`](crate::Serve).
     run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
@@ -133,12 +133,12 @@ where
     /// Messages and calls are accepted at once, and sent when the association is served. To be
     /// called after the settings: later ones do not concern the handle.
     pub fn handle(&mut self) -> AssociationHandle {
-        AssociationHandle::new(Arc::clone(self.shared()))
+        AssociationHandle::new(Arc::clone(self.state()))
     }
 
-    fn shared(&mut self) -> &Arc<Shared> {
-        self.shared.get_or_insert_with(|| {
-            Shared::new(
+    fn state(&mut self) -> &Arc<HandleState> {
+        self.state.get_or_insert_with(|| {
+            HandleState::new(
                 CancellationToken::new(),
                 self.transport.connect_info(),
                 Arc::new(self.config.clone()),
@@ -150,15 +150,15 @@ where
 
     async fn run(mut self) -> End {
         let span = span(&self.transport.connect_info());
-        let shared = Arc::clone(self.shared());
-        let drain = shared.drain().clone();
+        let state = Arc::clone(self.state());
+        let drain = state.drain().clone();
         let config = Arc::new(self.config);
         let driver = Driver::new(
             self.transport,
             self.make,
             config,
             self.events,
-            shared,
+            state,
             self.correlation.as_ref(),
         );
         let mut served = pin!(driver.run(|end| end).instrument(span));

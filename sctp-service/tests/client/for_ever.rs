@@ -72,13 +72,15 @@ async fn a_pool_waits_for_a_server() {
     for time in HUGE {
         let (servers, watched) = watch::channel(Vec::new());
         let (up, mut peers) = mpsc::unbounded_channel();
-        let pool = Pool::builder().with_patience(time).watch_with(watched, {
-            move |_: &Target, client| {
-                let (transport, peer) = duplex();
-                up.send(peer).unwrap();
-                client.over(transport)
-            }
-        });
+        let pool = Pool::builder()
+            .with_ready_timeout(time)
+            .watch_with(watched, {
+                move |_: &Target, client| {
+                    let (transport, peer) = duplex();
+                    up.send(peer).unwrap();
+                    client.over(transport)
+                }
+            });
         let waiting = tokio::spawn(async move { pool.request("x").await });
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert!(!waiting.is_finished());

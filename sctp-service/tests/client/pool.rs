@@ -264,7 +264,10 @@ async fn a_call_behind_one_that_was_cancelled_waits_from_its_own_start() {
 #[tokio::test(start_paused = true)]
 async fn without_a_server_calls_fail_in_time_and_then_at_once() {
     let fleet = Fleet::of([]);
-    let pool = fleet.fixed(Pool::builder().with_patience(Duration::from_secs(3)), [1]);
+    let pool = fleet.fixed(
+        Pool::builder().with_ready_timeout(Duration::from_secs(3)),
+        [1],
+    );
     for seconds in [3, 0] {
         let began = Instant::now();
         let error = must(call(&pool)).await.unwrap().unwrap_err();

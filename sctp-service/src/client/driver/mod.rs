@@ -136,7 +136,7 @@ impl<C: Connect> Driver<C> {
     async fn back_off(&mut self, pause: Duration, cause: Cause) -> ControlFlow<()> {
         self.status.send_modify(|status| {
             status.phase = Phase::BackingOff(cause.clone());
-            status.trouble = Some(cause.clone());
+            status.last_error = Some(cause.clone());
         });
         let mut pause = pin!(sleep(pause));
         loop {
@@ -159,7 +159,7 @@ impl<C: Connect> Driver<C> {
         let info = transport.connect_info();
         self.status.send_modify(|status| {
             status.phase = Phase::Open(info.clone());
-            status.trouble = None;
+            status.last_error = None;
         });
         reporter.up(&info);
         let mut session = Session::new(

@@ -8,12 +8,13 @@ use tower::{BoxError, ServiceExt as _, balance::p2c::Balance, buffer::Buffer, re
 
 use super::{
     Pool, PoolEvent, RetryPolicy, Target, call_error,
+    clients::ClientSet,
     event::PoolHook,
     members::Membership,
-    patience::{Enqueue, Patience, QueueTimes},
-    push, resolve,
+    push,
+    ready_timeout::{Enqueue, QueueTimes, ReadyTimeout},
+    resolve,
     retry::WhileOpen,
-    roll::Roll,
 };
 use crate::{
     CallError,
@@ -26,7 +27,7 @@ use crate::{
 pub struct PoolBuilder {
     client: ClientBuilder,
     socket: SocketBuilder,
-    patience: Duration,
+    ready_timeout: Duration,
     queue: usize,
     retry: RetryPolicy,
     push_queue: usize,
@@ -46,7 +47,7 @@ impl PoolBuilder {
             client: ClientBuilder::new()
                 .with_config(ClientConfig::new().with_wait_for_connection(true)),
             socket: SocketBuilder::new(),
-            patience: Duration::from_secs(10),
+            ready_timeout: Duration::from_secs(10),
             queue: 1024,
             retry: RetryPolicy::default(),
             push_queue: 1024,
@@ -75,8 +76,8 @@ impl PoolBuilder {
     /// Sets how long calls wait while no server is ready; then they fail with
     /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further ones at once until a server is ready. Default: 10
     /// seconds.
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_ready_timeout(mut self, ready_timeout: Duration) -> Self {
+        self.ready_timeout = ready_timeout;
         self
     }
 
@@ -143,7 +144,7 @@ impl PoolBuilder {
 
     /// Makes a pool of the servers that a channel lists, which are reached with the kernel's SCTP.
     /// When its sender is dropped, the last list holds. An empty list means what it says: calls wait for a server until they lose
-    /// [patience](Self::with_patience).
+    /// [ready timeout](Self::with_ready_timeout).
     ///
     /// # Panics
     ///
@@ -195,32 +196,32 @@ impl PoolBuilder {
         make: impl FnMut(&Target, ClientBuilder) -> Client + Send + 'static,
     ) -> Pool {
         let runtime = Handle::current();
-        let roll = Roll::default();
+        let clients = ClientSet::default();
         let (inlet, outlet) = push::channel(self.push_queue);
         let (hook, make) = (self.hook.clone(), Box::new(make));
-        let membership = Membership::new(servers, self.client, make, inlet, hook, roll.clone());
+        let membership = Membership::new(servers, self.client, make, inlet, hook, clients.clone());
         let balance = Balance::new(membership.balanced());
         let members = membership.watched();
         runtime.spawn(membership.run());
         let times = QueueTimes::default();
-        let patience = Patience::new(
+        let ready_timeout = ReadyTimeout::new(
             balance,
-            self.patience,
+            self.ready_timeout,
             times.clone(),
-            roll.clone(),
+            clients.clone(),
             self.hook,
         );
-        let buffer = Buffer::new(patience, self.queue.max(1));
+        let buffer = Buffer::new(ready_timeout, self.queue.max(1));
         let typed = buffer.map_err(call_error as fn(BoxError) -> CallError);
         let calls = Enqueue::new(typed, times);
         let policy = WhileOpen {
             policy: self.retry,
-            roll: roll.clone(),
+            clients: clients.clone(),
             removed: false,
         };
         Pool {
             calls: Retry::new(policy, calls),
-            roll,
+            clients,
             members,
             pushes: Arc::new(outlet),
         }

@@ -41,12 +41,12 @@ pub enum PoolEvent<'a> {
         event: &'a ClientEvent<'a>,
     },
     /// Calls have waited for a server to be ready until their
-    /// [patience](super::PoolBuilder::with_patience) was at an end. From now on they fail at once, with
+    /// [ready timeout](super::PoolBuilder::with_ready_timeout) had elapsed. From now on they fail at once, with
     /// [`Cause::Unavailable`]. Told once, and not for each call.
     #[non_exhaustive]
     Unavailable {
         /// Why one of the servers has no association, if there is such a one.
-        trouble: Option<&'a Cause>,
+        last_error: Option<&'a Cause>,
     },
     /// A server is ready again. It is noticed when there is a call.
     #[non_exhaustive]

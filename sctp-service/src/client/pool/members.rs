@@ -14,7 +14,7 @@ use futures_core::Stream;
 use tokio::sync::watch;
 use tower::discover::Change;
 
-use super::{PoolEvent, event::PoolHook, push::Inlet, roll::Roll};
+use super::{PoolEvent, clients::ClientSet, event::PoolHook, push::Inlet};
 use crate::client::{Client, ClientBuilder};
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
@@ -63,7 +63,7 @@ pub(super) struct Membership {
     make: Make,
     inlet: Inlet,
     hook: PoolHook,
-    roll: Roll,
+    clients: ClientSet,
 }
 
 impl Membership {
@@ -74,7 +74,7 @@ impl Membership {
         make: Make,
         inlet: Inlet,
         hook: PoolHook,
-        roll: Roll,
+        clients: ClientSet,
     ) -> Self {
         let mut membership = Self {
             servers,
@@ -84,7 +84,7 @@ impl Membership {
             make,
             inlet,
             hook,
-            roll,
+            clients,
         };
         membership.update();
         membership
@@ -107,10 +107,10 @@ impl Membership {
     /// Follows the list until the pool ends.
     pub(super) async fn run(mut self) {
         let mut listing = true;
-        while !self.roll.is_stopped() {
+        while !self.clients.is_stopped() {
             tokio::select! {
                 biased;
-                () = self.roll.stopped() => {}
+                () = self.clients.stopped() => {}
                 () = self.members.closed() => break,
                 changed = self.servers.changed(), if listing => match changed {
                     Ok(()) => self.update(),
@@ -147,7 +147,7 @@ impl Membership {
         let builder = self.client.clone();
         let builder = builder.of_pool(hook, self.inlet.of_server(server));
         let client = (self.make)(server, builder);
-        self.roll.enter(server, &client);
+        self.clients.enter(server, &client);
         self.last_number += 1;
         Member {
             number: self.last_number,

@@ -53,13 +53,13 @@
 //! its `Debug`.
 
 mod builder;
+mod clients;
 mod event;
 mod members;
-mod patience;
 mod push;
+mod ready_timeout;
 mod resolve;
 mod retry;
-mod roll;
 
 use std::{
     error::Error,
@@ -85,15 +85,15 @@ pub use self::{
     retry::RetryPolicy,
 };
 use self::{
+    clients::ClientSet,
     members::{Members, Watched},
-    patience::{Enqueue, Patience, Queued},
+    ready_timeout::{Enqueue, Queued, ReadyTimeout},
     retry::WhileOpen,
-    roll::Roll,
 };
 use super::Client;
 use crate::{CallError, Cause, Fate};
 
-type Balanced = Patience<Balance<Members, Message>>;
+type Balanced = ReadyTimeout<Balance<Members, Message>>;
 type Buffered = Buffer<Queued, <Balanced as Service<Queued>>::Future>;
 type Inner = Enqueue<MapErr<Buffered, fn(BoxError) -> CallError>>;
 type Retried = Retry<WhileOpen, Inner>;
@@ -105,7 +105,7 @@ type Retried = Retry<WhileOpen, Inner>;
 #[derive(Clone)]
 pub struct Pool {
     calls: Retried,
-    roll: Roll,
+    clients: ClientSet,
     members: Watched,
     pushes: Arc<push::Outlet>,
 }
@@ -188,7 +188,7 @@ impl Pool {
     /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
     /// be called again.
     pub async fn shutdown(&self) -> Vec<(Target, Option<End>)> {
-        self.roll.shut_down().await
+        self.clients.shut_down().await
     }
 }
 
@@ -203,7 +203,7 @@ impl Service<Message> for Pool {
     ///
     /// The pool was shut down: every later call fails as well.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if self.roll.is_stopped() {
+        if self.clients.is_stopped() {
             return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
         }
         self.calls.poll_ready(cx)
@@ -220,8 +220,8 @@ impl Service<Message> for Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("servers", &self.roll)
-            .field("shut_down", &self.roll.is_stopped())
+            .field("servers", &self.clients)
+            .field("shut_down", &self.clients.is_stopped())
             .finish_non_exhaustive()
     }
 }

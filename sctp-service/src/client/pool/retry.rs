@@ -8,7 +8,7 @@ use std::{
 use sctp_tokio::{Message, Received};
 use tower::retry::Policy;
 
-use super::roll::Roll;
+use super::clients::ClientSet;
 use crate::{CallError, Cause};
 
 /// Repeats calls whose message was certainly not sent. A tower [`Policy`], for [`tower::retry`] on
@@ -98,7 +98,7 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
 #[derive(Clone, Debug)]
 pub(super) struct WhileOpen {
     pub(super) policy: RetryPolicy,
-    pub(super) roll: Roll,
+    pub(super) clients: ClientSet,
     /// The call was repeated once, beyond what the policy says, since its server was removed.
     pub(super) removed: bool,
 }
@@ -111,7 +111,7 @@ impl Policy<Message, Received, CallError> for WhileOpen {
         message: &mut Message,
         result: &mut Result<Received, CallError>,
     ) -> Option<Ready<()>> {
-        if self.roll.is_stopped() {
+        if self.clients.is_stopped() {
             return None;
         }
         // It was given to a server that was taken off the list at the same moment.
@@ -160,7 +160,7 @@ mod tests {
         };
         let mut policy = WhileOpen {
             policy: RetryPolicy::new().with_retries(0),
-            roll: Roll::default(),
+            clients: ClientSet::default(),
             removed: false,
         };
         assert!(!repeated(&mut policy, Fate::Unknown));

@@ -189,7 +189,7 @@ where
         if let Some(index) = self.calls.pop_woken() {
             worked = true;
             self.poll_call(index, link)?;
-            self.check_asked(link)?;
+            self.check_requested_shutdown(link)?;
         }
         // In this order a message that was read is served in the same round.
         worked |= self.read(cx, link)?;
@@ -227,7 +227,7 @@ where
         let index = self.calls.start(self.service.call(request), ticket);
         // Most handlers answer at once: polled here, they need no second round.
         self.poll_call(index, link)?;
-        self.check_asked(link)?;
+        self.check_requested_shutdown(link)?;
         ControlFlow::Continue(true)
     }
 

@@ -38,11 +38,14 @@ where
 
     /// What a call asked for through a handle holds from there on, as what a reply asks for does: were
     /// it left to the next poll, others would be served in between, and find the handle closed.
-    pub(super) fn check_asked<T: Transport>(&mut self, link: &mut Link<T>) -> ControlFlow<Exit> {
-        if !link.has_asked() {
+    pub(super) fn check_requested_shutdown<T: Transport>(
+        &mut self,
+        link: &mut Link<T>,
+    ) -> ControlFlow<Exit> {
+        if !link.has_requested_shutdown() {
             return ControlFlow::Continue(());
         }
-        match link.take_asked() {
+        match link.take_requested_shutdown() {
             Some(shutdown) if !self.is_over() => ControlFlow::Break(Exit::Shutdown(shutdown)),
             _ => ControlFlow::Continue(()),
         }

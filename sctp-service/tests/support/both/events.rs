@@ -43,7 +43,9 @@ pub(super) fn pool_hook() -> (impl Fn(&PoolEvent<'_>) + Send + Sync, Events) {
             PoolEvent::Added { .. } => "added".into(),
             PoolEvent::Removed { .. } => "removed".into(),
             PoolEvent::Client { event, .. } => line(event),
-            PoolEvent::Unavailable { trouble, .. } => format!("unavailable: {}", trouble.unwrap()),
+            PoolEvent::Unavailable { last_error, .. } => {
+                format!("unavailable: {}", last_error.unwrap())
+            }
             PoolEvent::Available { failed_calls, .. } => {
                 format!("available, {failed_calls} failed")
             }

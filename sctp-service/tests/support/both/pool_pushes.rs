@@ -177,7 +177,7 @@ fn a_hook_hears_when_no_server_is_ready_and_when_one_is() {
         let mut world = World::new();
         drop(world.listeners.drain(..));
         let (hook, mut events) = pool_hook();
-        let builder = Pool::builder().with_patience(Duration::from_millis(20));
+        let builder = Pool::builder().with_ready_timeout(Duration::from_millis(20));
         let pool = world.pool(builder.on_event(hook));
         for _ in 0..3 {
             must(pool.request("x")).await.unwrap_err();

@@ -97,7 +97,7 @@ impl<T: Transport> Session<T> {
         if matches!(self.state, State::Open | State::Draining) {
             self.state = State::PeerClosing;
             self.set_deadline();
-            self.close_door();
+            self.stop_admitting();
         }
         if heard {
             self.calls.fail_unsent(&Cause::ShutDown);

@@ -214,7 +214,7 @@ impl<T: Transport> Session<T> {
             return;
         }
         self.state = State::Aborting;
-        self.close_door();
+        self.stop_admitting();
         self.cause = Some(cause);
         self.reason = Some(reason.clone());
         if let Err(error) = self.transport.abort(reason) {
@@ -223,9 +223,9 @@ impl<T: Transport> Session<T> {
         self.deadline.set_in(ABORT_GRACE);
     }
 
-    /// Lets no further call in.
-    fn close_door(&self) {
-        self.status.send_modify(Status::close_door);
+    /// Stops admitting calls.
+    fn stop_admitting(&self) {
+        self.status.send_modify(Status::stop_admitting);
     }
 
     fn set_deadline(&mut self) {
@@ -245,7 +245,7 @@ impl<T: Transport> Session<T> {
     fn finish(&mut self, end: End) -> Ended {
         let cause = self.cause.take().unwrap_or_else(|| Cause::from(&end));
         self.status.send_modify(|status| {
-            status.close_door();
+            status.stop_admitting();
             status.last_end = Some(end.clone());
         });
         self.calls.fail_all(&cause);

@@ -1,4 +1,4 @@
-//! What the driver of an association shares with those who hold a handle of it.
+//! State shared by the driver of an association and its handles.
 
 use std::{
     collections::VecDeque,
@@ -29,20 +29,20 @@ use crate::{
     },
 };
 
-/// Of all servers of the process.
+/// Next identifier, for all servers of the process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// One for each association, and for each life of its peer. It holds neither transport nor task, so
-/// whoever keeps it keeps nothing of them.
-pub(crate) struct Shared {
+/// State of one association, until its end or its peer's restart. It holds neither transport nor
+/// task, so whoever keeps it keeps nothing of them.
+pub(crate) struct HandleState {
     id: u64,
     /// Cancelled when the server is to shut down.
     drain: CancellationToken,
     info: ConnectInfo,
     config: Arc<Config>,
-    /// How long a message the transport can send, where it knows.
+    /// The longest message that the transport can send, where it knows.
     max_message: Option<usize>,
-    /// How many there are now, which may be more than there were.
+    /// The current number of outbound streams, which may have grown.
     outbound_streams: AtomicU16,
     /// Replies can be told from requests, so that calls can be made.
     is_correlated: bool,
@@ -102,7 +102,7 @@ impl Submission {
     }
 }
 
-impl Shared {
+impl HandleState {
     pub(crate) fn new(
         drain: CancellationToken,
         info: ConnectInfo,
@@ -221,13 +221,13 @@ impl Shared {
         if let Some(room) = room.try_acquire_for_call(len) {
             return self.submit(message, permit, room, None);
         }
-        let shared = Arc::clone(self);
+        let state = Arc::clone(self);
         Call::admitting(async move {
-            let room = shared
+            let room = state
                 .admitted(room.acquire_for_call(len), None)
                 .await?
-                .ok_or_else(|| shared.call_refused())?;
-            shared.submit(message, permit, room, None).await
+                .ok_or_else(|| state.call_refused())?;
+            state.submit(message, permit, room, None).await
         })
     }
 
@@ -369,7 +369,7 @@ impl Shared {
 }
 
 /// The driver's side.
-impl Shared {
+impl HandleState {
     /// Names the task to wake; before it looks whether there is something.
     pub(crate) fn register(&self, driver: &Waker) {
         // Cloned and dropped outside of the lock: a waker may run anything.
@@ -459,7 +459,7 @@ impl Shared {
     }
 }
 
-impl Abandon for Shared {
+impl Abandon for HandleState {
     fn abandoned(&self) {
         let mut core = self.lock();
         core.has_dropped_calls = true;
@@ -511,9 +511,9 @@ mod models {
     use super::*;
     use crate::AssocId;
 
-    fn state(config: Config) -> Arc<Shared> {
+    fn state(config: Config) -> Arc<HandleState> {
         let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
-        Shared::new(
+        HandleState::new(
             CancellationToken::new(),
             info,
             Arc::new(config),
@@ -522,12 +522,12 @@ mod models {
         )
     }
 
-    fn push(state: &Shared) -> bool {
+    fn push(state: &HandleState) -> bool {
         state.try_push(Message::new("message")).is_ok()
     }
 
     /// Does what the driver does: names itself, looks, and rests.
-    fn drive(state: &Shared, mut done: impl FnMut(Taken) -> bool) {
+    fn drive(state: &HandleState, mut done: impl FnMut(Taken) -> bool) {
         let mut registered = false;
         block_on(poll_fn(|cx| {
             if !mem::replace(&mut registered, true) {

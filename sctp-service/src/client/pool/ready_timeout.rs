@@ -15,7 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{PoolEvent, event::PoolHook, roll::Roll};
+use super::{PoolEvent, clients::ClientSet, event::PoolHook};
 use crate::{
     CallError, Cause,
     driver::timer::{Timer, later},
@@ -28,19 +28,19 @@ use crate::{
 ///
 /// The time runs from when the call was made, or from when the last server that was ready was
 /// given a call, whichever is later.
-pub(super) struct Patience<S> {
+pub(super) struct ReadyTimeout<S> {
     inner: S,
-    patience: Duration,
+    timeout: Duration,
     queue: QueueTimes,
-    /// Since when no server has been ready, as far as there were calls to ask for one.
+    /// Start of the time in which no server has been ready, as seen by calls.
     unready_since: Option<Instant>,
     timer: Timer,
     timer_due: Option<Instant>,
-    /// The inner service has been waited for to no avail.
-    exhausted: Option<Exhausted>,
-    /// The next call is let in to fail so.
-    failing: Option<Cause>,
-    roll: Roll,
+    /// Set while the timeout has elapsed and the inner service is still not ready.
+    outage: Option<Outage>,
+    /// The next call is admitted only to be rejected with this cause.
+    reject_next: Option<Cause>,
+    clients: ClientSet,
     hook: PoolHook,
     outages: LogLimiter,
     recoveries: LogLimiter,
@@ -48,32 +48,32 @@ pub(super) struct Patience<S> {
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-/// Since when calls fail, and how many have.
-struct Exhausted {
+/// Start of an outage, and the number of calls rejected since.
+struct Outage {
     since: Instant,
     failed_calls: u64,
 }
 
-impl<S> Patience<S> {
+impl<S> ReadyTimeout<S> {
     pub(super) fn new(
         inner: S,
-        patience: Duration,
+        timeout: Duration,
         queue: QueueTimes,
-        roll: Roll,
+        clients: ClientSet,
         hook: PoolHook,
     ) -> Self {
         Self {
-            stopped: Box::pin(roll.stopped()),
-            roll,
+            stopped: Box::pin(clients.stopped()),
+            clients,
             hook,
             inner,
-            patience,
+            timeout,
             queue,
             unready_since: None,
             timer: Timer::default(),
             timer_due: None,
-            exhausted: None,
-            failing: None,
+            outage: None,
+            reject_next: None,
             outages: LogLimiter::default(),
             recoveries: LogLimiter::default(),
         }
@@ -83,10 +83,10 @@ impl<S> Patience<S> {
         self.unready_since = None;
         self.timer = Timer::default();
         self.timer_due = None;
-        self.failing = None;
-        if let Some(exhausted) = self.exhausted.take() {
-            let lasted = exhausted.since.elapsed();
-            let failed_calls = exhausted.failed_calls;
+        self.reject_next = None;
+        if let Some(outage) = self.outage.take() {
+            let lasted = outage.since.elapsed();
+            let failed_calls = outage.failed_calls;
             if let Some(occurrences) = self.recoveries.record() {
                 let occurrences = several(occurrences);
                 tracing::info!(
@@ -104,11 +104,11 @@ impl<S> Patience<S> {
     }
 
     /// Returns `true` once the call whose turn it is has waited for too long.
-    fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_timed_out(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let unready_since = *self.unready_since.get_or_insert(now);
         let since = self.queue.oldest().unwrap_or(now).max(unready_since);
-        let due = later(since, self.patience);
+        let due = later(since, self.timeout);
         if self.timer_due != Some(due) {
             self.timer.set(due);
             self.timer_due = Some(due);
@@ -120,27 +120,27 @@ impl<S> Patience<S> {
         elapsed
     }
 
-    /// Counts a call that is going to fail, and answers why it does.
-    fn fail_one(&mut self) -> Cause {
-        let trouble = self.roll.trouble();
-        let exhausted = self.exhausted.get_or_insert_with(|| {
+    /// Records a rejected call and returns its cause.
+    fn reject(&mut self) -> Cause {
+        let last_error = self.clients.last_error();
+        let outage = self.outage.get_or_insert_with(|| {
             if let Some(occurrences) = self.outages.record() {
-                let trouble = trouble.as_ref().map(tracing::field::display);
-                tracing::warn!(trouble, occurrences, "no server is ready, failing calls");
+                let error = last_error.as_ref().map(tracing::field::display);
+                tracing::warn!(error, occurrences, "no server ready, rejecting calls");
             }
-            let trouble = trouble.as_ref();
-            self.hook.emit(&PoolEvent::Unavailable { trouble });
-            Exhausted {
+            let last_error = last_error.as_ref();
+            self.hook.emit(&PoolEvent::Unavailable { last_error });
+            Outage {
                 since: Instant::now(),
                 failed_calls: 0,
             }
         });
-        exhausted.failed_calls += 1;
-        Cause::Unavailable(trouble.map(Box::new))
+        outage.failed_calls += 1;
+        Cause::Unavailable(last_error.map(Box::new))
     }
 }
 
-impl<S> Service<Queued> for Patience<S>
+impl<S> Service<Queued> for ReadyTimeout<S>
 where
     S: Service<Message, Response = Received, Error = BoxError, Future: Send + 'static>,
 {
@@ -149,8 +149,8 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        if self.roll.is_stopped() || self.stopped.as_mut().poll(cx).is_ready() {
-            self.failing = Some(Cause::Closed);
+        if self.clients.is_stopped() || self.stopped.as_mut().poll(cx).is_ready() {
+            self.reject_next = Some(Cause::Closed);
             return Poll::Ready(Ok(()));
         }
         // Without budget the servers would look as if none were ready.
@@ -159,18 +159,18 @@ where
             self.recovered();
             return Poll::Ready(result);
         }
-        if self.failing.is_some() {
+        if self.reject_next.is_some() {
             return Poll::Ready(Ok(()));
         }
-        if self.exhausted.is_none() && !self.poll_exhausted(cx) {
+        if self.outage.is_none() && !self.poll_timed_out(cx) {
             return Poll::Pending;
         }
-        self.failing = Some(self.fail_one());
+        self.reject_next = Some(self.reject());
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, queued: Queued) -> Self::Future {
-        if let Some(cause) = self.failing.take() {
+        if let Some(cause) = self.reject_next.take() {
             let error = CallError::not_sent(cause);
             return Box::pin(std::future::ready(Err(error.into())));
         }
@@ -178,7 +178,7 @@ where
     }
 }
 
-/// Records when each call is made, on its way into the queue in front of [`Patience`].
+/// Records when each call is made, on its way into the queue in front of [`ReadyTimeout`].
 #[derive(Clone)]
 pub(super) struct Enqueue<S> {
     inner: S,

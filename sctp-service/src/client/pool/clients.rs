@@ -1,4 +1,4 @@
-//! The clients that a pool has made, and their end.
+//! The clients of a pool.
 
 use std::{
     fmt,
@@ -17,14 +17,14 @@ use crate::{
 /// The clients of a pool that have not ended: those of the servers that are listed, and those
 /// that finish their last calls. It does not keep them: the balancer has the handles.
 #[derive(Clone, Default)]
-pub(super) struct Roll {
+pub(super) struct ClientSet {
     clients: Arc<Mutex<Vec<Entry>>>,
     stopped: CancellationToken,
 }
 
 type Entry = (Target, Ending);
 
-impl Roll {
+impl ClientSet {
     /// Enters a client. If the pool was shut down while it was made, so is the client.
     pub(super) fn enter(&self, target: &Target, client: &Client) {
         let ending = client.ending();
@@ -52,9 +52,11 @@ impl Roll {
         self.stopped.clone().cancelled_owned()
     }
 
-    /// Why one of the servers has no association, if it is known.
-    pub(super) fn trouble(&self) -> Option<Cause> {
-        self.lock().iter().find_map(|(_, ending)| ending.trouble())
+    /// Returns the error that keeps one of the servers without an association, if it is known.
+    pub(super) fn last_error(&self) -> Option<Cause> {
+        self.lock()
+            .iter()
+            .find_map(|(_, ending)| ending.last_error())
     }
 
     /// Ends every client, and says how the last association of each ended.
@@ -100,7 +102,7 @@ fn take_over(clients: &mut Vec<Entry>) -> Vec<Entry> {
 }
 
 /// Shows each server, and what its client is doing.
-impl fmt::Debug for Roll {
+impl fmt::Debug for ClientSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clients = self.lock();
         let clients = clients.iter();
@@ -123,7 +125,7 @@ mod tests {
 
     /// A task that looks, when it is woken, whether the lock is free.
     struct Looking {
-        at: Roll,
+        at: ClientSet,
         found: AtomicBool,
     }
 
@@ -136,16 +138,16 @@ mod tests {
 
     #[test]
     fn stopping_wakes_outside_of_the_lock() {
-        let roll = Roll::default();
+        let clients = ClientSet::default();
         let looking = Arc::new(Looking {
-            at: roll.clone(),
+            at: clients.clone(),
             found: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&looking));
-        let mut stopped = pin!(roll.stopped());
+        let mut stopped = pin!(clients.stopped());
         let polled = stopped.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
-        roll.stop();
+        clients.stop();
         assert!(looking.found.load(Ordering::Relaxed));
     }
 }
