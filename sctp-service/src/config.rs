@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// In which order the requests of one association are served.
+/// Order in which the requests of one association are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Ordering {
+pub enum RequestOrder {
     /// Requests of one stream are served one at a time and answered in order; different streams,
     /// and unordered messages, are served concurrently. This is SCTP's own promise carried on
     /// into the service.
@@ -86,10 +86,10 @@ pub struct Config {
     ///
     /// Defaults to 30 seconds.
     pub overdue_after: Duration,
-    /// In which order requests are served.
+    /// Order in which requests are served.
     ///
-    /// Default per stream.
-    pub ordering: Ordering,
+    /// Defaults to [`RequestOrder::PerStream`].
+    pub request_order: RequestOrder,
     /// The time after which an idle association is shut down in order; `None` is for ever. An
     /// association is idle while nothing is read, no request waits, no call is in flight and no reply
     /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) pushed make no
@@ -126,7 +126,7 @@ impl Default for Config {
             max_calls: 256,
             call_timeout: Some(Duration::from_secs(30)),
             overdue_after: Duration::from_secs(30),
-            ordering: Ordering::default(),
+            request_order: RequestOrder::default(),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
@@ -208,10 +208,10 @@ impl Config {
         self
     }
 
-    /// Sets [`ordering`](Self::ordering).
+    /// Sets [`request_order`](Self::request_order).
     #[must_use]
-    pub fn with_ordering(mut self, ordering: Ordering) -> Self {
-        self.ordering = ordering;
+    pub fn with_request_order(mut self, request_order: RequestOrder) -> Self {
+        self.request_order = request_order;
         self
     }
 

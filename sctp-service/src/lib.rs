@@ -35,7 +35,7 @@ pub mod testing;
 mod transport;
 
 pub use codec::Typed;
-pub use config::{Config, Ordering};
+pub use config::{Config, RequestOrder};
 pub use connect_info::ConnectInfo;
 pub use correlate::{ByStream, Correlation, Correlator, Identity, Waiting};
 pub use drain::Drain;

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sctp_service::{Config, Message, Ordering, Reply, Request, Shutdown, testing::Duplex};
+use sctp_service::{Config, Message, Reply, Request, RequestOrder, Shutdown, testing::Duplex};
 use support::{Server, must, on, settle};
 use tokio::time::sleep;
 
@@ -240,14 +240,17 @@ async fn run(steps: Vec<Step>, config: Config, capacity: usize) {
 }
 
 fn config() -> impl Strategy<Value = (Config, usize)> {
-    let ordering = prop_oneof![Just(Ordering::PerStream), Just(Ordering::PerAssociation)];
+    let ordering = prop_oneof![
+        Just(RequestOrder::PerStream),
+        Just(RequestOrder::PerAssociation)
+    ];
     (1..5usize, 1..5usize, 1..5usize, ordering, 1..8usize).prop_map(
         |(calls, ahead, queue, ordering, capacity)| {
             let config = Config::new()
                 .with_max_in_flight(calls)
                 .with_read_ahead(ahead)
                 .with_send_queue(queue, 200)
-                .with_ordering(ordering);
+                .with_request_order(ordering);
             (config, capacity)
         },
     )

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{Config, Message, Ordering, Reply};
+use sctp_service::{Config, Message, Reply, RequestOrder};
 use support::{Server, on};
 use tokio::time::{Instant, sleep};
 
@@ -17,13 +17,13 @@ async fn sleeper(payload: Bytes) -> Bytes {
     payload
 }
 
-fn server(ordering: Ordering) -> Server {
-    Server::with_config(Config::new().with_ordering(ordering), sleeper)
+fn server(ordering: RequestOrder) -> Server {
+    Server::with_config(Config::new().with_request_order(ordering), sleeper)
 }
 
 #[tokio::test(start_paused = true)]
 async fn replies_of_one_stream_come_in_order() {
-    let server = server(Ordering::PerStream);
+    let server = server(RequestOrder::PerStream);
     let peer = server.connect().await;
     for text in ["3", "1", "2"] {
         peer.send(on(1, text)).await;
@@ -37,7 +37,7 @@ async fn replies_of_one_stream_come_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn streams_do_not_wait_for_each_other() {
-    let server = server(Ordering::PerStream);
+    let server = server(RequestOrder::PerStream);
     let peer = server.connect().await;
     for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
         peer.send(on(stream, text)).await;
@@ -51,7 +51,7 @@ async fn streams_do_not_wait_for_each_other() {
 
 #[tokio::test(start_paused = true)]
 async fn unordered_messages_wait_for_nothing_and_are_answered_unordered() {
-    let server = server(Ordering::PerStream);
+    let server = server(RequestOrder::PerStream);
     let peer = server.connect().await;
     for text in ["3", "1", "2"] {
         peer.send(Message::new(text).on_stream(1).unordered()).await;
@@ -63,7 +63,7 @@ async fn unordered_messages_wait_for_nothing_and_are_answered_unordered() {
 
 #[tokio::test(start_paused = true)]
 async fn per_association_everything_waits_for_everything() {
-    let server = server(Ordering::PerAssociation);
+    let server = server(RequestOrder::PerAssociation);
     let peer = server.connect().await;
     for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
         peer.send(on(stream, text)).await;
@@ -75,7 +75,7 @@ async fn per_association_everything_waits_for_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn without_order_one_stream_is_served_concurrently() {
-    let server = server(Ordering::Unordered);
+    let server = server(RequestOrder::Unordered);
     let peer = server.connect().await;
     for text in ["3", "1", "2"] {
         peer.send(on(1, text)).await;

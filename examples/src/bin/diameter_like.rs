@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use clap::Parser;
 use sctp_service::{
-    AssociationHandle, Config, Correlation, Correlator, Identity, Message, Ordering, Received,
+    AssociationHandle, Config, Correlation, Correlator, Identity, Message, Received, RequestOrder,
     Waiting, serve_association,
 };
 use sctp_tokio::{Association, Ppid, SctpListener};
@@ -81,7 +81,7 @@ fn node(name: &'static str, association: Association) -> AssociationHandle {
     let handler = async move |payload: Bytes| answer(name, payload);
     let mut node = serve_association(association, handler)
         // Diameter knows no order between requests.
-        .with_config(Config::new().with_ordering(Ordering::Unordered))
+        .with_config(Config::new().with_request_order(RequestOrder::Unordered))
         .with_correlation(Correlation::by_key(|_| HopByHop));
     let handle = node.handle();
     tokio::spawn(node.into_future());

@@ -3,7 +3,7 @@
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use sctp_service::{
-    Config, Ordering, ServerEvent, serve,
+    Config, RequestOrder, ServerEvent, serve,
     testing::{Network, ScriptedListener},
 };
 use tokio::{
@@ -69,9 +69,9 @@ pub(crate) async fn run(
 
 fn config(rng: &mut Rng) -> Config {
     let ordering = [
-        Ordering::PerStream,
-        Ordering::PerAssociation,
-        Ordering::Unordered,
+        RequestOrder::PerStream,
+        RequestOrder::PerAssociation,
+        RequestOrder::Unordered,
     ];
     // Two of three, since calls of one association that are served one at a time show little.
     let ordering = if rng.one_in(8) {
@@ -80,7 +80,7 @@ fn config(rng: &mut Rng) -> Config {
         rng.pick(&[ordering[0], ordering[2]])
     };
     Config::new()
-        .with_ordering(ordering)
+        .with_request_order(ordering)
         .with_max_in_flight(if rng.one_in(4) { 1 + rng.below(4) } else { 64 })
         .with_read_ahead(1 + rng.skewed(64))
         .with_send_queue(1 + rng.skewed(256), 1 + rng.skewed(1 << 16))

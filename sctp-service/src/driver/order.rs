@@ -7,7 +7,7 @@ use std::{
 
 use sctp_core::{RecvInfo, StreamId};
 
-use crate::{Ordering, Request};
+use crate::{Request, RequestOrder};
 
 /// The size of a request besides its payload, in bytes, as limits count it: without it, millions of
 /// requests of one byte would fit into a limit of a mebibyte.
@@ -22,7 +22,7 @@ const _: () = assert!(size_of::<Request>() <= OVERHEAD);
 /// the others waiting.
 #[derive(Debug)]
 pub(super) struct Order {
-    ordering: Ordering,
+    request_order: RequestOrder,
     /// Requests whose turn it is.
     ready: VecDeque<Request>,
     /// A busy lane and what it holds back: a place for the one that most associations have, so
@@ -37,9 +37,9 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn new(ordering: Ordering) -> Self {
+    pub(super) fn new(request_order: RequestOrder) -> Self {
         Self {
-            ordering,
+            request_order,
             // The driver reads when nothing is ready, so there is seldom more than one.
             ready: VecDeque::with_capacity(1),
             first: None,
@@ -51,10 +51,10 @@ impl Order {
 
     /// Returns the lane of a message; `None` if nothing has to wait for it.
     pub(super) fn lane(&self, info: &RecvInfo) -> Option<StreamId> {
-        match self.ordering {
-            Ordering::PerStream => (!info.unordered).then_some(info.stream),
-            Ordering::PerAssociation => Some(StreamId::default()),
-            Ordering::Unordered => None,
+        match self.request_order {
+            RequestOrder::PerStream => (!info.unordered).then_some(info.stream),
+            RequestOrder::PerAssociation => Some(StreamId::default()),
+            RequestOrder::Unordered => None,
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn one_request_of_each_stream_has_its_turn() {
-        let mut order = Order::new(Ordering::PerStream);
+        let mut order = Order::new(RequestOrder::PerStream);
         for (stream, payload) in [(1, "a"), (1, "b"), (2, "c"), (1, "d")] {
             order.push(request(stream, payload));
         }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn an_idle_stream_leaves_nothing_behind() {
-        let mut order = Order::new(Ordering::PerStream);
+        let mut order = Order::new(RequestOrder::PerStream);
         for stream in 0..100 {
             order.push(request(stream, "a"));
             order.pop();
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_lane_keeps_its_place_when_the_one_before_it_is_free() {
-        let mut order = Order::new(Ordering::PerStream);
+        let mut order = Order::new(RequestOrder::PerStream);
         for (stream, payload) in [(1, "a"), (2, "b"), (3, "c")] {
             order.push(request(stream, payload));
         }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn unordered_messages_wait_for_nothing() {
-        let mut order = Order::new(Ordering::PerStream);
+        let mut order = Order::new(RequestOrder::PerStream);
         for _ in 0..2 {
             let info = RecvInfo::default().with_unordered(true);
             order.push(Request::new(
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn per_association_there_is_one_lane() {
-        let mut order = Order::new(Ordering::PerAssociation);
+        let mut order = Order::new(RequestOrder::PerAssociation);
         order.push(request(1, "a"));
         order.push(request(2, "b"));
         assert_eq!(payloads(&popped(&mut order)), [b"a"]);
@@ -275,7 +275,7 @@ mod tests {
             let info = RecvInfo::default().with_unordered(true);
             Request::new(Received::new("abc", info), ConnectInfo::default())
         };
-        let mut order = Order::new(Ordering::PerStream);
+        let mut order = Order::new(RequestOrder::PerStream);
         order.push(unordered());
         order.push(request(1, "abc"));
         order.push(request(1, "abc"));

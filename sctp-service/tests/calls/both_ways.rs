@@ -3,7 +3,7 @@
 use std::{future::IntoFuture, sync::Arc};
 
 use sctp_service::{
-    AssociationHandle, Config, Message, Ordering, Payload, Request, serve, serve_association,
+    AssociationHandle, Config, Message, Payload, Request, RequestOrder, serve, serve_association,
     testing::ScriptedListener,
 };
 use tokio::{
@@ -72,7 +72,7 @@ async fn handlers_that_ask_back_are_answered_on_both_ends() {
         Payload([b"!", &header[..], b"ok"].concat().into())
     }
     let (listener, network) = ScriptedListener::new();
-    let config = Config::new().with_ordering(Ordering::Unordered);
+    let config = Config::new().with_request_order(RequestOrder::Unordered);
     let server = serve(listener, ping)
         .with_config(config.clone())
         .with_correlation(by_header());

@@ -29,7 +29,7 @@ use std::{
 
 use client::{Client, Ending};
 use futures::future::join_all;
-use sctp_service::{Config, End, Ordering, Side};
+use sctp_service::{Config, End, RequestOrder, Side};
 use sctp_tokio::SocketBuilder;
 use service::Service;
 use support::{
@@ -116,9 +116,9 @@ fn random_clients_of_a_random_server() {
 async fn run(seed: u64) -> usize {
     let mut dice = Dice::new(seed);
     let style = [Style::PeelOff, Style::OneToMany][dice.below(2)];
-    let ordering = [Ordering::PerStream, Ordering::PerAssociation][dice.below(2)];
+    let ordering = [RequestOrder::PerStream, RequestOrder::PerAssociation][dice.below(2)];
     let config = Config::default()
-        .with_ordering(ordering)
+        .with_request_order(ordering)
         .with_max_in_flight(1 + dice.below(8))
         .with_read_ahead(1 + dice.below(8))
         .with_send_queue(1 + dice.below(8), 1 + dice.below(10_000))

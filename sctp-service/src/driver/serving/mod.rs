@@ -80,7 +80,7 @@ where
         }
         let mut this = Self {
             service,
-            order: Order::new(link.config.ordering),
+            order: Order::new(link.config.request_order),
             calls: Calls::new(),
             number: 0,
             draining: None,
