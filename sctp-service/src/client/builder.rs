@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! Configuration and setup of a client.
 
 use std::{
     fmt,
@@ -49,7 +49,7 @@ pub struct ClientBuilder {
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
     pool_hook: ClientHook,
-    /// Where that pool has pushes go.
+    /// The destination of pushes, as that pool has it.
     #[cfg(feature = "pool")]
     sink: Option<MakeSink>,
 }
@@ -247,7 +247,7 @@ impl ClientBuilder {
         Client::new(Arc::new(handle))
     }
 
-    /// Where pushes go; with it a receiver, unless that is a pool's.
+    /// Destination of pushes; with it a receiver, unless that is a pool's.
     fn sink(&self) -> (Sink, Option<mpsc::Receiver<Received>>) {
         let room = self.config.push_queue.max(1);
         #[cfg(feature = "pool")]

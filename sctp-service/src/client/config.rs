@@ -13,17 +13,17 @@ use super::Backoff;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// How many calls and one-way sends are under way at once, at least 1, with those that wait
+    /// Number of calls and one-way sends that are under way at once, at least 1, with those that wait
     /// for a stream. At the limit `poll_ready` waits.
     ///
     /// Default 256.
     pub max_in_flight: usize,
-    /// How long a call may take, from when the client's task has it. `None` is for ever: a
+    /// The time that a call may take, from when the client's task has it. `None` is for ever: a
     /// server that never answers then holds the call until the association ends.
     ///
     /// Default 30 seconds.
     pub call_timeout: Option<Duration>,
-    /// How long the reply to a call that was dropped or timed out is still waited for. After
+    /// The time for which the reply to a call that was dropped or timed out is still awaited. After
     /// that its stream counts as dead: it is not used before the reply has come after all. An
     /// association without a stream that is alive is aborted, with the reason `no reply`. With a
     /// [`Correlator`](crate::Correlator) its identifier is free again; and only as many such
@@ -31,11 +31,11 @@ pub struct ClientConfig {
     ///
     /// Default 30 seconds.
     pub overdue_after: Duration,
-    /// How long one attempt to set up an association may take.
+    /// The time that one attempt to set up an association may take.
     ///
     /// Default 10 seconds.
     pub connect_timeout: Duration,
-    /// How long an orderly end may take once the last call is finished: longer, and the peer is
+    /// The time that an orderly end may take once the last call is finished: longer, and the peer is
     /// aborted with the reason `shutdown timed out`.
     ///
     /// Default 10 seconds.

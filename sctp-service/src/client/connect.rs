@@ -1,4 +1,4 @@
-//! Where a client's associations come from.
+//! Sources of a client's associations.
 
 use std::{future::Future, net::SocketAddr};
 
@@ -52,7 +52,7 @@ use crate::Transport;
 /// # }
 /// ```
 pub trait Connect: Send + 'static {
-    /// What it sets up.
+    /// The transport that it sets up.
     type Transport: Transport;
 
     /// Sets up an association.

@@ -1,4 +1,4 @@
-//! What a client reports about its associations.
+//! Events of a client's associations.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -31,13 +31,13 @@ pub enum ClientEvent<'a> {
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// How it ended.
+        /// The way in which it ended.
         end: &'a End,
         /// The reason that this end gave, if it aborted.
         reason: Option<&'a AbortReason>,
-        /// How long it was up.
+        /// The time for which it was up.
         lasted: Duration,
-        /// What it carried, and the calls that its end cut off.
+        /// Counts of what it carried, and of the calls that its end cut off.
         counts: &'a ClientCounts,
     },
     /// The server started again under the same addresses, and has forgotten what it was asked: the
@@ -52,7 +52,7 @@ pub enum ClientEvent<'a> {
     PathChanged {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// What changed.
+        /// The change.
         change: &'a PeerAddrChange,
     },
     /// Receiving failed; the association is aborted.
@@ -71,7 +71,7 @@ pub enum ClientEvent<'a> {
         addrs: &'a [SocketAddr],
         /// Why.
         error: &'a ConnectError,
-        /// How many failed in a row, with this one; associations that soon ended are among them,
+        /// Number of failures in a row, with this one; associations that soon ended are among them,
         /// see [`Backoff`](super::Backoff).
         failures: u32,
         /// The pause before the next attempt; a [lazy](super::ClientBuilder::connect_lazily) client
@@ -97,7 +97,7 @@ impl ClientEvent<'_> {
     }
 }
 
-/// What one association of a client carried, for its last event and its last log line.
+/// Counts of what one association of a client carried, for its last event and its last log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct ClientCounts {

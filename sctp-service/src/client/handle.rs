@@ -1,4 +1,4 @@
-//! What the handles of a client share, and how a call is let in.
+//! State shared by the handles of a client, and admission of calls.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use crate::{
     handle::error::{CallError, Cause},
 };
 
-/// What a handle asks of the client's task.
+/// A request of a handle to the client's task.
 pub(super) struct Command {
     pub(super) message: Message,
     pub(super) kind: Kind,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl Command {
-    /// Whether nobody waits for it any more.
+    /// Returns `true` once nobody waits for it any more.
     pub(super) fn is_abandoned(&self) -> bool {
         match &self.kind {
             Kind::Call(reply) => reply.is_closed(),
@@ -50,12 +50,12 @@ impl Command {
     }
 }
 
-/// What the client is doing.
+/// Status of the client.
 #[derive(Clone, Debug)]
 pub(super) struct Status {
     pub(super) phase: Phase,
     pub(super) last_end: Option<End>,
-    /// Why there is no association, since the last one ended or could not be set up.
+    /// The cause of having no association: the last one ended, or could not be set up.
     pub(super) last_error: Option<Cause>,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Debug for Ending {
     }
 }
 
-/// What lets a call in.
+/// Admission of a call, or its refusal.
 #[derive(Debug)]
 pub(super) enum Admission {
     Permit(OwnedSemaphorePermit),
@@ -133,7 +133,7 @@ pub(super) enum Admission {
     Failing(CallError),
 }
 
-/// What all handles of a client share. Dropping the last one ends the client.
+/// State shared by all handles of a client. Dropping the last one ends the client.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) commands: mpsc::Sender<Command>,

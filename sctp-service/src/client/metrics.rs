@@ -1,4 +1,4 @@
-//! What is recorded of clients and pools.
+//! Metrics of clients and pools.
 
 use std::fmt;
 

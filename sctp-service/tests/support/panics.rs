@@ -1,4 +1,4 @@
-//! Where a panic says that it comes from.
+//! Locations that panics report.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 use std::{

@@ -30,7 +30,7 @@ use crate::{
     handle::error::{CallError, Cause},
 };
 
-/// When associations are set up.
+/// The times at which associations are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Whenever there is none.

@@ -1,4 +1,4 @@
-//! What waits to be taken by the transport.
+//! Messages that wait to be taken by the transport.
 
 use std::{
     collections::VecDeque,

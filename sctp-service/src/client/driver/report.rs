@@ -1,4 +1,4 @@
-//! What the log and the event hook hear of a client.
+//! Reports of a client to its log and its event hook.
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How a pool is set up.
+//! Configuration and setup of a pool.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 

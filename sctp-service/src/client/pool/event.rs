@@ -1,4 +1,4 @@
-//! What a pool reports about its servers.
+//! Events of a pool's servers.
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
@@ -32,12 +32,12 @@ pub enum PoolEvent<'a> {
         /// The server.
         server: &'a Target,
     },
-    /// What happened to the client of a server.
+    /// An event of the client of a server.
     #[non_exhaustive]
     Client {
         /// The server.
         server: &'a Target,
-        /// What happened.
+        /// The client's event.
         event: &'a ClientEvent<'a>,
     },
     /// Calls have waited for a server to be ready until their
@@ -45,15 +45,15 @@ pub enum PoolEvent<'a> {
     /// [`Cause::Unavailable`]. Told once, and not for each call.
     #[non_exhaustive]
     Unavailable {
-        /// Why one of the servers has no association, if there is such a one.
+        /// The error that keeps one of the servers without an association, if it is known.
         last_error: Option<&'a Cause>,
     },
     /// A server is ready again. It is noticed when there is a call.
     #[non_exhaustive]
     Available {
-        /// How long there was none, since calls began to fail.
+        /// The time without a ready server, since calls began to fail.
         lasted: Duration,
-        /// How many calls have failed.
+        /// Number of calls that have failed.
         failed_calls: u64,
     },
     /// A [lookup](super::PoolBuilder::resolve) failed, or found no address; the servers that are known

@@ -1,4 +1,4 @@
-//! What can be repeated.
+//! Policy for repeating calls.
 
 use std::{
     error::Error,

@@ -1,4 +1,4 @@
-//! What the hooks of clients and pools hear.
+//! Tests of the hooks of clients and pools.
 
 use std::{
     sync::{Arc, Mutex},

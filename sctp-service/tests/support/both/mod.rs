@@ -48,7 +48,7 @@ async fn payload(reply: Reply) -> bytes::Bytes {
     must(reply).await.unwrap().unwrap().payload
 }
 
-/// What a call that must fail failed with.
+/// Returns the error of a call that must fail.
 async fn failure(reply: Reply) -> (Cause, Fate) {
     let error = must(reply).await.unwrap().unwrap_err();
     (error.cause().clone(), error.fate())

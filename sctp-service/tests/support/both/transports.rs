@@ -1,4 +1,4 @@
-//! What each end's transport hears, below client and server.
+//! Tests of what each end's transport hears, below client and server.
 
 use std::{collections::VecDeque, future::poll_fn};
 

@@ -1,4 +1,4 @@
-//! What the process and the kernel hold.
+//! Counts of what the process and the kernel hold.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ pub(crate) fn alone(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
-/// What must be as it was when everything is over.
+/// Counts that must be as before when everything is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) descriptors: usize,
@@ -65,23 +65,23 @@ async fn until(mut reached: impl FnMut() -> bool) {
     }
 }
 
-/// How many file descriptors are open.
+/// Number of open file descriptors.
 pub(crate) fn descriptors() -> usize {
     // Reading the folder takes one.
     fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
-/// How many bytes of memory the process has.
+/// Resident memory of the process, in bytes.
 pub(crate) fn resident() -> usize {
     kilobytes("/proc/self/status", "VmRSS:") * 1024
 }
 
-/// How many ends of associations this network namespace has.
+/// Number of ends of associations in this network namespace.
 pub(crate) fn associations() -> usize {
     assoc_lines().count()
 }
 
-/// How many bytes the kernel holds in the receive queues of this network namespace, with what it
+/// Bytes that the kernel holds in the receive queues of this network namespace, with what it
 /// spends on keeping them.
 pub(crate) fn receive_queues() -> usize {
     assoc_lines()
@@ -101,7 +101,7 @@ fn assoc_lines() -> impl Iterator<Item = String> {
     lines.into_iter()
 }
 
-/// How many bytes of memory the machine has left, so that the kernel's own use shows.
+/// Memory that the machine has left, in bytes, so that the kernel's own use shows.
 pub(crate) fn available() -> usize {
     kilobytes("/proc/meminfo", "MemAvailable:") * 1024
 }

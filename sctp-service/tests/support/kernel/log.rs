@@ -25,19 +25,19 @@ impl Log {
         (log, guard)
     }
 
-    /// How many events there were of a level.
+    /// Returns the number of events of a level.
     pub(crate) fn count(&self, level: Level) -> usize {
         let counts = self.0.lock().unwrap();
         let of_level = counts.iter().filter(|((each, _), _)| *each == level);
         of_level.map(|(_, count)| count).sum()
     }
 
-    /// How many events there were that an operator is to look at.
+    /// Returns the number of events that an operator is to look at.
     pub(crate) fn alarms(&self) -> usize {
         self.count(Level::ERROR) + self.count(Level::WARN)
     }
 
-    /// How many events had a message.
+    /// Returns the number of events that had a message.
     pub(crate) fn times(&self, message: &str) -> usize {
         let counts = self.0.lock().unwrap();
         let same = counts.iter().filter(|((_, each), _)| each == message);

@@ -17,14 +17,14 @@ use tokio::{
 
 use super::must;
 
-/// Which socket carries the associations.
+/// The kind of socket that carries the associations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     PeelOff,
     OneToMany,
 }
 
-/// What the server's hook reported.
+/// Events that the server's hook reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     Up,

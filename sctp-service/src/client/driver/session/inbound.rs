@@ -1,4 +1,4 @@
-//! What the transport has to say.
+//! Handling of the transport's events and messages.
 
 use std::{
     io,

@@ -32,7 +32,7 @@ use crate::{
     session::calls::{CallLimits, Calls},
 };
 
-/// How long to wait for the transport's word that our own abort has ended the association.
+/// Time to wait for the transport to report that our own abort has ended the association.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How much one poll does at most before other tasks have their turn: rounds, and items of each
@@ -67,17 +67,17 @@ pub(super) struct Session<T> {
     status: watch::Sender<Status>,
     /// Bounds every state but `Open` and `Draining`, which the calls' own timeouts bound.
     deadline: Timer,
-    /// Why this end aborts, and what it tells the peer.
+    /// The reason of this end's abort, which the peer is sent.
     cause: Option<Cause>,
     reason: Option<AbortReason>,
 }
 
-/// What is left of an association.
+/// The outcome of an association.
 pub(super) struct Ended {
     pub(super) end: End,
-    /// What its calls failed with.
+    /// The cause with which its calls failed.
     pub(super) cause: Cause,
-    /// What this end told the peer, if it aborted.
+    /// The reason that this end sent to the peer, if it aborted.
     pub(super) reason: Option<AbortReason>,
     pub(super) counts: ClientCounts,
     pub(super) info: ConnectInfo,
@@ -265,7 +265,7 @@ impl<T: Transport> Session<T> {
     }
 }
 
-/// How many streams there are in both directions.
+/// Number of streams in both directions.
 fn streams(info: &ConnectInfo) -> u16 {
     info.inbound_streams().min(info.outbound_streams())
 }

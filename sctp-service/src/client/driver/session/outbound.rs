@@ -1,4 +1,4 @@
-//! What is sent, and the time that it may take.
+//! Sending of calls and one-way messages, and its time limits.
 
 use std::task::{Context, Poll};
 
