@@ -38,7 +38,7 @@ fn no_error_repeats_its_source() {
             }
             for body in sources(text) {
                 found += 1;
-                if body.contains("// Its text is not in ours") {
+                if body.contains("// The text of the source is not part of this text") {
                     continue;
                 }
                 for line in body.lines() {

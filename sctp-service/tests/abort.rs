@@ -145,7 +145,7 @@ async fn an_empty_or_oversized_reply_aborts_and_is_reported() {
     });
     for (text, report) in [
         ("empty", "reply refused: message is empty"),
-        ("huge", "reply refused: a message of 300000 bytes"),
+        ("huge", "reply refused: message of 300000 bytes"),
     ] {
         let peer = server.connect().await;
         peer.send(text).await;

@@ -35,7 +35,7 @@ fn causes() -> Vec<(Cause, &'static str)> {
         (Cause::Lost(io::ErrorKind::TimedOut), "timed out"),
         (
             not_connected(ConnectError::Refused { peer: Vec::new() }),
-            "the peer refused",
+            "association refused",
         ),
         (not_connected(ConnectError::Io(foreign())), WHY),
         (

@@ -52,7 +52,7 @@ fn losses_can_be_tolerated_and_made_up_for() {
     );
     let lost = causes(&result["associations"]["lost"]);
     assert!(
-        lost.keys().all(|cause| cause.contains("by the peer")),
+        lost.keys().all(|cause| cause.contains("by peer")),
         "{lost:?}"
     );
 }
