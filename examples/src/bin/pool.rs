@@ -19,7 +19,7 @@ use sctp_service::{
     Payload,
     client::{
         ClientEvent,
-        pool::{Pool, PoolEvent},
+        pool::{Pool, PoolEvent, RetryPolicy},
     },
     serve,
 };
@@ -73,6 +73,8 @@ async fn play(in_flight: usize) -> Result {
     let (drained, killed, left) = (Server::start()?, Server::start()?, Server::start()?);
     let (mut drained, mut killed, mut left) = (drained.await?, killed.await?, left.await?);
     let pool = Pool::builder()
+        // An echo can be repeated. Other requests may have been acted on by the server that shuts down.
+        .with_retry(RetryPolicy::new().with_after_shutdown(true))
         .on_event(tell)
         .fixed([drained.addr, killed.addr, left.addr]);
     let mut load = Load::start(&pool, in_flight);
