@@ -329,9 +329,8 @@ impl Socket {
     /// to zero, or to the sysctl `net.sctp.plpmtud_probe_interval`.
     ///
     /// Probing finds the path MTU even if the network drops ICMP messages, but it takes many
-    /// intervals. Until then the kernel sends packets of the interface's MTU. Messages that are
-    /// queued by then keep their size: they are retransmitted, never arrive on such a path, and the
-    /// association is lost. For a path that is known to be narrow, set a fixed MTU instead:
+    /// intervals. Until then the kernel may send packets of the interface's MTU, and retransmit them
+    /// in vain until the association is lost. For a path that is known to be narrow, set a fixed MTU instead:
     /// [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
     ///
     /// # Errors
