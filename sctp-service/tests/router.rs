@@ -262,7 +262,7 @@ async fn answer_aborts(request: Request, next: Next) -> Reply {
 async fn a_layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
     let router = || Router::new().route(Ppid::NGAP, ngap);
     let unknown = with_ppid(Ppid::M3UA);
-    let reason = "no handler for PPID 3 on stream 0";
+    let reason = "no handler for PPID 3 on stream 1";
     // A route that is added later changes nothing about that.
     let layered = router()
         .layer(from_fn(answer_aborts))
@@ -286,7 +286,7 @@ async fn a_layer_of_a_key_router_is_around_the_default_fallback() {
     let server = Server::new(router);
     let peer = server.connect().await;
     peer.send("z").await;
-    peer.expect_message("no handler for key 'z' (PPID 0, stream 0)")
+    peer.expect_message(r"no handler for key \'z\' (PPID 0, stream 0)")
         .await;
 }
 
