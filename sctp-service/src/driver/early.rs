@@ -15,7 +15,7 @@ use super::{
 };
 use crate::Transport;
 
-/// What was read before the service was made. It is served first, in this order.
+/// Messages read before the service was made. They are served first, in this order.
 #[derive(Debug, Default)]
 pub(super) struct Early {
     pub(super) requests: VecDeque<Received>,

@@ -36,7 +36,7 @@ pub(super) struct Link<T> {
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.
     pub(super) calls: Option<Box<Calls>>,
-    /// What was read before the service was made, by calls that waited for replies.
+    /// Messages read before the service was made, by calls that waited for replies.
     pub(super) early: Option<Box<Early>>,
     /// The kernel takes no more: the peer has shut down.
     muted: bool,

@@ -17,7 +17,7 @@ const _: () = assert!(size_of::<Request>() <= OVERHEAD);
 /// The requests that were read and not yet served.
 ///
 /// A lane is what order holds within: a stream, or the whole association. Of each lane one
-/// request is being served or is about to be; the others are held back in order. Order take
+/// request is being served or is about to be; the others are held back in order. Lanes take
 /// turns: one that frees itself goes to the end of the line, so that a busy stream cannot keep
 /// the others waiting.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Order {
     /// A busy lane and what it holds back: a place for the one that most associations have, so
     /// that it costs no hashing.
     first: Option<(StreamId, VecDeque<Request>)>,
-    /// What each other busy lane holds back. Order come and go with their requests: a peer that
+    /// Requests held back by each other busy lane. Lanes come and go with their requests: a peer that
     /// uses 65,536 streams in turn leaves nothing behind.
     others: HashMap<StreamId, VecDeque<Request>, BuildHasherDefault<StreamHasher>>,
     held: usize,

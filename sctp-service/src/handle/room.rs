@@ -94,7 +94,7 @@ impl Room {
         Some(CallRoom::new(self, place, len))
     }
 
-    /// As `acquire_for_call`, without waiting. `None` also when there is no room.
+    /// Like `acquire_for_call`, without waiting. `None` also when there is no room.
     pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
         let place = self.try_acquire(len).ok()??;
         Some(CallRoom::new(self, place, len))

@@ -72,7 +72,7 @@ enum Phase {
     Restarted,
 }
 
-/// What was handed in since the driver looked last.
+/// Submissions since the driver looked last.
 pub(crate) struct Taken {
     pub(crate) submitted: VecDeque<Submission>,
     pub(crate) has_dropped_calls: bool,
