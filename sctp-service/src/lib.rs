@@ -6,13 +6,13 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod abort_reasons;
 pub mod client;
 pub mod codec;
 mod config;
 mod connect_info;
 mod correlate;
 mod drain;
-mod driver;
 mod event;
 mod extensions;
 pub mod extract;
@@ -32,6 +32,7 @@ mod shutdown;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timer;
 mod transport;
 
 pub use codec::Typed;

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use crate::{IntoReply, Reply, driver::reasons, log_limit::LogLimiter};
+use crate::{IntoReply, Reply, abort_reasons, log_limit::LogLimiter};
 
 /// A payload is not what the handler takes, and why: the codec's own error.
 ///
@@ -19,7 +19,7 @@ impl<E: fmt::Display> IntoReply for BadPayload<E> {
             let error = self.0.to_string();
             tracing::warn!(?error, occurrences, "a payload cannot be decoded, aborting");
         }
-        reasons::MALFORMED_PAYLOAD.clone().into_reply()
+        abort_reasons::MALFORMED_PAYLOAD.clone().into_reply()
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{BadPayload, DecodePayload, EncodePayload};
 use crate::{
-    IntoReply, Reply, Request, driver::reasons, extract::FromRequest, log_limit::LogLimiter,
+    IntoReply, Reply, Request, abort_reasons, extract::FromRequest, log_limit::LogLimiter,
 };
 
 /// A message of a protocol, and the codec of its payload: as the last argument of a handler what
@@ -88,7 +88,7 @@ impl<M, C: EncodePayload<M>> IntoReply for Typed<M, C> {
                         "the service's reply cannot be encoded, aborting"
                     );
                 }
-                reasons::INTERNAL_ERROR.clone().into_reply()
+                abort_reasons::INTERNAL_ERROR.clone().into_reply()
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt, marker::PhantomData};
 
 use super::FromRequestParts;
-use crate::{IntoReply, Parts, Reply, driver::reasons, log_limit::LogLimiter};
+use crate::{IntoReply, Parts, Reply, abort_reasons, log_limit::LogLimiter};
 
 /// A value that middleware attached to the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -32,7 +32,7 @@ impl<T> IntoReply for MissingExtension<T> {
         if let Some(occurrences) = MISSING.record() {
             tracing::error!(occurrences, "{self}");
         }
-        reasons::INTERNAL_ERROR.clone().into_reply()
+        abort_reasons::INTERNAL_ERROR.clone().into_reply()
     }
 }
 

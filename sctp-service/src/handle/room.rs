@@ -26,7 +26,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Goes with the message from now on, until the driver gives it back.
+    /// Goes with the message from now on, until the session gives it back.
     pub(super) fn keep(self) {
         self.message.forget();
         self.bytes.forget();

@@ -1,4 +1,4 @@
-//! State shared by the driver of an association and its handles.
+//! State shared by the session of an association and its handles.
 
 use std::{
     collections::VecDeque,
@@ -22,11 +22,11 @@ use super::{
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
-    driver::timer::later,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU16, Ordering},
     },
+    timer::later,
 };
 
 /// Next identifier, for all servers of the process.
@@ -46,7 +46,7 @@ pub(crate) struct HandleState {
     outbound_streams: AtomicU16,
     /// Replies can be told from requests, so that calls can be made.
     is_correlated: bool,
-    /// There is something in `core` that the driver has not seen. It looks here and not there: with
+    /// There is something in `core` that the session has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
     core: Mutex<Core>,
@@ -55,11 +55,11 @@ pub(crate) struct HandleState {
 struct Core {
     phase: Phase,
     submitted: VecDeque<Submission>,
-    /// A call was dropped since the driver looked last.
+    /// A call was dropped since the session looked last.
     has_dropped_calls: bool,
     shutdown: Option<Shutdown>,
     room: Option<Arc<Room>>,
-    driver: Option<Waker>,
+    session: Option<Waker>,
 }
 
 enum Phase {
@@ -72,7 +72,7 @@ enum Phase {
     Restarted,
 }
 
-/// Submissions since the driver looked last.
+/// Submissions since the session looked last.
 pub(crate) struct Taken {
     pub(crate) submitted: VecDeque<Submission>,
     pub(crate) has_dropped_calls: bool,
@@ -125,7 +125,7 @@ impl HandleState {
                 has_dropped_calls: false,
                 shutdown: None,
                 room: None,
-                driver: None,
+                session: None,
             }),
         })
     }
@@ -349,16 +349,16 @@ impl HandleState {
         }
     }
 
-    /// Tells the driver. It may be running already: a wake-up too many is harmless.
+    /// Tells the session. It may be running already: a wake-up too many is harmless.
     fn wake(&self, core: MutexGuard<'_, Core>) {
         if self.pending.swap(true, Ordering::AcqRel) {
             return;
         }
-        let driver = core.driver.clone();
+        let session = core.session.clone();
         // Released before waking, which may run anything.
         drop(core);
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(session) = session {
+            session.wake();
         }
     }
 
@@ -368,13 +368,13 @@ impl HandleState {
     }
 }
 
-/// The driver's side.
+/// The session's side.
 impl HandleState {
     /// Names the task to wake; before it looks whether there is something.
-    pub(crate) fn register(&self, driver: &Waker) {
+    pub(crate) fn register(&self, session: &Waker) {
         // Cloned and dropped outside of the lock: a waker may run anything.
-        let driver = driver.clone();
-        let earlier = self.lock().driver.replace(driver);
+        let session = session.clone();
+        let earlier = self.lock().session.replace(session);
         drop(earlier);
     }
 
@@ -430,10 +430,10 @@ impl HandleState {
         }
         let room = core.close();
         core.phase = phase;
-        let (left, driver) = (mem::take(&mut core.submitted), core.driver.take());
+        let (left, session) = (mem::take(&mut core.submitted), core.session.take());
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
-        drop(driver);
+        drop(session);
         if let Some(room) = room {
             room.close();
             room.ended.notify_waiters();
@@ -454,7 +454,7 @@ impl HandleState {
             self.max_message,
             self.is_correlated,
         );
-        next.lock().driver = self.lock().driver.clone();
+        next.lock().session = self.lock().session.clone();
         (next, self.leave(Phase::Restarted))
     }
 }
@@ -526,7 +526,7 @@ mod models {
         state.try_push(Message::new("message")).is_ok()
     }
 
-    /// Does what the driver does: names itself, looks, and rests.
+    /// Does what the session does: names itself, looks, and rests.
     fn drive(state: &HandleState, mut done: impl FnMut(Taken) -> bool) {
         let mut registered = false;
         block_on(poll_fn(|cx| {

@@ -22,12 +22,13 @@ use tracing::{Instrument, Span};
 
 use super::Executor;
 use crate::{
-    Config, ConnectInfo, Correlation, Listener, Transport,
-    driver::{Driver, reasons, timer::later},
+    Config, ConnectInfo, Correlation, Listener, Transport, abort_reasons,
     event::{EventHook, ServerEvent, panic_message},
     handle::HandleState,
     log_limit::LogLimiter,
     make::MakeService,
+    session::Session,
+    timer::later,
 };
 
 /// How long to wait when accepting fails. Descriptors and memory come back when associations
@@ -183,7 +184,7 @@ impl<E: Executor> Server<E> {
             self.events.emit(&ServerEvent::Refused {
                 connect_info: &connect_info,
             });
-            if let Err(error) = transport.abort(&reasons::TOO_MANY_ASSOCIATIONS) {
+            if let Err(error) = transport.abort(&abort_reasons::TOO_MANY_ASSOCIATIONS) {
                 tracing::debug!(error = &error as &dyn Error, "cannot abort");
             }
             return;
@@ -203,7 +204,7 @@ impl<E: Executor> Server<E> {
                     connect_info: &connect_info,
                     message,
                 });
-                if let Err(error) = transport.abort(&reasons::INTERNAL_ERROR) {
+                if let Err(error) = transport.abort(&abort_reasons::INTERNAL_ERROR) {
                     tracing::debug!(error = &error as &dyn Error, "cannot abort");
                 }
                 return;
@@ -221,7 +222,7 @@ impl<E: Executor> Server<E> {
             transport.max_message(),
             self.correlation.is_some(),
         );
-        let driver = Driver::new(
+        let session = Session::new(
             transport,
             make,
             config,
@@ -229,7 +230,7 @@ impl<E: Executor> Server<E> {
             state,
             self.correlation.as_ref(),
         );
-        let task = driver.run(move |_| drop(permit));
+        let task = session.run(move |_| drop(permit));
         self.executor.spawn(task.instrument(span));
     }
 }

@@ -14,8 +14,8 @@ use tracing::Instrument;
 
 use super::accept::span;
 use crate::{
-    AssociationHandle, Config, Correlation, ServerEvent, Transport, driver::Driver,
-    event::EventHook, handle::HandleState, make::MakeService,
+    AssociationHandle, Config, Correlation, ServerEvent, Transport, event::EventHook,
+    handle::HandleState, make::MakeService, session::Session,
 };
 
 /// Serves one association that is up: one that a client connected, or that something else than a
@@ -153,7 +153,7 @@ where
         let state = Arc::clone(self.state());
         let drain = state.drain().clone();
         let config = Arc::new(self.config);
-        let driver = Driver::new(
+        let session = Session::new(
             self.transport,
             self.make,
             config,
@@ -161,7 +161,7 @@ where
             state,
             self.correlation.as_ref(),
         );
-        let mut served = pin!(driver.run(|end| end).instrument(span));
+        let mut served = pin!(session.run(|end| end).instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {
             if let Some(waiting) = &mut signal

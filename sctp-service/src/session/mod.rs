@@ -1,3 +1,309 @@
-//! An association and everything under way on it, in both directions.
+//! The life of one association, from its coming up to its end.
 
+mod calling;
 pub(crate) mod calls;
+mod connection;
+mod early;
+mod ending;
+mod outbox;
+mod queue_pool;
+mod report;
+mod requests;
+mod state;
+mod submissions;
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    mem,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use connection::Connection;
+use ending::aborted;
+use requests::{Requests, may_have_left_requests};
+use sctp_core::AbortReason;
+use sctp_tokio::End;
+use state::{Exit, Maker, State, Transition, maker};
+use tower_service::Service;
+
+use crate::{
+    Cause, Config, Correlation, IncomingAssociation, IntoReply, MakeService, Request, Shutdown,
+    Transport, abort_reasons, event::EventHook, handle::HandleState, timer::Timer,
+};
+
+/// Drives one association.
+///
+/// ```text
+///            made                 AfterAck, drained, idle         queue empty
+///  Starting ------> Requests ---------------------------> Flushing ----------> AwaitingAck
+///     |    <--------  |                                     |                     |
+///     |    restarted  |                                     |                     |
+///     |               | Abort(reason), panic,               | too long            | too long
+///     | refused       | a reply that cannot be sent         v                     v
+///     +-------------> +-----------------------------------> Aborting <------------+
+///                     |                                     |
+///                     | the peer's end                      | the end is heard
+///                     +------------> Closed <---------------+
+/// ```
+///
+/// Leaving `Requests` drops the service, its calls and the requests that wait, since they live in
+/// that state and nowhere else: a call cannot outlive its association, nor a permit its call.
+pub(crate) struct Session<T, S: Service<Request>> {
+    connection: Connection<T>,
+    state: State<S>,
+    make: Maker<S>,
+    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Starting` once the peer has gone.
+    deadline: Timer,
+    /// Bounds everything once the server is shutting down.
+    drain: Timer,
+    /// The reason that this end gave.
+    reason: Option<AbortReason>,
+}
+
+impl<T, S> Session<T, S>
+where
+    T: Transport,
+    S: Service<Request, Response: IntoReply, Error = Infallible>,
+{
+    pub(crate) fn new<M, K>(
+        transport: T,
+        make: M,
+        config: Arc<Config>,
+        events: EventHook,
+        association: Arc<HandleState>,
+        correlation: Option<&Correlation>,
+    ) -> Self
+    where
+        M: MakeService<K, Service = S>,
+    {
+        Self {
+            connection: Connection::new(transport, config, events, association, correlation),
+            state: State::Handshaking(None),
+            make: maker(make),
+            deadline: Timer::default(),
+            drain: Timer::default(),
+            reason: None,
+        }
+    }
+
+    /// Runs the association to its end, reports both, and does `then` with the end.
+    ///
+    /// No `async fn`: that would have the session twice, as what it was called with and as what it runs. For
+    /// the same reason it takes `then`, and is not awaited in a block of the caller's.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it takes less memory, as said above"
+    )]
+    pub(crate) fn run<R>(
+        mut self,
+        then: impl FnOnce(End) -> R + Send,
+    ) -> impl Future<Output = R> + Send
+    where
+        S: Send,
+        S::Future: Send,
+    {
+        async move {
+            self.connection.report_up();
+            let drain = self.connection.association.drain().clone();
+            let mut signal = pin!(drain.cancelled());
+            let mut signalled = false;
+            let mut registered: Option<Waker> = None;
+            let end = poll_fn(|cx| {
+                // To register costs more than to look, and with the next poll nothing has changed.
+                let known = registered.as_ref();
+                let is_new = known.is_none_or(|waker| !waker.will_wake(cx.waker()));
+                if is_new {
+                    registered = Some(cx.waker().clone());
+                    self.connection.association.register(cx.waker());
+                }
+                if !signalled {
+                    signalled = match is_new {
+                        true => signal.as_mut().poll(cx).is_ready(),
+                        false => drain.is_cancelled(),
+                    };
+                    if signalled {
+                        self.drain();
+                    }
+                }
+                self.poll(cx)
+            })
+            .await;
+            self.connection.count_cut_off_calls();
+            self.connection.end_pushes(Some(end.clone()));
+            self.connection.report_closed(&end, self.reason.as_ref());
+            then(end)
+        }
+    }
+
+    /// Shuts the association down in order, once what has been read is answered.
+    fn drain(&mut self) {
+        let timeout = self.connection.config.drain_timeout;
+        self.drain.set_in(timeout);
+        if let State::Open(requests) = &mut self.state {
+            requests.drain(timeout);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if let State::Closed(end) = &self.state {
+                return Poll::Ready(end.clone());
+            }
+            // Every line of the user's that an association runs is below this one: readiness,
+            // calls, futures, streams and their destructors.
+            let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
+            let transition = match polled {
+                Ok(polled) => ready!(polled),
+                Err(panic) => Transition::Exit(self.connection.panicked(&*panic)),
+            };
+            self.apply(transition);
+        }
+    }
+
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
+        if let Some(exit) = self.poll_deadlines(cx).or_else(|| self.requested_exit()) {
+            return Poll::Ready(Transition::Exit(exit));
+        }
+        match &mut self.state {
+            State::Handshaking(making) => {
+                let making = making.get_or_insert_with(|| (self.make)(incoming(&self.connection)));
+                if let Poll::Ready(made) = making.as_mut().poll(cx) {
+                    return Poll::Ready(made.into());
+                }
+                // A drain does not wait for a service that takes its time.
+                if self.drain.is_set() {
+                    let exit = Exit::Shutdown(Shutdown::AfterAck);
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                if let ControlFlow::Break(exit) = self.connection.poll_early(cx) {
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                self.poll_gone(cx).map(Transition::Exit)
+            }
+            State::Open(requests) => requests
+                .poll(cx, &mut self.connection)
+                .map(Transition::Exit),
+            State::Flushing => {
+                if let ControlFlow::Break(exit) = self.connection.flush(cx) {
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                if self.connection.is_flushed() {
+                    return Poll::Ready(Transition::Flushed);
+                }
+                self.poll_discard(cx)
+            }
+            State::AwaitingAck | State::Aborting => self.poll_discard(cx),
+            State::Closed(_) => Poll::Pending,
+        }
+    }
+
+    /// Looks whether the peer is gone, and needs the service no more that is being made.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        if self.deadline.is_set() {
+            return Poll::Pending;
+        }
+        match ready!(self.connection.transport.poll_closed(cx)) {
+            // What it sent before it went is still to be served, but not for ever.
+            end if may_have_left_requests(&end) => {
+                self.deadline
+                    .set_in(self.connection.config.shutdown_timeout);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            end => Poll::Ready(Exit::Ended(end)),
+        }
+    }
+
+    /// Takes the shutdown that a handle requested, unless one is under way already.
+    fn requested_exit(&mut self) -> Option<Exit> {
+        if !self.connection.has_requested_shutdown() {
+            return None;
+        }
+        let shutdown = self.connection.take_requested_shutdown()?;
+        let heed = match &self.state {
+            State::Handshaking(_) => true,
+            State::Open(requests) => !requests.is_over(),
+            State::Flushing | State::AwaitingAck => shutdown.is_abort(),
+            State::Aborting | State::Closed(_) => false,
+        };
+        heed.then_some(Exit::Shutdown(shutdown))
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Exit> {
+        let aborting = matches!(self.state, State::Aborting);
+        if self.drain.poll_elapsed(cx) && !aborting {
+            return Some(Exit::abort(&abort_reasons::SERVER_SHUTTING_DOWN));
+        }
+        if !self.deadline.poll_elapsed(cx) {
+            return None;
+        }
+        Some(if aborting {
+            Exit::Ended(aborted())
+        } else {
+            Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT)
+        })
+    }
+
+    fn apply(&mut self, transition: Transition<S>) {
+        match transition {
+            Transition::Made(service) => {
+                self.deadline.clear();
+                let mut requests = Requests::new(service, &mut self.connection);
+                if self.drain.is_set() {
+                    requests.drain(self.connection.config.drain_timeout);
+                }
+                self.enter(State::Open(Box::new(requests)));
+            }
+            Transition::Flushed => {
+                self.start_shutdown();
+                self.enter(State::AwaitingAck);
+            }
+            Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)) => {
+                self.connection.begin_end();
+                self.connection.fail_unsent_calls(&Cause::Closed);
+                self.deadline
+                    .set_in(self.connection.config.shutdown_timeout);
+                self.enter(State::Flushing);
+            }
+            Transition::Exit(Exit::Shutdown(Shutdown::Abort(reason))) => self.abort(reason),
+            Transition::Exit(Exit::Restarted) => self.restart(),
+            Transition::Exit(Exit::Ended(end)) => {
+                self.connection.discard_outbox();
+                self.connection.fail_calls(&Cause::from(&end));
+                self.enter(State::Closed(end));
+            }
+        }
+    }
+
+    /// Changes the state, and drops what lived in the old one: destructors of the user's, which
+    /// may panic.
+    fn enter(&mut self, state: State<S>) {
+        if let State::Open(requests) = &mut self.state {
+            requests.leave(&mut self.connection);
+        }
+        let old = mem::replace(&mut self.state, state);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
+            // It is on its way out already: there is nothing more to be done about it.
+            let _ = self.connection.panicked(&*panic);
+        }
+    }
+
+    /// Leaves the peer's earlier life behind: its calls, whose replies it would not understand,
+    /// and the service with what it knew about it. Who was let in then is let in anew.
+    fn restart(&mut self) {
+        if self.drain.is_set() {
+            return self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)));
+        }
+        self.enter(State::Handshaking(None));
+    }
+}
+
+/// What a make-service hears of an association.
+fn incoming<T: Transport>(connection: &Connection<T>) -> IncomingAssociation {
+    IncomingAssociation::new(connection.info.clone()).with_association(connection.handle())
+}

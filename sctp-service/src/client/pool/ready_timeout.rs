@@ -18,9 +18,9 @@ use tower_service::Service;
 use super::{PoolEvent, clients::ClientSet, event::PoolHook};
 use crate::{
     CallError, Cause,
-    driver::timer::{Timer, later},
     log_limit::{LogLimiter, several},
     ready::{poll_budget, poll_ready},
+    timer::{Timer, later},
 };
 
 /// Bounds how long a call waits while no server is ready. A balancer without a ready endpoint

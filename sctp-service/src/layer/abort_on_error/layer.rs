@@ -4,7 +4,7 @@ use sctp_core::AbortReason;
 use tower_layer::Layer;
 
 use super::AbortOnError;
-use crate::{IntoReply, Reply, driver::reasons::INTERNAL_ERROR, log_limit::LogLimiter};
+use crate::{IntoReply, Reply, abort_reasons::INTERNAL_ERROR, log_limit::LogLimiter};
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use super::CatchPanic;
 use crate::{
-    IntoReply, Reply, driver::reasons::INTERNAL_ERROR, event::panic_message, log_limit::LogLimiter,
+    IntoReply, Reply, abort_reasons::INTERNAL_ERROR, event::panic_message, log_limit::LogLimiter,
 };
 
 /// Turns a panic of the service into a reply; at first, into an abort of the association with the

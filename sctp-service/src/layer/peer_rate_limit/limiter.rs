@@ -11,7 +11,7 @@ use sctp_core::AbortReason;
 use tokio::time::{Instant, sleep_until};
 
 use super::turns::{Turn, Turns};
-use crate::{ConnectInfo, IntoReply, Reply, Request, driver::timer::later, log_limit::LogLimiter};
+use crate::{ConnectInfo, IntoReply, Reply, Request, log_limit::LogLimiter, timer::later};
 
 /// The reason given to a peer whose requests would have to wait for too long.
 static RATE_LIMIT_EXCEEDED: AbortReason = AbortReason::from_static("rate limit exceeded");

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{correlate::CallId, driver::timer::Timer};
+use crate::{correlate::CallId, timer::Timer};
 
 /// The kind of a deadline, which decides where it is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,12 +12,12 @@ use self::deadlines::{Deadlines, Kind};
 use crate::{
     ConnectInfo,
     correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap},
-    driver::timer::later,
     handle::{
         CallRoom,
         call::Waiter,
         error::{CallError, Cause, Fate, Refusal},
     },
+    timer::later,
 };
 
 /// Limits of calls.

@@ -20,11 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{inbox::Inbox, shared::EndpointTransport};
-use crate::{
-    ConnectInfo,
-    driver::{reasons, timer::Timer},
-    log_limit::LogLimiter,
-};
+use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter, timer::Timer};
 
 /// What a peer hears that sends faster than it is served while there is no descriptor or epoll
 /// watch left to give it a socket of its own.
@@ -178,7 +174,7 @@ impl Demux {
         };
         if let Some(mut transport) = refused {
             // Dropped without a word it would only be shut down.
-            let _ = crate::Transport::abort(&mut transport, &reasons::SERVER_SHUTTING_DOWN);
+            let _ = crate::Transport::abort(&mut transport, &abort_reasons::SERVER_SHUTTING_DOWN);
         }
     }
 
@@ -192,10 +188,10 @@ impl Demux {
         match self.endpoint.peel_off(assoc) {
             Ok(own) => {
                 tracing::debug!(%assoc, "an association fell behind and was given a socket of its own");
-                let driver = contents.move_to(own);
+                let task = contents.move_to(own);
                 drop(contents);
-                if let Some(driver) = driver {
-                    driver.wake();
+                if let Some(task) = task {
+                    task.wake();
                 }
                 self.inboxes.remove(&assoc);
             }
@@ -217,13 +213,13 @@ impl Demux {
                     tracing::debug!(%assoc, %error, "cannot abort");
                 }
                 if has_left {
-                    let driver = contents.push(Event::Closed(End::Aborted {
+                    let task = contents.push(Event::Closed(End::Aborted {
                         by: Side::Local,
                         causes: ErrorCauses::default(),
                     }));
                     drop(contents);
-                    if let Some(driver) = driver {
-                        driver.wake();
+                    if let Some(task) = task {
+                        task.wake();
                     }
                     self.inboxes.remove(&assoc);
                 }

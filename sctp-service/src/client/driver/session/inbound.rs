@@ -10,7 +10,7 @@ use sctp_tokio::{End, Event, Received, RecvError};
 
 use super::{ITEMS_PER_ROUND, Session, State, streams};
 use crate::{
-    Transport, client::push::PushQueue, correlate::Class, driver::reasons, handle::error::Cause,
+    Transport, abort_reasons, client::push::PushQueue, correlate::Class, handle::error::Cause,
 };
 
 impl<T: Transport> Session<T> {
@@ -56,7 +56,7 @@ impl<T: Transport> Session<T> {
             }
             Class::Unexpected => {
                 self.reporter.unexpected_reply(&received);
-                self.abort(&reasons::UNEXPECTED_REPLY, Cause::Uncorrelated);
+                self.abort(&abort_reasons::UNEXPECTED_REPLY, Cause::Uncorrelated);
             }
         }
     }
@@ -109,12 +109,12 @@ impl<T: Transport> Session<T> {
         self.reporter.receive_failed(&self.info, error);
         let (reason, cause) = match error {
             RecvError::TooLarge { limit } => (
-                &reasons::MESSAGE_TOO_LARGE,
+                &abort_reasons::MESSAGE_TOO_LARGE,
                 Cause::TooLarge { limit: *limit },
             ),
-            RecvError::Io(error) => (&reasons::INTERNAL_ERROR, Cause::Lost(error.kind())),
+            RecvError::Io(error) => (&abort_reasons::INTERNAL_ERROR, Cause::Lost(error.kind())),
             _ => (
-                &reasons::INTERNAL_ERROR,
+                &abort_reasons::INTERNAL_ERROR,
                 Cause::Lost(io::ErrorKind::InvalidData),
             ),
         };

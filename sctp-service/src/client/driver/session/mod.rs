@@ -19,7 +19,7 @@ use super::{
     report::Reporter,
 };
 use crate::{
-    ConnectInfo, Transport,
+    ConnectInfo, Transport, abort_reasons,
     client::{
         ClientConfig, ClientCounts,
         abandoned::Abandoned,
@@ -27,9 +27,9 @@ use crate::{
         push::PushQueue,
     },
     correlate::{CallId, Correlation},
-    driver::{reasons, timer::Timer},
     handle::error::{CallError, Cause},
     session::calls::{CallLimits, Calls},
+    timer::Timer,
 };
 
 /// Time to wait for the transport to report that our own abort has ended the association.
@@ -205,7 +205,7 @@ impl<T: Transport> Session<T> {
             State::PeerClosing => Cause::ShutDown,
             _ => Cause::Closed,
         };
-        self.abort(&reasons::SHUTDOWN_TIMED_OUT, cause);
+        self.abort(&abort_reasons::SHUTDOWN_TIMED_OUT, cause);
         None
     }
 

@@ -10,12 +10,11 @@ use super::{
     ITEMS_PER_ROUND, Session, State,
 };
 use crate::{
-    Transport,
+    Transport, abort_reasons,
     client::{
         abandoned::Abandoned,
         handle::{Command, Kind},
     },
-    driver::reasons,
     handle::{
         call::Waiter,
         error::{CallError, Cause, Refusal},
@@ -134,7 +133,7 @@ impl<T: Transport> Session<T> {
             Ok(worked) => worked,
             Err(Unresponsive) => {
                 self.reporter.unresponsive();
-                self.abort(&reasons::NO_REPLY, Cause::Unresponsive);
+                self.abort(&abort_reasons::NO_REPLY, Cause::Unresponsive);
                 true
             }
         }

@@ -40,7 +40,7 @@ impl Order {
     pub(super) fn new(request_order: RequestOrder) -> Self {
         Self {
             request_order,
-            // The driver reads when nothing is ready, so there is seldom more than one.
+            // The session reads when nothing is ready, so there is seldom more than one.
             ready: VecDeque::with_capacity(1),
             first: None,
             others: HashMap::default(),
@@ -135,7 +135,7 @@ impl Order {
     }
 
     /// Returns the size of the requests that have not been served, in bytes.
-    pub(super) fn cost(&self) -> usize {
+    pub(in crate::session) fn cost(&self) -> usize {
         self.cost
     }
 
@@ -146,7 +146,7 @@ impl Order {
 }
 
 /// The size of a message that waits, in bytes.
-pub(super) fn cost(payload: usize) -> usize {
+pub(in crate::session) fn cost(payload: usize) -> usize {
     payload + OVERHEAD
 }
 

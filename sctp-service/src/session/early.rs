@@ -10,8 +10,8 @@ use sctp_tokio::{End, Received};
 
 use super::{
     Exit,
-    link::{Inbound, Link},
-    order::cost,
+    connection::{Connection, Inbound},
+    requests::order::cost,
 };
 use crate::Transport;
 
@@ -26,7 +26,7 @@ pub(super) struct Early {
     pub(super) end: Option<End>,
 }
 
-impl<T: Transport> Link<T> {
+impl<T: Transport> Connection<T> {
     /// Sends what handles submitted, and reads while a call waits for its reply, until too many
     /// requests arrived before it.
     pub(super) fn poll_early(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {

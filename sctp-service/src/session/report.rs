@@ -5,10 +5,10 @@ use std::{any::Any, error::Error, io};
 use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, Received, RecvError, SendError};
 
-use super::{Exit, link::Link, reasons};
-use crate::{Refusal, ServerEvent, event::panic_message, log_limit::several};
+use super::{Exit, connection::Connection};
+use crate::{Refusal, ServerEvent, abort_reasons, event::panic_message, log_limit::several};
 
-impl<T> Link<T> {
+impl<T> Connection<T> {
     pub(super) fn report_up(&self) {
         if let Some(occurrences) = self.events.limits().up.record() {
             let occurrences = several(occurrences);
@@ -77,8 +77,8 @@ impl<T> Link<T> {
             error,
         });
         Exit::abort(match error {
-            SendError::InvalidStream { .. } => &reasons::NO_REPLY_STREAM,
-            _ => &reasons::INTERNAL_ERROR,
+            SendError::InvalidStream { .. } => &abort_reasons::NO_REPLY_STREAM,
+            _ => &abort_reasons::INTERNAL_ERROR,
         })
     }
 
@@ -133,7 +133,7 @@ impl<T> Link<T> {
             let stream = received.info.stream;
             tracing::warn!(%stream, occurrences, "unexpected reply, aborting");
         }
-        Exit::abort(&reasons::UNEXPECTED_REPLY)
+        Exit::abort(&abort_reasons::UNEXPECTED_REPLY)
     }
 
     /// Reports that no stream is left for calls.
@@ -144,7 +144,7 @@ impl<T> Link<T> {
                 "peer answers calls on no stream any more, aborting"
             );
         }
-        Exit::abort(&reasons::NO_REPLY)
+        Exit::abort(&abort_reasons::NO_REPLY)
     }
 
     /// Reports that reading failed. The transport has aborted already if the message was too
@@ -163,8 +163,8 @@ impl<T> Link<T> {
             error,
         });
         Exit::abort(match error {
-            RecvError::TooLarge { .. } => &reasons::MESSAGE_TOO_LARGE,
-            _ => &reasons::INTERNAL_ERROR,
+            RecvError::TooLarge { .. } => &abort_reasons::MESSAGE_TOO_LARGE,
+            _ => &abort_reasons::INTERNAL_ERROR,
         })
     }
 
@@ -183,6 +183,6 @@ impl<T> Link<T> {
             connect_info,
             message,
         });
-        Exit::abort(&reasons::INTERNAL_ERROR)
+        Exit::abort(&abort_reasons::INTERNAL_ERROR)
     }
 }

@@ -5,34 +5,35 @@ use std::{convert::Infallible, ops::ControlFlow, task::Poll};
 use tower_service::Service;
 
 use super::{
-    super::{Exit, calls::Progress, link::Link},
-    Serving,
+    super::{Exit, connection::Connection},
+    Requests,
+    slots::Progress,
 };
 use crate::{IntoReply, Reply, Request, Shutdown, Transport, reply::ReplyMessage};
 
-impl<S> Serving<S>
+impl<S> Requests<S>
 where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
     pub(super) fn poll_call<T: Transport>(
         &mut self,
         index: usize,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         // Futures are polled however full the queue is: one that is not polled keeps what it
         // holds, a lock or a pooled connection, from everybody else. What that can add is one
         // reply for each call in flight; streams of replies have no such claim.
-        if link.is_full() && self.calls.is_replying(index) {
-            self.calls.park(index);
+        if connection.is_full() && self.slots.is_replying(index) {
+            self.slots.park(index);
             return ControlFlow::Continue(());
         }
-        match self.calls.poll(index) {
+        match self.slots.poll(index) {
             Poll::Pending => ControlFlow::Continue(()),
             Poll::Ready(Progress::Answered(Ok(response))) => {
-                self.answer(index, response.into_reply(), link)
+                self.answer(index, response.into_reply(), connection)
             }
             Poll::Ready(Progress::Answered(Err(never))) => match never {},
-            Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, link),
+            Poll::Ready(Progress::Next(next)) => self.reply_next(index, next, connection),
         }
     }
 
@@ -40,12 +41,12 @@ where
     /// it left to the next poll, others would be served in between, and find the handle closed.
     pub(super) fn check_requested_shutdown<T: Transport>(
         &mut self,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
-        if !link.has_requested_shutdown() {
+        if !connection.has_requested_shutdown() {
             return ControlFlow::Continue(());
         }
-        match link.take_requested_shutdown() {
+        match connection.take_requested_shutdown() {
             Some(shutdown) if !self.is_over() => ControlFlow::Break(Exit::Shutdown(shutdown)),
             _ => ControlFlow::Continue(()),
         }
@@ -55,19 +56,19 @@ where
         &mut self,
         index: usize,
         reply: Reply,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         let reply = reply.into_parts();
-        let Some(ticket) = self.calls.ticket(index) else {
+        let Some(ticket) = self.slots.ticket(index) else {
             return ControlFlow::Continue(());
         };
         for message in reply.first.into_iter().chain(reply.rest) {
-            link.push(message, &ticket.reply_to);
+            connection.push(message, &ticket.reply_to);
         }
         match reply.stream {
-            Some(stream) if !link.is_muted() => {
+            Some(stream) if !connection.is_muted() => {
                 ticket.shutdown = reply.shutdown;
-                self.calls.reply(index, stream);
+                self.slots.reply(index, stream);
                 ControlFlow::Continue(())
             }
             _ => self.finish(index, reply.shutdown),
@@ -78,15 +79,15 @@ where
         &mut self,
         index: usize,
         next: Option<Result<ReplyMessage, Shutdown>>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
-        let Some(ticket) = self.calls.ticket(index) else {
+        let Some(ticket) = self.slots.ticket(index) else {
             return ControlFlow::Continue(());
         };
         match next {
             Some(Ok(message)) => {
-                link.push(message, &ticket.reply_to);
-                self.calls.wake(index);
+                connection.push(message, &ticket.reply_to);
+                self.slots.wake(index);
                 ControlFlow::Continue(())
             }
             Some(Err(shutdown)) => self.finish(index, Some(shutdown)),
@@ -109,7 +110,7 @@ where
 
     /// Empties a call's slot, and lets the next request of its lane have its turn.
     pub(super) fn release(&mut self, index: usize) {
-        if let Some(lane) = self.calls.finish(index).and_then(|ticket| ticket.lane) {
+        if let Some(lane) = self.slots.finish(index).and_then(|ticket| ticket.lane) {
             self.order.release(lane);
         }
     }

@@ -12,18 +12,21 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
-    super::{Exit, link::Link, reasons},
-    Serving,
+    super::{Exit, connection::Connection},
+    Requests,
 };
-use crate::{IntoReply, Request, Shutdown, Transport, driver::timer::later};
+use crate::{IntoReply, Request, Shutdown, Transport, abort_reasons, timer::later};
 
-impl<S> Serving<S>
+impl<S> Requests<S>
 where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
     /// Leaves this state when there is nothing left to serve and nothing more to come.
-    pub(super) fn check_done<T: Transport>(&mut self, link: &Link<T>) -> ControlFlow<Exit> {
-        if !self.calls.is_empty() || self.order.len() > 0 || link.waits_for_reply() {
+    pub(super) fn check_done<T: Transport>(
+        &mut self,
+        connection: &Connection<T>,
+    ) -> ControlFlow<Exit> {
+        if !self.slots.is_empty() || self.order.len() > 0 || connection.waits_for_reply() {
             return ControlFlow::Continue(());
         }
         match self.end.take() {
@@ -37,36 +40,36 @@ where
     pub(super) fn wait<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
         if self.grace.poll_elapsed(cx) {
-            if let Some(occurrences) = link.events.limits().outlived.record() {
+            if let Some(occurrences) = connection.events.limits().outlived.record() {
                 tracing::warn!(occurrences, "calls outlived their association for too long");
             }
             return ControlFlow::Break(match self.end.take() {
                 Some(end) => Exit::Ended(end),
-                None => Exit::abort(&reasons::SHUTDOWN_TIMED_OUT),
+                None => Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT),
             });
         }
-        if link.expire_calls(cx)? {
+        if connection.expire_calls(cx)? {
             return ControlFlow::Continue(true);
         }
-        self.check_idle(cx, link)?;
-        self.check_held_back(link);
+        self.check_idle(cx, connection)?;
+        self.check_held_back(connection);
         if let Some(draining) = &mut self.draining
             && draining.poll_overdue(cx)
         {
             tracing::debug!("the peer sends on while the association is drained");
             return ControlFlow::Continue(true);
         }
-        if self.heard_end || self.end.is_some() || self.may_read(link) {
+        if self.heard_end || self.end.is_some() || self.may_read(connection) {
             return ControlFlow::Continue(false);
         }
-        match link.transport.poll_closed(cx) {
+        match connection.transport.poll_closed(cx) {
             Poll::Pending => ControlFlow::Continue(false),
             Poll::Ready(end) if may_have_left_requests(&end) => {
                 self.heard_end = true;
-                self.peer_shut_down(link);
+                self.peer_shut_down(connection);
                 ControlFlow::Continue(true)
             }
             Poll::Ready(end) => ControlFlow::Break(Exit::Ended(end)),
@@ -75,11 +78,11 @@ where
 
     /// Reports that calls cannot have their replies, since too many requests wait before them. SCTP
     /// has no flow control for each stream, so nothing behind them can be read.
-    fn check_held_back<T: Transport>(&mut self, link: &Link<T>) {
-        let is_held_back =
-            link.waits_for_reply() && self.order.cost() >= link.config.read_ahead_bytes.max(1);
+    fn check_held_back<T: Transport>(&mut self, connection: &Connection<T>) {
+        let is_held_back = connection.waits_for_reply()
+            && self.order.cost() >= connection.config.read_ahead_bytes.max(1);
         if is_held_back && !self.is_held_back {
-            link.report_held_back();
+            connection.report_held_back();
         }
         self.is_held_back = is_held_back;
     }
@@ -92,13 +95,14 @@ where
     fn check_idle<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &Link<T>,
+        connection: &Connection<T>,
     ) -> ControlFlow<Exit> {
-        let Some(timeout) = link.config.idle_timeout else {
+        let Some(timeout) = connection.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
-        let is_waiting = self.order.len() > 0 || link.has_replies() || link.waits_for_reply();
-        if !self.calls.is_empty() || is_waiting {
+        let is_waiting =
+            self.order.len() > 0 || connection.has_replies() || connection.waits_for_reply();
+        if !self.slots.is_empty() || is_waiting {
             self.was_busy = true;
             return ControlFlow::Continue(());
         }
@@ -119,6 +123,6 @@ where
 
 /// Whether what a peer sent before this end is still to be served. It is after an orderly end;
 /// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
-pub(in crate::driver) fn may_have_left_requests(end: &End) -> bool {
+pub(in crate::session) fn may_have_left_requests(end: &End) -> bool {
     end.is_orderly() || matches!(end, End::Unread)
 }

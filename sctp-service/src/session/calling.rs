@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, task::Context};
 
 use sctp_tokio::Received;
 
-use super::{Exit, link::Link};
+use super::{Exit, connection::Connection};
 use crate::{
     CallError, Cause, Correlation, Refusal, SendError, Transport,
     correlate::{CallId, Class},
@@ -20,7 +20,7 @@ pub(super) enum Owner {
     OneWay(usize),
 }
 
-impl<T: Transport> Link<T> {
+impl<T: Transport> Connection<T> {
     /// Enables calls.
     pub(super) fn with_correlation(mut self, correlation: Option<&Correlation>) -> Self {
         self.calls = correlation.map(|correlation| {

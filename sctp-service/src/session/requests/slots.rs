@@ -45,7 +45,7 @@ pub(super) enum Progress<R> {
 /// one future after the other (`Pin::set` drops the old one in place), so a service whose
 /// futures are not boxed costs no allocation per message. How many calls there are is limited
 /// by whoever starts them.
-pub(super) struct Calls<F> {
+pub(super) struct Slots<F> {
     slots: Vec<Slot<F>>,
     /// Idle slots with memory, and without: the warm ones are used first.
     warm: Vec<usize>,
@@ -58,7 +58,7 @@ pub(super) struct Calls<F> {
 struct Slot<F> {
     task: Option<Pin<Box<Task<F>>>>,
     ticket: Option<Ticket>,
-    /// The slot is in `Calls::parked`.
+    /// The slot is in `Slots::parked`.
     parked: bool,
     wake: Arc<SlotWaker>,
     waker: Waker,
@@ -73,7 +73,7 @@ pin_project! {
     }
 }
 
-impl<F: Future> Calls<F> {
+impl<F: Future> Slots<F> {
     pub(super) fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -93,10 +93,10 @@ impl<F: Future> Calls<F> {
     }
 
     /// Names the task that [`pop_woken`](Self::pop_woken) is called from, before it rests.
-    pub(super) fn register(&self, driver: &Waker) {
+    pub(super) fn register(&self, session: &Waker) {
         // Where every call answers at once, there is nothing to be woken for, and no lock to take.
-        if !self.is_empty() && self.queue.register(driver) {
-            driver.wake_by_ref();
+        if !self.is_empty() && self.queue.register(session) {
+            session.wake_by_ref();
         }
     }
 
@@ -270,38 +270,38 @@ mod tests {
 
     #[test]
     fn parked_call_woken_often_is_kept_once() {
-        let mut calls = Calls::new();
-        let index = calls.start(pending::<()>(), ticket());
+        let mut slots = Slots::new();
+        let index = slots.start(pending::<()>(), ticket());
         for _ in 0..100 {
-            calls.wake(index);
-            assert_eq!(calls.pop_woken(), Some(index));
-            calls.park(index);
+            slots.wake(index);
+            assert_eq!(slots.pop_woken(), Some(index));
+            slots.park(index);
         }
-        assert_eq!(calls.parked.len(), 1);
-        calls.unpark();
-        assert_eq!(calls.pop_woken(), Some(index));
-        assert_eq!(calls.pop_woken(), None);
+        assert_eq!(slots.parked.len(), 1);
+        slots.unpark();
+        assert_eq!(slots.pop_woken(), Some(index));
+        assert_eq!(slots.pop_woken(), None);
         // It can be parked again.
-        calls.park(index);
-        calls.unpark();
-        assert_eq!(calls.pop_woken(), Some(index));
+        slots.park(index);
+        slots.unpark();
+        assert_eq!(slots.pop_woken(), Some(index));
     }
 
     #[test]
     fn a_call_woken_before_the_driver_rests_has_it_polled_again() {
         let wake_ups = Arc::new(WakeUps::default());
-        let driver = Waker::from(Arc::clone(&wake_ups));
-        let mut calls = Calls::new();
-        let index = calls.start(pending::<()>(), ticket());
-        assert!(calls.poll(index).is_pending());
-        // As another thread does it while the driver is busy.
-        calls.wake(index);
-        calls.register(&driver);
+        let session = Waker::from(Arc::clone(&wake_ups));
+        let mut slots = Slots::new();
+        let index = slots.start(pending::<()>(), ticket());
+        assert!(slots.poll(index).is_pending());
+        // As another thread does it while the session is busy.
+        slots.wake(index);
+        slots.register(&session);
         assert_eq!(wake_ups.0.load(Ordering::Relaxed), 1);
-        assert_eq!(calls.pop_woken(), Some(index));
-        calls.register(&driver);
+        assert_eq!(slots.pop_woken(), Some(index));
+        slots.register(&session);
         assert_eq!(wake_ups.0.load(Ordering::Relaxed), 1);
-        calls.slots[index].waker.wake_by_ref();
+        slots.slots[index].waker.wake_by_ref();
         assert_eq!(wake_ups.0.load(Ordering::Relaxed), 2);
     }
 }
@@ -345,7 +345,7 @@ mod models {
         model.preemption_bound = Some(2);
         model.check(|| {
             let events: [Arc<Event>; 2] = Default::default();
-            let mut calls = Calls::new();
+            let mut slots = Slots::new();
             let joined = events.clone();
             let call = poll_fn(move |cx| {
                 let done = joined.iter().filter(|event| event.poll(cx)).count();
@@ -359,22 +359,22 @@ mod models {
                 reply_to: SendInfo::default(),
                 shutdown: None,
             };
-            let index = calls.start(call, ticket);
-            let mut polled = calls.poll(index);
+            let index = slots.start(call, ticket);
+            let mut polled = slots.poll(index);
             for event in events {
                 thread::spawn(move || event.complete());
             }
             block_on(poll_fn(|cx| {
                 while polled.is_pending() {
-                    let Some(index) = calls.pop_woken() else {
-                        calls.register(cx.waker());
+                    let Some(index) = slots.pop_woken() else {
+                        slots.register(cx.waker());
                         return Poll::Pending;
                     };
-                    polled = calls.poll(index);
+                    polled = slots.poll(index);
                 }
                 Poll::Ready(())
             }));
-            calls.finish(index);
+            slots.finish(index);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! How the driver ends an association, and waits for the end.
+//! How the session ends an association, and waits for the end.
 
 use std::{
     convert::Infallible,
@@ -14,8 +14,8 @@ use sctp_tokio::{End, Side};
 use tower_service::Service;
 
 use super::{
-    Driver,
-    link::Inbound,
+    Session,
+    connection::Inbound,
     state::{Exit, State, Transition},
 };
 use crate::{Cause, IntoReply, Request, Transport};
@@ -27,14 +27,14 @@ const ABORT_GRACE: Duration = Duration::from_secs(1);
 /// How many messages one poll discards at most before other tasks have their turn.
 const DISCARDS_PER_POLL: usize = 64;
 
-impl<T, S> Driver<T, S>
+impl<T, S> Session<T, S>
 where
     T: Transport,
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
     /// Has SCTP end it when all is acknowledged.
     pub(super) fn start_shutdown(&mut self) {
-        if let Err(error) = self.link.transport.start_shutdown() {
+        if let Err(error) = self.connection.transport.start_shutdown() {
             // Gone already, and reading will tell; or stuck, and the deadline will.
             tracing::debug!(error = &error as &dyn Error, "cannot begin the shutdown");
         }
@@ -42,13 +42,13 @@ where
 
     /// Ends it now.
     pub(super) fn abort(&mut self, reason: AbortReason) {
-        self.link.begin_end();
-        self.link.discard_outbox();
-        self.link.fail_calls(&Cause::Closed);
-        let state = match self.link.transport.abort(&reason) {
+        self.connection.begin_end();
+        self.connection.discard_outbox();
+        self.connection.fail_calls(&Cause::Closed);
+        let state = match self.connection.transport.abort(&reason) {
             Ok(()) => State::Aborting,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                if let Some(occurrences) = self.link.events.limits().no_reason.record() {
+                if let Some(occurrences) = self.connection.events.limits().no_reason.record() {
                     tracing::warn!(
                         %reason,
                         occurrences,
@@ -69,17 +69,19 @@ where
 
     /// Reads until the end: not to read would be not to hear of it.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
-        if let ControlFlow::Break(exit) = self.link.expire_calls(cx) {
+        if let ControlFlow::Break(exit) = self.connection.expire_calls(cx) {
             return Poll::Ready(Transition::Exit(exit));
         }
         for _ in 0..DISCARDS_PER_POLL {
-            match ready!(self.link.poll_inbound(cx)) {
+            match ready!(self.connection.poll_inbound(cx)) {
                 Inbound::Message(_) if matches!(self.state, State::Aborting) => {
-                    self.link.counts.discarded_requests += 1;
+                    self.connection.counts.discarded_requests += 1;
                 }
-                Inbound::Message(received) => match self.link.classify(received) {
+                Inbound::Message(received) => match self.connection.classify(received) {
                     ControlFlow::Continue(None) => {}
-                    ControlFlow::Continue(Some(_)) => self.link.counts.discarded_requests += 1,
+                    ControlFlow::Continue(Some(_)) => {
+                        self.connection.counts.discarded_requests += 1
+                    }
                     ControlFlow::Break(exit) => return Poll::Ready(Transition::Exit(exit)),
                 },
                 Inbound::Ended(end) => return Poll::Ready(Transition::Exit(Exit::Ended(end))),

@@ -11,9 +11,9 @@ use crate::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// The calls that were woken, in order, and the driver to wake for them.
+/// The calls that were woken, in order, and the session to wake for them.
 ///
-/// Without it every wake-up of the driver would have to poll every call in flight.
+/// Without it every wake-up of the session would have to poll every call in flight.
 #[derive(Debug, Default)]
 pub(super) struct WakeQueue(Mutex<State>);
 
@@ -21,25 +21,25 @@ pub(super) struct WakeQueue(Mutex<State>);
 struct State {
     /// Each slot is in it at most once, so it never holds more than there are slots.
     woken: VecDeque<usize>,
-    driver: Option<Waker>,
+    session: Option<Waker>,
 }
 
 impl WakeQueue {
-    /// Names the task to wake, until it is woken; to be called whenever the driver is about to
+    /// Names the task to wake, until it is woken; to be called whenever the session is about to
     /// rest. Answers whether a call was woken already, which may have woken the task that was named
     /// before.
-    pub(super) fn register(&self, driver: &Waker) -> bool {
+    pub(super) fn register(&self, session: &Waker) -> bool {
         {
             let state = self.lock();
-            let known = state.driver.as_ref();
-            if known.is_some_and(|known| known.will_wake(driver)) {
+            let known = state.session.as_ref();
+            if known.is_some_and(|known| known.will_wake(session)) {
                 return !state.woken.is_empty();
             }
         }
         // Cloned and dropped outside of the lock: a waker may run anything.
-        let driver = driver.clone();
+        let session = session.clone();
         let mut state = self.lock();
-        let earlier = state.driver.replace(driver);
+        let earlier = state.session.replace(session);
         let is_woken = !state.woken.is_empty();
         drop(state);
         drop(earlier);
@@ -95,7 +95,7 @@ impl SlotWaker {
         Some(state)
     }
 
-    /// Puts the slot into the queue from within the driver, which looks there anyway.
+    /// Puts the slot into the queue from within the session, which looks there anyway.
     pub(super) fn enqueue_quietly(&self) {
         drop(self.enqueue());
     }
@@ -107,11 +107,11 @@ impl Wake for SlotWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Once is enough: the driver names itself again before it rests.
-        let driver = self.enqueue().and_then(|mut state| state.driver.take());
+        // Once is enough: the session names itself again before it rests.
+        let session = self.enqueue().and_then(|mut state| state.session.take());
         // The lock is released by now: waking may run anything.
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(session) = session {
+            session.wake();
         }
     }
 }
@@ -147,7 +147,7 @@ mod models {
         });
     }
 
-    /// Two threads each finish a call of a driver, which rests in between.
+    /// Two threads each finish a call of a session, which rests in between.
     #[test]
     fn resting_driver_is_woken() {
         let mut model = Builder::new();

@@ -1,16 +1,16 @@
 //! What handles of the association push, on its way to the send queue.
 
-use super::link::Link;
+use super::connection::Connection;
 use crate::{Shutdown, Transport};
 
 /// The task was dropped, as when its runtime stops: nobody saw the end.
-impl<T> Drop for Link<T> {
+impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
         self.association.end(None);
     }
 }
 
-impl<T: Transport> Link<T> {
+impl<T: Transport> Connection<T> {
     /// Queues what was pushed since. In the common case, that nothing was, it costs a look.
     #[inline]
     pub(super) fn pump(&mut self) {

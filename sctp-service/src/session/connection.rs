@@ -1,4 +1,4 @@
-//! What all states of the driver share: the transport, and what waits to be sent.
+//! What all states of the session share: the transport, and what waits to be sent.
 
 use std::{
     ops::ControlFlow,
@@ -14,15 +14,15 @@ use super::{
     calling::Owner,
     early::Early,
     outbox::{Flushed, Outbox},
-    serving::may_have_left_requests,
+    requests::may_have_left_requests,
 };
 use crate::{
     AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, Shutdown, Transport,
     event::EventHook, handle::HandleState, reply::ReplyMessage, session::calls::Calls,
 };
 
-/// The association as the driver holds it.
-pub(super) struct Link<T> {
+/// The association as the session holds it.
+pub(super) struct Connection<T> {
     pub(super) transport: T,
     pub(super) info: ConnectInfo,
     pub(super) config: Arc<Config>,
@@ -44,10 +44,10 @@ pub(super) struct Link<T> {
     pub(super) ending: bool,
 }
 
-/// What there is to read, as far as it matters to the driver.
+/// What there is to read, as far as it matters to the session.
 pub(super) enum Inbound {
     Message(sctp_tokio::Received),
-    /// The peer started again; the link is already the new one.
+    /// The peer started again; the connection is already the new one.
     Restarted,
     /// The peer sends nothing more and takes nothing more.
     PeerShutdown,
@@ -58,14 +58,14 @@ pub(super) enum Inbound {
     Other,
 }
 
-impl<T> Link<T> {
+impl<T> Connection<T> {
     /// Makes what requests, make-services and events carry.
     pub(super) fn handle(&self) -> AssociationHandle {
         AssociationHandle::new(Arc::clone(&self.association))
     }
 }
 
-impl<T: Transport> Link<T> {
+impl<T: Transport> Connection<T> {
     pub(super) fn new(
         transport: T,
         config: Arc<Config>,

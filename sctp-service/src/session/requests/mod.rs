@@ -1,8 +1,11 @@
 //! The state in which requests are served.
 
 mod draining;
+pub(super) mod order;
 mod reply;
+mod slots;
 mod waiting;
+mod wake;
 
 use std::{
     convert::Infallible,
@@ -12,22 +15,22 @@ use std::{
 };
 
 use draining::Draining;
+use order::Order;
 use sctp_tokio::{End, Received};
+use slots::{Slots, Ticket};
 use tokio::{task::coop, time::Instant};
 use tower_service::Service;
 
 use super::{
     Exit,
-    calls::{Calls, Ticket},
-    link::{Inbound, Link},
-    order::Order,
-    timer::Timer,
+    connection::{Connection, Inbound},
 };
 pub(super) use waiting::may_have_left_requests;
 
 use crate::{
     IntoReply, Request, Transport,
     ready::{poll_budget, poll_ready},
+    timer::Timer,
 };
 
 /// How many rounds one poll does at most before other tasks have their turn. A round polls one
@@ -38,16 +41,16 @@ const ROUNDS_PER_POLL: usize = 32;
 ///
 /// # Backpressure
 ///
-/// The driver reads one message, and the next one only when the service has taken it. It does
+/// The session reads one message, and the next one only when the service has taken it. It does
 /// not ask `poll_ready` before it has a message: readiness is a reservation (a permit of a
 /// concurrency limit, a place in a buffer), and where many associations share such a limit,
 /// those that are idle would hold all of it and starve the others. For the same reason readiness
 /// that was waited for is used at once, however full the send queue has become: a peer that does
 /// not read would otherwise keep it from the others.
-pub(super) struct Serving<S: Service<Request>> {
+pub(super) struct Requests<S: Service<Request>> {
     service: S,
     order: Order,
-    calls: Calls<S::Future>,
+    slots: Slots<S::Future>,
     /// How many requests there were since the association came up or restarted.
     number: u64,
     /// Set while the server, or this association, is being drained.
@@ -65,23 +68,23 @@ pub(super) struct Serving<S: Service<Request>> {
     idle_since: Instant,
     /// There was something to do since `idle_since`.
     was_busy: bool,
-    /// Calls wait for replies behind more requests than may be read ahead.
+    /// Slots wait for replies behind more requests than may be read ahead.
     is_held_back: bool,
 }
 
-impl<S> Serving<S>
+impl<S> Requests<S>
 where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    pub(super) fn new<T: Transport>(service: S, link: &mut Link<T>) -> Self {
+    pub(super) fn new<T: Transport>(service: S, connection: &mut Connection<T>) -> Self {
         let mut idle = Timer::default();
-        if let Some(timeout) = link.config.idle_timeout {
+        if let Some(timeout) = connection.config.idle_timeout {
             idle.set_in(timeout);
         }
         let mut this = Self {
             service,
-            order: Order::new(link.config.request_order),
-            calls: Calls::new(),
+            order: Order::new(connection.config.request_order),
+            slots: Slots::new(),
             number: 0,
             draining: None,
             is_asked: false,
@@ -93,12 +96,12 @@ where
             was_busy: false,
             is_held_back: false,
         };
-        if let Some(early) = link.early.take() {
+        if let Some(early) = connection.early.take() {
             for request in early.requests {
-                this.take(request, link);
+                this.take(request, connection);
             }
             if early.is_shut_down {
-                this.peer_shut_down(link);
+                this.peer_shut_down(connection);
             }
             this.end = early.end;
         }
@@ -121,27 +124,27 @@ where
     }
 
     /// Counts what is given up when this state is left.
-    pub(super) fn leave<T>(&mut self, link: &mut Link<T>) {
-        link.counts.discarded_requests += self.order.len() as u64;
-        link.counts.dropped_calls += self.calls.len() as u64;
+    pub(super) fn leave<T>(&mut self, connection: &mut Connection<T>) {
+        connection.counts.discarded_requests += self.order.len() as u64;
+        connection.counts.dropped_calls += self.slots.len() as u64;
     }
 
     /// Works until there is nothing left to do, or for long enough.
     pub(super) fn poll<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> Poll<Exit> {
-        match self.run(cx, link) {
+        match self.run(cx, connection) {
             ControlFlow::Continue(()) => {
-                self.calls.register(cx.waker());
+                self.slots.register(cx.waker());
                 Poll::Pending
             }
             ControlFlow::Break(exit) => {
                 // Earlier requests of this batch were answered. Were the last one to abort, their
                 // replies would be discarded only because they were to be sent together; so what
                 // there is room for goes out first.
-                Poll::Ready(match link.flush(cx) {
+                Poll::Ready(match connection.flush(cx) {
                     // A reply that cannot be sent is no orderly end, whoever asked for one.
                     ControlFlow::Break(refused) if exit.is_orderly() => refused,
                     _ => exit,
@@ -150,30 +153,34 @@ where
         }
     }
 
-    fn run<T: Transport>(&mut self, cx: &mut Context<'_>, link: &mut Link<T>) -> ControlFlow<Exit> {
+    fn run<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit> {
         for _ in 0..ROUNDS_PER_POLL {
             // Without budget all that is tokio's looks as if it were not ready.
             if !coop::has_budget_remaining() {
                 break;
             }
             // Replies are sent when a batch of requests is done, so that they can share packets.
-            if self.round(cx, link)? {
+            if self.round(cx, connection)? {
                 continue;
             }
-            let was_full = link.is_full();
-            link.flush(cx)?;
-            self.check_done(link)?;
-            if was_full && !link.is_full() {
-                self.calls.unpark();
+            let was_full = connection.is_full();
+            connection.flush(cx)?;
+            self.check_done(connection)?;
+            if was_full && !connection.is_full() {
+                self.slots.unpark();
                 continue;
             }
-            if !self.wait(cx, link)? {
+            if !self.wait(cx, connection)? {
                 return ControlFlow::Continue(());
             }
         }
-        link.flush(cx)?;
+        connection.flush(cx)?;
         // A call that never rests must not keep the end and the deadlines from being seen.
-        self.wait(cx, link)?;
+        self.wait(cx, connection)?;
         cx.waker().wake_by_ref();
         ControlFlow::Continue(())
     }
@@ -183,29 +190,30 @@ where
     fn round<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
         let mut worked = false;
-        if let Some(index) = self.calls.pop_woken() {
+        if let Some(index) = self.slots.pop_woken() {
             worked = true;
-            self.poll_call(index, link)?;
-            self.check_requested_shutdown(link)?;
+            self.poll_call(index, connection)?;
+            self.check_requested_shutdown(connection)?;
         }
         // In this order a message that was read is served in the same round.
-        worked |= self.read(cx, link)?;
-        worked |= self.dispatch(cx, link)?;
+        worked |= self.read(cx, connection)?;
+        worked |= self.dispatch(cx, connection)?;
         ControlFlow::Continue(worked)
     }
 
-    /// Calls the service with the request whose turn it is, if it will have it.
+    /// Slots the service with the request whose turn it is, if it will have it.
     fn dispatch<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        // Calls only finish while the service is asked, so their limit holds. The limit of the
+        // Slots only finish while the service is asked, so their limit holds. The limit of the
         // send queue is exceeded by one reply at most.
-        let room = self.calls.len() < link.config.max_in_flight.max(1) && !link.is_full();
+        let room =
+            self.slots.len() < connection.config.max_in_flight.max(1) && !connection.is_full();
         if !self.order.has_ready() || !(room || self.is_asked) || poll_budget(cx).is_pending() {
             return ControlFlow::Continue(false);
         }
@@ -224,10 +232,10 @@ where
             reply_to: request.info().reply(),
             shutdown: None,
         };
-        let index = self.calls.start(self.service.call(request), ticket);
+        let index = self.slots.start(self.service.call(request), ticket);
         // Most handlers answer at once: polled here, they need no second round.
-        self.poll_call(index, link)?;
-        self.check_requested_shutdown(link)?;
+        self.poll_call(index, connection)?;
+        self.check_requested_shutdown(connection)?;
         ControlFlow::Continue(true)
     }
 
@@ -235,12 +243,12 @@ where
     fn read<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut Link<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        if !self.may_read(link) {
+        if !self.may_read(connection) {
             return ControlFlow::Continue(false);
         }
-        let Poll::Ready(inbound) = link.poll_inbound(cx) else {
+        let Poll::Ready(inbound) = connection.poll_inbound(cx) else {
             // Without budget the queue only looks empty.
             if let Some(draining) = &mut self.draining
                 && coop::has_budget_remaining()
@@ -254,62 +262,62 @@ where
         }
         match inbound {
             Inbound::Message(received) => {
-                if let Some(request) = link.classify(received)? {
-                    self.take(request, link);
+                if let Some(request) = connection.classify(received)? {
+                    self.take(request, connection);
                 }
             }
             Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
-            Inbound::PeerShutdown => self.peer_shut_down(link),
+            Inbound::PeerShutdown => self.peer_shut_down(connection),
             Inbound::Ended(end) if end.is_orderly() => {
-                self.peer_shut_down(link);
+                self.peer_shut_down(connection);
                 self.end = Some(end);
             }
             Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
-            Inbound::Failed(error) => return ControlFlow::Break(link.receive_failed(&error)),
+            Inbound::Failed(error) => return ControlFlow::Break(connection.receive_failed(&error)),
             Inbound::Other => {}
         }
         ControlFlow::Continue(true)
     }
 
-    fn may_read<T: Transport>(&self, link: &Link<T>) -> bool {
+    fn may_read<T: Transport>(&self, connection: &Connection<T>) -> bool {
         if self.end.is_some() {
             return false;
         }
         let room = !self.order.has_ready()
-            && self.order.held() < link.config.read_ahead.max(1)
-            && self.order.cost() < link.config.read_ahead_bytes.max(1)
-            && !link.is_full();
+            && self.order.held() < connection.config.read_ahead.max(1)
+            && self.order.cost() < connection.config.read_ahead_bytes.max(1)
+            && !connection.is_full();
         // Replies are read whatever waits to be sent: two ends that both wait for room to reply
         // must both go on reading, or neither gets any.
-        let is_urgent =
-            link.waits_for_reply() && self.order.cost() < link.config.read_ahead_bytes.max(1);
+        let is_urgent = connection.waits_for_reply()
+            && self.order.cost() < connection.config.read_ahead_bytes.max(1);
         // Behind an end nothing more can arrive: what is left is no more than the receive buffer
         // holds, and reading it tells whether there is still somebody to serve it for.
         self.heard_end || is_urgent || (room && !self.is_drained())
     }
 
-    fn take<T: Transport>(&mut self, received: Received, link: &mut Link<T>) {
+    fn take<T: Transport>(&mut self, received: Received, connection: &mut Connection<T>) {
         if self.is_drained() {
-            link.counts.discarded_requests += 1;
+            connection.counts.discarded_requests += 1;
             return;
         }
-        link.counts.requests += 1;
+        connection.counts.requests += 1;
         self.number += 1;
         self.was_busy = true;
-        let request = Request::new(received, link.info.clone())
+        let request = Request::new(received, connection.info.clone())
             .with_number(self.number)
-            .with_association(link.handle());
+            .with_association(connection.handle());
         self.order.push(request);
     }
 
     /// The peer takes no more replies. What it sent before that it wanted done all the same, as
     /// an orderly end says; so calls go on for a while, and only their replies are discarded.
-    fn peer_shut_down<T: Transport>(&mut self, link: &mut Link<T>) {
-        link.mute();
+    fn peer_shut_down<T: Transport>(&mut self, connection: &mut Connection<T>) {
+        connection.mute();
         if !self.grace.is_set() {
-            self.grace.set_in(link.config.shutdown_timeout);
+            self.grace.set_in(connection.config.shutdown_timeout);
         }
-        for index in self.calls.replying() {
+        for index in self.slots.replying() {
             self.release(index);
         }
     }

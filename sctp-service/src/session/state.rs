@@ -1,4 +1,4 @@
-//! The states of the driver, and the ways out of them.
+//! The states of the session, and the ways out of them.
 
 use std::{future::Future, pin::Pin};
 
@@ -6,7 +6,7 @@ use sctp_core::AbortReason;
 use sctp_tokio::End;
 use tower_service::Service;
 
-use super::serving::Serving;
+use super::requests::Requests;
 use crate::{IncomingAssociation, MakeService, Request, Shutdown};
 
 /// A service in the making, or the refusal of the peer.
@@ -15,7 +15,7 @@ pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + S
 /// Makes the service of an association, and again each time that its peer restarts.
 pub(super) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
 
-/// Has a make-service make the service. Called in the driver's poll and nowhere else: the
+/// Has a make-service make the service. Called in the session's poll and nowhere else: the
 /// make-service, or its `Clone`, may panic.
 pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
     Box::new(move |incoming| {
@@ -27,9 +27,9 @@ pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
 /// Where an association is in its life; what belongs to a state lives in it.
 pub(super) enum State<S: Service<Request>> {
     /// The service is being made, from the first poll on; nothing is read.
-    Starting(Option<Making<S>>),
+    Handshaking(Option<Making<S>>),
     /// Requests are served.
-    Serving(Box<Serving<S>>),
+    Open(Box<Requests<S>>),
     /// Replies that were queued before an orderly end are sent.
     Flushing,
     /// SCTP is to end it when all is acknowledged.
@@ -44,7 +44,7 @@ pub(super) enum State<S: Service<Request>> {
 #[derive(Debug)]
 pub(super) enum Exit {
     Shutdown(Shutdown),
-    /// The peer started again; the link is already the new one.
+    /// The peer started again; the connection is already the new one.
     Restarted,
     Ended(End),
 }

@@ -2,7 +2,7 @@
 
 use std::{task::Context, time::Duration};
 
-use crate::driver::timer::Timer;
+use crate::timer::Timer;
 
 /// How long nothing must have arrived before the receive queue counts as empty.
 ///
