@@ -56,21 +56,21 @@ pub struct Config {
     /// no further request is read: a peer that does not read its replies stalls itself alone.
     ///
     /// Default 256.
-    pub send_queue: usize,
-    /// As `send_queue`, in bytes of payload; the reply that crosses the limit is still taken.
+    pub reply_queue: usize,
+    /// As `reply_queue`, in bytes of payload; the reply that crosses the limit is still taken.
     ///
     /// Default 1 MiB.
-    pub send_queue_bytes: usize,
+    pub reply_queue_bytes: usize,
     /// How many messages that an [`AssociationHandle`](crate::AssociationHandle) pushed wait for the
-    /// peer to read, at least 1. At the limit [`push`](crate::AssociationHandle::push) waits.
+    /// peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send) waits.
     ///
     /// Default 64.
-    pub push_queue: usize,
-    /// As `push_queue`, in bytes of payload; a message that is longer than all of them has them to
+    pub outbound_queue: usize,
+    /// As `outbound_queue`, in bytes of payload; a message that is longer than all of them has them to
     /// itself.
     ///
     /// Default 256 KiB.
-    pub push_queue_bytes: usize,
+    pub outbound_queue_bytes: usize,
     /// The number of calls of one association that wait for their reply, at least 1. Further
     /// calls of an [`AssociationHandle`](crate::AssociationHandle) wait for a place.
     ///
@@ -119,10 +119,10 @@ impl Default for Config {
             max_in_flight: 64,
             read_ahead: 64,
             read_ahead_bytes: 1024 * 1024,
-            send_queue: 256,
-            send_queue_bytes: 1024 * 1024,
-            push_queue: 64,
-            push_queue_bytes: 256 * 1024,
+            reply_queue: 256,
+            reply_queue_bytes: 1024 * 1024,
+            outbound_queue: 64,
+            outbound_queue_bytes: 256 * 1024,
             max_calls: 256,
             call_timeout: Some(Duration::from_secs(30)),
             overdue_after: Duration::from_secs(30),
@@ -169,21 +169,21 @@ impl Config {
         self
     }
 
-    /// Sets [`send_queue`](Self::send_queue) and
-    /// [`send_queue_bytes`](Self::send_queue_bytes).
+    /// Sets [`reply_queue`](Self::reply_queue) and
+    /// [`reply_queue_bytes`](Self::reply_queue_bytes).
     #[must_use]
-    pub fn with_send_queue(mut self, messages: usize, bytes: usize) -> Self {
-        self.send_queue = messages;
-        self.send_queue_bytes = bytes;
+    pub fn with_reply_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.reply_queue = messages;
+        self.reply_queue_bytes = bytes;
         self
     }
 
-    /// Sets [`push_queue`](Self::push_queue) and
-    /// [`push_queue_bytes`](Self::push_queue_bytes).
+    /// Sets [`outbound_queue`](Self::outbound_queue) and
+    /// [`outbound_queue_bytes`](Self::outbound_queue_bytes).
     #[must_use]
-    pub fn with_push_queue(mut self, messages: usize, bytes: usize) -> Self {
-        self.push_queue = messages;
-        self.push_queue_bytes = bytes;
+    pub fn with_outbound_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.outbound_queue = messages;
+        self.outbound_queue_bytes = bytes;
         self
     }
 

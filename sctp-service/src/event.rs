@@ -73,7 +73,7 @@ pub enum ServerEvent<'a> {
     /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused by the
     /// transport, and is not sent. Nothing else happens: nobody waits for an answer.
     #[non_exhaustive]
-    PushRefused {
+    SendRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
         /// What was wrong with it.
@@ -131,7 +131,7 @@ impl ServerEvent<'_> {
             | Self::Restarted { connect_info, .. }
             | Self::PathChanged { connect_info, .. }
             | Self::ReplyRefused { connect_info, .. }
-            | Self::PushRefused { connect_info, .. }
+            | Self::SendRefused { connect_info, .. }
             | Self::HeldBack { connect_info, .. }
             | Self::ReceiveFailed { connect_info, .. }
             | Self::Panicked { connect_info, .. }
@@ -156,9 +156,9 @@ pub struct Counts {
     /// Calls that were dropped unfinished.
     pub dropped_calls: u64,
     /// Messages that [handles](crate::AssociationHandle) had accepted, sent or not.
-    pub pushes: u64,
+    pub sends: u64,
     /// Those of them that were never sent, since the association was ending or they were refused.
-    pub discarded_pushes: u64,
+    pub discarded_sends: u64,
     /// Calls that [handles](crate::AssociationHandle) had accepted.
     pub calls: u64,
     /// Replies that completed a call.
@@ -209,7 +209,7 @@ pub(crate) struct LogLimits {
     pub(crate) restarted: LogLimiter,
     pub(crate) path_changed: LogLimiter,
     pub(crate) reply_refused: LogLimiter,
-    pub(crate) push_refused: LogLimiter,
+    pub(crate) send_refused: LogLimiter,
     pub(crate) held_back: LogLimiter,
     pub(crate) unknown_reply: LogLimiter,
     pub(crate) unexpected_reply: LogLimiter,
@@ -233,7 +233,7 @@ impl Default for LogLimits {
             restarted: LogLimiter::with_burst(CHANGE_LINES),
             path_changed: LogLimiter::with_burst(CHANGE_LINES),
             reply_refused: LogLimiter::new(),
-            push_refused: LogLimiter::new(),
+            send_refused: LogLimiter::new(),
             held_back: LogLimiter::new(),
             unknown_reply: LogLimiter::new(),
             unexpected_reply: LogLimiter::new(),

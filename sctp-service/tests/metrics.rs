@@ -230,7 +230,7 @@ async fn associations_of_clients() {
     settle().await;
     drop(listener);
     sleep(Duration::from_millis(300)).await;
-    must(client.shutdown()).await;
+    must(client.graceful_shutdown()).await;
     let recorded = recorded(&snapshotter);
     assert!(
         !recorded.contains_key("sctp_client_associations"),

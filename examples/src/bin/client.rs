@@ -69,7 +69,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         writeln!(io::stdout(), "{}", call.await?)?;
     }
     // Finishes what is in flight, then SHUTDOWN.
-    if let Some(end) = client.shutdown().await {
+    if let Some(end) = client.graceful_shutdown().await {
         writeln!(io::stdout(), "the association is over: {end}")?;
     }
     Ok(())

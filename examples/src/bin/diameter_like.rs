@@ -70,7 +70,7 @@ async fn play() -> Result {
         say(who, &format!("is answered: {answer}"));
     }
     client.graceful_shutdown();
-    if let Some(end) = client.ended().await {
+    if let Some(end) = client.closed().await {
         say("client", &format!("the association is over: {end}"));
     }
     Ok(())

@@ -40,17 +40,17 @@ impl Network {
         let page = Message::new(text.to_owned())
             .on_stream(PAGES)
             .with_ppid(PAGE);
-        peer.push(page).await
+        peer.send(page).await
     }
 
     fn end_subscription(&self, name: &str) -> std::result::Result<(), SendError> {
         let peer = self.attached().get(name).cloned().unwrap_or_default();
-        peer.shut_down(Shutdown::abort("your subscription has ended"))
+        peer.shutdown(Shutdown::abort("your subscription has ended"))
     }
 
     /// Forgets a subscriber whose association is over, unless it has attached anew.
     async fn watch(self, name: String, peer: AssociationHandle) {
-        let end = peer.ended().await;
+        let end = peer.closed().await;
         let mut attached = self.attached();
         if attached
             .get(&name)
@@ -72,7 +72,7 @@ impl Network {
 /// would be dropped there, and nobody would forget the subscriber.
 async fn attach(State(network): State<Network>, peer: AssociationHandle, name: String) {
     let answer = Message::new(format!("attached as {name}")).with_ppid(ATTACH);
-    if peer.push(answer).await.is_ok() {
+    if peer.send(answer).await.is_ok() {
         network.attached().insert(name.clone(), peer.clone());
         tokio::spawn(network.watch(name, peer));
     }

@@ -78,12 +78,12 @@ impl Line {
 
     /// Pushes a message. Dropped before it completes, nothing may arrive.
     pub(crate) async fn push(&mut self, handle: &AssociationHandle) -> Result<(), SendError> {
-        let result = handle.push(self.message()).await;
+        let result = handle.send(self.message()).await;
         self.note(result)
     }
 
     pub(crate) fn try_push(&mut self, handle: &AssociationHandle) -> Result<(), SendError> {
-        let result = handle.try_push(self.message());
+        let result = handle.try_send(self.message());
         self.note(result)
     }
 
@@ -240,7 +240,7 @@ impl Closed {
     fn is_settled(&self) -> bool {
         let accepted = self.account.accepted.load(Ordering::Acquire);
         let received = self.account.received.load(Ordering::Acquire);
-        let accounted = received + self.counts.discarded_pushes;
+        let accounted = received + self.counts.discarded_sends;
         let restarts = self.account.restarts.load(Ordering::Acquire);
         let arrived = match &self.end {
             // Everything that was accepted is sent before.
@@ -248,7 +248,7 @@ impl Closed {
             End::Shutdown { .. } if !restarts => accounted == accepted,
             _ => accounted <= accepted,
         };
-        accepted == self.counts.pushes && arrived
+        accepted == self.counts.sends && arrived
     }
 
     fn describe(&self) -> String {
@@ -262,8 +262,8 @@ impl Closed {
                 ""
             },
             self.account.accepted.load(Ordering::Acquire),
-            self.counts.pushes,
-            self.counts.discarded_pushes,
+            self.counts.sends,
+            self.counts.discarded_sends,
             self.account.received.load(Ordering::Acquire),
         )
     }

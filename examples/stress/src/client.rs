@@ -64,12 +64,14 @@ pub(crate) async fn run(
         // With calls under way, or without.
         let early = rng.one_in(2);
         if early {
-            slot.during("shutdown", at, round, client.shutdown()).await;
+            slot.during("shutdown", at, round, client.graceful_shutdown())
+                .await;
         }
         callers = slot
             .during("last calls", at, round, calling.stopped(&run))
             .await;
-        slot.during("shutdown", at, round, client.shutdown()).await;
+        slot.during("shutdown", at, round, client.graceful_shutdown())
+            .await;
         let _ = slot.during("last pushes", at, round, receiving).await;
     }
 }

@@ -49,13 +49,13 @@ pub(crate) async fn run(
         list.send_replace(targets.clone());
         calling.stop();
         if rng.one_in(2) {
-            slot.during("shutdown", At::default(), round, pool.shutdown())
+            slot.during("shutdown", At::default(), round, pool.graceful_shutdown())
                 .await;
         }
         callers = slot
             .during("last calls", At::default(), round, calling.stopped(&run))
             .await;
-        slot.during("shutdown", At::default(), round, pool.shutdown())
+        slot.during("shutdown", At::default(), round, pool.graceful_shutdown())
             .await;
         let _ = slot
             .during("last pushes", At::default(), round, receiving)

@@ -56,11 +56,11 @@ async fn visit(run: &Run, slot: &Slot, open: &Open, rng: &mut Rng) {
         }
     }
     match rng.below(200) {
-        0 => drop(open.handle.shut_down(Shutdown::AfterAck)),
-        1 => drop(open.handle.shut_down(Shutdown::abort("by a pusher"))),
+        0 => drop(open.handle.shutdown(Shutdown::AfterAck)),
+        1 => drop(open.handle.shutdown(Shutdown::abort("by a pusher"))),
         2 => open.handle.graceful_shutdown(),
         _ => return,
     }
-    slot.during("end of an association", at, 0, open.handle.ended())
+    slot.during("end of an association", at, 0, open.handle.closed())
         .await;
 }

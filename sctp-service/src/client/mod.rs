@@ -9,7 +9,7 @@
 //! let client = Client::connect(server).await?;
 //! let reply = client.request("hello").await?;
 //! println!("{:?}", reply.payload);
-//! client.shutdown().await;
+//! client.graceful_shutdown().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -50,7 +50,7 @@
 //! |---|---|---|
 //! | the peer shuts down | fail at once, [`ShutDown`](crate::Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
 //! | the peer aborts | [`Aborted`](crate::Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
-//! | [`Client::shutdown`], or the last handle dropped | sent and finished | finished |
+//! | [`Client::graceful_shutdown`], or the last handle dropped | sent and finished | finished |
 //! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
 //! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
 //! | the peer starts again | go to its new life | [`Restarted`](crate::Cause::Restarted) |

@@ -149,7 +149,7 @@ impl Client {
     ///
     /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
     /// be called again.
-    pub async fn shutdown(&self) -> Option<End> {
+    pub async fn graceful_shutdown(&self) -> Option<End> {
         let mut ending = self.handle.ending();
         ending.begin();
         ending.ended().await

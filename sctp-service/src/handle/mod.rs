@@ -38,12 +38,12 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// /// A handler: a subscriber says its name.
 /// async fn attach(State(registry): State<Registry>, peer: AssociationHandle, name: String) -> &'static str {
 ///     // From here on it can be paged, and may be before it has this handler's answer. Where it must not
-///     // be, `push` the answer first, and return nothing.
+///     // be, `send` the answer first, and return nothing.
 ///     lock(&registry).insert(name.clone(), peer.clone());
 ///     // Gone when its association is, unless it has attached anew on another one in the meantime. To
 ///     // wait for anything between the two lines would be a leak: the call is dropped if its association ends.
 ///     tokio::spawn(async move {
-///         peer.ended().await;
+///         peer.closed().await;
 ///         let mut registry = lock(&registry);
 ///         if registry.get(&name).is_some_and(|held| held.same_association(&peer)) {
 ///             registry.remove(&name);
@@ -55,7 +55,7 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// /// From anywhere else: a network has a call for it.
 /// async fn page(registry: &Registry, name: &str) -> Result<(), SendError> {
 ///     let peer = lock(registry).get(name).cloned().unwrap_or_default();
-///     peer.push(Message::new("a call for you").on_stream(1)).await
+///     peer.send(Message::new("a call for you").on_stream(1)).await
 /// }
 /// # fn lock(registry: &Registry) -> std::sync::MutexGuard<'_, HashMap<String, AssociationHandle>> {
 /// #     registry.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,37 +71,37 @@ use crate::{ConnectInfo, Drain, Shutdown};
 ///
 /// Messages go out in the order in which they were accepted. One that was accepted before a handler
 /// answers goes out before that answer; SCTP keeps that order within a stream. What the peer answers to
-/// a pushed message comes to the service, like any message.
+/// a message of a handle comes to the service, like any message.
 ///
 /// # Limits
 ///
-/// Up to [`Config::push_queue`](crate::Config::push_queue) messages, with up to
-/// [`push_queue_bytes`](crate::Config::push_queue_bytes), are accepted and not yet taken by the
-/// transport: a peer that does not read makes [`push`](Self::push) wait, and never the server's memory
-/// grow. They do not count in [`send_queue`](crate::Config::send_queue), and sent or waiting they keep no
+/// Up to [`Config::outbound_queue`](crate::Config::outbound_queue) messages, with up to
+/// [`outbound_queue_bytes`](crate::Config::outbound_queue_bytes), are accepted and not yet taken by the
+/// transport: a peer that does not read makes [`send`](Self::send) wait, and never the server's memory
+/// grow. They do not count in [`reply_queue`](crate::Config::reply_queue), and sent or waiting they keep no
 /// association from being [idle](crate::Config::idle_timeout).
 ///
 /// # What becomes of accepted messages
 ///
-/// | what happens | accepted and not yet sent | a later [`push`](Self::push) |
+/// | what happens | accepted and not yet sent | a later [`send`](Self::send) |
 /// |---|---|---|
 /// | the server drains, or [`graceful_shutdown`](Self::graceful_shutdown) | as after `AfterAck` | accepted while calls are in flight, then `ShuttingDown` |
-/// | [`Shutdown::AfterAck`], of a reply or a [`shut_down`](Self::shut_down) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
+/// | [`Shutdown::AfterAck`], of a reply or a [`shutdown`](Self::shutdown) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
 /// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Closed` |
 /// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Closed` |
 /// | the peer restarts | discarded, counted | `NoAssociation`: the new life has handles of its own |
 ///
 /// Accepted does not mean received: only a protocol's own answer does. They are counted in
-/// [`Counts::pushes`](crate::Counts::pushes) and
-/// [`discarded_pushes`](crate::Counts::discarded_pushes). One that the kernel refuses although all was
+/// [`Counts::sends`](crate::Counts::sends) and
+/// [`discarded_sends`](crate::Counts::discarded_sends). One that the kernel refuses although all was
 /// well when it was accepted is logged and reported as
-/// [`ServerEvent::PushRefused`](crate::ServerEvent::PushRefused), and ends nothing.
+/// [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused), and ends nothing.
 ///
 /// A restart is heard of where messages are read. While none are (the service is being made, requests
-/// wait for calls in flight, the server drains), a peer that restarted is sent what is pushed through a
+/// wait for calls in flight, the server drains), a peer that restarted is sent what is sent through a
 /// handle of its earlier life, as it is sent replies of that.
 ///
-/// The default is of no association: nothing can be pushed, and it has ended.
+/// The default is of no association: nothing can be sent, and it is closed.
 #[derive(Clone, Default)]
 pub struct AssociationHandle {
     /// What is shared is one thing, seen from two sides, so that each request carries one pointer.
@@ -134,8 +134,8 @@ impl AssociationHandle {
         self.state().map_or(0, |state| state.id())
     }
 
-    /// Has a message sent that nobody asked for. It resolves when the message is accepted, and waits
-    /// for that while the peer has too much to read first.
+    /// Sends a message that nobody asked for. It resolves when the message is accepted, and waits
+    /// while the peer has too much to read first.
     ///
     /// There is no request to take a stream and an identifier from: a message that names none goes
     /// out on stream 0, with PPID 0, ordered.
@@ -150,24 +150,24 @@ impl AssociationHandle {
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a message whose push was dropped before it resolved is not sent.
-    pub async fn push(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
+    /// Cancel-safe: a message whose `send` was dropped before it resolved is not sent.
+    pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.push(message.into()).await,
+            Some(state) => state.send(message.into()).await,
             None => Err(SendError::NoAssociation),
         }
     }
 
-    /// As [`push`](Self::push), and waits for nothing.
+    /// As [`send`](Self::send), and waits for nothing.
     ///
     /// # Errors
     ///
-    /// Those of [`push`](Self::push), and [`Io`](SendError::Io) of kind
+    /// Those of [`send`](Self::send), and [`Io`](SendError::Io) of kind
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
     /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read.
-    pub fn try_push(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.try_push(message.into()),
+            Some(state) => state.try_send(message.into()),
             None => Err(SendError::NoAssociation),
         }
     }
@@ -230,21 +230,21 @@ impl AssociationHandle {
     /// anything: so a handler ends its association through its reply. To let calls finish is
     /// [`graceful_shutdown`](Self::graceful_shutdown). An abort overrides an orderly end that is under way;
     /// otherwise the first one holds. Where the peer has shut down already, nothing is left to end: calls
-    /// of its last requests go on. It resolves nothing: see [`ended`](Self::ended).
+    /// of its last requests go on. It resolves nothing: see [`closed`](Self::closed).
     ///
     /// # Errors
     ///
     /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
     /// to end.
-    pub fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
+    pub fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.shut_down(shutdown),
+            Some(state) => state.shutdown(shutdown),
             None => Err(SendError::NoAssociation),
         }
     }
 
     /// Returns what tells when the server shuts down, or this association is
-    /// [to](Self::graceful_shutdown). For an association without a call in flight that is too late to push a
+    /// [to](Self::graceful_shutdown). For an association without a call in flight that is too late to send a
     /// goodbye; see the guide [`between_equals`](crate::guide::between_equals).
     #[must_use]
     pub fn drain(&self) -> &Drain {
@@ -274,9 +274,9 @@ impl AssociationHandle {
     /// # Cancel safety
     ///
     /// It can be cancelled and called again.
-    pub async fn ended(&self) -> Option<End> {
+    pub async fn closed(&self) -> Option<End> {
         match self.state() {
-            Some(state) => state.ended().await,
+            Some(state) => state.closed().await,
             None => None,
         }
     }

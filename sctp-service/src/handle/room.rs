@@ -36,9 +36,9 @@ impl Place<'_> {
 impl Room {
     pub(super) fn new(config: &Config) -> Self {
         let limit = |limit: usize| limit.clamp(1, Semaphore::MAX_PERMITS);
-        let all_bytes = u32::try_from(limit(config.push_queue_bytes)).unwrap_or(u32::MAX);
+        let all_bytes = u32::try_from(limit(config.outbound_queue_bytes)).unwrap_or(u32::MAX);
         Self {
-            messages: Semaphore::new(limit(config.push_queue)),
+            messages: Semaphore::new(limit(config.outbound_queue)),
             bytes: Semaphore::new(all_bytes as usize),
             all_bytes,
             calls: Arc::new(Semaphore::new(limit(config.max_calls))),

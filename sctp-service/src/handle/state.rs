@@ -142,14 +142,14 @@ impl HandleState {
         &self.info
     }
 
-    pub(super) async fn push(&self, message: Message) -> Result<(), SendError> {
+    pub(super) async fn send(&self, message: Message) -> Result<(), SendError> {
         self.check(&message)?;
         let room = self.room()?;
         let place = room.acquire(message.payload.len()).await;
         self.accept(message, place)
     }
 
-    pub(super) fn try_push(&self, message: Message) -> Result<(), SendError> {
+    pub(super) fn try_send(&self, message: Message) -> Result<(), SendError> {
         self.check(&message)?;
         let room = self.room()?;
         let place = room.try_acquire(message.payload.len())?;
@@ -308,7 +308,7 @@ impl HandleState {
         }
     }
 
-    pub(super) fn shut_down(&self, shutdown: Shutdown) -> Result<(), SendError> {
+    pub(super) fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         let mut core = self.lock();
         let room = match core.phase.check() {
             Ok(()) => core.close(),
@@ -330,7 +330,7 @@ impl HandleState {
         !matches!(self.lock().phase, Phase::Open)
     }
 
-    pub(super) async fn ended(&self) -> Option<End> {
+    pub(super) async fn closed(&self) -> Option<End> {
         loop {
             let room = {
                 let mut core = self.lock();
@@ -523,7 +523,7 @@ mod models {
     }
 
     fn push(state: &HandleState) -> bool {
-        state.try_push(Message::new("message")).is_ok()
+        state.try_send(Message::new("message")).is_ok()
     }
 
     /// Does what the session does: names itself, looks, and rests.
@@ -548,7 +548,7 @@ mod models {
                 let state = Arc::clone(&state);
                 move || {
                     assert!(push(&state));
-                    state.shut_down(Shutdown::AfterAck).unwrap();
+                    state.shutdown(Shutdown::AfterAck).unwrap();
                 }
             });
             let (mut messages, mut shutdown) = (0, None);
@@ -601,7 +601,7 @@ mod models {
         let mut model = Builder::new();
         model.preemption_bound = Some(3);
         model.check(|| {
-            let state = state(Config::new().with_push_queue(2, 1024));
+            let state = state(Config::new().with_outbound_queue(2, 1024));
             let handles = [(); 2].map(|()| {
                 let state = Arc::clone(&state);
                 thread::spawn(move || usize::from(push(&state)) + usize::from(push(&state)))

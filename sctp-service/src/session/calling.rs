@@ -43,10 +43,10 @@ impl<T: Transport> Connection<T> {
     pub(super) fn submit(&mut self, submission: Submission) {
         match submission {
             Submission::OneWay(mut message) => {
-                self.counts.pushes += 1;
+                self.counts.sends += 1;
                 let len = message.payload.len();
                 if self.is_muted() {
-                    self.counts.discarded_pushes += 1;
+                    self.counts.discarded_sends += 1;
                     self.association.give_back(len);
                     return;
                 }
@@ -162,7 +162,7 @@ impl<T: Transport> Connection<T> {
     /// Decides what it means that the transport refused a message that is no reply.
     pub(super) fn owned_refused(&mut self, owner: Owner, error: SendError) {
         match owner {
-            Owner::OneWay(_) => self.push_refused(&error),
+            Owner::OneWay(_) => self.send_refused(&error),
             Owner::Call(call) => {
                 if let Some(calls) = &mut self.calls {
                     calls.refuse(call, Refusal::Send(error));

@@ -143,8 +143,8 @@ impl<T: Transport> Connection<T> {
         if self.ending {
             self.association.close();
         }
-        self.counts.pushes += left as u64;
-        self.counts.discarded_pushes += left as u64;
+        self.counts.sends += left as u64;
+        self.counts.discarded_sends += left as u64;
         self.report_restart();
     }
 
@@ -165,8 +165,8 @@ impl<T: Transport> Connection<T> {
 
     /// Whether the peer has so many replies to read first that no further request is taken.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.unowned() >= self.config.send_queue.max(1)
-            || self.outbox.unowned_bytes() >= self.config.send_queue_bytes.max(1)
+        self.outbox.unowned() >= self.config.reply_queue.max(1)
+            || self.outbox.unowned_bytes() >= self.config.reply_queue_bytes.max(1)
     }
 
     /// Whether the peer has replies to read. What was pushed to it, it did not ask for.
@@ -196,7 +196,7 @@ impl<T: Transport> Connection<T> {
             // Calls find out by themselves.
             if let Owner::OneWay(len) = owner {
                 association.give_back(len);
-                counts.discarded_pushes += 1;
+                counts.discarded_sends += 1;
             }
         });
     }
@@ -218,7 +218,7 @@ impl<T: Transport> Connection<T> {
             match owner {
                 Some(Owner::OneWay(len)) => {
                     self.association.give_back(len);
-                    self.counts.discarded_pushes += 1;
+                    self.counts.discarded_sends += 1;
                 }
                 Some(Owner::Call(_)) => {}
                 None => self.counts.discarded_replies += 1,

@@ -83,8 +83,8 @@ impl<T> Connection<T> {
     }
 
     /// Reports a pushed message that the transport refused.
-    pub(super) fn push_refused(&self, error: &SendError) {
-        if let Some(occurrences) = self.events.limits().push_refused.record() {
+    pub(super) fn send_refused(&self, error: &SendError) {
+        if let Some(occurrences) = self.events.limits().send_refused.record() {
             tracing::warn!(
                 error = error as &dyn Error,
                 occurrences,
@@ -92,7 +92,7 @@ impl<T> Connection<T> {
             );
         }
         let connect_info = &self.info;
-        self.events.emit(&ServerEvent::PushRefused {
+        self.events.emit(&ServerEvent::SendRefused {
             connect_info,
             error,
         });
@@ -101,9 +101,9 @@ impl<T> Connection<T> {
     /// Reports a one-way message on a stream that is used for calls.
     pub(super) fn one_way_refused(&mut self, len: usize, refusal: Refusal) {
         self.association.give_back(len);
-        self.counts.discarded_pushes += 1;
+        self.counts.discarded_sends += 1;
         let error = io::Error::new(io::ErrorKind::InvalidInput, refusal);
-        self.push_refused(&SendError::Io(error));
+        self.send_refused(&SendError::Io(error));
     }
 
     /// Reports that calls wait behind too many requests.

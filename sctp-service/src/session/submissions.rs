@@ -60,7 +60,7 @@ impl<T: Transport> Connection<T> {
     /// Tells those who hold a handle that the association is over.
     pub(super) fn end_pushes(&mut self, end: Option<sctp_tokio::End>) {
         let left = self.association.end(end) as u64;
-        self.counts.pushes += left;
-        self.counts.discarded_pushes += left;
+        self.counts.sends += left;
+        self.counts.discarded_sends += left;
     }
 }

@@ -60,7 +60,7 @@ async fn reply_before_an_orderly_end_completes_its_call() {
     let asked = call(&handle, "?");
     let question = peer.recv().await.unwrap();
     peer.hold_acks();
-    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
     settle().await;
     peer.send(reply_to(&question, "!")).await;
     assert!(asked.await.unwrap().is_ok());
@@ -129,7 +129,7 @@ async fn abort_by_this_end_fails_its_calls() {
     let (peer, handle) = server.connect().await;
     let asked = call(&handle, "?");
     peer.recv().await.unwrap();
-    handle.shut_down(Shutdown::abort("enough")).unwrap();
+    handle.shutdown(Shutdown::abort("enough")).unwrap();
     peer.expect_abort("enough").await;
     let error = asked.await.unwrap().unwrap_err();
     assert_failed(

@@ -54,13 +54,13 @@ async fn caller_without_a_place_panics() {
 
 #[tokio::test(start_paused = true)]
 async fn call_that_finds_no_room_waits_for_it() {
-    let mut server = Calling::new(Config::new().with_push_queue(8, 4));
+    let mut server = Calling::new(Config::new().with_outbound_queue(8, 4));
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
-    handle.push("fills the peer").await.unwrap();
+    handle.send("fills the peer").await.unwrap();
     settle().await;
-    handle.push("1234").await.unwrap();
+    handle.send("1234").await.unwrap();
     let mut caller = handle.caller();
     let asked = caller.ready().await.unwrap().call(Message::new("?"));
     let asked = tokio::spawn(asked);
@@ -77,7 +77,7 @@ async fn dropped_call_is_not_sent_if_it_still_waits() {
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
-    handle.push("fills the peer").await.unwrap();
+    handle.send("fills the peer").await.unwrap();
     settle().await;
     let dropped = call(&handle, "dropped");
     settle().await;

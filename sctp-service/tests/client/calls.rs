@@ -256,7 +256,7 @@ async fn what_nobody_asked_for_is_pushed_and_too_much_of_it_is_counted() {
     assert_eq!(must(pushes.recv()).await.unwrap().payload, "e");
     // It is a handle like any other, until the client is shut down.
     drop(client.clone());
-    must(client.shutdown()).await;
+    must(client.graceful_shutdown()).await;
     assert_eq!(must(pushes.recv()).await, None);
 }
 

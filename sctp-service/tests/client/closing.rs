@@ -17,7 +17,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     let shutdown = tokio::spawn({
         let client = client.clone();
-        async move { must(client.shutdown()).await }
+        async move { must(client.graceful_shutdown()).await }
     });
     settle().await;
     assert_failed(
@@ -36,7 +36,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
         Some(End::Shutdown { by: Side::Local })
     );
     assert_eq!(
-        must(client.shutdown()).await,
+        must(client.graceful_shutdown()).await,
         Some(End::Shutdown { by: Side::Local })
     );
 }
@@ -46,7 +46,7 @@ async fn a_shutdown_that_is_not_acknowledged_becomes_an_abort() {
     let (client, peer) = client();
     peer.hold_acks();
     let began = Instant::now();
-    let end = must(client.shutdown()).await.unwrap();
+    let end = must(client.graceful_shutdown()).await.unwrap();
     assert!(
         matches!(
             end,
@@ -81,14 +81,14 @@ async fn a_dropped_call_does_not_hold_up_a_shutdown() {
     let dropped = call(&client, "x");
     must(peer.recv()).await.unwrap();
     dropped.abort();
-    must(client.shutdown()).await.unwrap();
+    must(client.graceful_shutdown()).await.unwrap();
     peer.expect_shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
-    let shutdown = tokio::spawn(async move { must(client.shutdown()).await });
+    let shutdown = tokio::spawn(async move { must(client.graceful_shutdown()).await });
     settle().await;
     peer.shutdown();
     assert!(matches!(failure(sent).await.cause(), Cause::ShutDown));

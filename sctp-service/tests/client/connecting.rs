@@ -214,19 +214,19 @@ async fn shutdown_at_any_moment_ends_the_client() {
     // Idle.
     let (connect, _server) = server([]);
     let client = Client::builder().connect_lazily(connect);
-    assert_eq!(must(client.shutdown()).await, None);
+    assert_eq!(must(client.graceful_shutdown()).await, None);
     // While an attempt is under way, with a call that waits for it.
     let (connect, _server) = server([Attempt::Hangs]);
     let client = Client::builder().connect_in_background(connect);
     let one = call(&client, "x");
     settle().await;
-    assert_eq!(must(client.shutdown()).await, None);
+    assert_eq!(must(client.graceful_shutdown()).await, None);
     assert_failed(&failure(one).await, "closed by this end", Fate::NotSent);
     // Between attempts.
     let (connect, _server) = server([Attempt::Refused]);
     let client = Client::builder().connect_in_background(connect);
     settle().await;
-    assert_eq!(must(client.shutdown()).await, None);
+    assert_eq!(must(client.graceful_shutdown()).await, None);
     assert_failed(
         &must(client.request("x")).await.unwrap_err(),
         "closed by this end",

@@ -152,7 +152,7 @@ impl Run {
             Ending::Lost => self.server.peer.lose(),
             Ending::ClientShutdown => {
                 // Nobody answers any more: the calls in flight time out first.
-                must(self.client.shutdown()).await;
+                must(self.client.graceful_shutdown()).await;
             }
         }
     }
@@ -213,7 +213,7 @@ fn run(
                 prop_assert!(in_time, "{error}");
             }
         }
-        must(run.client.shutdown()).await;
+        must(run.client.graceful_shutdown()).await;
         let mut pushed = 0;
         while let Some(push) = must(pushes.recv()).await {
             prop_assert!(push.payload.ends_with(b"push"));

@@ -44,9 +44,9 @@ async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
         addr(2)
     );
     assert!(shown.contains(&down), "{shown}");
-    assert!(shown.contains("shut_down: false"), "{shown}");
-    must(pool.shutdown()).await;
-    assert!(format!("{pool:?}").contains("shut_down: true"), "{pool:?}");
+    assert!(shown.contains("stopped: false"), "{shown}");
+    must(pool.graceful_shutdown()).await;
+    assert!(format!("{pool:?}").contains("stopped: true"), "{pool:?}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ async fn a_restart_a_path_and_a_failure_to_receive_are_told() {
     peer.change_path(addr(9), PeerAddrChangeState::Unreachable);
     sleep(Duration::from_secs(5)).await;
     peer.fail_receive(RecvError::Io(io::Error::other("as told")));
-    must(client.shutdown()).await;
+    must(client.graceful_shutdown()).await;
     let mut heard = heard.take();
     let closed = heard.pop().unwrap();
     assert!(closed.starts_with("1 lost in 5"), "{closed}");

@@ -41,7 +41,7 @@ async fn a_client_without_an_end_to_its_patience_calls_and_ends() {
         must(peer.recv()).await.unwrap();
         dropped.abort();
         settle().await;
-        let end = must(client.shutdown()).await;
+        let end = must(client.graceful_shutdown()).await;
         assert_eq!(end, Some(End::Shutdown { by: Side::Local }));
     }
 }
@@ -62,7 +62,7 @@ async fn it_connects_and_connects_again() {
             .unwrap();
         must(peers.recv()).await.unwrap().shutdown();
         let peer = must(peers.recv()).await.unwrap();
-        must(client.shutdown()).await.unwrap();
+        must(client.graceful_shutdown()).await.unwrap();
         peer.expect_shutdown().await;
     }
 }

@@ -172,7 +172,7 @@ async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
     assert!(matches!(error.cause(), Cause::Closed), "{error}");
     assert_eq!(error.fate(), Fate::Unknown);
     assert_eq!(failure(call(&client, "y")).await.fate(), Fate::NotSent);
-    assert_eq!(must(client.shutdown()).await, None);
+    assert_eq!(must(client.graceful_shutdown()).await, None);
     // Its association is closed with its task.
     assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
 }

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod bad_servers;
-#[path = "../support/both/mod.rs"]
-mod both;
 mod calls;
 mod closing;
+#[path = "../support/conformance/mod.rs"]
+mod conformance;
 mod connecting;
 mod correlation;
 mod debug;

@@ -165,7 +165,7 @@ fn no_wake_up_is_lost_where_there_is_room_for_one_message() {
             for caller in callers {
                 caller.await.unwrap();
             }
-            let end = must(client.shutdown()).await;
+            let end = must(client.graceful_shutdown()).await;
             assert_eq!(end, Some(End::Shutdown { by: Side::Local }));
         });
     }

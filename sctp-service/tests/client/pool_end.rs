@@ -30,7 +30,7 @@ async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
     let in_flight = calls(&pool, 12).await;
     let shutdown = tokio::spawn({
         let pool = pool.clone();
-        async move { must(pool.shutdown()).await }
+        async move { must(pool.graceful_shutdown()).await }
     });
     settle().await;
     // All handles refuse further calls, at once.
@@ -58,7 +58,7 @@ async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
         fleet.peer(server).unwrap().expect_shutdown().await;
     }
     // It can be called again, and says the same.
-    assert_eq!(must(pool.shutdown()).await.len(), 3);
+    assert_eq!(must(pool.graceful_shutdown()).await.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
     let pool = fleet.fixed(Pool::builder(), [1]);
     let waiting = calls(&pool, 3).await;
     let began = Instant::now();
-    let ends = must(pool.shutdown()).await;
+    let ends = must(pool.graceful_shutdown()).await;
     assert_eq!(ends, [(addr(1).into(), None)]);
     for call in waiting {
         let error = must(call).await.unwrap().unwrap_err();
@@ -82,7 +82,7 @@ async fn a_pool_that_was_never_used_has_associations_to_shut_down() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1, 2]);
     settle().await;
-    let mut ends = must(pool.shutdown()).await;
+    let mut ends = must(pool.graceful_shutdown()).await;
     ends.sort_by_key(|(target, _)| target.addrs()[0]);
     assert_eq!(ends, [(addr(1).into(), LOCAL), (addr(2).into(), None)]);
     fleet.peer(1).unwrap().expect_shutdown().await;
@@ -101,7 +101,7 @@ async fn a_server_that_was_taken_off_the_list_is_waited_for_too() {
     servers.send(targets([2])).unwrap();
     let on_second = calls(&pool, 1).await;
     answer(&fleet.peer(2).unwrap(), 2).await;
-    let shutdown = tokio::spawn(async move { must(pool.shutdown()).await });
+    let shutdown = tokio::spawn(async move { must(pool.graceful_shutdown()).await });
     sleep(Duration::from_secs(5)).await;
     assert!(!shutdown.is_finished());
     let reply = Message::new("late").on_stream(request.info.stream);
@@ -118,7 +118,7 @@ async fn a_call_that_fails_during_the_shutdown_is_not_repeated() {
     let fleet = Fleet::of(1..=2);
     let pool = fleet.fixed(Pool::builder(), 1..=2);
     let in_flight = calls(&pool, 1).await;
-    let shutdown = tokio::spawn(async move { must(pool.shutdown()).await });
+    let shutdown = tokio::spawn(async move { must(pool.graceful_shutdown()).await });
     settle().await;
     for server in 1..=2 {
         if let Some(peer) = fleet.peer(server) {
@@ -148,7 +148,7 @@ async fn a_peer_that_does_not_acknowledge_is_aborted_in_the_end() {
         must(call).await.unwrap().unwrap();
     }
     let began = Instant::now();
-    let ends = must(pool.shutdown()).await;
+    let ends = must(pool.graceful_shutdown()).await;
     let end = ends[0].1.as_ref().unwrap();
     assert!(matches!(end, End::Aborted { .. }), "{end}");
     assert_eq!(began.elapsed().as_secs(), 10);

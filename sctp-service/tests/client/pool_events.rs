@@ -74,7 +74,7 @@ async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
             drop(pool.pushes());
             if let PoolEvent::Added { .. } = event {
                 let pool = pool.clone();
-                tokio::spawn(async move { must(pool.shutdown()).await });
+                tokio::spawn(async move { must(pool.graceful_shutdown()).await });
             }
         }
     });
@@ -83,7 +83,7 @@ async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
     settle().await;
     list.send(targets([2])).unwrap();
     settle().await;
-    assert!(format!("{made:?}").contains("shut_down: true"));
+    assert!(format!("{made:?}").contains("stopped: true"));
     // 1: up, removed, closed; 2: added, perhaps up and closed, removed.
     assert!(heard.take().len() >= 5);
 }

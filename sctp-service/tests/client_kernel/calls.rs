@@ -46,7 +46,7 @@ async fn each_call_gets_its_own_reply_then_the_client_shuts_down() {
         for call in calls {
             must(call).await.unwrap();
         }
-        let end = must(client.shutdown()).await;
+        let end = must(client.graceful_shutdown()).await;
         assert_eq!(end, Some(End::Shutdown { by: Side::Local }));
     }
     server.stop().await;

@@ -4,9 +4,9 @@
 //! or says how to get it.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
-#[path = "../support/both/mod.rs"]
-mod both;
 mod calls;
+#[path = "../support/conformance/mod.rs"]
+mod conformance;
 #[path = "../../../sctp-tokio/tests/support/netns.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
 mod netns;

@@ -148,7 +148,7 @@ async fn a_pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
     let pool = Pool::builder().fixed(servers.each_ref().map(|server| server.addr));
     let load = Load::on(&pool);
     load.more(500).await;
-    let ends = must(pool.shutdown()).await;
+    let ends = must(pool.graceful_shutdown()).await;
     assert_eq!(ends.len(), servers.len());
     for (target, end) in ends {
         let orderly = Some(End::Shutdown { by: Side::Local });

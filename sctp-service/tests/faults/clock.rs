@@ -22,7 +22,7 @@ use tokio::{
 use super::*;
 use crate::{
     server::{Server, Style},
-    support::{bystander::Bystander, patience::scaled},
+    support::{patience::scaled, probe_client::ProbeClient},
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -68,7 +68,7 @@ fn jump(seconds: i64) {
 }
 
 /// Jumps to and fro beside calls that are answered, and ends where it began.
-async fn jump_around(good: &mut Bystander) {
+async fn jump_around(good: &mut ProbeClient) {
     for days in [1, -2, 400, -399] {
         jump(days * DAY);
         good.answered(30).await;
@@ -152,7 +152,7 @@ async fn nothing_ends_early(style: Style) {
     let hour = Duration::from_secs(3600);
     let service = Obedient::new();
     let mut server = service.start(style, all_timeouts(hour));
-    let mut good = Bystander::connect(server.addr).await;
+    let mut good = ProbeClient::connect(server.addr).await;
     let mut idle = service.ask(&server, "hello").await;
     assert_eq!(reply(&mut idle).await.payload, "hello");
     let mut ending = service.ask(&server, "much").await;
@@ -192,7 +192,7 @@ async fn nothing_hangs(style: Style) {
     let soon = scaled(1);
     let service = Obedient::new();
     let mut server = service.start(style, all_timeouts(soon));
-    let mut good = Bystander::connect(server.addr).await;
+    let mut good = ProbeClient::connect(server.addr).await;
     let ending = service.ask(&server, "much").await;
     let mut idle = service.ask(&server, "hello").await;
     let call = service.call(&server, "stay", soon).await;

@@ -9,7 +9,7 @@ use sctp_tokio::{Association, Message, SocketBuilder};
 use super::*;
 use crate::{
     server::{Report, Server, Style, echo},
-    support::{bystander::Bystander, held::descriptors, log::Log},
+    support::{leaks::descriptors, log::Log, probe_client::ProbeClient},
 };
 
 /// Bounds the process's descriptors until it is dropped.
@@ -55,7 +55,7 @@ fn associations_wait_until_there_are_descriptors_again() {
     alone(async {
         let (log, _logging) = Log::start();
         let mut server = Server::start(Style::PeelOff, echo);
-        let good = Bystander::connect(server.addr).await;
+        let good = ProbeClient::connect(server.addr).await;
         // One for the client, none for the server.
         let bounded = Bounded::to(1);
         let mut waiting = server.connect().await;
@@ -90,7 +90,7 @@ fn assert_slow_association_is_aborted<T>(scarce: impl FnOnce() -> T) {
         let config = Config::default().with_max_in_flight(1).with_read_ahead(1);
         let mut server =
             Server::start_with(Style::OneToMany, config, SocketBuilder::new(), service);
-        let good = Bystander::connect(server.addr).await;
+        let good = ProbeClient::connect(server.addr).await;
         let mut flooding = server.connect().await;
         let bounded = scarce();
         let flood = flooding.sender();

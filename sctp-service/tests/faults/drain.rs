@@ -69,7 +69,7 @@ both_styles! {
         for _ in 0..8 {
             loads.push(tokio::spawn(load(server.connect().await)));
         }
-        support::held::eventually(|| called.load(Ordering::Relaxed) > 500).await;
+        support::leaks::eventually(|| called.load(Ordering::Relaxed) > 500).await;
         server.stop();
         let mut answered = 0;
         for ended in must(join_all(loads)).await {

@@ -26,7 +26,7 @@ use super::{network::impatient, *};
 use crate::{
     server::{Report, Server, Style, echo},
     support::{
-        held::eventually,
+        leaks::eventually,
         log::Log,
         netns::{NetNs, two_cables},
     },
@@ -131,7 +131,7 @@ both_styles! {
             tokio::join!(load(&client, &count, &stopped), watching);
             // It is the association of the beginning.
             assert_eq!(client.connect_info().unwrap().assoc(), association);
-            must(client.shutdown()).await
+            must(client.graceful_shutdown()).await
         });
         let trouble = async {
             let calls = async |more| {

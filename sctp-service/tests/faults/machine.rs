@@ -13,7 +13,7 @@ use sctp_tokio::{Association, Message, SocketBuilder};
 use super::*;
 use crate::{
     server::{Server, Style, echo},
-    support::bystander::Bystander,
+    support::probe_client::ProbeClient,
 };
 
 both_styles! {
@@ -39,7 +39,7 @@ both_styles! {
 
     async fn a_client_that_is_stopped_goes_on_where_it_was(style: Style) {
         let mut server = Server::start(style, echo);
-        let mut good = Bystander::connect(server.addr).await;
+        let mut good = ProbeClient::connect(server.addr).await;
         let mut client = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "machine::two_thousand_calls_are_answered", "--nocapture"])
             .env("SCTP_TEST_SERVER", server.addr.to_string())

@@ -15,4 +15,4 @@ mod links;
 mod machine;
 mod network;
 
-use support::{both_styles, held::alone, must, reply, server, until_end};
+use support::{both_styles, leaks::alone, must, reply, server, until_end};

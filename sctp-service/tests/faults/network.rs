@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     server::{Server, Style, echo},
     support::{
-        held::eventually,
+        leaks::eventually,
         netns::{NetNs, two_cables},
     },
 };

@@ -28,7 +28,7 @@ use crate::{
 };
 
 fn config() -> Config {
-    Config::new().with_push_queue(2, 1_000)
+    Config::new().with_outbound_queue(2, 1_000)
 }
 
 /// A peer that holds one message unread, and two that were pushed wait behind it.
@@ -38,7 +38,7 @@ async fn stuck(config: Config) -> (Handles, Peer, AssociationHandle) {
     let peer = server.server.network.connect_with(narrow).await.unwrap();
     let handle = server.ask(&peer).await;
     for text in ["first", "second", "third"] {
-        must(handle.push(text)).await.unwrap();
+        must(handle.send(text)).await.unwrap();
         settle().await;
     }
     (server, peer, handle)
@@ -57,11 +57,11 @@ fn is_shutting_down(result: &Result<(), SendError>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_drains_sends_them() {
     let (mut server, peer, handle) = stuck(config()).await;
-    let mut waiting = Box::pin(handle.push("fourth"));
+    let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
     server.server.stop();
     assert!(is_shutting_down(&must(waiting).await));
-    assert!(is_shutting_down(&handle.try_push("late")));
+    assert!(is_shutting_down(&handle.try_send("late")));
     for expected in ["first", "second", "third"] {
         peer.expect_message(expected).await;
     }
@@ -73,7 +73,7 @@ async fn a_server_that_drains_sends_them() {
 async fn a_panic_discards_them() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second", "third"] {
-            must(peer.push(text)).await.unwrap();
+            must(peer.send(text)).await.unwrap();
             settle().await;
         }
         assert!(peer.is_closed(), "a handler's own mistake");
@@ -93,12 +93,12 @@ async fn a_panic_discards_them() {
 async fn a_reply_that_cannot_be_sent_discards_those_behind_it() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second"] {
-            must(peer.push(text)).await.unwrap();
+            must(peer.send(text)).await.unwrap();
             settle().await;
         }
         tokio::spawn(async move {
             settle().await;
-            must(peer.push("behind it")).await.unwrap();
+            must(peer.send("behind it")).await.unwrap();
         });
         on(60_000, "on no stream")
     });
@@ -116,7 +116,7 @@ async fn a_reply_that_cannot_be_sent_discards_those_behind_it() {
 async fn they_keep_no_association_from_being_idle() {
     let idle = Duration::from_secs(5);
     let (server, peer, handle) = stuck(config().with_idle_timeout(idle)).await;
-    let end = timeout(Duration::from_secs(60), handle.ended());
+    let end = timeout(Duration::from_secs(60), handle.closed());
     assert!(end.await.is_ok(), "{:?}", server.server.log.lines());
     peer.expect_message("first").await;
     peer.expect_abort("shutdown timed out").await;
@@ -126,7 +126,7 @@ async fn they_keep_no_association_from_being_idle() {
 #[tokio::test(start_paused = true)]
 async fn who_pushes_too_much_hears_of_the_end_all_the_same() {
     async fn push_on(peer: &AssociationHandle) {
-        while must(peer.push("more")).await.is_ok() {}
+        while must(peer.send("more")).await.is_ok() {}
     }
     let ends: [fn(&Peer, &mut Server); 4] = [
         |peer, _| peer.abort("goodbye"),
@@ -174,7 +174,7 @@ async fn a_restart_does_not_undo_an_end_that_was_begun() {
             match event {
                 ServerEvent::Up { association, .. } => tell.send((*association).clone()).unwrap(),
                 ServerEvent::Restarted { association, .. } => {
-                    let result = association.try_push("hello again");
+                    let result = association.try_send("hello again");
                     *hook.lock().unwrap() = Some((result, association.is_closed()));
                 }
                 _ => {}
@@ -184,7 +184,7 @@ async fn a_restart_does_not_undo_an_end_that_was_begun() {
     settle().await;
     peer.hold_acks();
     let handle = handles.recv().unwrap();
-    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
     settle().await;
     peer.restart();
     settle().await;
@@ -217,10 +217,10 @@ fn who_waits_is_woken_under_no_lock() {
             found_it_closed: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&curious));
-        let mut waiting = Box::pin(handle.push("fourth"));
+        let mut waiting = Box::pin(handle.send("fourth"));
         let polled = waiting.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
-        handle.shut_down(Shutdown::AfterAck).unwrap();
+        handle.shutdown(Shutdown::AfterAck).unwrap();
         assert!(curious.found_it_closed.load(Relaxed));
         assert!(is_shutting_down(&must(waiting).await));
     };

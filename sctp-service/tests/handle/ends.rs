@@ -25,12 +25,12 @@ use crate::{
 
 /// A peer that holds one message unread, which is the first of three that were pushed.
 async fn stuck() -> (Handles, Peer, AssociationHandle) {
-    let mut server = Handles::new(Config::new().with_push_queue(2, 1_000));
+    let mut server = Handles::new(Config::new().with_outbound_queue(2, 1_000));
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
     for text in ["first", "second", "third"] {
-        must(handle.push(text)).await.unwrap();
+        must(handle.send(text)).await.unwrap();
         settle().await;
     }
     (server, peer, handle)
@@ -53,18 +53,18 @@ fn counts(server: &Handles) -> (u32, u32) {
 #[tokio::test(start_paused = true)]
 async fn in_order_what_was_accepted_is_sent_first() {
     let (server, peer, handle) = stuck().await;
-    handle.shut_down(Shutdown::AfterAck).unwrap();
-    assert!(is_shutting_down(&handle.try_push("late")));
+    handle.shutdown(Shutdown::AfterAck).unwrap();
+    assert!(is_shutting_down(&handle.try_send("late")));
     assert!(handle.is_closed());
-    assert_eq!(handle.ended().now_or_never(), None);
+    assert_eq!(handle.closed().now_or_never(), None);
     settle().await;
     for expected in ["first", "second", "third"] {
         peer.expect_message(expected).await;
     }
     peer.expect_shutdown().await;
     let end = End::Shutdown { by: Side::Local };
-    assert_eq!(must(handle.ended()).await, Some(end.clone()));
-    let result = must(handle.push("late")).await;
+    assert_eq!(must(handle.closed()).await, Some(end.clone()));
+    let result = must(handle.send("late")).await;
     assert!(matches!(result, Err(SendError::Closed(heard)) if heard == end));
     assert_eq!(counts(&server), (3, 0));
 }
@@ -72,17 +72,15 @@ async fn in_order_what_was_accepted_is_sent_first() {
 #[tokio::test(start_paused = true)]
 async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
     let (server, peer, handle) = stuck().await;
-    let mut waiting = Box::pin(handle.push("fourth"));
+    let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
-    handle
-        .shut_down(Shutdown::abort("licence expired"))
-        .unwrap();
+    handle.shutdown(Shutdown::abort("licence expired")).unwrap();
     assert!(is_shutting_down(&must(waiting).await));
     peer.expect_message("first").await;
     peer.expect_abort("licence expired").await;
-    must(handle.ended()).await.unwrap();
+    must(handle.closed()).await.unwrap();
     assert_eq!(counts(&server), (3, 2));
-    let again = handle.shut_down(Shutdown::AfterAck);
+    let again = handle.shutdown(Shutdown::AfterAck);
     assert!(matches!(again, Err(SendError::Closed(_))), "{again:?}");
 }
 
@@ -91,25 +89,25 @@ async fn an_abort_overrides_an_orderly_end_and_not_the_other_way_round() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.hold_acks();
-    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
     settle().await;
-    handle.shut_down(Shutdown::AfterAck).unwrap();
-    handle.shut_down(Shutdown::abort("now")).unwrap();
-    handle.shut_down(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::abort("now")).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
     peer.expect_abort("now").await;
 
     let (peer, handle) = server.connect().await;
-    handle.shut_down(Shutdown::AfterAck).unwrap();
-    handle.shut_down(Shutdown::abort("at once")).unwrap();
-    handle.shut_down(Shutdown::abort("too late")).unwrap();
+    handle.shutdown(Shutdown::AfterAck).unwrap();
+    handle.shutdown(Shutdown::abort("at once")).unwrap();
+    handle.shutdown(Shutdown::abort("too late")).unwrap();
     peer.expect_abort("at once").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_association_that_is_not_served_yet_can_be_ended() {
     let make = tower::service_fn(async |incoming: IncomingAssociation| {
-        must(incoming.association.push("go away")).await.unwrap();
-        incoming.association.shut_down(Shutdown::AfterAck).unwrap();
+        must(incoming.association.send("go away")).await.unwrap();
+        incoming.association.shutdown(Shutdown::AfterAck).unwrap();
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(sctp_service::handler::handler_fn(
             async |payload: Payload| payload,
@@ -124,7 +122,7 @@ async fn an_association_that_is_not_served_yet_can_be_ended() {
 #[tokio::test(start_paused = true)]
 async fn calls_in_flight_are_dropped() {
     let server = Server::new(async |peer: AssociationHandle| {
-        peer.shut_down(Shutdown::AfterAck).unwrap();
+        peer.shutdown(Shutdown::AfterAck).unwrap();
         sleep(Duration::from_secs(60)).await;
         "never sent"
     });
@@ -138,7 +136,7 @@ async fn calls_in_flight_are_dropped() {
 async fn a_reply_that_ends_the_association_closes_its_handles() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle| {
-        must(peer.push("before")).await.unwrap();
+        must(peer.send("before")).await.unwrap();
         tell.send(peer).await.unwrap();
         Shutdown::AfterAck
     });
@@ -147,7 +145,7 @@ async fn a_reply_that_ends_the_association_closes_its_handles() {
     peer.send("hello").await;
     let handle = must(handles.recv()).await.unwrap();
     settle().await;
-    assert!(is_shutting_down(&must(handle.push("late")).await));
+    assert!(is_shutting_down(&must(handle.send("late")).await));
     peer.release_acks();
     peer.expect_message("before").await;
     peer.expect_shutdown().await;
@@ -159,10 +157,10 @@ async fn an_end_that_a_call_asks_for_holds_at_once() {
         let asked = end.clone();
         let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
             if payload == "end" {
-                peer.shut_down(asked.clone()).unwrap();
+                peer.shutdown(asked.clone()).unwrap();
                 return None;
             }
-            must(peer.push("pushed")).await.unwrap();
+            must(peer.send("pushed")).await.unwrap();
             Some(payload)
         });
         let peer = server.connect().await;
@@ -183,9 +181,9 @@ async fn an_end_that_a_call_asks_for_holds_at_once() {
 async fn while_the_server_drains_calls_may_push() {
     let mut server = Server::new(async |peer: AssociationHandle| {
         peer.drain().started().await;
-        must(peer.push("the server goes down")).await.unwrap();
+        must(peer.send("the server goes down")).await.unwrap();
         sleep(Duration::from_secs(1)).await;
-        must(peer.push("last words")).await.unwrap();
+        must(peer.send("last words")).await.unwrap();
         "answer"
     });
     let peer = server.connect().await;
@@ -220,7 +218,7 @@ async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
     first.graceful_shutdown();
     // All that has arrived is read by then.
     sleep(Duration::from_millis(10)).await;
-    must(first.push("accepted")).await.unwrap();
+    must(first.send("accepted")).await.unwrap();
     peers[0].send("never read").await;
     peers[0].expect_message("accepted").await;
     peers[0].expect_message("in flight").await;
@@ -257,7 +255,7 @@ async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
     peer.expect_shutdown().await;
     must(server.server.stopped()).await;
     assert_eq!(
-        must(handle.ended()).await,
+        must(handle.closed()).await,
         Some(End::Shutdown { by: Side::Local })
     );
 }
@@ -267,18 +265,18 @@ async fn a_peer_that_shuts_down_hears_no_more() {
     let (server, peer, handle) = stuck().await;
     peer.shutdown();
     assert_eq!(
-        must(handle.ended()).await,
+        must(handle.closed()).await,
         Some(End::Shutdown { by: Side::Peer })
     );
     assert_eq!(counts(&server), (3, 2));
-    assert!(matches!(handle.try_push("late"), Err(SendError::Closed(_))));
+    assert!(matches!(handle.try_send("late"), Err(SendError::Closed(_))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
     let server = Server::new(async |peer: AssociationHandle| {
         sleep(Duration::from_secs(1)).await;
-        assert!(is_shutting_down(&must(peer.push("late")).await));
+        assert!(is_shutting_down(&must(peer.send("late")).await));
         "discarded"
     });
     let peer = server.connect().await;
@@ -294,18 +292,21 @@ async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.abort("goodbye");
-    let end = must(handle.ended()).await.unwrap();
+    let end = must(handle.closed()).await.unwrap();
     assert_eq!(end.reason().unwrap(), "goodbye");
 
     let (peer, handle) = server.connect().await;
     peer.lose();
-    assert!(matches!(must(handle.ended()).await, Some(End::Lost { .. })));
+    assert!(matches!(
+        must(handle.closed()).await,
+        Some(End::Lost { .. })
+    ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
     let (server, peer, handle) = stuck().await;
-    let mut waiting = Box::pin(handle.push("fourth"));
+    let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
     peer.abort("goodbye");
     let result = must(waiting).await;
@@ -317,11 +318,11 @@ async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
 async fn after_a_restart_an_earlier_handle_reaches_nobody() {
     let (mut server, peer, old) = stuck().await;
     peer.restart();
-    let ended = must(old.ended()).await;
+    let ended = must(old.closed()).await;
     assert_eq!(ended, None);
     for result in [
-        old.try_push("for the earlier life"),
-        old.shut_down(Shutdown::AfterAck),
+        old.try_send("for the earlier life"),
+        old.shutdown(Shutdown::AfterAck),
     ] {
         assert!(
             matches!(result, Err(SendError::NoAssociation)),
@@ -329,11 +330,11 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
         );
     }
     let new = server.ask(&peer).await;
-    must(new.push("for this one")).await.unwrap();
+    must(new.send("for this one")).await.unwrap();
     peer.expect_message("for this one").await;
     assert!(heard(&peer).is_empty());
     peer.abort("enough");
-    must(new.ended()).await.unwrap();
+    must(new.closed()).await.unwrap();
     assert_eq!(counts(&server), (4, 2));
 }
 
@@ -354,7 +355,7 @@ async fn the_hook_hears_of_each_handle_and_of_its_end() {
             }
             ServerEvent::Closed { association, .. } => {
                 assert!(association.is_closed());
-                let end = association.ended().now_or_never();
+                let end = association.closed().now_or_never();
                 ended.lock().unwrap().push(end.unwrap().unwrap());
                 known.retain(|handle| !handle.same_association(association));
             }
@@ -374,7 +375,7 @@ async fn the_hook_hears_of_each_handle_and_of_its_end() {
     let handles = known.lock().unwrap().clone();
     assert_eq!(handles.len(), 2);
     for (handle, peer) in handles.iter().zip(&peers) {
-        must(handle.push("news")).await.unwrap();
+        must(handle.send("news")).await.unwrap();
         peer.expect_message("news").await;
     }
     peers[1].abort("goodbye");
@@ -393,7 +394,7 @@ async fn a_dropped_task_is_an_end_that_nobody_saw() {
         tell.send(handle).await.unwrap();
         "hello"
     };
-    let one = Config::new().with_push_queue(1, 1_000);
+    let one = Config::new().with_outbound_queue(1, 1_000);
     let serving = sctp_service::serve_association(transport, service).with_config(one);
     let mut served = Box::pin(serving.into_future());
     peer.send("hello").await;
@@ -402,16 +403,16 @@ async fn a_dropped_task_is_an_end_that_nobody_saw() {
         _ = peer.expect_message("hello") => {}
     }
     let handle = must(handles.recv()).await.unwrap();
-    must(handle.push("never taken")).await.unwrap();
-    let mut waiting = Box::pin(handle.push("waiting"));
+    must(handle.send("never taken")).await.unwrap();
+    let mut waiting = Box::pin(handle.send("waiting"));
     assert!((&mut waiting).now_or_never().is_none());
     drop(served);
     assert!(matches!(must(waiting).await, Err(SendError::NoAssociation)));
-    assert_eq!(must(handle.ended()).await, None);
+    assert_eq!(must(handle.closed()).await, None);
     assert!(matches!(
-        must(handle.push("late")).await,
+        must(handle.send("late")).await,
         Err(SendError::NoAssociation)
     ));
     let reason = AbortReason::from_static("late");
-    assert!(handle.shut_down(reason.into()).is_err());
+    assert!(handle.shutdown(reason.into()).is_err());
 }

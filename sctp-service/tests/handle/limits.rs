@@ -30,14 +30,14 @@ fn is_full(result: Result<(), SendError>) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_makes_pushes_wait() {
-    let (_server, peer, handle) = narrow(Config::new().with_push_queue(3, 1_000)).await;
+    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(3, 1_000)).await;
     // One is with the peer, three wait.
     for number in 0..4 {
-        must(handle.push(number.to_string())).await.unwrap();
+        must(handle.send(number.to_string())).await.unwrap();
         settle().await;
     }
-    assert!(is_full(handle.try_push("5")));
-    let mut waiting = Box::pin(handle.push("4"));
+    assert!(is_full(handle.try_send("5")));
+    let mut waiting = Box::pin(handle.send("4"));
     assert!(
         timeout(Duration::from_secs(60), &mut waiting)
             .await
@@ -45,7 +45,7 @@ async fn a_peer_that_does_not_read_makes_pushes_wait() {
     );
     // Dropped, it is not sent, and its turn is the next one's.
     drop(waiting);
-    let mut next = Box::pin(handle.push("6"));
+    let mut next = Box::pin(handle.send("6"));
     assert!((&mut next).now_or_never().is_none());
     peer.expect_message("0").await;
     must(next).await.unwrap();
@@ -59,42 +59,42 @@ async fn a_peer_that_does_not_read_makes_pushes_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
-    let (_server, peer, handle) = narrow(Config::new().with_push_queue(100, 10)).await;
-    must(handle.push("unread")).await.unwrap();
+    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(100, 10)).await;
+    must(handle.send("unread")).await.unwrap();
     settle().await;
-    must(handle.push("12345")).await.unwrap();
-    assert!(is_full(handle.try_push("123456")));
-    handle.try_push("67890").unwrap();
-    assert!(is_full(handle.try_push("!")));
+    must(handle.send("12345")).await.unwrap();
+    assert!(is_full(handle.try_send("123456")));
+    handle.try_send("67890").unwrap();
+    assert!(is_full(handle.try_send("!")));
     for expected in ["unread", "12345", "67890"] {
         peer.expect_message(expected).await;
     }
     settle().await;
-    handle.try_push("unread").unwrap();
+    handle.try_send("unread").unwrap();
     settle().await;
-    handle.try_push(Bytes::from(vec![b'a'; 1_000])).unwrap();
-    assert!(is_full(handle.try_push("!")));
+    handle.try_send(Bytes::from(vec![b'a'; 1_000])).unwrap();
+    assert!(is_full(handle.try_send("!")));
     peer.expect_message("unread").await;
     peer.expect_message([b'a'; 1_000]).await;
     settle().await;
-    handle.try_push("!").unwrap();
+    handle.try_send("!").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_more_is_kept_while_calls_are_answered() {
     let config = Config::new()
-        .with_push_queue(2, 1_000)
-        .with_send_queue(2, 1_000);
+        .with_outbound_queue(2, 1_000)
+        .with_reply_queue(2, 1_000);
     let (_server, peer, handle) = narrow(config).await;
     for number in 0..3 {
-        must(handle.push(number.to_string())).await.unwrap();
+        must(handle.send(number.to_string())).await.unwrap();
         settle().await;
     }
     // Pushes that wait do not keep requests from being read: each queue has its own limit.
     for stream in 0..3 {
         peer.send(on(stream, "ask")).await;
         settle().await;
-        assert!(is_full(handle.try_push("more")));
+        assert!(is_full(handle.try_send("more")));
     }
     assert_eq!(peer.unread_by_server(), 1);
     let mut all = Vec::new();
@@ -107,10 +107,10 @@ async fn nothing_more_is_kept_while_calls_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn many_wait_in_line() {
-    let (_server, peer, handle) = narrow(Config::new().with_push_queue(1, 1_000)).await;
+    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(1, 1_000)).await;
     let pushes = (0..50).map(|number| {
         let handle = handle.clone();
-        async move { must(handle.push(format!("{number}"))).await.unwrap() }
+        async move { must(handle.send(format!("{number}"))).await.unwrap() }
     });
     let pushing = tokio::spawn(join_all(pushes));
     for number in 0..50 {
@@ -130,14 +130,14 @@ async fn what_can_never_be_sent_is_refused_at_once() {
     ];
     for (message, why) in refused {
         for result in [
-            handle.try_push(message.clone()),
-            must(handle.push(message)).await,
+            handle.try_send(message.clone()),
+            must(handle.send(message)).await,
         ] {
             let text = result.unwrap_err().to_string();
             assert!(text.contains(why), "{text}");
         }
     }
-    must(handle.push(on(streams - 1, "hello"))).await.unwrap();
+    must(handle.send(on(streams - 1, "hello"))).await.unwrap();
     peer.expect_message("hello").await;
     assert!(heard(&peer).is_empty());
 }

@@ -7,8 +7,8 @@ mod limits;
 #[path = "../support/kernel/log.rs"]
 #[allow(dead_code, reason = "this binary uses its own part of it")]
 mod log;
-mod pushing;
 mod refused;
+mod sending;
 #[path = "../support/mod.rs"]
 mod support;
 mod threads;

@@ -70,14 +70,14 @@ async fn it_is_reported_and_ends_nothing() {
                 "much too long",
                 "behind",
             ] {
-                must(handle.push(text)).await.unwrap();
+                must(handle.send(text)).await.unwrap();
             }
             tell.send(handle).await.unwrap();
             "answer"
         },
     )
     .on_event(move |event| match event {
-        ServerEvent::PushRefused { error, .. } => {
+        ServerEvent::SendRefused { error, .. } => {
             hook.lock().unwrap().push(error.to_string());
         }
         ServerEvent::Closed { counts, .. } => hook.lock().unwrap().push(format!("{counts:?}")),
@@ -89,13 +89,13 @@ async fn it_is_reported_and_ends_nothing() {
         peer.expect_message(expected).await;
     }
     let handle = must(handles.recv()).await.unwrap();
-    must(handle.push("last")).await.unwrap();
+    must(handle.send("last")).await.unwrap();
     peer.expect_message("last").await;
     // What was refused has given its place back.
     for _ in 0..100 {
-        must(handle.push("longer than that")).await.unwrap();
+        must(handle.send("longer than that")).await.unwrap();
     }
-    must(handle.push("done")).await.unwrap();
+    must(handle.send("done")).await.unwrap();
     peer.expect_message("done").await;
     peer.shutdown();
     must(serving).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_refused_reply_behind_a_push_is_still_a_reply() {
     let serving = serve_association(
         Unknowing(transport),
         async move |handle: AssociationHandle| {
-            must(handle.push("pushed")).await.unwrap();
+            must(handle.send("pushed")).await.unwrap();
             "an answer that is too long"
         },
     )
@@ -151,7 +151,7 @@ async fn between_an_abort_and_its_end_nothing_is_accepted() {
     peer.send("hello").await;
     let handle = must(handles.recv()).await.unwrap();
     settle().await;
-    let result = must(handle.push("late")).await;
+    let result = must(handle.send("late")).await;
     assert!(matches!(result, Err(SendError::ShuttingDown)), "{result:?}");
     must(serving).await.unwrap();
 }

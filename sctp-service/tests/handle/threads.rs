@@ -28,7 +28,7 @@ async fn push_on(handle: AssociationHandle, stream: u16) -> u32 {
     loop {
         match within(
             PATIENCE,
-            handle.push(on(stream, accepted.to_be_bytes().to_vec())),
+            handle.send(on(stream, accepted.to_be_bytes().to_vec())),
         )
         .await
         {
@@ -65,7 +65,7 @@ fn count(closed: &str, name: &str) -> u32 {
 }
 
 async fn round(number: u32) {
-    let mut server = Handles::new(Config::new().with_push_queue(3, 20));
+    let mut server = Handles::new(Config::new().with_outbound_queue(3, 20));
     let settings = Duplex::new().with_capacity(2);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
@@ -80,10 +80,10 @@ async fn round(number: u32) {
             true => Shutdown::AfterAck,
             false => Shutdown::abort("enough"),
         };
-        tokio::task::spawn_blocking(move || handle.shut_down(end).unwrap());
+        tokio::task::spawn_blocking(move || handle.shutdown(end).unwrap());
     })
     .await;
-    within(PATIENCE, handle.ended()).await.unwrap();
+    within(PATIENCE, handle.closed()).await.unwrap();
     let mut accepted = 0;
     while let Some(task) = within(PATIENCE, tasks.join_next()).await {
         accepted += task.unwrap();

@@ -94,7 +94,7 @@ both_styles! {
             start.notify_one();
             pending::<()>()
         };
-        let held = Held::now();
+        let held = Leaks::now();
         let mut server = Server::start(style, service);
         let mut peers = Vec::new();
         for _ in 0..ROUNDS {

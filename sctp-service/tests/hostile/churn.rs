@@ -5,7 +5,7 @@ use sctp_tokio::{AbortReason, ConnectError};
 
 use super::*;
 use crate::support::{
-    held::{available, resident},
+    leaks::{available, resident},
     server::{Report, echo},
 };
 

@@ -21,10 +21,11 @@ use sctp_service::{Config, MakeService};
 use sctp_tokio::{Association, SocketBuilder};
 use support::{
     both_styles,
-    bystander::Bystander,
-    held::Held,
+    leaks::Leaks,
     log::Log,
-    must, reply,
+    must,
+    probe_client::ProbeClient,
+    reply,
     server::{Server, Style},
     until_end,
 };
@@ -33,9 +34,9 @@ use tracing::subscriber::DefaultGuard;
 /// A server under attack, a good client beside the attack, and what was held before it.
 struct Scene {
     server: Server,
-    bystander: Bystander,
+    probe_client: ProbeClient,
     log: Log,
-    held: Held,
+    held: Leaks,
     begun: Instant,
     _logging: DefaultGuard,
 }
@@ -70,13 +71,13 @@ impl Scene {
         K: 'static,
     {
         let (log, logging) = Log::start();
-        let held = Held::now();
+        let held = Leaks::now();
         let server = Server::start_at(ip, style, config, socket, service);
-        let mut bystander = Bystander::connect(server.addr).await;
-        bystander.answered(10).await;
+        let mut probe_client = ProbeClient::connect(server.addr).await;
+        probe_client.answered(10).await;
         Self {
             server,
-            bystander,
+            probe_client,
             log,
             held,
             begun: Instant::now(),
@@ -90,7 +91,7 @@ impl Scene {
 
     /// Ends the attack: nobody noticed it, and nothing is left of it.
     async fn over(self) {
-        let slowest = self.bystander.noticed_nothing().await;
+        let slowest = self.probe_client.noticed_nothing().await;
         let took = self.begun.elapsed();
         println!("the good client's slowest round trip: {slowest:?}, within {took:?}");
         let mut server = self.server;

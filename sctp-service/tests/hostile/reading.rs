@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sctp_service::Request;
 
 use super::*;
-use crate::support::held::resident;
+use crate::support::leaks::resident;
 
 /// Answers a good client's questions with themselves, and every other byte with a kilobyte.
 async fn magnify(request: Request) -> Vec<Bytes> {
@@ -29,7 +29,7 @@ both_styles! {
             }
             peers.push(peer);
         }
-        scene.bystander.answered(200).await;
+        scene.probe_client.answered(200).await;
         let grown = resident().saturating_sub(before);
         println!("{PEERS} peers that never read: {} more, {} each", kib(grown), kib(grown / PEERS));
         // Each holds its send queue of 256 messages, and one reply that crosses that limit.

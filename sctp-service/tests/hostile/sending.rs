@@ -7,7 +7,7 @@ use sctp_tokio::{AbortReason, Message, SocketBuilder, options::InitMsg};
 
 use super::*;
 use crate::support::{
-    held::resident,
+    leaks::resident,
     server::{Report, echo},
 };
 

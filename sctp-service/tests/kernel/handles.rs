@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::{
     both_styles, must, reply,
     server::{Server, Style},
-    support::held::{Held, descriptors, eventually},
+    support::leaks::{Leaks, descriptors, eventually},
     until_end,
 };
 
@@ -44,7 +44,7 @@ both_styles! {
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
         let message = Message::new("news").on_stream(5).with_ppid(Ppid::NGAP).unordered();
-        must(handle.push(message)).await.unwrap();
+        must(handle.send(message)).await.unwrap();
         let received = reply(&mut client).await;
         assert_eq!(received.payload, "news");
         assert_eq!(received.info.stream.get(), 5);
@@ -57,25 +57,25 @@ both_styles! {
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
         for number in 0..20 {
-            must(handle.push(number.to_string())).await.unwrap();
+            must(handle.send(number.to_string())).await.unwrap();
         }
-        handle.shut_down(Shutdown::AfterAck).unwrap();
+        handle.shutdown(Shutdown::AfterAck).unwrap();
         let (messages, end) = until_end(&mut client).await;
         let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
         assert_eq!(messages, expected);
         assert_eq!(end, End::Shutdown { by: Side::Peer });
-        assert_eq!(must(handle.ended()).await, Some(End::Shutdown { by: Side::Local }));
+        assert_eq!(must(handle.closed()).await, Some(End::Shutdown { by: Side::Local }));
     }
 
     async fn an_abort_carries_its_reason(style: Style) {
         let (server, mut handles) = start(style, Config::new());
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
-        handle.shut_down(Shutdown::abort("licence expired")).unwrap();
+        handle.shutdown(Shutdown::abort("licence expired")).unwrap();
         let (_, end) = until_end(&mut client).await;
         assert_eq!(end.reason().unwrap(), "licence expired");
-        must(handle.ended()).await.unwrap();
-        assert!(matches!(handle.try_push("late"), Err(SendError::Closed(_))));
+        must(handle.closed()).await.unwrap();
+        assert!(matches!(handle.try_send("late"), Err(SendError::Closed(_))));
     }
 
     async fn what_is_too_long_is_refused_at_once_and_only_that(style: Style) {
@@ -85,7 +85,7 @@ both_styles! {
         let (mut fits, mut too_long) = (1, 16 << 20);
         while fits + 1 < too_long {
             let len = (fits + too_long) / 2;
-            match handle.try_push(vec![b'x'; len]) {
+            match handle.try_send(vec![b'x'; len]) {
                 Err(SendError::TooLarge { .. }) => too_long = len,
                 other => {
                     other.unwrap();
@@ -96,7 +96,7 @@ both_styles! {
         }
         println!("the longest message has {fits} bytes");
         assert!(fits > 100_000, "{fits}");
-        assert!(handle.push(Message::new("x").on_stream(60_000)).await.is_err());
+        assert!(handle.send(Message::new("x").on_stream(60_000)).await.is_err());
         ask(&mut client, &mut handles).await;
     }
 
@@ -115,7 +115,7 @@ both_styles! {
             for number in 0..200_u32 {
                 let mut payload = vec![b'x'; 8_000];
                 payload[..4].copy_from_slice(&number.to_be_bytes());
-                pushing.push(payload).await.unwrap();
+                pushing.send(payload).await.unwrap();
             }
             pushed.store(true, Relaxed);
         });
@@ -133,20 +133,20 @@ both_styles! {
             assert_eq!(received.payload[..4], number.to_be_bytes());
         }
         must(pushing).await.unwrap();
-        must(handle.push("behind them")).await.unwrap();
+        must(handle.send("behind them")).await.unwrap();
         assert_eq!(reply(&mut client).await.payload, "behind them");
     }
 
     async fn a_handle_that_is_kept_holds_nothing_open(style: Style) {
-        let before = Held::now();
+        let before = Leaks::now();
         let (mut server, mut handles) = start(style, Config::new());
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
-        must(handle.push("news")).await.unwrap();
+        must(handle.send("news")).await.unwrap();
         assert_eq!(reply(&mut client).await.payload, "news");
         must(client.shutdown()).await.unwrap();
         drop(client);
-        assert_eq!(must(handle.ended()).await, Some(End::Shutdown { by: Side::Peer }));
+        assert_eq!(must(handle.closed()).await, Some(End::Shutdown { by: Side::Peer }));
         server.stop();
         server.stopped().await;
         before.is_back().await;
@@ -164,7 +164,7 @@ fn pushing_at_once(style: Style) {
         .build()
         .unwrap();
     let scenario = async {
-        let (server, mut handles) = start(style, Config::new().with_push_queue(5, 1_000));
+        let (server, mut handles) = start(style, Config::new().with_outbound_queue(5, 1_000));
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
         let mut tasks = tokio::task::JoinSet::new();
@@ -173,7 +173,7 @@ fn pushing_at_once(style: Style) {
             tasks.spawn(async move {
                 for number in 0..EACH {
                     let message = Message::new(number.to_be_bytes().to_vec()).on_stream(stream);
-                    handle.push(message).await.unwrap();
+                    handle.send(message).await.unwrap();
                 }
             });
         }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     service::{ABORT, BOTH, ECHO, EXPEL, LATER, LEAVE, PUSH, QUIT, SILENCE, THRICE, server_reason},
-    support::{dice::Dice, must},
+    support::{must, rng::Rng},
 };
 
 const STREAMS: u16 = 4;
@@ -36,16 +36,16 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    pub(crate) fn random(dice: &mut Dice) -> Self {
+    pub(crate) fn random(rng: &mut Rng) -> Self {
         use Ending::{Abort, Aborted, Drain, Drop, Expelled, Leave, Quit, Shutdown};
         let all = [Shutdown, Quit, Leave, Aborted, Expelled, Abort, Drop, Drain];
-        all[dice.below(all.len())]
+        all[rng.below(all.len())]
     }
 }
 
 pub(crate) struct Client {
     who: u8,
-    dice: Dice,
+    rng: Rng,
     ending: Ending,
     /// Of each stream, the answers that must come, in this order: to which request, and which
     /// of its answers.
@@ -60,7 +60,7 @@ impl Client {
     pub(crate) fn new(who: u8, seed: u64, ending: Ending) -> Self {
         Self {
             who,
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             ending,
             due: Default::default(),
             unordered: HashSet::new(),
@@ -72,8 +72,8 @@ impl Client {
     /// Runs from the beginning to the end of an association. Answers how many messages came.
     pub(crate) async fn run(mut self, server: SocketAddr, until_drain: Arc<Semaphore>) -> usize {
         let mut peer = must(Association::connect(server)).await.unwrap();
-        for _ in 0..self.dice.below(40) {
-            match self.dice.below(4) {
+        for _ in 0..self.rng.below(40) {
+            match self.rng.below(4) {
                 0 if self.is_due() => self.receive(&mut peer).await,
                 _ => self.ask(&peer).await,
             }
@@ -144,18 +144,18 @@ impl Client {
     }
 
     async fn ask(&mut self, peer: &Association) {
-        let kind = [ECHO, LATER, THRICE, SILENCE, BOTH, PUSH][self.dice.below(6)];
+        let kind = [ECHO, LATER, THRICE, SILENCE, BOTH, PUSH][self.rng.below(6)];
         let may_overtake = matches!(kind, ECHO | LATER | SILENCE);
-        let unordered = may_overtake && self.dice.below(6) == 0;
+        let unordered = may_overtake && self.rng.below(6) == 0;
         self.send(peer, kind, unordered).await;
     }
 
     async fn send(&mut self, peer: &Association, kind: u8, unordered: bool) -> u16 {
         let id = self.asked;
         self.asked += 1;
-        let stream = u16::try_from(self.dice.below(usize::from(STREAMS))).unwrap();
+        let stream = u16::try_from(self.rng.below(usize::from(STREAMS))).unwrap();
         let mut payload = vec![kind, self.who, id];
-        payload.resize(3 + self.dice.below(3000), id);
+        payload.resize(3 + self.rng.below(3000), id);
         let message = Message::new(payload).on_stream(stream);
         let message = if unordered {
             message.unordered()

@@ -33,9 +33,9 @@ use sctp_service::{Config, End, RequestOrder, Side};
 use sctp_tokio::SocketBuilder;
 use service::Service;
 use support::{
-    dice::Dice,
-    held::{Held, alone},
+    leaks::{Leaks, alone},
     must,
+    rng::Rng,
     server::{Report, Server, Style},
 };
 use tokio::sync::Semaphore;
@@ -91,7 +91,7 @@ fn random_clients_of_a_random_server() {
         let first = number("SCTP_MODEL_SEED").unwrap_or(now);
         let extent = Extent::asked_for();
         println!("{extent:?} from SCTP_MODEL_SEED={first}");
-        let held = Held::now();
+        let held = Leaks::now();
         let begun = Instant::now();
         let (mut runs, mut messages) = (0, 0);
         while !extent.is_reached(runs, begun) {
@@ -106,7 +106,7 @@ fn random_clients_of_a_random_server() {
             "{runs} runs in {} s, {messages} messages were answered; {:?} at the start, {:?} at the end",
             begun.elapsed().as_secs(),
             held,
-            Held::now()
+            Leaks::now()
         );
     });
 }
@@ -114,26 +114,26 @@ fn random_clients_of_a_random_server() {
 /// One server, from its start to its end, and its clients. Answers how many messages they had
 /// back.
 async fn run(seed: u64) -> usize {
-    let mut dice = Dice::new(seed);
-    let style = [Style::PeelOff, Style::OneToMany][dice.below(2)];
-    let ordering = [RequestOrder::PerStream, RequestOrder::PerAssociation][dice.below(2)];
+    let mut rng = Rng::new(seed);
+    let style = [Style::PeelOff, Style::OneToMany][rng.below(2)];
+    let ordering = [RequestOrder::PerStream, RequestOrder::PerAssociation][rng.below(2)];
     let config = Config::default()
         .with_request_order(ordering)
-        .with_max_in_flight(1 + dice.below(8))
-        .with_read_ahead(1 + dice.below(8))
-        .with_send_queue(1 + dice.below(8), 1 + dice.below(10_000))
-        .with_push_queue(1 + dice.below(4), 1 + dice.below(5_000));
+        .with_max_in_flight(1 + rng.below(8))
+        .with_read_ahead(1 + rng.below(8))
+        .with_reply_queue(1 + rng.below(8), 1 + rng.below(10_000))
+        .with_outbound_queue(1 + rng.below(4), 1 + rng.below(5_000));
     let service = Service::default();
     let handler = service.clone();
     let handle = move |request| handler.clone().call(request);
     let mut server = Server::start_with(style, config, SocketBuilder::new(), handle);
 
-    let count = 1 + dice.below(5);
+    let count = 1 + rng.below(5);
     let until_drain = Arc::new(Semaphore::new(0));
     let mut clients = Vec::new();
     for who in 0..count {
-        let ending = Ending::random(&mut dice);
-        let client = Client::new(u8::try_from(who).unwrap(), dice.roll(), ending);
+        let ending = Ending::random(&mut rng);
+        let client = Client::new(u8::try_from(who).unwrap(), rng.next_u64(), ending);
         clients.push((
             ending,
             tokio::spawn(client.run(server.addr, Arc::clone(&until_drain))),

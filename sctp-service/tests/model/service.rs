@@ -63,16 +63,16 @@ impl Service {
                 Shutdown::Abort(reason).into_reply()
             }
             // That it fails means that the association is ending, and then nothing is due.
-            BOTH if peer.push(push(0)).await.is_ok() => Reply::new(numbered(&payload, 1)),
-            PUSH | LEAVE if peer.push(push(0)).await.is_ok() => {
+            BOTH if peer.send(push(0)).await.is_ok() => Reply::new(numbered(&payload, 1)),
+            PUSH | LEAVE if peer.send(push(0)).await.is_ok() => {
                 if kind == LEAVE {
-                    let _ = peer.shut_down(Shutdown::AfterAck);
+                    let _ = peer.shutdown(Shutdown::AfterAck);
                 }
                 ().into_reply()
             }
             BOTH | PUSH | LEAVE => ().into_reply(),
             EXPEL => {
-                let _ = peer.shut_down(Shutdown::abort(server_reason(who)));
+                let _ = peer.shutdown(Shutdown::abort(server_reason(who)));
                 ().into_reply()
             }
             _ => Reply::new(numbered(&payload, 0)),

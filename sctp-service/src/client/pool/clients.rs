@@ -60,7 +60,7 @@ impl ClientSet {
     }
 
     /// Ends every client, and says how the last association of each ended.
-    pub(super) async fn shut_down(&self) -> Vec<(Target, Option<End>)> {
+    pub(super) async fn graceful_shutdown(&self) -> Vec<(Target, Option<End>)> {
         let mut clients = self.stop();
         let mut ends = Vec::with_capacity(clients.len());
         for (target, ending) in &mut clients {

@@ -171,7 +171,7 @@ impl Pool {
 
     /// Takes no further call, finishes those in flight, shuts every association down in order, and
     /// waits for the ends, which it returns: `None` for a server with which there was no
-    /// association. For all handles alike, as [`Client::shutdown`](super::Client::shutdown).
+    /// association. For all handles alike, as [`Client::graceful_shutdown`](super::Client::graceful_shutdown).
     ///
     /// In flight are the calls that a server has been chosen for. Those that still wait for one
     /// fail with [`Cause::Closed`], not sent, as do all that are made later; and a call that fails
@@ -187,8 +187,8 @@ impl Pool {
     ///
     /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
     /// be called again.
-    pub async fn shutdown(&self) -> Vec<(Target, Option<End>)> {
-        self.clients.shut_down().await
+    pub async fn graceful_shutdown(&self) -> Vec<(Target, Option<End>)> {
+        self.clients.graceful_shutdown().await
     }
 }
 
@@ -221,7 +221,7 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("servers", &self.clients)
-            .field("shut_down", &self.clients.is_stopped())
+            .field("stopped", &self.clients.is_stopped())
             .finish_non_exhaustive()
     }
 }

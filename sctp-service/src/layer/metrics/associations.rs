@@ -52,7 +52,7 @@ impl AssociationMetrics {
             }
             ServerEvent::Panicked { .. } => failure("panic"),
             ServerEvent::ReplyRefused { .. } => failure("reply"),
-            ServerEvent::PushRefused { .. } => failure("push"),
+            ServerEvent::SendRefused { .. } => failure("push"),
             ServerEvent::HeldBack { .. } => counter!("sctp_calls_held_back_total").increment(1),
             ServerEvent::ReceiveFailed { .. } => failure("receive"),
             ServerEvent::AcceptFailed { .. } => failure("accept"),
@@ -81,7 +81,7 @@ fn discarded(counts: &Counts) {
         ("request", counts.discarded_requests),
         ("reply", counts.discarded_replies),
         ("call", counts.dropped_calls),
-        ("push", counts.discarded_pushes),
+        ("push", counts.discarded_sends),
     ] {
         if count > 0 {
             counter!("sctp_discarded_total", "what" => what).increment(count);

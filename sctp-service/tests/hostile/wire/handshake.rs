@@ -26,18 +26,18 @@ both_styles! {
 
     async fn cookies_that_are_garbage_make_no_association(style: Style) {
         let outcome = attack(style, |wire| {
-            let mut dice = Dice::new(1);
+            let mut rng = Rng::new(1);
             let (tag, cookie) = wire.cookie(9000, 5, 1);
             for port in 0..FLOOD {
                 // A real one with a bit of it changed, or nothing like one.
                 let forged = if port % 2 == 0 {
                     let mut forged = cookie.clone();
                     // Behind the signature; what follows the cookie is padding, which says nothing.
-                    forged[40 + dice.below(60)] ^= 1 << dice.below(8);
+                    forged[40 + rng.below(60)] ^= 1 << rng.below(8);
                     forged
                 } else {
-                    let length = dice.below(1000);
-                    dice.bytes(length)
+                    let length = rng.below(1000);
+                    rng.bytes(length)
                 };
                 wire.send(&packet(9000, wire.port, tag, &[chunk(COOKIE_ECHO, 0, &forged)]));
             }
@@ -77,22 +77,22 @@ both_styles! {
 
     async fn parameters_that_are_cut_off_or_lie_about_their_length(style: Style) {
         let outcome = attack(style, |wire| {
-            let mut dice = Dice::new(2);
+            let mut rng = Rng::new(2);
             for port in 0..FLOOD {
                 let mut parameters = Vec::new();
-                for _ in 0..dice.below(5) {
+                for _ in 0..rng.below(5) {
                     // Known kinds and others, short and long, of the length they say and not.
                     let kinds = [5, 6, 7, 8, 9, 11, 12, 0x8000, 0x8002, 0x8003, 0x8004, 0x8008, 0xc000, 0xc004];
-                    let kind: u16 = if dice.below(4) == 0 { u16::from(dice.byte()) << 8 } else { kinds[dice.below(kinds.len())] };
-                    let value = dice.below(40);
-                    let says = if dice.below(2) == 0 { value + 4 } else { dice.below(100) };
+                    let kind: u16 = if rng.below(4) == 0 { u16::from(rng.byte()) << 8 } else { kinds[rng.below(kinds.len())] };
+                    let value = rng.below(40);
+                    let says = if rng.below(2) == 0 { value + 4 } else { rng.below(100) };
                     parameters.extend(kind.to_be_bytes());
                     parameters.extend(u16::try_from(says).unwrap().to_be_bytes());
-                    parameters.extend(dice.bytes(value));
+                    parameters.extend(rng.bytes(value));
                 }
                 let mut question = init(5, 10, 1, &parameters);
-                if dice.below(4) == 0 {
-                    question.truncate(4 + dice.below(question.len() - 4));
+                if rng.below(4) == 0 {
+                    question.truncate(4 + rng.below(question.len() - 4));
                 }
                 wire.send(&packet(10_000 + port, wire.port, 0, &[question]));
             }
@@ -103,7 +103,7 @@ both_styles! {
 
     async fn packets_out_of_the_blue(style: Style) {
         let outcome = attack(style, |wire| {
-            let mut dice = Dice::new(3);
+            let mut rng = Rng::new(3);
             let chunks = [
                 data(BEGIN | END, 1, 0, 0, b"out of the blue"),
                 chunk(SACK, 0, &[0; 12]),
@@ -115,8 +115,8 @@ both_styles! {
                 chunk_of_length(0xff, 0, 0, &[]),
             ];
             for port in 0..FLOOD {
-                let each = chunks[dice.below(chunks.len())].clone();
-                let tag = u32::try_from(dice.below(1 << 32)).unwrap();
+                let each = chunks[rng.below(chunks.len())].clone();
+                let tag = u32::try_from(rng.below(1 << 32)).unwrap();
                 wire.send(&packet(10_000 + port, wire.port, tag, &[each]));
             }
         }).await;

@@ -21,9 +21,9 @@ use sctp_tokio::{
 
 use super::*;
 use crate::support::{
-    dice::Dice,
-    held::{available, receive_queues, resident},
+    leaks::{available, receive_queues, resident},
     netns::NetNs,
+    rng::Rng,
     server::Report,
 };
 
@@ -98,7 +98,7 @@ async fn under_attack(style: Style, attack: impl FnOnce(&Wire) + Send + 'static)
     let mut attacking = tokio::task::spawn_blocking(move || attack(&Wire::to(port)));
     let mut queued = 0;
     loop {
-        scene.bystander.answered(10).await;
+        scene.probe_client.answered(10).await;
         queued = queued.max(receive_queues());
         if attacking.is_finished() {
             break;
@@ -135,7 +135,7 @@ async fn under_attack(style: Style, attack: impl FnOnce(&Wire) + Send + 'static)
                 outcome.reports.push(report);
             }
             Err(_) if open == 1 => break,
-            Err(_) => scene.bystander.answered(1).await,
+            Err(_) => scene.probe_client.answered(1).await,
         }
     }
     scene.over().await;

@@ -16,7 +16,7 @@ both_styles! {
     async fn duplicates_and_disorder_are_put_right(style: Style) {
         const MESSAGES: u16 = 40;
         let outcome = attack(style, |wire| {
-            let mut dice = Dice::new(4);
+            let mut rng = Rng::new(4);
             let mut peer = wire.connect(9000);
             let mut packets = Vec::new();
             for number in 0..MESSAGES {
@@ -24,7 +24,7 @@ both_styles! {
                 let packet = peer.packet(&[whole]);
                 packets.extend([packet.clone(), packet.clone(), packet]);
             }
-            dice.shuffle(&mut packets);
+            rng.shuffle(&mut packets);
             for packet in &packets {
                 wire.send(packet);
             }
@@ -63,20 +63,20 @@ both_styles! {
 
     async fn chunks_that_are_malformed(style: Style) {
         let outcome = attack(style, |wire| {
-            let mut dice = Dice::new(5);
+            let mut rng = Rng::new(5);
             for port in 9000..9060 {
                 let peer = wire.connect(port);
                 for _ in 0..40 {
-                    let length = dice.below(60);
-                    let value = dice.bytes(length);
-                    let kinds = [dice.byte() % 16, dice.byte(), 64, 130, 192, 193, 0x80];
-                    let kind = kinds[dice.below(kinds.len())];
-                    let says = [length + 4, dice.below(80), 0, 3, 65_535][dice.below(5)];
+                    let length = rng.below(60);
+                    let value = rng.bytes(length);
+                    let kinds = [rng.byte() % 16, rng.byte(), 64, 130, 192, 193, 0x80];
+                    let kind = kinds[rng.below(kinds.len())];
+                    let says = [length + 4, rng.below(80), 0, 3, 65_535][rng.below(5)];
                     let says = u16::try_from(says).unwrap();
-                    let odd = chunk_of_length(kind, dice.byte(), says, &value);
+                    let odd = chunk_of_length(kind, rng.byte(), says, &value);
                     // A good one in front, so that the odd one is not the first.
                     let front = chunk(SACK, 0, &[0; 12]);
-                    match dice.below(2) {
+                    match rng.below(2) {
                         0 => peer.send(&[odd]),
                         _ => peer.send(&[front, odd]),
                     }

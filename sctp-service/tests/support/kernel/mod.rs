@@ -11,9 +11,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
-pub(crate) mod bystander;
-pub(crate) mod dice;
-pub(crate) mod held;
+pub(crate) mod leaks;
 pub(crate) mod log;
 #[allow(unreachable_pub, reason = "it is shared with another crate's tests")]
 #[path = "../../../../sctp-tokio/tests/support/netns.rs"]
@@ -21,6 +19,8 @@ pub(crate) mod netns;
 #[allow(unreachable_pub, reason = "it is shared with another crate's tests")]
 #[path = "../../../../sctp-tokio/tests/support/patience.rs"]
 pub(crate) mod patience;
+pub(crate) mod probe_client;
+pub(crate) mod rng;
 pub(crate) mod server;
 
 use std::future::Future;
@@ -64,12 +64,12 @@ macro_rules! both_styles {
 
             #[test]
             fn peel_off() {
-                crate::support::held::alone(scenario(crate::support::server::Style::PeelOff));
+                crate::support::leaks::alone(scenario(crate::support::server::Style::PeelOff));
             }
 
             #[test]
             fn one_to_many() {
-                crate::support::held::alone(scenario(crate::support::server::Style::OneToMany));
+                crate::support::leaks::alone(scenario(crate::support::server::Style::OneToMany));
             }
         })*
     };

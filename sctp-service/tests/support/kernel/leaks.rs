@@ -23,13 +23,13 @@ pub(crate) fn alone(test: impl Future<Output = ()>) {
 
 /// Counts that must be as before when everything is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct Leaks {
     pub(crate) descriptors: usize,
     pub(crate) tasks: usize,
     pub(crate) associations: usize,
 }
 
-impl Held {
+impl Leaks {
     pub(crate) fn now() -> Self {
         Self {
             descriptors: descriptors(),

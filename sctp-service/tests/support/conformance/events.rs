@@ -145,7 +145,7 @@ fn a_hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
                       0/0 pushes lost, 2 lost, 0 unsent";
         events.expect(&[closed, "up"]).await;
         let _server = must(Hand::accept(&mut listener)).await;
-        assert!(must(client.shutdown()).await.is_some());
+        assert!(must(client.graceful_shutdown()).await.is_some());
         let closed = "shut down: 0 calls, 0 answered, 0 late, \
                       0/0 pushes lost, 0 lost, 0 unsent";
         events.expect(&[closed]).await;
@@ -222,6 +222,6 @@ fn a_hook_that_panics_takes_nothing_down() {
             .await
             .unwrap();
         assert_eq!(answer(&client, "x").await, "x");
-        assert!(must(client.shutdown()).await.unwrap().is_orderly());
+        assert!(must(client.graceful_shutdown()).await.unwrap().is_orderly());
     });
 }

@@ -117,7 +117,7 @@ fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
         servers.sort_by_key(|server| server.addrs()[0]);
         assert_eq!(servers, [target(1), target(3)]);
         assert!(pool.client(&target(2)).is_none());
-        let ends = must(pool.shutdown()).await;
+        let ends = must(pool.graceful_shutdown()).await;
         assert_eq!(ends.len(), 2, "{ends:?}");
         assert_eq!(must(pushes.recv()).await, None);
         assert_eq!(pushes.lost(), 0);
@@ -165,7 +165,7 @@ fn a_hook_hears_of_servers_and_of_their_associations() {
         assert!(second.end().await.is_orderly());
         let removed = format!("2 shut down: {nothing}");
         events.expect(&["2 removed", &removed]).await;
-        must(pool.shutdown()).await;
+        must(pool.graceful_shutdown()).await;
         let closed = format!("1 shut down: {nothing}");
         events.expect_all(&["1 removed", &closed]).await;
     });

@@ -21,13 +21,13 @@ const NOTICEABLE: u64 = 3;
 const RETRANSMIT: Duration = Duration::from_millis(100);
 
 /// A client that keeps asking an echo server, on one stream after the other.
-pub(crate) struct Bystander {
+pub(crate) struct ProbeClient {
     stop: CancellationToken,
     rounds: watch::Receiver<u64>,
     asking: JoinHandle<Duration>,
 }
 
-impl Bystander {
+impl ProbeClient {
     pub(crate) async fn connect(addr: SocketAddr) -> Self {
         let socket = SocketBuilder::new().configure(|socket| {
             let times = RtoInfo::new()

@@ -25,12 +25,12 @@ async fn a_resting_association_is_woken_for_a_push() {
     let (peer, handle) = server.connect().await;
     settle().await;
     let message = Message::new("news").on_stream(7).with_ppid(Ppid::M3UA);
-    must(handle.push(message.unordered())).await.unwrap();
+    must(handle.send(message.unordered())).await.unwrap();
     let heard = peer.expect_message("news").await;
     assert_eq!(heard.info.stream.get(), 7);
     assert_eq!(heard.info.ppid, Ppid::M3UA);
     assert!(heard.info.unordered);
-    handle.try_push("more").unwrap();
+    handle.try_send("more").unwrap();
     assert_eq!(peer.expect_message("more").await.info.stream.get(), 0);
 }
 
@@ -38,7 +38,7 @@ async fn a_resting_association_is_woken_for_a_push() {
 async fn what_the_peer_answers_to_a_push_comes_to_the_service() {
     let server = Server::new(async |peer: AssociationHandle, payload: Bytes| {
         if payload == "start" {
-            must(peer.push("who are you?")).await.unwrap();
+            must(peer.send("who are you?")).await.unwrap();
         }
         payload
     });
@@ -59,7 +59,7 @@ async fn a_handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on
             answered.notify_one();
             return None;
         }
-        must(peer.push("question")).await.unwrap();
+        must(peer.send("question")).await.unwrap();
         answered.notified().await;
         Some("done")
     });
@@ -82,7 +82,7 @@ async fn a_handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on
 async fn a_push_that_was_accepted_before_an_answer_goes_out_before_it() {
     let server = Server::new(async |peer: AssociationHandle, Payload(payload): Payload| {
         for number in 0..3 {
-            must(peer.push(format!("{number} before"))).await.unwrap();
+            must(peer.send(format!("{number} before"))).await.unwrap();
         }
         Payload(payload)
     });
@@ -100,7 +100,7 @@ async fn a_push_that_was_accepted_before_an_answer_goes_out_before_it() {
 #[tokio::test(start_paused = true)]
 async fn a_push_of_a_call_that_is_not_done_goes_out() {
     let server = Server::new(async |peer: AssociationHandle| {
-        must(peer.push("working")).await.unwrap();
+        must(peer.send("working")).await.unwrap();
         sleep(Duration::from_secs(5)).await;
         "done"
     });
@@ -118,7 +118,7 @@ async fn a_make_service_pushes_before_there_is_a_service() {
     let make = service_fn(move |incoming: IncomingAssociation| {
         let gone = Arc::clone(&gone);
         async move {
-            must(incoming.association.push("welcome")).await.unwrap();
+            must(incoming.association.send("welcome")).await.unwrap();
             gone.lock().await.take().unwrap().await.unwrap();
             Ok::<_, Infallible>(service_fn(async |request: Request| {
                 Ok::<_, Infallible>(request.into_payload())
@@ -155,7 +155,7 @@ async fn it_wakes_a_driver_that_other_tasks_polled_before() {
     let serving = tokio::spawn(served);
     // It rests in that task now.
     tokio::task::yield_now().await;
-    must(handle.push("news")).await.unwrap();
+    must(handle.send("news")).await.unwrap();
     peer.expect_message("news").await;
     peer.shutdown();
     must(serving).await.unwrap();
@@ -165,12 +165,12 @@ async fn it_wakes_a_driver_that_other_tasks_polled_before() {
 async fn the_default_is_of_no_association() {
     let handle = request("hello").association().clone();
     assert_eq!(handle.connect_info(), None);
-    let refused = [handle.try_push("news"), must(handle.push("news")).await];
+    let refused = [handle.try_send("news"), must(handle.send("news")).await];
     for error in refused.map(Result::unwrap_err) {
         assert!(matches!(error, SendError::NoAssociation), "{error:?}");
     }
     assert!(handle.is_closed());
-    assert_eq!(must(handle.ended()).await, None);
+    assert_eq!(must(handle.closed()).await, None);
     assert!(!handle.same_association(&AssociationHandle::default()));
 }
 
@@ -191,7 +191,7 @@ async fn handles_tell_associations_apart() {
     let anew = server.ask(&first).await;
     assert!(!one.same_association(&anew));
     settle().await;
-    must(anew.push("news")).await.unwrap();
+    must(anew.send("news")).await.unwrap();
     first.expect_message("news").await;
     assert_eq!(
         one.connect_info().unwrap().assoc(),

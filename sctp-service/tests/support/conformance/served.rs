@@ -30,7 +30,7 @@ fn each_call_gets_its_own_reply() {
         for (n, reply) in calls.into_iter().enumerate() {
             assert_eq!(payload(reply).await, n.to_string().repeat(1 + n % 700));
         }
-        assert_eq!(must(client.shutdown()).await, Some(LOCAL));
+        assert_eq!(must(client.graceful_shutdown()).await, Some(LOCAL));
         assert_eq!(must(server.closed()).await, (PEER, None));
     });
 }
@@ -184,7 +184,7 @@ fn a_client_that_is_shut_down_finishes_its_calls() {
         server.await_waiting(1).await;
         let ending = tokio::spawn({
             let client = client.clone();
-            async move { must(client.shutdown()).await }
+            async move { must(client.graceful_shutdown()).await }
         });
         must(async {
             while client.ready().await.is_ok() {

@@ -57,7 +57,7 @@ fn a_pool_loses_no_call_to_a_server_that_drains() {
             assert_eq!(must(call).await.unwrap().unwrap().payload, "wait");
         }
         must(left.stopped()).await;
-        for (target, end) in must(pool.shutdown()).await {
+        for (target, end) in must(pool.graceful_shutdown()).await {
             assert_eq!(end, Some(End::Shutdown { by: Side::Peer }), "{target:?}");
         }
     });
