@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_spent_exactly() {
+    fn budget_is_spent_exactly() {
         let budget = Budget::new(Some(2));
         assert!(budget.take() && !budget.is_spent());
         assert!(budget.take() && budget.is_spent());

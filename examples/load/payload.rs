@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sequence_number_comes_back() {
+    fn sequence_number_comes_back() {
         let mut maker = Maker::new(99, filler(100));
         for len in [HEADER, 64, 100] {
             let payload = maker.make(len, u64::MAX - 5);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_message_has_none() {
+    fn short_message_has_none() {
         let mut maker = Maker::new(99, filler(100));
         for len in 1..HEADER {
             let payload = maker.make(len, 1);

@@ -208,7 +208,7 @@ mod tests {
     use crate::result::Percentile;
 
     #[test]
-    fn a_report_says_what_went_wrong() {
+    fn report_says_what_went_wrong() {
         let mut outcome = Outcome::default();
         outcome.settings.server = vec!["192.0.2.1:7".to_owned()];
         outcome.settings.associations = 3;

@@ -200,7 +200,7 @@ mod tests {
     use crate::stats::latencies;
 
     #[test]
-    fn a_summary_tells_the_percentiles() {
+    fn summary_tells_the_percentiles() {
         let mut times = latencies().unwrap();
         for time in 1..=1000 {
             times.record(time * 1000).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_fails_a_run_that_was_not_interrupted() {
+    fn open_calls_fail_an_uninterrupted_run() {
         let mut outcome = Outcome::default();
         assert!(outcome.is_clean());
         outcome.calls.unanswered = 1;

@@ -114,7 +114,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn an_even_schedule_is_exact() {
+    fn even_schedule_is_exact() {
         let mut random = Random::new(0);
         // Three calls per second: a distance that no integer holds.
         let mut schedule = Schedule::new(Arrivals::Even, 3.0, 1, 0, SECOND, &mut random);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_schedule_keeps_the_rate_and_never_goes_back() {
+    fn random_schedule_keeps_the_rate_and_never_goes_back() {
         let mut random = Random::new(3);
         let mut schedule = Schedule::new(Arrivals::Poisson, 1000.0, 1, 0, 0, &mut random);
         let mut last = 0;

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_a_stream_and_a_text() {
+    fn line_names_a_stream_and_a_text() {
         assert_eq!(message(b"[3]hi"), Ok(Message::new("hi").on_stream(3)));
         assert_eq!(message(b"[0]"), Ok(Message::new("")));
         assert_eq!(message(b"[1][2]"), Ok(Message::new("[2]").on_stream(1)));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_shown_as_in_the_book() {
+    fn reply_is_shown_as_in_the_book() {
         let info = RecvInfo::default()
             .with_stream(3)
             .with_assoc(AssocId::new(10));

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_is_on_the_stream_of_the_message_or_the_next_one() {
+    fn reply_is_on_the_stream_of_the_message_or_the_next_one() {
         assert_eq!(stream_of_echo(1, false), 1);
         assert_eq!(stream_of_echo(1, true), 2);
     }

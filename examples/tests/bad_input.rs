@@ -24,7 +24,7 @@ fn fails(command: Command, code: i32) -> String {
 }
 
 #[test]
-fn an_address_in_use() {
+fn address_in_use() {
     let server = Server::start(&[]);
     let error = server_fails(server.addr(), 1);
     assert!(
@@ -35,14 +35,14 @@ fn an_address_in_use() {
 }
 
 #[test]
-fn an_address_of_somebody_else() {
+fn address_of_somebody_else() {
     let error = server_fails("192.0.2.1:0", 1);
     assert!(error.contains("cannot bind 192.0.2.1:0: "), "{error}");
     assert!(error.contains("Cannot assign requested address"), "{error}");
 }
 
 #[test]
-fn a_privileged_port() {
+fn privileged_port() {
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if first.trim().parse::<u16>().unwrap() <= 7 {
         // In most containers no port is privileged, and the server must say nothing of the kind.
@@ -73,7 +73,7 @@ fn addresses_with_several_ports() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve() {
+fn name_that_does_not_resolve() {
     let error = server_fails("no-such-host.invalid:9877", 1);
     assert!(
         error.contains("cannot resolve no-such-host.invalid:9877: "),
@@ -94,13 +94,13 @@ fn a_name_that_does_not_resolve() {
 }
 
 #[test]
-fn an_address_without_a_port() {
+fn address_without_a_port() {
     let error = server_fails("127.0.0.1", 1);
     assert!(error.contains("cannot resolve 127.0.0.1: "), "{error}");
 }
 
 #[test]
-fn nobody_listens() {
+fn connection_refused_is_reported() {
     let addr = {
         let server = Server::start(&[]);
         server.addr().to_owned()
@@ -114,7 +114,7 @@ fn nobody_listens() {
 }
 
 #[test]
-fn a_kernel_without_sctp() {
+fn kernel_without_sctp() {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/without-sctp.c");
     let without_sctp = concat!(env!("CARGO_TARGET_TMPDIR"), "/without-sctp");
     let mut compiler = Command::new("cc");
@@ -133,7 +133,7 @@ fn a_kernel_without_sctp() {
 }
 
 #[test]
-fn a_reason_that_is_too_long() {
+fn reason_that_is_too_long() {
     let long = "x".repeat(AbortReason::MAX_LEN + 1);
     let complaint = "abort reason of 1025 bytes exceeds the limit of 1024";
 
@@ -154,7 +154,7 @@ fn a_reason_that_is_too_long() {
 }
 
 #[test]
-fn an_ending_that_does_not_exist() {
+fn ending_that_does_not_exist() {
     let mut command = echo_server();
     command.args(["--shutdown", "later"]);
     assert!(fails(command, 2).contains("none, after-ack or abort=REASON"));
@@ -191,7 +191,7 @@ fn lines_that_cannot_be_sent() {
 }
 
 #[test]
-fn a_message_beyond_the_servers_limit() {
+fn message_beyond_the_servers_limit() {
     for style in ["peel-off", "one-to-many"] {
         let mut server = Server::start(&["--style", style, "--max-message-size", "1000"]);
         let mut client = server.client(&[]);
@@ -210,7 +210,7 @@ fn a_message_beyond_the_servers_limit() {
 }
 
 #[test]
-fn no_address_at_all() {
+fn missing_address_is_reported() {
     let mut client = client::<&str>(&[], &[]);
     client.exits_with(2);
     assert!(client.stderr.text().contains("<ADDR>"));

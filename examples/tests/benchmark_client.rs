@@ -29,7 +29,7 @@ const SIGALRM: i32 = 14;
 type Lie = fn(Bytes) -> Vec<Bytes>;
 
 #[test]
-fn a_right_echo_is_counted() {
+fn right_echo_is_counted() {
     for size in [1, 8, 64, 65_536] {
         let mut client = client(|message| vec![message], size);
         assert_eq!(client.stdout.find("ready"), "ready");
@@ -43,7 +43,7 @@ fn a_right_echo_is_counted() {
 }
 
 #[test]
-fn a_wrong_echo_is_not() {
+fn wrong_echo_is_not() {
     let lies: [(&str, Lie, &str); 7] = [
         (
             "a bit flipped",
@@ -84,14 +84,14 @@ fn a_wrong_echo_is_not() {
 }
 
 #[test]
-fn a_wrong_part_of_a_long_echo_is_not() {
+fn wrong_part_of_a_long_echo_is_not() {
     let mut client = client(|message| vec![flipped(&message, 65_000)], 65_536);
     assert_eq!(client.status().code(), Some(1));
     assert!(client.stderr.text().contains("other content"));
 }
 
 #[test]
-fn an_echo_that_never_comes_is_waited_for_in_vain() {
+fn echo_that_never_comes_is_waited_for_in_vain() {
     let port = serve(|_| vec![], usize::MAX);
     let mut client = Program::spawn(command(port, 64, 1));
     let status = client.status();

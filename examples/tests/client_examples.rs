@@ -24,7 +24,7 @@ fn two_nodes_answer_each_other() {
 }
 
 #[test]
-fn a_pool_loses_only_what_was_in_flight_on_the_killed_server() {
+fn pool_loses_only_what_was_in_flight_on_the_killed_server() {
     let text = run(env!("CARGO_BIN_EXE_pool"), &["--in-flight", "16"]);
     assert!(text.contains("one drained (exit status: 0): "), "{text}");
     assert!(text.contains("no call was lost other than "), "{text}");
@@ -34,7 +34,7 @@ fn a_pool_loses_only_what_was_in_flight_on_the_killed_server() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_in_a_line() {
+fn server_that_is_not_there_is_told_in_a_line() {
     let output = Command::new(env!("CARGO_BIN_EXE_client"))
         .args(["127.0.0.1:1", "word"])
         .output()

@@ -42,7 +42,7 @@ fn each_stream_has_its_own_order() {
 }
 
 #[test]
-fn the_style_decides_how_many_sockets_the_server_has() {
+fn style_decides_how_many_sockets_the_server_has() {
     for (style, sockets_for_two) in [("peel-off", 2), ("one-to-many", 0)] {
         let server = Server::start(&["--style", style]);
         let idle = server.program.sockets();
@@ -76,7 +76,7 @@ fn after_ack_delivers_the_reply_and_then_an_orderly_end() {
 
 /// The textbook's figure 10.12: the client aborts, and the reason is its message.
 #[test]
-fn the_reason_of_the_clients_abort_reaches_the_servers_log() {
+fn reason_of_the_clients_abort_reaches_the_servers_log() {
     for style in STYLES {
         let mut server = Server::start(&["--style", style]);
         let mut client = server.client(&["--abort", "goodbye"]);
@@ -93,7 +93,7 @@ fn the_reason_of_the_clients_abort_reaches_the_servers_log() {
 }
 
 #[test]
-fn an_abort_of_every_reply_carries_its_reason() {
+fn abort_of_every_reply_carries_its_reason() {
     for style in STYLES {
         let mut server = Server::start(&["--style", style, "--shutdown", "abort=not today"]);
         let mut client = server.client(&[]);
@@ -153,7 +153,7 @@ fn abort_gives_its_reason_and_ends_its_association_alone() {
 }
 
 #[test]
-fn a_reason_that_is_not_utf8_is_told_byte_for_byte() {
+fn reason_that_is_not_utf8_is_told_byte_for_byte() {
     let server = Server::start(&[]);
     let mut client = server.client(&[]);
     client.line(b"[0]abort \xff\x00\x1b");
@@ -200,7 +200,7 @@ fn echo_all_goes_out_on_every_stream() {
 }
 
 #[test]
-fn a_multi_homed_server_answers_on_each_address() {
+fn multi_homed_server_answers_on_each_address() {
     for style in STYLES {
         let listen = ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"];
         let server = Server::on(&listen, &["--style", style]);

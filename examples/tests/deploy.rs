@@ -60,7 +60,7 @@ fn every_manifest_is_of_the_schema() {
 
 #[test]
 #[should_panic(expected = "the schema does not know all of it")]
-fn a_field_that_is_misspelt_is_found() {
+fn field_that_is_misspelt_is_found() {
     let mut object = objects("service.yaml").remove(0);
     object["spec"]["clusterIp"] = "None".into();
     checked::<Service>(&object);
@@ -84,7 +84,7 @@ fn services_reach_the_servers_over_sctp() {
 }
 
 #[test]
-fn the_grace_period_covers_the_pause_and_the_drain() {
+fn grace_period_covers_the_pause_and_the_drain() {
     let pod = pod();
     let lifecycle = pod.containers[0].lifecycle.as_ref().unwrap();
     let pause = lifecycle

@@ -25,7 +25,7 @@ fn sources(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn no_error_repeats_its_source() {
+fn errors_do_not_repeat_their_source() {
     let mut found = 0;
     for name in ["sctp-core", "sctp-tokio", "sctp-service"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

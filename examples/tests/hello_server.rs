@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ADDR: &str = "127.0.0.1:9877";
 
 #[tokio::test]
-async fn it_answers_ends_associations_either_way_and_drains_on_both_signals() {
+async fn hello_server_replies_terminates_and_drains() {
     for signal in ["INT", "TERM"] {
         let mut server = Program::spawn(Command::new(env!("CARGO_BIN_EXE_hello-server")));
         let mut stays = connect().await;

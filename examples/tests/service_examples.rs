@@ -130,7 +130,7 @@ fn test_without_kernel() {
 }
 
 #[test]
-fn the_index_names_every_example() {
+fn index_names_every_example() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
     let index = fs::read_to_string(examples.join("README.md")).unwrap();
     for folder in ["src/bin", "../sctp-tokio/examples"] {

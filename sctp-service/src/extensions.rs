@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_is_independent() {
+    fn clone_is_independent() {
         let mut original = Extensions::new();
         original.insert(String::from("a"));
         let mut clone = original.clone();

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_logged_line_by_line() {
+    async fn burst_is_logged_line_by_line() {
         let limiter = LogLimiter::with_burst(3);
         let logged = [(); 5].map(|()| limiter.record());
         assert_eq!(logged, [Some(1), Some(1), Some(1), None, None]);

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_time_is_too_long() {
+    fn later_accepts_any_duration() {
         let now = Instant::now();
         assert_eq!(later(now, Duration::ZERO), now);
         assert_eq!(
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_timer_that_is_set_for_ever_does_not_elapse() {
+    async fn timer_that_is_set_for_ever_does_not_elapse() {
         let mut timer = Timer::default();
         timer.set_in(Duration::MAX);
         let elapsed = std::future::poll_fn(|cx| Poll::Ready(timer.poll_elapsed(cx))).await;

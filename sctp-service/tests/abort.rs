@@ -15,7 +15,7 @@ async fn abort(reason: Bytes) -> Shutdown {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reason_arrives_byte_for_byte() {
+async fn reason_arrives_byte_for_byte() {
     let server = Server::new(abort);
     let longest = Bytes::from(vec![b'x'; AbortReason::MAX_LEN]);
     for reason in [Bytes::from("x"), Bytes::from(&b"\xff\x00\x1b"[..]), longest] {
@@ -35,7 +35,7 @@ async fn the_reason_arrives_byte_for_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_reason_is_legal() {
+async fn empty_reason_is_legal() {
     let server = Server::new(async || Shutdown::Abort(AbortReason::default()));
     let peer = server.connect().await;
     peer.send("go").await;
@@ -43,7 +43,7 @@ async fn an_empty_reason_is_legal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_unsent_is_discarded_and_counted() {
+async fn unsent_replies_are_discarded_and_counted() {
     let server = Server::new(async |payload: Bytes| match &payload[..] {
         b"abort" => Err(Shutdown::abort("bye")),
         _ => Ok(payload),
@@ -67,7 +67,7 @@ async fn what_is_unsent_is_discarded_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
+async fn peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
     let server = Server::new(async |_: Bytes| sleep(Duration::from_secs(60)).await);
     let peer = server.connect().await;
     peer.send("slow").await;
@@ -83,7 +83,7 @@ async fn a_peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_abort_is_heard_while_the_service_is_busy() {
+async fn peers_abort_is_heard_while_the_service_is_busy() {
     let config = sctp_service::Config::new()
         .with_max_in_flight(1)
         .with_read_ahead(1);
@@ -103,7 +103,7 @@ async fn a_peers_abort_is_heard_while_the_service_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_peer_is_reported_as_lost() {
+async fn lost_peer_is_reported_as_lost() {
     let server = Server::new(async || ());
     let peer = server.connect().await;
     settle().await;
@@ -129,7 +129,7 @@ async fn only_the_association_that_is_aborted_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
+async fn reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
     let server = Server::new(async |payload: Bytes| on(999, payload));
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -138,7 +138,7 @@ async fn a_reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_or_oversized_reply_aborts_and_is_reported() {
+async fn empty_or_oversized_reply_aborts_and_is_reported() {
     let server = Server::new(async |payload: Bytes| match &payload[..] {
         b"empty" => Bytes::new(),
         _ => Bytes::from(vec![0; 300_000]),
@@ -155,7 +155,7 @@ async fn an_empty_or_oversized_reply_aborts_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_above_the_limit_ends_the_association_and_is_reported() {
+async fn message_above_the_limit_ends_the_association_and_is_reported() {
     let server = Server::new(async |payload: Bytes| payload);
     let peer = server.connect().await;
     peer.fail_receive(RecvError::TooLarge { limit: 1000 });
@@ -171,7 +171,7 @@ async fn a_message_above_the_limit_ends_the_association_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_abort_is_heard_though_a_call_never_rests() {
+async fn peers_abort_is_heard_though_a_call_never_rests() {
     let config = sctp_service::Config::new().with_max_in_flight(1);
     let server = Server::with_config(config, async |_: Bytes| -> () {
         loop {

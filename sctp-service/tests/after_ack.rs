@@ -16,7 +16,7 @@ async fn echo(payload: Bytes) -> (Bytes, Option<Shutdown>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reply_arrives_and_then_an_orderly_end() {
+async fn reply_arrives_and_then_an_orderly_end() {
     let server = Server::new(echo);
     let peer = server.connect().await;
     peer.send(on(2, "hello")).await;
@@ -71,7 +71,7 @@ async fn requests_that_arrive_after_it_are_discarded_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_never_acknowledges_is_aborted() {
+async fn peer_that_never_acknowledges_is_aborted() {
     let server = Server::with_config(
         Config::new().with_shutdown_timeout(Duration::from_secs(5)),
         echo,
@@ -86,7 +86,7 @@ async fn a_peer_that_never_acknowledges_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_never_reads_is_aborted_too() {
+async fn peer_that_never_reads_is_aborted_too() {
     let server = Server::new(echo);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
@@ -122,7 +122,7 @@ async fn calls_in_flight_on_other_streams_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_shuts_down_has_its_last_requests_served() {
+async fn peer_that_shuts_down_has_its_last_requests_served() {
     let (done, mut served) = tokio::sync::mpsc::channel(8);
     let server = Server::new(async move |payload: Bytes| {
         sleep(Duration::from_secs(1)).await;
@@ -164,7 +164,7 @@ async fn requests_unread_when_the_peer_shuts_down_are_served_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_shutdown_does_not_keep_a_hanging_call_for_ever() {
+async fn peers_shutdown_does_not_keep_a_hanging_call_for_ever() {
     let server = Server::new(async |Payload(_): Payload| std::future::pending::<()>().await);
     let peer = server.connect().await;
     peer.send("hang").await;

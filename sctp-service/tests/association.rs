@@ -29,7 +29,7 @@ async fn echo(payload: Bytes) -> Result<Bytes, Shutdown> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_resolves_with_how_the_association_ended() {
+async fn served_association_resolves_with_its_end() {
     for (last, end) in [
         ("quit", End::Shutdown { by: Side::Local }),
         ("abort", aborted()),
@@ -116,7 +116,7 @@ impl Drop for OneToOne {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_reason_can_be_sent_the_peer_is_aborted_without() {
+async fn abort_without_reason_where_none_can_be_sent() {
     let (transport, peer) = duplex();
     let begin = tokio::time::Instant::now();
     let (note, noted) = std::sync::mpsc::channel();

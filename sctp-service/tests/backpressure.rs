@@ -16,7 +16,7 @@ use tokio::{sync::Semaphore, time::sleep};
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_service_stops_reading() {
+async fn busy_service_stops_reading() {
     let gate = Arc::new(Semaphore::new(0));
     let config = Config::new().with_max_in_flight(2).with_read_ahead(3);
     let wait = Arc::clone(&gate);
@@ -64,7 +64,7 @@ async fn requests_behind_a_slow_one_of_their_stream_are_read_ahead_up_to_the_lim
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_ready_stops_reading() {
+async fn service_that_is_not_ready_stops_reading() {
     let gate = Arc::new(Semaphore::new(0));
     let wait = Arc::clone(&gate);
     let service = ServiceBuilder::new()
@@ -101,7 +101,7 @@ async fn idle_associations_hold_no_place_in_a_shared_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_read_stalls_itself_alone() {
+async fn peer_that_does_not_read_stalls_itself_alone() {
     let config = Config::new().with_reply_queue(4, 1024);
     let server = Server::with_config(config, async |payload: Bytes| payload);
     let settings = Duplex::new().with_capacity(8);
@@ -122,7 +122,7 @@ async fn a_peer_that_does_not_read_stalls_itself_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_send_queue_is_limited_in_bytes_too() {
+async fn send_queue_is_limited_in_bytes_too() {
     let config = Config::new().with_reply_queue(1000, 100);
     let server = Server::with_config(config, async |payload: Bytes| payload);
     let settings = Duplex::new().with_capacity(1);
@@ -155,7 +155,7 @@ async fn calls_go_on_while_the_peer_does_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_replies_is_polled_only_while_there_is_room() {
+async fn stream_of_replies_is_polled_only_while_there_is_room() {
     let (pushed, count) = tokio::sync::watch::channel(0);
     let config = Config::new().with_reply_queue(2, 1024);
     let server = Server::with_config(config, async move || {
@@ -187,7 +187,7 @@ trait MapToText: futures::Stream<Item = i32> + Sized {
 impl<S: futures::Stream<Item = i32>> MapToText for S {}
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
+async fn task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
     let (ended, end) = tokio::sync::oneshot::channel();
     let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
     let config = Config::new().with_reply_queue(1, 1024);
@@ -213,7 +213,7 @@ async fn a_task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_floods_leaves_the_others_their_turn() {
+async fn peer_that_floods_leaves_the_others_their_turn() {
     let (note, mut served) = tokio::sync::mpsc::channel(2000);
     let server = Server::new(async move |payload: Bytes| note.try_send(payload).unwrap());
     let (flood, other) = (server.connect().await, server.connect().await);

@@ -19,7 +19,7 @@ fn ticks() -> impl futures::Stream<Item = &'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endless_stream_ends_and_the_association_in_order() {
+async fn endless_stream_ends_and_the_association_in_order() {
     let mut server = Server::new(async |drain: Drain| {
         assert!(!drain.is_started());
         Reply::stream(ticks().take_until(drain.started_owned()))
@@ -48,7 +48,7 @@ async fn one_that_does_not_ask_is_aborted_when_the_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_pushes_can_say_goodbye() {
+async fn task_that_pushes_can_say_goodbye() {
     async fn push(sender: ReplySender, drain: Drain) {
         let token = drain.child_token();
         while !token.is_cancelled() {

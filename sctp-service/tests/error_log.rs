@@ -205,7 +205,7 @@ impl Connect for Gone {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_is_named_by_the_addresses_of_its_server() {
+async fn client_is_named_by_the_addresses_of_its_server() {
     let (lines, _guard) = Lines::start();
     let gone = Gone(["192.0.2.7:9877".parse().unwrap()]);
     let client = Client::builder().connect_in_background(gone);
@@ -240,7 +240,7 @@ impl Correlator for Whole {
 
 /// It is the only hint that a server answers with a wrong identifier.
 #[tokio::test(start_paused = true)]
-async fn a_reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
+async fn reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
     let (lines, _guard) = Lines::start();
     let (transport, peer) = duplex();
     let client = Client::builder()

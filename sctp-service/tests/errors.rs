@@ -82,7 +82,7 @@ fn causes_of_failed_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_call() {
+async fn failed_call() {
     let fails = || ready(Err::<Association, _>(ConnectError::Io(foreign())));
     let client = Client::builder().connect_in_background(fails);
     let error: CallError = must(client.request("x")).await.unwrap_err();
@@ -120,7 +120,7 @@ async fn rejections() {
 }
 
 #[tokio::test]
-async fn a_reply_that_nobody_waits_for() {
+async fn reply_that_nobody_waits_for() {
     let (sender, reply) = Reply::channel(1);
     drop(reply);
     let closed = sender.send(ReplyMessage::from("late")).await;

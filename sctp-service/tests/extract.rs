@@ -58,7 +58,7 @@ async fn eight_arguments_of_every_kind() {
 }
 
 #[tokio::test]
-async fn the_message_in_every_form() {
+async fn message_in_every_form() {
     let message = || request(on(2, "text"));
     assert_eq!(
         answer(handler_fn(async |b: Bytes| b), message()).await,
@@ -91,7 +91,7 @@ async fn the_message_in_every_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_answers_on_its_stream_with_its_ppid() {
+async fn payload_answers_on_its_stream_with_its_ppid() {
     let server = Server::new(async |Payload(payload): Payload| payload);
     let peer = server.connect().await;
     peer.send(on(4, "hello").with_ppid(Ppid::DIAMETER)).await;
@@ -103,7 +103,7 @@ async fn a_payload_answers_on_its_stream_with_its_ppid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_goes_where_it_says() {
+async fn message_goes_where_it_says() {
     let server = Server::new(async || Message::new("elsewhere").on_stream(7).with_ppid(9));
     let peer = server.connect().await;
     peer.send(on(4, "hello")).await;
@@ -112,7 +112,7 @@ async fn a_message_goes_where_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_is_not_text_is_rejected() {
+async fn payload_that_is_not_text_is_rejected() {
     let server = Server::new(async |text: String| text);
     let peer = server.connect().await;
     peer.send(&b"\xff"[..]).await;
@@ -120,7 +120,7 @@ async fn a_payload_that_is_not_text_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_extension_is_an_internal_error_that_hides_its_name() {
+async fn missing_extension_is_an_internal_error_that_hides_its_name() {
     let server = Server::new(async |_: Extension<u8>| ());
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -128,7 +128,7 @@ async fn a_missing_extension_is_an_internal_error_that_hides_its_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extractor_of_ones_own_rejects_with_any_reply() {
+async fn extractor_of_ones_own_rejects_with_any_reply() {
     struct Known;
     impl<S: Sync> FromRequestParts<S> for Known {
         type Rejection = (&'static str, Shutdown);
@@ -149,7 +149,7 @@ async fn an_extractor_of_ones_own_rejects_with_any_reply() {
 }
 
 #[tokio::test]
-async fn a_handler_takes_the_part_of_the_state_that_it_needs() {
+async fn handler_takes_the_part_of_the_state_that_it_needs() {
     #[derive(Clone)]
     struct App {
         name: &'static str,
@@ -168,7 +168,7 @@ async fn a_handler_takes_the_part_of_the_state_that_it_needs() {
 }
 
 #[tokio::test]
-async fn the_association_can_be_mocked() {
+async fn association_can_be_mocked() {
     let peer = "192.0.2.7:1234".parse().unwrap();
     let mock = ConnectInfo::new(AssocId::new(9)).with_peer_addrs([peer]);
     let service = ServiceBuilder::new()

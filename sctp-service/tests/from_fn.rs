@@ -51,7 +51,7 @@ async fn request_and_reply_can_be_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_may_answer_itself_and_end_the_association() {
+async fn middleware_may_reply_and_terminate() {
     let called = Arc::new(AtomicU32::new(0));
     let guard = |request: Request, next: Next| async move {
         match &request.payload()[..] {
@@ -81,7 +81,7 @@ async fn it_may_answer_itself_and_end_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_behind_it_is_called_as_it_was_ready() {
+async fn inner_service_is_called_as_it_was_ready() {
     let service = ServiceBuilder::new()
         .layer(from_fn(async |request, next: Next| next.run(request).await))
         .concurrency_limit(1)
@@ -165,7 +165,7 @@ async fn aborts_of_errors_behind_it_are_replies_to_it() {
 /// Tower's `load_shed` alone would leave the one that was answered in the limit's queue, and the
 /// next permit to it: then nobody else is served.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
+async fn peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
     let busy = async |request, next: Next| {
         let reply = next.run(request).await;
         match reply.shutdown() {
@@ -202,7 +202,7 @@ async fn a_peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_association_drops_the_function_and_the_call() {
+async fn end_of_the_association_drops_the_function_and_the_call() {
     let alive = Arc::new(());
     let held = alive.clone();
     let hold = move |request, next: Next| {

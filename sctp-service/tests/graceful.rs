@@ -69,7 +69,7 @@ async fn new_peers_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_association_that_was_not_yet_accepted_is_shut_down_in_order() {
+async fn association_that_was_not_yet_accepted_is_shut_down_in_order() {
     let mut server = Server::new(slow_echo);
     server.stop();
     let peer = server.connect().await;
@@ -214,7 +214,7 @@ async fn requests_after_the_signal_are_not_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_after_the_drain_timeout_is_aborted() {
+async fn associations_left_after_drain_timeout_are_aborted() {
     let mut server = Server::with(
         async |_: Bytes| std::future::pending::<()>().await,
         |server| server.with_drain_timeout(Duration::from_secs(5)),
@@ -231,7 +231,7 @@ async fn what_is_left_after_the_drain_timeout_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endless_stream_of_replies_ends_with_the_drain_timeout() {
+async fn endless_stream_of_replies_ends_with_the_drain_timeout() {
     let mut server = Server::new(async |_: Bytes| {
         let (sender, reply) = Reply::channel(1);
         tokio::spawn(async move {
@@ -253,7 +253,7 @@ async fn an_endless_stream_of_replies_ends_with_the_drain_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
+async fn peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
     let mut server = Server::new(slow_echo);
     let peer = server.connect().await;
     peer.hold_acks();
@@ -264,7 +264,7 @@ async fn a_peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_dropped_shuts_its_associations_down() {
+async fn server_that_is_dropped_shuts_its_associations_down() {
     use std::future::IntoFuture;
     let (listener, network) = ScriptedListener::new();
     let server = tokio::spawn(serve(listener, slow_echo).into_future());
@@ -290,7 +290,7 @@ async fn accepting_goes_on_after_a_pause_when_descriptors_run_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_association_does_not_make_accepting_pause() {
+async fn lost_association_does_not_make_accepting_pause() {
     let server = Server::new(async |payload: Bytes| payload);
     let begin = Instant::now();
     server
@@ -336,7 +336,7 @@ async fn several_listeners_share_one_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_association_is_shut_down_and_a_busy_one_is_not() {
+async fn idle_association_is_shut_down_and_a_busy_one_is_not() {
     let config = Config::new().with_idle_timeout(Duration::from_secs(5));
     let server = Server::with_config(config, async |payload: Bytes| {
         sleep(Duration::from_secs(7)).await;

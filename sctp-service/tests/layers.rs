@@ -215,7 +215,7 @@ async fn boxed_services() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_to_become_ready_aborts() {
+async fn service_that_fails_to_become_ready_aborts() {
     #[derive(Clone)]
     struct Broken;
     impl Service<Request> for Broken {

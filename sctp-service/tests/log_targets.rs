@@ -35,7 +35,7 @@ fn logs(path: &Path) -> bool {
 }
 
 #[test]
-fn the_guide_names_the_modules_that_log() {
+fn guide_names_the_modules_that_log() {
     let guide = include_str!("../src/docs/errors.md");
     let rows = guide
         .lines()
@@ -48,7 +48,7 @@ fn the_guide_names_the_modules_that_log() {
 
 /// A target that is spelt out would not begin with its module.
 #[test]
-fn no_target_is_spelt_out() {
+fn log_targets_are_module_paths() {
     fn check(path: &Path) {
         if path.is_dir() {
             for entry in fs::read_dir(path).unwrap() {

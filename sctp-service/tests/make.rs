@@ -37,7 +37,7 @@ async fn each_peer_has_its_own_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_is_refused_before_any_message_is_served() {
+async fn peer_is_refused_before_any_message_is_served() {
     let server = Server::new(service_fn(
         async |incoming: IncomingAssociation| match incoming.connect_info.assoc().get() {
             3 => Err(AbortReason::from_static("not you")),
@@ -53,7 +53,7 @@ async fn a_peer_is_refused_before_any_message_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_is_turned_away_in_order() {
+async fn peer_is_turned_away_in_order() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         if true {
             Err(Shutdown::AfterAck)
@@ -65,7 +65,7 @@ async fn a_peer_is_turned_away_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_make_service_delays_its_own_peer_alone() {
+async fn slow_make_service_delays_its_own_peer_alone() {
     let server = Server::new(service_fn(async |incoming: IncomingAssociation| {
         if incoming.connect_info.assoc().get() == 3 {
             sleep(Duration::from_secs(60)).await;
@@ -81,7 +81,7 @@ async fn a_slow_make_service_delays_its_own_peer_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_aborts_meanwhile_is_heard_and_one_that_shuts_down_is_still_served() {
+async fn peer_that_aborts_meanwhile_is_heard_and_one_that_shuts_down_is_still_served() {
     let served = Count::default();
     let counter = Arc::clone(&served);
     let server = Server::new(service_fn(move |_: IncomingAssociation| {
@@ -104,7 +104,7 @@ async fn a_peer_that_aborts_meanwhile_is_heard_and_one_that_shuts_down_is_still_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_does_not_wait_for_a_service_in_the_making() {
+async fn drain_does_not_wait_for_a_service_in_the_making() {
     let mut server = Server::new(service_fn(async |_: IncomingAssociation| {
         sleep(Duration::from_secs(3600)).await;
         Ok::<_, Infallible>(count.with_state(Count::default()))
@@ -117,7 +117,7 @@ async fn a_drain_does_not_wait_for_a_service_in_the_making() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_never_made_does_not_outlast_its_peer_for_long() {
+async fn service_that_is_never_made_does_not_outlast_its_peer_for_long() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(count.with_state(Count::default()))

@@ -84,7 +84,7 @@ fn bytes() -> (usize, usize) {
 }
 
 #[test]
-fn an_idle_association_keeps_less_than_four_kibibytes() {
+fn idle_association_keeps_less_than_four_kibibytes() {
     const COUNT: usize = 200;
     let each = with_server(|addr| {
         let mut sockets = Vec::with_capacity(COUNT);
@@ -107,7 +107,7 @@ fn an_idle_association_keeps_less_than_four_kibibytes() {
 }
 
 #[test]
-fn a_message_of_64_kibibytes_is_not_copied() {
+fn message_of_64_kibibytes_is_not_copied() {
     const COUNT: usize = 100;
     const LEN: usize = 64 * 1024;
     let each = with_server(|addr| {

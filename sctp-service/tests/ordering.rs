@@ -86,7 +86,7 @@ async fn without_order_one_stream_is_served_concurrently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_of_many_messages_is_not_broken_by_the_next_one() {
+async fn reply_of_many_messages_is_not_broken_by_the_next_one() {
     let server = Server::new(async |payload: Bytes| {
         let text = String::from_utf8(payload.into()).unwrap();
         let parts: Vec<_> = (0..3).map(|part| format!("{text}{part}")).collect();
@@ -105,7 +105,7 @@ async fn a_reply_of_many_messages_is_not_broken_by_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_stream_leaves_the_others_their_turn() {
+async fn busy_stream_leaves_the_others_their_turn() {
     let config = Config::new().with_max_in_flight(1);
     let server = Server::with_config(config, sleeper);
     let peer = server.connect().await;

@@ -20,7 +20,7 @@ fn assert_panics_here<T>(blamed: impl FnOnce() -> T) {
 }
 
 #[test]
-fn a_router_names_the_line_that_adds_a_route_again() {
+fn router_names_the_line_that_adds_a_route_again() {
     let router = || Router::<()>::new().route(Ppid::NGAP, async || ());
     let (once, other) = (router(), router());
     assert_panics_here(|| once.clone().route(Ppid::NGAP, async || ()));
@@ -37,20 +37,20 @@ fn a_router_names_the_line_that_adds_a_route_again() {
 
 #[test]
 #[should_panic = "the peer cannot send on stream 128: it has 128, from 0"]
-fn a_peer_has_no_more_streams_than_there_are() {
+fn peer_has_no_more_streams_than_there_are() {
     let (_server, peer) = duplex();
     peer.try_send(Message::new("hello").on_stream(128));
 }
 
 #[test]
 #[should_panic = "SCTP cannot carry an empty message"]
-fn a_peer_sends_nothing_empty() {
+fn peer_sends_nothing_empty() {
     let (_server, peer) = duplex();
     drop(peer.send(""));
 }
 
 #[test]
-fn a_peer_names_the_line_that_sends_what_sctp_cannot_carry() {
+fn peer_names_the_line_that_sends_what_sctp_cannot_carry() {
     let few = ConnectInfo::default().with_streams(2, 8);
     let (_server, peer) = Duplex::new().with_connect_info(few).build();
     let on = |stream| Message::new("hello").on_stream(stream);

@@ -33,7 +33,7 @@ fn two_a_second() -> PeerRateLimitLayer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_sends_too_fast_is_slowed_down_and_no_longer_read() {
+async fn peer_that_sends_too_fast_is_slowed_down_and_no_longer_read() {
     let server = Server::new(
         ServiceBuilder::new()
             .layer(two_a_second())
@@ -54,7 +54,7 @@ async fn a_peer_that_sends_too_fast_is_slowed_down_and_no_longer_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_associations_of_an_address_share_its_tokens_and_others_do_not() {
+async fn associations_of_an_address_share_its_tokens() {
     let server = Server::new(
         ServiceBuilder::new()
             .layer(two_a_second().with_burst(1))
@@ -84,7 +84,7 @@ async fn all_associations_of_an_address_share_its_tokens_and_others_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_would_be_too_long_is_an_abort() {
+async fn wait_that_would_be_too_long_is_an_abort() {
     let server = Server::new(
         ServiceBuilder::new()
             .layer(two_a_second().with_max_delay(Duration::ZERO))
@@ -147,7 +147,7 @@ async fn clones_of_the_service_hold_an_association_back_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_holds_no_permit_of_a_limit_further_in() {
+async fn waiting_peer_holds_no_inner_permit() {
     let server = Server::new(
         ServiceBuilder::new()
             .layer(two_a_second().with_burst(1))

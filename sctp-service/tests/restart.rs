@@ -74,7 +74,7 @@ async fn requests_are_numbered_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_orderly_end_that_was_under_way_is_begun_again() {
+async fn orderly_end_that_was_under_way_is_begun_again() {
     let server = Server::new(async || Shutdown::AfterAck);
     let peer = server.connect().await;
     peer.hold_acks();
@@ -87,7 +87,7 @@ async fn an_orderly_end_that_was_under_way_is_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_a_path_is_an_event_and_nothing_more() {
+async fn change_of_a_path_is_an_event_and_nothing_more() {
     let server = Server::new(async |payload: Bytes| payload);
     let peer = server.connect().await;
     peer.change_path(
@@ -106,7 +106,7 @@ async fn a_change_of_a_path_is_an_event_and_nothing_more() {
 
 /// Lets one peer in at a time, and remembers who logged in; after a restart nobody has.
 #[tokio::test(start_paused = true)]
-async fn the_service_is_made_anew_and_may_refuse() {
+async fn service_is_made_anew_and_may_refuse() {
     let lives = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&lives);
     let make = service_fn(move |incoming: IncomingAssociation| {

@@ -44,7 +44,7 @@ fn with_ppid(ppid: Ppid) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_predicate_goes_before_a_ppid_before_a_stream_before_the_fallback() {
+async fn predicate_goes_before_a_ppid_before_a_stream_before_the_fallback() {
     let router = Router::new()
         .fallback(other)
         .route(StreamId::new(0), zero)
@@ -68,7 +68,7 @@ async fn a_predicate_goes_before_a_ppid_before_a_stream_before_the_fallback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_ppid_aborts_with_a_reason_that_names_it() {
+async fn unknown_ppid_aborts_with_a_reason_that_names_it() {
     let server = Server::new(Router::new().route(Ppid::NGAP, ngap));
     let peer = server.connect().await;
     peer.send(on(3, "x").with_ppid(4711)).await;
@@ -91,7 +91,7 @@ async fn routers_merge_and_nest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_nested_router_says_what_it_does_not_know_itself() {
+async fn nested_router_says_what_it_does_not_know_itself() {
     let by_stream = Router::new().route(StreamId::new(0), zero);
     let by_predicate = Router::new().route(Match::when(|_| false), zero);
     let router = Router::new()
@@ -121,7 +121,7 @@ fn by_letter<S: Clone + Send + Sync + 'static>() -> KeyRouter<char, S> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_router_chooses_by_what_the_payload_says() {
+async fn key_router_chooses_by_what_the_payload_says() {
     async fn greet(State(name): State<&'static str>) -> String {
         format!("hello from {name}")
     }
@@ -179,7 +179,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
+async fn key_router_is_a_service_whose_layers_are_one_for_all_associations() {
     let (entered, entries) = mpsc::channel(8);
     let slow = async move || {
         entered.send(()).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_key_router_is_a_service_whose_layers_are_one_for_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_of_a_key_router_is_around_the_fallback_and_a_route_layer_is_not() {
+async fn layer_of_a_key_router_is_around_the_fallback_and_a_route_layer_is_not() {
     fn shout(request: Request) -> Request {
         let (parts, payload) = request.into_parts();
         Request::from_parts(parts, payload.to_ascii_uppercase().into())
@@ -227,7 +227,7 @@ async fn handlers_share_a_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_is_around_the_fallback_and_a_route_layer_is_not() {
+async fn layer_is_around_the_fallback_and_a_route_layer_is_not() {
     #[derive(Clone)]
     struct Marked;
     fn mark(mut request: Request) -> Request {
@@ -259,7 +259,7 @@ async fn answer_aborts(request: Request, next: Next) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
+async fn layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
     let router = || Router::new().route(Ppid::NGAP, ngap);
     let unknown = with_ppid(Ppid::M3UA);
     let reason = "no handler for PPID 3 on stream 1";
@@ -279,7 +279,7 @@ async fn a_layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_of_a_key_router_is_around_the_default_fallback() {
+async fn layer_of_a_key_router_is_around_the_default_fallback() {
     let router: KeyRouter<char> = by_letter()
         .route('a', async || "a")
         .layer(from_fn(answer_aborts));
@@ -291,7 +291,7 @@ async fn a_layer_of_a_key_router_is_around_the_default_fallback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_around_a_route_is_one_for_all_associations() {
+async fn limit_around_a_route_is_one_for_all_associations() {
     let (entered, entries) = mpsc::channel(8);
     let slow = async move |_: Bytes| {
         entered.send(()).await.unwrap();
@@ -319,14 +319,14 @@ async fn any_service_can_be_a_route_and_a_router_can_be_inside_any_layer() {
 
 #[test]
 #[should_panic = "there is a route for Ppid(60 NGAP) already"]
-fn the_same_ppid_twice_panics() {
+fn same_ppid_twice_panics() {
     let _ = Router::<()>::new()
         .route(Ppid::NGAP, ngap)
         .route(Ppid::NGAP, s1ap);
 }
 
 #[test]
-fn a_panic_names_the_line_that_adds_a_route_again() {
+fn panic_names_the_line_that_adds_a_route_again() {
     let once = Router::<()>::new().route(Ppid::NGAP, ngap);
     let (file, line) = place_of_panic(|| once.route(Ppid::NGAP, ngap));
     assert_eq!((&file[..], line), (file!(), line!() - 1));

@@ -75,7 +75,7 @@ async fn messages_in_and_messages_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_payload_aborts_and_tells_nothing() {
+async fn bad_payload_aborts_and_tells_nothing() {
     let server = Server::new(Router::new().route(Ppid::new(46), swap));
     let peer = server.connect().await;
     peer.send(on(4, "secret").with_ppid(46)).await;
@@ -83,7 +83,7 @@ async fn a_bad_payload_aborts_and_tells_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_takes_a_result_decides_itself() {
+async fn handler_that_takes_a_result_decides_itself() {
     let server = Server::new(
         async |pair: Result<Typed<Pair, Pairs>, BadPayload<NoPair>>| match pair {
             Ok(pair) => Reply::new(pair.value.clone()),
@@ -98,7 +98,7 @@ async fn a_handler_that_takes_a_result_decides_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_cannot_be_encoded_is_an_internal_error() {
+async fn message_that_cannot_be_encoded_is_an_internal_error() {
     let server = Server::new(swap);
     let peer = server.connect().await;
     peer.send(on(4, "a=")).await;
@@ -106,7 +106,7 @@ async fn a_message_that_cannot_be_encoded_is_an_internal_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_codec_of_tokio_util_must_use_up_the_payload() {
+async fn codec_of_tokio_util_must_use_up_the_payload() {
     type Frame = Typed<BytesMut, OneFrame<LengthDelimitedCodec>>;
     let server = Server::new(async |frame: Frame| {
         Typed::<Bytes, OneFrame<LengthDelimitedCodec>>::new(frame.into_inner().freeze())
@@ -122,7 +122,7 @@ async fn a_codec_of_tokio_util_must_use_up_the_payload() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_payload_ends_the_last_line() {
+async fn end_of_a_payload_ends_the_last_line() {
     let server = Server::new(async |line: Typed<String, OneFrame<LinesCodec>>| line.into_inner());
     let peer = server.connect().await;
     for line in ["hello\n", "hello"] {
@@ -132,7 +132,7 @@ async fn the_end_of_a_payload_ends_the_last_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_of_an_argument_that_is_no_payload_can_be_the_last() {
+async fn result_of_an_argument_that_is_no_payload_can_be_the_last() {
     let server = Server::new(async |stream: Result<StreamId, Infallible>| match stream {
         Ok(stream) => stream.to_string(),
         Err(never) => match never {},

@@ -62,7 +62,7 @@ fn calls_time_out_in_the_order_of_sending() {
 }
 
 #[test]
-fn a_late_reply_does_not_answer_the_next_call() {
+fn late_reply_does_not_answer_the_next_call() {
     let mut calls = begun(&[0, 0, 0]);
     calls.time_out(1000).unwrap();
     assert_eq!(calls.answer(0, None), Reply::Late);
@@ -86,7 +86,7 @@ fn there_is_room_for_so_many() {
 }
 
 #[test]
-fn a_silent_server_costs_no_memory() {
+fn silent_server_costs_no_memory() {
     let mut calls = Calls::new(1, 2, 1);
     for time in 0..1000 {
         calls.begin(0, time, time, true);
@@ -97,7 +97,7 @@ fn a_silent_server_costs_no_memory() {
 }
 
 #[test]
-fn what_is_left_can_be_taken() {
+fn taken_messages_leave_the_rest() {
     let mut calls = begun(&[0, 1, 0]);
     calls.answer(0, Some(1));
     let left: Vec<u64> = calls.drain().map(|call| call.due).collect();

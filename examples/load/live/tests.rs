@@ -6,7 +6,7 @@ use super::*;
 use crate::args::CommandLine;
 
 #[test]
-fn the_bar_fills_up() {
+fn bar_fills_up() {
     assert_eq!(bar(0.0), ".".repeat(BAR));
     assert_eq!(bar(0.5), "#".repeat(BAR / 2) + &".".repeat(BAR / 2));
     assert_eq!(bar(1.5), "#".repeat(BAR));
@@ -14,7 +14,7 @@ fn the_bar_fills_up() {
 }
 
 #[test]
-fn the_display_replaces_itself_and_goes_away() {
+fn display_replaces_itself_and_goes_away() {
     let load = CommandLine::parse_from(["sctp-load", "h:1"]).load;
     let mut live = Live::new(&load);
     let lines = ["one".to_owned(), "two".to_owned()];
@@ -25,7 +25,7 @@ fn the_display_replaces_itself_and_goes_away() {
 }
 
 #[test]
-fn a_run_that_is_interrupted_early_can_be_drawn() {
+fn run_that_is_interrupted_early_can_be_drawn() {
     let load = CommandLine::parse_from(["sctp-load", "h:1"]).load;
     let mut live = Live::new(&load);
     let stats = Stats::new(1).unwrap();
@@ -57,7 +57,7 @@ fn phases_have_names() {
 }
 
 #[test]
-fn the_commonest_causes_are_shown() {
+fn commonest_causes_are_shown() {
     let mut found = Causes::default();
     for (cause, count) in [("a", 1), ("b", 5), ("c", 2), ("d", 3), ("e", 4)] {
         found.add(cause, count);

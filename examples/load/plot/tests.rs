@@ -79,7 +79,7 @@ fn close(one: f64, other: f64) {
 }
 
 #[test]
-fn it_is_well_formed() {
+fn plot_is_well_formed() {
     let many: Vec<_> = (0..1000).map(|n| (n * 10, 1000 + n)).collect();
     for points in [
         &[][..],

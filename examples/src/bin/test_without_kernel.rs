@@ -85,7 +85,7 @@ mod tests {
 
     /// A server with its associations, which shows what a peer sees.
     #[tokio::test(start_paused = true)]
-    async fn what_takes_too_long_ends_the_association_and_that_one_alone() {
+    async fn slow_request_ends_only_its_own_association() {
         let (listener, network) = ScriptedListener::new();
         tokio::spawn(serve(listener, service()).into_future());
         let patient = network.connect().await.unwrap();
@@ -103,7 +103,7 @@ mod tests {
 
     /// A client and the server together, as they will meet.
     #[tokio::test(start_paused = true)]
-    async fn a_client_gives_up_on_the_pie_and_hears_why_there_is_no_casserole() {
+    async fn client_gives_up_on_the_pie_and_hears_why_there_is_no_casserole() {
         let (listener, network) = ScriptedListener::new();
         tokio::spawn(serve(listener, service()).into_future());
         let connect = async |call_timeout| {

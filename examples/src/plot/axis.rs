@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_axis_ends_at_a_round_value() {
+    fn even_axis_ends_at_a_round_value() {
         for (value, to) in [(98_123.0, 100_000.0), (7.0, 7.0), (0.0, 1.0), (1.1, 1.2)] {
             let axis = Axis::from_zero(value, (300.0, 100.0));
             close(axis.to, to);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_round_ends_and_equal_ratios() {
+    fn logarithmic_axis_has_round_ends_and_equal_ratios() {
         let axis = Axis::log(130.0, 42_000.0, (200.0, 0.0));
         close(axis.from, 100.0);
         close(axis.to, 50_000.0);

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_fills_the_room_and_the_others_their_share() {
+    fn longest_fills_the_room_and_the_others_their_share() {
         let svg = svg(&Bars {
             title: String::new(),
             subtitle: String::new(),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn no_panels_are_a_picture_too() {
+    fn picture_without_panels_is_drawn() {
         let svg = svg(&Bars {
             title: String::new(),
             subtitle: String::new(),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_draw_is_drawn() {
+    fn empty_plot_is_drawn() {
         for points in [&[][..], &[(0.0, 1.0), (f64::NAN, 1.0)], &[(1.0, 1.0)]] {
             let svg = svg(&lines(points));
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

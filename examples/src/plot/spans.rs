@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_drawn() {
+    fn unknown_span_is_not_drawn() {
         for values in [&[][..], &[[f64::NAN; 3]], &[[0.0, 1.0, 2.0]]] {
             let svg = picture(values);
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

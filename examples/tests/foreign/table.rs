@@ -43,7 +43,7 @@ pub(crate) fn proved<T: Fn()>(_test: T, proofs: &[(&str, &str, &str)]) {
 const ADVICE: &str = "The tests write the table if SCTP_FOREIGN_TABLE=write is set";
 
 #[test]
-fn no_row_is_without_a_test() {
+fn table_row_without_test_is_found() {
     let listed = Command::new(env::current_exe().unwrap())
         .arg("--list")
         .output()
@@ -53,7 +53,7 @@ fn no_row_is_without_a_test() {
         .lines()
         .filter_map(|line| line.strip_suffix(": test"))
         .collect();
-    assert!(tests.contains(&"table::no_row_is_without_a_test"));
+    assert!(tests.contains(&"table::table_row_without_test_is_found"));
     let has_test = |row: &str| tests.contains(&test_of(row));
     if is_writing() {
         return rewrite(has_test, Vec::new());

@@ -165,7 +165,7 @@ fn two_results_are_compared() {
 }
 
 #[test]
-fn a_plot_is_drawn() {
+fn plot_is_drawn() {
     let server = Server::start(&[]);
     let file = File::new("svg");
     load(server.addr(), &["-n", "100", "--plot", file.path()]).exits_with(0);

@@ -4,7 +4,7 @@ use super::*;
 
 /// An open loop sends what is due, no more and no less, and at the end of its time.
 #[test]
-fn an_open_loop_sends_as_many_as_intended() {
+fn open_loop_sends_as_many_as_intended() {
     let server = Server::start(&[]);
     let args = [
         "--rate",
@@ -32,7 +32,7 @@ fn an_open_loop_sends_as_many_as_intended() {
 /// A server that stalls is charged for the calls that were due meanwhile: the delay of each
 /// counts from when it was due, and not only that of the one that happened to be open.
 #[test]
-fn an_open_loop_charges_a_stall_to_every_call_that_was_due() {
+fn open_loop_charges_a_stall_to_every_call_that_was_due() {
     // The first association is not answered until another one has made 100 calls.
     let first = AtomicBool::new(true);
     let calls = watch::Sender::new(0);

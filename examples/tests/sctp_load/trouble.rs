@@ -58,7 +58,7 @@ fn losses_can_be_tolerated_and_made_up_for() {
 }
 
 #[test]
-fn a_refusal_is_reported() {
+fn refusal_is_reported() {
     let nobody = nobody();
     let result = result(&nobody, &["-a", "3", "--duration", "1h"], 1);
     let refused = causes(&result["associations"]["refused"]);
@@ -68,7 +68,7 @@ fn a_refusal_is_reported() {
 }
 
 #[test]
-fn a_server_that_never_answers_ends_the_run_in_time() {
+fn server_that_never_answers_ends_the_run_in_time() {
     let server = serve(|association| async move {
         // Nothing is read, and nothing is answered.
         association.closed().await;
@@ -115,7 +115,7 @@ fn late_replies_are_counted() {
 }
 
 #[test]
-fn a_server_that_is_killed_ends_the_run_in_time() {
+fn server_that_is_killed_ends_the_run_in_time() {
     let mut command = echo_server();
     command.args(["--listen", "127.0.0.1:0"]);
     let mut server = Signalled::spawn(&command);
@@ -201,7 +201,7 @@ fn ctrl_c_while_connecting_reports() {
 }
 
 #[test]
-fn a_second_ctrl_c_waits_for_nothing() {
+fn second_ctrl_c_waits_for_nothing() {
     let server = serve(|association| async move {
         association.closed().await;
     });

@@ -134,7 +134,7 @@ mod tests {
 
     /// What a codec is does not matter: there is none in it.
     #[test]
-    fn it_is_what_its_message_is() {
+    fn typed_reply_equals_its_message() {
         fn shared<T: Send + Sync + Unpin + 'static>(_: &T) {}
         fn generic<M: Send + Sync + Unpin + 'static>(message: M) -> M {
             let typed = Typed::<M, Rc<str>>(message);

@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_leaves_its_way_to_the_request() {
+    fn payload_leaves_its_way_to_the_request() {
         let reply = "pong".into_reply();
         assert_eq!(payloads(&reply), [b"pong"]);
         assert!(reply.messages().all(|message| message.info.is_none()));
     }
 
     #[test]
-    fn a_message_says_itself_where_it_goes() {
+    fn message_says_itself_where_it_goes() {
         let reply = Message::new("pong").on_stream(7).into_reply();
         let info = reply.messages().next().unwrap().info.clone().unwrap();
         assert_eq!(info.stream.get(), 7);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abort_discards_the_messages_beside_it() {
+    fn abort_discards_the_messages_beside_it() {
         let reply = ("unsent", Shutdown::abort("bye"))
             .into_reply()
             .with_message("unsent too");

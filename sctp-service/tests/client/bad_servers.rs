@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::support::{assert_failed, call, client, client_with, failure, must, payload, settle};
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_on_the_wrong_stream_ends_the_association() {
+async fn answer_on_the_wrong_stream_ends_the_association() {
     let (client, peer) = client();
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
@@ -31,7 +31,7 @@ async fn an_answer_on_the_wrong_stream_ends_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_answer_is_nobodys_and_ends_the_association() {
+async fn second_answer_is_nobodys_and_ends_the_association() {
     let (client, peer) = client();
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_second_answer_is_nobodys_and_ends_the_association() {
 
 /// Its request waits for room: the server has not read the one before it.
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_an_unsent_request_ends_the_association() {
+async fn answer_to_an_unsent_request_ends_the_association() {
     let info = ConnectInfo::new(AssocId::new(3)).with_streams(10, 10);
     let settings = Duplex::new().with_connect_info(info).with_capacity(1);
     let (transport, peer) = settings.build();
@@ -61,7 +61,7 @@ async fn an_answer_to_an_unsent_request_ends_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
+async fn tolerant_client_takes_a_stray_message_for_a_push() {
     let builder = Client::builder().with_correlation(ByStream::new().with_strict(false));
     let (client, peer) = client_with(builder, 10);
     let mut pushes = client.pushes().unwrap();
@@ -71,7 +71,7 @@ async fn a_tolerant_client_takes_a_stray_message_for_a_push() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_beyond_those_for_calls_carries_pushes() {
+async fn stream_beyond_those_for_calls_carries_pushes() {
     // The server has more streams than the client, which calls on 1 to 9.
     let info = ConnectInfo::new(AssocId::new(3)).with_streams(11, 10);
     let (transport, peer) = Duplex::new().with_connect_info(info).build();
@@ -109,7 +109,7 @@ async fn without_an_answer_on_any_stream_the_association_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_stream_lives_again_when_its_answer_comes_after_all() {
+async fn dead_stream_lives_again_when_its_answer_comes_after_all() {
     let config = ClientConfig::new()
         .with_call_timeout(Duration::from_secs(5))
         .with_overdue_after(Duration::from_secs(20));

@@ -106,13 +106,13 @@ async fn readiness_is_a_reservation_and_a_clone_has_none() {
 
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "poll_ready must be called first")]
-async fn a_call_without_a_reservation_panics() {
+async fn call_without_a_reservation_panics() {
     let (mut client, _peer) = client();
     drop(client.call("a".into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_not_used_again_before_a_dropped_call_is_answered() {
+async fn stream_is_not_used_again_before_a_dropped_call_is_answered() {
     let (client, peer) = client_with(Client::builder(), 2);
     let dropped = call(&client, "dropped");
     assert_eq!(must(request(&peer)).await, (1, "dropped".into()));
@@ -129,7 +129,7 @@ async fn a_stream_is_not_used_again_before_a_dropped_call_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_that_has_not_gone_out_never_does() {
+async fn dropped_call_that_has_not_gone_out_never_does() {
     // One message fits into the transport, and there are streams enough.
     let (transport, peer) = streams_each_way(10).with_capacity(1).build();
     let client = Client::over(transport);
@@ -150,7 +150,7 @@ async fn a_dropped_call_that_has_not_gone_out_never_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_that_waits_for_a_stream_makes_room() {
+async fn dropped_call_that_waits_for_a_stream_makes_room() {
     let config = ClientConfig::new().with_max_in_flight(2);
     let (client, peer) = client_with(Client::builder().with_config(config), 2);
     let first = call(&client, "first");
@@ -170,7 +170,7 @@ async fn a_dropped_call_that_waits_for_a_stream_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_times_out_and_says_whether_it_was_sent() {
+async fn call_times_out_and_says_whether_it_was_sent() {
     let config = ClientConfig::new().with_call_timeout(Duration::from_secs(5));
     let (client, peer) = client_with(Client::builder().with_config(config), 2);
     let began = Instant::now();

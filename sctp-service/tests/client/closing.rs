@@ -42,7 +42,7 @@ async fn shutdown_finishes_the_calls_in_flight_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_that_is_not_acknowledged_becomes_an_abort() {
+async fn shutdown_that_is_not_acknowledged_becomes_an_abort() {
     let (client, peer) = client();
     peer.hold_acks();
     let began = Instant::now();
@@ -75,7 +75,7 @@ async fn dropping_the_last_handle_finishes_calls_and_shuts_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_does_not_hold_up_a_shutdown() {
+async fn dropped_call_does_not_hold_up_a_shutdown() {
     let config = ClientConfig::new().with_call_timeout(None);
     let (client, peer) = client_with(Client::builder().with_config(config), 10);
     let dropped = call(&client, "x");
@@ -86,7 +86,7 @@ async fn a_dropped_call_does_not_hold_up_a_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
+async fn peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     let shutdown = tokio::spawn(async move { must(client.graceful_shutdown()).await });
     settle().await;

@@ -108,7 +108,7 @@ async fn lazy_connects_when_there_is_a_call_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_association_that_ended_is_replaced_after_a_pause() {
+async fn association_that_ended_is_replaced_after_a_pause() {
     let (connect, mut server) = server([]);
     let client = Client::builder().connect(connect).await.unwrap();
     let first = server.peer().await;
@@ -175,7 +175,7 @@ async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_hangs_times_out_and_is_made_again() {
+async fn attempt_that_hangs_times_out_and_is_made_again() {
     let (connect, mut server) = server([Attempt::Hangs]);
     let client = Client::builder().connect_lazily(connect);
     let began = Instant::now();
@@ -193,7 +193,7 @@ async fn an_attempt_that_hangs_times_out_and_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reservation_outlived_by_its_association_fails_the_call_or_waits() {
+async fn reservation_outlived_by_its_association_fails_the_call_or_waits() {
     let (connect, mut server) = server([]);
     let mut client = Client::builder().connect(connect).await.unwrap();
     client.ready().await.unwrap();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_client_shows_its_association_and_how_the_last_one_ended() {
+async fn client_shows_its_association_and_how_the_last_one_ended() {
     let (transport, peer) = duplex();
     let client = Client::over(transport);
     settle().await;
@@ -31,7 +31,7 @@ async fn a_client_shows_its_association_and_how_the_last_one_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
+async fn pool_shows_its_servers_and_what_is_wrong_with_them() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1, 2]);
     let _call = call(&pool);
@@ -50,7 +50,7 @@ async fn a_pool_shows_its_servers_and_what_is_wrong_with_them() {
 }
 
 #[test]
-fn a_builder_shows_how_replies_are_found() {
+fn builder_shows_how_replies_are_found() {
     let builder = Client::builder().with_correlation(ByStream::new().with_depth(2));
     let shown = format!("{builder:?}");
     let found = "correlation: ByStream { streams: None, depth: 2, strict: true }";

@@ -23,7 +23,7 @@ pub(crate) async fn sent_and_waiting() -> (Client, Peer, Reply, Reply) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_peer_shuts_down() {
+async fn peer_shuts_down() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.shutdown();
     assert_failed(&failure(sent).await, "shut down by peer", Fate::Unknown);
@@ -32,7 +32,7 @@ async fn the_peer_shuts_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_before_the_shutdown_counts() {
+async fn reply_before_the_shutdown_counts() {
     let (_client, peer, sent, waiting) = sent_and_waiting().await;
     peer.hold_acks();
     peer.send(Message::new("S").on_stream(1)).await;
@@ -44,7 +44,7 @@ async fn a_reply_before_the_shutdown_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_of_the_peer_that_never_ends_is_aborted() {
+async fn shutdown_of_the_peer_that_never_ends_is_aborted() {
     let (client, peer, sent, _waiting) = sent_and_waiting().await;
     peer.hold_acks();
     peer.shutdown();
@@ -56,7 +56,7 @@ async fn a_shutdown_of_the_peer_that_never_ends_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_peer_aborts_with_a_reason() {
+async fn peer_aborts_with_a_reason() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.abort("no more");
     let error = failure(sent).await;
@@ -68,7 +68,7 @@ async fn the_peer_aborts_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_peer_is_lost() {
+async fn peer_is_lost() {
     let (_client, peer, sent, waiting) = sent_and_waiting().await;
     peer.lose();
     assert_failed(
@@ -84,7 +84,7 @@ async fn the_peer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_kernel_tells_what_it_never_sent() {
+async fn kernel_tells_what_it_never_sent() {
     let (transport, peer) = streams_each_way(10).build();
     let (transport, report) = Reporting::new(transport);
     let client = Client::over(transport);
@@ -108,7 +108,7 @@ async fn the_kernel_tells_what_it_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_expires_fails_its_call_alone() {
+async fn message_that_expires_fails_its_call_alone() {
     let (transport, peer) = streams_each_way(3).build();
     let (transport, report) = Reporting::new(transport);
     let client = Client::over(transport);
@@ -137,7 +137,7 @@ async fn a_message_that_expires_fails_its_call_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
+async fn restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.restart();
     assert_failed(
@@ -152,7 +152,7 @@ async fn a_restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_that_fails_ends_the_association() {
+async fn receive_that_fails_ends_the_association() {
     let (client, peer) = client();
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_receive_that_fails_ends_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_of_one_association_ends_with_it() {
+async fn client_of_one_association_ends_with_it() {
     let (mut client, peer) = client();
     client.ready().await.unwrap();
     peer.abort("no more");

@@ -105,7 +105,7 @@ async fn calls_that_never_went_out_are_told_from_those_that_are_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_a_path_and_a_failure_to_receive_are_told() {
+async fn restart_a_path_and_a_failure_to_receive_are_told() {
     let heard = Heard::default();
     let hook = heard.clone();
     let builder = Client::builder().on_event(move |event| {
@@ -162,7 +162,7 @@ impl Connect for Late {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_attempt_is_when_the_event_says() {
+async fn next_attempt_is_when_the_event_says() {
     let heard = Heard::default();
     let hook = heard.clone();
     let connect = Late {

@@ -30,7 +30,7 @@ fn config(time: Duration) -> ClientConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_without_an_end_to_its_patience_calls_and_ends() {
+async fn client_without_an_end_to_its_patience_calls_and_ends() {
     for time in HUGE {
         let (client, peer) = client_with(Client::builder().with_config(config(time)), 10);
         let one = call(&client, "x");
@@ -47,7 +47,7 @@ async fn a_client_without_an_end_to_its_patience_calls_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_connects_and_connects_again() {
+async fn client_connects_and_reconnects() {
     for time in HUGE {
         let (up, mut peers) = mpsc::unbounded_channel();
         let connect = move || {
@@ -68,7 +68,7 @@ async fn it_connects_and_connects_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_waits_for_a_server() {
+async fn pool_waits_for_a_server() {
     for time in HUGE {
         let (servers, watched) = watch::channel(Vec::new());
         let (up, mut peers) = mpsc::unbounded_channel();
@@ -93,7 +93,7 @@ async fn a_pool_waits_for_a_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_looked_up_once() {
+async fn name_is_looked_up_once() {
     for time in HUGE {
         let lookup = || std::future::ready(Ok(vec![addr()]));
         let tasks = tokio::runtime::Handle::current().metrics();

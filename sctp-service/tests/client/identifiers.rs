@@ -54,7 +54,7 @@ pub(crate) fn keyed() -> ClientBuilder {
 
 /// The request waits for room when the answer comes.
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_an_unsent_request_is_discarded() {
+async fn answer_to_an_unsent_request_is_discarded() {
     let (transport, peer) = Duplex::new().with_capacity(1).build();
     let client = keyed().over(transport);
     let sent = call(&client, "sent");
@@ -102,7 +102,7 @@ async fn identifiers_that_cannot_be_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_with_an_unknown_identifier_is_discarded() {
+async fn reply_with_an_unknown_identifier_is_discarded() {
     let (client, peer) = client_with(keyed(), 2);
     let mut pushes = client.pushes().unwrap();
     peer.send("0000A: to nobody").await;
@@ -160,7 +160,7 @@ impl Correlator for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
+async fn correlator_that_panics_ends_the_client_and_hangs_nobody() {
     let (client, peer) = client_with(
         Client::builder().with_correlation(Correlation::by_key(|_| Broken)),
         2,
@@ -178,7 +178,7 @@ async fn a_correlator_that_panics_ends_the_client_and_hangs_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_panicked_gets_no_call_of_its_pool() {
+async fn client_that_panicked_gets_no_call_of_its_pool() {
     let mut peers = Vec::new();
     let mut transports = HashMap::new();
     for server in 1..=2 {
@@ -207,7 +207,7 @@ async fn a_client_that_panicked_gets_no_call_of_its_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_keeps_its_stream_and_ordering_unless_calls_are_told_apart_by_stream() {
+async fn call_keeps_its_stream_and_ordering_unless_calls_are_told_apart_by_stream() {
     for (builder, kept) in [(keyed(), true), (Client::builder(), false)] {
         let (client, peer) = client_with(builder, 8);
         let message = Message::new("x").on_stream(7).unordered();

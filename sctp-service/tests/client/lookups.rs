@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_fails_first_is_an_error_and_later_changes_nothing() {
+async fn lookup_that_fails_first_is_an_error_and_later_changes_nothing() {
     let interval = Duration::from_secs(10);
     let refused = || async { Err(io::ErrorKind::NotFound.into()) };
     let error = Pool::builder()
@@ -59,7 +59,7 @@ async fn names_are_looked_up_through_the_system() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_finds_nothing_at_first_is_an_error() {
+async fn lookup_that_finds_nothing_at_first_is_an_error() {
     let interval = Duration::from_secs(10);
     let nothing = || ready(Ok(Vec::new()));
     let error = Pool::builder()
@@ -71,7 +71,7 @@ async fn a_lookup_that_finds_nothing_at_first_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_list_in_a_channel_means_empty() {
+async fn empty_list_in_a_channel_means_empty() {
     let fleet = Fleet::of([1]);
     let (servers, watched) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), watched);
@@ -86,7 +86,7 @@ async fn an_empty_list_in_a_channel_means_empty() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_in_the_error() {
+async fn name_that_does_not_resolve_is_in_the_error() {
     let name = "no-such-host.invalid:9877";
     let pool = Pool::builder().dns(name, Duration::from_secs(60)).await;
     let error = pool.unwrap_err().to_string();

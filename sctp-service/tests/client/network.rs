@@ -24,7 +24,7 @@ async fn echo(Payload(payload): Payload) -> Payload {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_address_is_taken_until_its_listener_is_dropped() {
+async fn address_is_taken_until_its_listener_is_dropped() {
     let (mut listener, network) = ScriptedListener::new();
     let error = network.listen().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -77,7 +77,7 @@ async fn accepting_by_hand_fails_as_any_accepting_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_connects_waits_while_too_many_are_not_accepted() {
+async fn connect_waits_while_backlog_is_full() {
     let (mut listener, network) = ScriptedListener::new();
     let mut up = Vec::new();
     let mut connector = network.connector();
@@ -112,7 +112,7 @@ async fn half_an_hour_takes_no_time_and_is_exact() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_is_announced_once_however_long_it_takes() {
+async fn shutdown_is_announced_once_however_long_it_takes() {
     let (mut transport, peer) = duplex();
     peer.hold_acks();
     peer.shutdown();
@@ -143,7 +143,7 @@ fn on_threads(workers: usize, test: impl Future<Output = ()>) {
 /// With room for one message there and one back, each end waits for the other all the time: a
 /// wake-up that is forgotten is the end of the test.
 #[test]
-fn no_wake_up_is_lost_where_there_is_room_for_one_message() {
+fn wake_up_arrives_with_room_for_one_message() {
     for workers in [1, 2] {
         on_threads(workers, async {
             let (listener, network) = ScriptedListener::new();
@@ -172,7 +172,7 @@ fn no_wake_up_is_lost_where_there_is_room_for_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_by_hand_holds_a_client_back() {
+async fn server_by_hand_holds_a_client_back() {
     let (mut listener, network) = ScriptedListener::new();
     let connector = network.connector_with(Duplex::new().with_capacity(2));
     let client = Client::builder().connect(connector).await.unwrap();

@@ -33,7 +33,7 @@ fn outside_a_runtime_they_are_where_the_client_or_the_pool_was_to_be_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_without_a_reservation_panics_where_it_is_made() {
+async fn call_without_a_reservation_panics_where_it_is_made() {
     let mut client = Client::over(duplex().0);
     assert_here(|| client.call(Message::new("x")), line!());
 }

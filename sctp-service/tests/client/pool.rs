@@ -159,7 +159,7 @@ async fn calls_left_unanswered_by_a_shutdown_are_not_repeated_by_default() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_fails_only_what_was_in_flight_on_it() {
+async fn abort_fails_only_what_was_in_flight_on_it() {
     let fleet = Fleet::of(1..=2);
     let pool = fleet.fixed(Pool::builder(), 1..=2);
     let before = calls(&pool, 8).await;
@@ -236,7 +236,7 @@ async fn wait_after(cancelled_for: Duration, pause: Duration) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_does_not_wait_less_for_one_that_was_cancelled() {
+async fn call_does_not_wait_less_for_one_that_was_cancelled() {
     let second = Duration::from_secs(1);
     for (cancelled_for, pause) in [
         (second, second * 3600),
@@ -249,7 +249,7 @@ async fn a_call_does_not_wait_less_for_one_that_was_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_behind_one_that_was_cancelled_waits_from_its_own_start() {
+async fn call_behind_one_that_was_cancelled_waits_from_its_own_start() {
     let pool = Fleet::of([]).fixed(Pool::builder(), []);
     let cancelled = call(&pool);
     sleep(Duration::from_secs(5)).await;

@@ -78,7 +78,7 @@ async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_was_never_used_has_associations_to_shut_down() {
+async fn pool_that_was_never_used_has_associations_to_shut_down() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1, 2]);
     settle().await;
@@ -91,7 +91,7 @@ async fn a_pool_that_was_never_used_has_associations_to_shut_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_was_taken_off_the_list_is_waited_for_too() {
+async fn server_that_was_taken_off_the_list_is_waited_for_too() {
     let fleet = Fleet::of(1..=2);
     let (servers, watched) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), watched);
@@ -114,7 +114,7 @@ async fn a_server_that_was_taken_off_the_list_is_waited_for_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_during_the_shutdown_is_not_repeated() {
+async fn call_that_fails_during_the_shutdown_is_not_repeated() {
     let fleet = Fleet::of(1..=2);
     let pool = fleet.fixed(Pool::builder(), 1..=2);
     let in_flight = calls(&pool, 1).await;
@@ -133,7 +133,7 @@ async fn a_call_that_fails_during_the_shutdown_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_acknowledge_is_aborted_in_the_end() {
+async fn peer_that_does_not_acknowledge_is_aborted_in_the_end() {
     let (transport, peer) = duplex();
     peer.hold_acks();
     let mut transport = Some(transport);

@@ -62,7 +62,7 @@ async fn hooks_of_a_client_and_of_its_pool_both_hear() {
 
 /// Nothing is locked that what a hook may want to look at would wait for.
 #[tokio::test(start_paused = true)]
-async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
+async fn hook_may_look_at_the_pool_and_shut_it_down() {
     let fleet = Fleet::of(1..=2);
     let (list, listed) = watch::channel(targets([1]));
     let pool: Arc<OnceLock<Pool>> = Arc::default();
@@ -89,7 +89,7 @@ async fn a_hook_may_look_at_the_pool_and_shut_it_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_is_connected_to_and_shut_down_without_a_call() {
+async fn server_is_connected_to_and_shut_down_without_a_call() {
     let fleet = Fleet::of(1..=2);
     let (list, listed) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), listed);
@@ -116,7 +116,7 @@ async fn a_server_is_connected_to_and_shut_down_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_fails_is_told_with_the_error() {
+async fn lookup_that_fails_is_told_with_the_error() {
     let heard = Heard::default();
     let hook = heard.clone();
     let mut answers = vec![Err(io::ErrorKind::TimedOut.into()), Ok(vec![addr(1)])];
@@ -136,7 +136,7 @@ async fn a_lookup_that_fails_is_told_with_the_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_pushes_without_end_leaves_room_for_others() {
+async fn server_that_pushes_without_end_leaves_room_for_others() {
     let fleet = Fleet::of(1..=3);
     let config = ClientConfig::new().with_push_queue(4);
     let client = Client::builder().with_config(config);

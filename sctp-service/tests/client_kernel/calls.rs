@@ -53,7 +53,7 @@ async fn each_call_gets_its_own_reply_then_the_client_shuts_down() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn connection_refused_is_reported() {
     let gone = Server::start(Duration::from_secs(30));
     let addr = gone.addr;
     gone.stop().await;
@@ -70,7 +70,7 @@ async fn nobody_listens() {
 /// A server that reads nothing: its window closes after a fraction of what the client's kernel
 /// takes, and the rest never goes out.
 #[tokio::test]
-async fn the_kernel_tells_what_it_never_sent() {
+async fn kernel_tells_what_it_never_sent() {
     let init = InitMsg::new().with_outbound_streams(200);
     let listener = SocketBuilder::new()
         .bind(["127.0.0.1:0".parse().unwrap()])
@@ -159,7 +159,7 @@ async fn accept(listener: SctpListener) -> io::Result<Association> {
 }
 
 #[tokio::test]
-async fn the_server_pushes_and_the_client_sends_one_way() {
+async fn server_pushes_and_the_client_sends_one_way() {
     let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     let accepted = tokio::spawn(accept(listener));

@@ -139,7 +139,7 @@ async fn nor_does_anything_else_fail_when_packets_are_lost() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
+async fn pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
     let servers = [
         Server::start(LONG),
         Server::start(LONG),

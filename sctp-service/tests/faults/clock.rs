@@ -221,25 +221,25 @@ async fn nothing_hangs(style: Style) {
 }
 
 #[test]
-fn nothing_ends_early_on_sockets_of_their_own() {
-    let name = "clock::nothing_ends_early_on_sockets_of_their_own";
+fn peeled_off_associations_do_not_end_early() {
+    let name = "clock::peeled_off_associations_do_not_end_early";
     in_a_guest(name, nothing_ends_early(Style::PeelOff));
 }
 
 #[test]
-fn nothing_ends_early_on_a_shared_socket() {
-    let name = "clock::nothing_ends_early_on_a_shared_socket";
+fn associations_of_a_shared_socket_do_not_end_early() {
+    let name = "clock::associations_of_a_shared_socket_do_not_end_early";
     in_a_guest(name, nothing_ends_early(Style::OneToMany));
 }
 
 #[test]
-fn nothing_hangs_on_sockets_of_their_own() {
-    let name = "clock::nothing_hangs_on_sockets_of_their_own";
+fn peeled_off_associations_do_not_hang() {
+    let name = "clock::peeled_off_associations_do_not_hang";
     in_a_guest(name, nothing_hangs(Style::PeelOff));
 }
 
 #[test]
-fn nothing_hangs_on_a_shared_socket() {
-    let name = "clock::nothing_hangs_on_a_shared_socket";
+fn associations_of_a_shared_socket_do_not_hang() {
+    let name = "clock::associations_of_a_shared_socket_do_not_hang";
     in_a_guest(name, nothing_hangs(Style::OneToMany));
 }

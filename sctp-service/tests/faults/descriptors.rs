@@ -116,7 +116,7 @@ fn assert_slow_association_is_aborted<T>(scarce: impl FnOnce() -> T) {
 }
 
 #[test]
-fn a_peer_that_falls_behind_on_a_shared_socket_is_aborted() {
+fn peer_that_falls_behind_on_a_shared_socket_is_aborted() {
     assert_slow_association_is_aborted(|| Bounded::to(0));
 }
 

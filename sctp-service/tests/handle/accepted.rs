@@ -55,7 +55,7 @@ fn is_shutting_down(result: &Result<(), SendError>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_drains_sends_them() {
+async fn server_that_drains_sends_them() {
     let (mut server, peer, handle) = stuck(config()).await;
     let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -70,7 +70,7 @@ async fn a_server_that_drains_sends_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_discards_them() {
+async fn panic_discards_them() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second", "third"] {
             must(peer.send(text)).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_panic_discards_them() {
 
 /// That it cannot be is found out when it is its turn.
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_cannot_be_sent_discards_those_behind_it() {
+async fn reply_that_cannot_be_sent_discards_those_behind_it() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second"] {
             must(peer.send(text)).await.unwrap();
@@ -124,7 +124,7 @@ async fn they_keep_no_association_from_being_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_pushes_too_much_hears_of_the_end_all_the_same() {
+async fn full_queue_does_not_hide_the_end() {
     async fn push_on(peer: &AssociationHandle) {
         while must(peer.send("more")).await.is_ok() {}
     }
@@ -164,7 +164,7 @@ async fn who_pushes_too_much_hears_of_the_end_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_does_not_undo_an_end_that_was_begun() {
+async fn restart_does_not_undo_an_end_that_was_begun() {
     let (transport, peer) = duplex();
     let (tell, handles) = channel();
     let anew = Arc::new(Mutex::new(None));
@@ -209,7 +209,7 @@ impl Wake for Curious {
 }
 
 #[test]
-fn who_waits_is_woken_under_no_lock() {
+fn waiters_are_woken_without_a_lock() {
     let scenario = async {
         let (_server, _peer, handle) = stuck(config()).await;
         let curious = Arc::new(Curious {

@@ -70,7 +70,7 @@ async fn in_order_what_was_accepted_is_sent_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
+async fn abort_discards_what_waits_and_those_who_wait_hear_of_it() {
     let (server, peer, handle) = stuck().await;
     let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -85,7 +85,7 @@ async fn an_abort_discards_what_waits_and_those_who_wait_hear_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_overrides_an_orderly_end_and_not_the_other_way_round() {
+async fn abort_overrides_an_orderly_end_and_not_the_other_way_round() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.hold_acks();
@@ -104,7 +104,7 @@ async fn an_abort_overrides_an_orderly_end_and_not_the_other_way_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_association_that_is_not_served_yet_can_be_ended() {
+async fn association_that_is_not_served_yet_can_be_ended() {
     let make = tower::service_fn(async |incoming: IncomingAssociation| {
         must(incoming.association.send("go away")).await.unwrap();
         incoming.association.shutdown(Shutdown::AfterAck).unwrap();
@@ -133,7 +133,7 @@ async fn calls_in_flight_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_ends_the_association_closes_its_handles() {
+async fn reply_that_ends_the_association_closes_its_handles() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle| {
         must(peer.send("before")).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_reply_that_ends_the_association_closes_its_handles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_a_call_asks_for_holds_at_once() {
+async fn end_that_a_call_asks_for_holds_at_once() {
     for end in [Shutdown::AfterAck, Shutdown::abort("enough")] {
         let asked = end.clone();
         let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
@@ -198,7 +198,7 @@ async fn while_the_server_drains_calls_may_push() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
+async fn graceful_shutdown_of_one_lets_its_calls_finish() {
     let (tell, mut handles) = mpsc::channel(2);
     let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
         let drain = peer.drain().clone();
@@ -233,7 +233,7 @@ async fn a_graceful_shutdown_of_one_lets_its_calls_finish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
+async fn graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle| {
         tell.send(peer).await.unwrap();
@@ -248,7 +248,7 @@ async fn a_graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
+async fn handle_that_is_kept_keeps_no_server_from_ending() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     server.server.stop();
@@ -261,7 +261,7 @@ async fn a_handle_that_is_kept_keeps_no_server_from_ending() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_shuts_down_hears_no_more() {
+async fn peer_that_shuts_down_hears_no_more() {
     let (server, peer, handle) = stuck().await;
     peer.shutdown();
     assert_eq!(
@@ -288,7 +288,7 @@ async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_aborts_or_is_lost_is_heard_of() {
+async fn peer_that_aborts_or_is_lost_is_heard_of() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.abort("goodbye");
@@ -340,7 +340,7 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
 
 /// A registry that the hook alone keeps.
 #[tokio::test(start_paused = true)]
-async fn the_hook_hears_of_each_handle_and_of_its_end() {
+async fn hook_hears_of_each_handle_and_of_its_end() {
     let known = Arc::new(Mutex::new(Vec::<AssociationHandle>::new()));
     let registry = Arc::clone(&known);
     let ends = Arc::new(Mutex::new(Vec::new()));
@@ -387,7 +387,7 @@ async fn the_hook_hears_of_each_handle_and_of_its_end() {
 }
 
 #[tokio::test]
-async fn a_dropped_task_is_an_end_that_nobody_saw() {
+async fn dropped_task_is_an_end_that_nobody_saw() {
     let (transport, peer) = duplex();
     let (tell, mut handles) = mpsc::channel(1);
     let service = async move |handle: AssociationHandle| {

@@ -29,7 +29,7 @@ fn is_full(result: Result<(), SendError>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_read_makes_pushes_wait() {
+async fn peer_that_does_not_read_makes_pushes_wait() {
     let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(3, 1_000)).await;
     // One is with the peer, three wait.
     for number in 0..4 {
@@ -81,7 +81,7 @@ async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_more_is_kept_while_calls_are_answered() {
+async fn answered_calls_keep_no_memory() {
     let config = Config::new()
         .with_outbound_queue(2, 1_000)
         .with_reply_queue(2, 1_000);
@@ -120,7 +120,7 @@ async fn many_wait_in_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_never_be_sent_is_refused_at_once() {
+async fn unsendable_message_is_refused_at_once() {
     let (_server, peer, handle) = narrow(Config::new()).await;
     let streams = handle.connect_info().unwrap().outbound_streams();
     let refused = [

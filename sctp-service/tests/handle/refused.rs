@@ -54,7 +54,7 @@ impl Transport for Unknowing {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_reported_and_ends_nothing() {
+async fn refused_send_is_reported_and_ends_nothing() {
     let (lines, _guard) = Log::start();
     let (transport, peer) = Duplex::new().with_max_message(10).build();
     let (tell, mut handles) = mpsc::channel(1);
@@ -116,7 +116,7 @@ async fn it_is_reported_and_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_reply_behind_a_push_is_still_a_reply() {
+async fn refused_reply_behind_a_push_is_still_a_reply() {
     let (transport, peer) = Duplex::new().with_max_message(10).build();
     let log = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&log);

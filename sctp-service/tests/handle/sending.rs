@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_resting_association_is_woken_for_a_push() {
+async fn resting_association_is_woken_for_a_push() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     settle().await;
@@ -35,7 +35,7 @@ async fn a_resting_association_is_woken_for_a_push() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_answers_to_a_push_comes_to_the_service() {
+async fn answer_to_a_send_is_a_request() {
     let server = Server::new(async |peer: AssociationHandle, payload: Bytes| {
         if payload == "start" {
             must(peer.send("who are you?")).await.unwrap();
@@ -52,7 +52,7 @@ async fn what_the_peer_answers_to_a_push_comes_to_the_service() {
 
 /// An answer is a message like any other: it is served when its stream's turn comes.
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on_its_own() {
+async fn handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on_its_own() {
     let answered = Arc::new(Notify::new());
     let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
         if payload == "answer" {
@@ -79,7 +79,7 @@ async fn a_handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_that_was_accepted_before_an_answer_goes_out_before_it() {
+async fn push_that_was_accepted_before_an_answer_goes_out_before_it() {
     let server = Server::new(async |peer: AssociationHandle, Payload(payload): Payload| {
         for number in 0..3 {
             must(peer.send(format!("{number} before"))).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_push_that_was_accepted_before_an_answer_goes_out_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_of_a_call_that_is_not_done_goes_out() {
+async fn push_of_a_call_that_is_not_done_goes_out() {
     let server = Server::new(async |peer: AssociationHandle| {
         must(peer.send("working")).await.unwrap();
         sleep(Duration::from_secs(5)).await;
@@ -112,7 +112,7 @@ async fn a_push_of_a_call_that_is_not_done_goes_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_make_service_pushes_before_there_is_a_service() {
+async fn make_service_pushes_before_there_is_a_service() {
     let (go, gone) = oneshot::channel::<()>();
     let gone = Arc::new(tokio::sync::Mutex::new(Some(gone)));
     let make = service_fn(move |incoming: IncomingAssociation| {
@@ -136,7 +136,7 @@ async fn a_make_service_pushes_before_there_is_a_service() {
 }
 
 #[tokio::test]
-async fn it_wakes_a_driver_that_other_tasks_polled_before() {
+async fn send_wakes_a_session_that_moved_tasks() {
     let (transport, peer) = duplex();
     let (tell, mut handles) = mpsc::channel(1);
     let mut served = Box::pin(IntoFuture::into_future(serve_association(
@@ -162,7 +162,7 @@ async fn it_wakes_a_driver_that_other_tasks_polled_before() {
 }
 
 #[tokio::test]
-async fn the_default_is_of_no_association() {
+async fn default_is_of_no_association() {
     let handle = request("hello").association().clone();
     assert_eq!(handle.connect_info(), None);
     let refused = [handle.try_send("news"), must(handle.send("news")).await];

@@ -103,7 +103,7 @@ async fn round(number: u32) {
 }
 
 #[test]
-fn nothing_is_lost_or_miscounted_and_nobody_waits_for_ever() {
+fn sends_from_threads_are_all_accounted_for() {
     let workers = Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()

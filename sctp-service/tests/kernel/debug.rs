@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use crate::panics::place_of_panic;
 
 #[tokio::test]
-async fn a_server_shows_its_addresses_and_limits() {
+async fn server_shows_its_addresses_and_limits() {
     let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addrs = format!("local_addrs: {:?}", listener.local_addrs().unwrap());
     let server = serve(listener, async |Payload(payload)| Payload(payload));
@@ -18,7 +18,7 @@ async fn a_server_shows_its_addresses_and_limits() {
 }
 
 #[tokio::test]
-async fn a_shared_socket_shows_its_addresses() {
+async fn shared_socket_shows_its_addresses() {
     let endpoint = Endpoint::bind("127.0.0.1:0").await.unwrap();
     let local = format!("local_addrs: {:?}", endpoint.local_addrs().unwrap());
     let expected = format!(
@@ -29,7 +29,7 @@ async fn a_shared_socket_shows_its_addresses() {
 }
 
 #[test]
-fn a_shared_socket_outside_a_runtime_panics_at_the_line_that_serves_it() {
+fn shared_socket_outside_a_runtime_panics_at_the_line_that_serves_it() {
     let runtime = Runtime::new().unwrap();
     let endpoint = || runtime.block_on(Endpoint::bind("127.0.0.1:0")).unwrap();
     let (first, second) = (endpoint(), endpoint());

@@ -126,7 +126,7 @@ both_styles! {
 }
 
 #[tokio::test]
-async fn a_kernel_that_refuses_the_address_says_which() {
+async fn kernel_that_refuses_the_address_says_which() {
     let taken = sctp_tokio::SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = taken.local_addrs().unwrap()[0];
     let error = sctp_tokio::Endpoint::bind(addr).await.unwrap_err();

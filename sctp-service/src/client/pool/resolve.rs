@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lookup_that_fails_or_finds_nothing_leaves_the_list_as_it_is() {
+    async fn lookup_that_fails_or_finds_nothing_leaves_the_list_as_it_is() {
         let answers: [io::Result<Vec<SocketAddr>>; 5] = [
             Ok(vec![addr(1), addr(2)]),
             Ok(Vec::new()),

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_for_a_server_that_was_just_removed_is_repeated_once_whatever_the_policy() {
+    fn call_for_a_server_that_was_just_removed_is_repeated_once_whatever_the_policy() {
         let repeated = |policy: &mut WhileOpen, fate| {
             let mut message = Message::new(Bytes::new());
             let mut failed = Err(CallError::new(Cause::Closed, fate));

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_then_delays_then_refusals_that_take_nothing() {
+    async fn burst_then_delays_then_refusals_that_take_nothing() {
         let limiter = limiter(10);
         let one = peer("192.0.2.1:1");
         let now = Instant::now();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_chooses_itself_is_no_part_of_its_key() {
+    fn port_is_not_part_of_peer_key() {
         let same = |a: &str, b: &str| key(&peer(a), 64) == key(&peer(b), 64);
         assert!(same("192.0.2.1:1", "192.0.2.1:2"));
         assert!(same("192.0.2.1:1", "[::ffff:192.0.2.1]:1"));

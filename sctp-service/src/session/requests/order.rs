@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_stream_leaves_nothing_behind() {
+    fn idle_stream_leaves_nothing_behind() {
         let mut order = Order::new(RequestOrder::PerStream);
         for stream in 0..100 {
             order.push(request(stream, "a"));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_keeps_its_place_when_the_one_before_it_is_free() {
+    fn lane_keeps_its_place_when_the_one_before_it_is_free() {
         let mut order = Order::new(RequestOrder::PerStream);
         for (stream, payload) in [(1, "a"), (2, "b"), (3, "c")] {
             order.push(request(stream, payload));

@@ -79,7 +79,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn the_checksum_is_crc32c() {
+fn checksum_is_crc32c() {
     // The test vector of RFC 3720, appendix B.4.
     assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
 }

@@ -118,7 +118,7 @@ impl Events {
 }
 
 #[test]
-fn a_hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
+fn hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
     run(async {
         let (place, mut listener) = Place::new();
         let (hook, mut events) = client_hook();
@@ -153,7 +153,7 @@ fn a_hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
 }
 
 #[test]
-fn a_hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
+fn hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
     run(async {
         let (place, listener) = Place::new();
         drop(listener);
@@ -183,7 +183,7 @@ fn a_hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
 }
 
 #[test]
-fn the_reason_of_an_abort_of_the_clients_own_is_told() {
+fn reason_of_an_abort_of_the_clients_own_is_told() {
     run(async {
         let (place, mut listener) = Place::new();
         let (hook, mut events) = client_hook();
@@ -212,7 +212,7 @@ fn the_reason_of_an_abort_of_the_clients_own_is_told() {
 }
 
 #[test]
-fn a_hook_that_panics_takes_nothing_down() {
+fn hook_that_panics_takes_nothing_down() {
     run(async {
         let (place, listener) = Place::new();
         let _server = super::server::Server::start(listener);

@@ -30,7 +30,7 @@ fn pool(places: [&Place; 2]) -> Pool {
 }
 
 #[test]
-fn a_pool_loses_no_call_to_a_server_that_drains() {
+fn pool_loses_no_call_to_a_server_that_drains() {
     run(async {
         let (first, listener) = Place::new();
         let mut drained = Server::start_with(listener, Config::new(), "first");

@@ -125,7 +125,7 @@ fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
 }
 
 #[test]
-fn what_a_server_had_sent_is_received_when_it_is_gone_and_the_pool_lives_as_long() {
+fn messages_of_a_removed_server_are_received() {
     run(async {
         let mut world = World::new();
         let pool = world.pool(Pool::builder());
@@ -147,7 +147,7 @@ fn what_a_server_had_sent_is_received_when_it_is_gone_and_the_pool_lives_as_long
 }
 
 #[test]
-fn a_hook_hears_of_servers_and_of_their_associations() {
+fn hook_hears_of_servers_and_of_their_associations() {
     run(async {
         let mut world = World::new();
         let (hook, mut events) = pool_hook();
@@ -172,7 +172,7 @@ fn a_hook_hears_of_servers_and_of_their_associations() {
 }
 
 #[test]
-fn a_hook_hears_when_no_server_is_ready_and_when_one_is() {
+fn hook_hears_when_no_server_is_ready_and_when_one_is() {
     run(async {
         let mut world = World::new();
         drop(world.listeners.drain(..));

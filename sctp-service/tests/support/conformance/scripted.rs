@@ -50,7 +50,7 @@ fn answers_out_of_order_go_to_their_calls() {
 }
 
 #[test]
-fn a_late_answer_is_nobodys() {
+fn late_answer_is_nobodys() {
     run(async {
         // On the kernel it takes that long, and the next call is to be answered within it.
         let timeout = Duration::from_secs(1);
@@ -72,7 +72,7 @@ fn a_late_answer_is_nobodys() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_aborted() {
+fn server_that_never_answers_is_aborted() {
     run(async {
         // On the kernel it takes that long: every call is to have gone out before.
         let config = config()
@@ -92,7 +92,7 @@ fn a_server_that_never_answers_is_aborted() {
 }
 
 #[test]
-fn an_answer_twice_is_the_end() {
+fn answer_twice_is_the_end() {
     run(async {
         let (client, mut server, _listener) = up().await;
         let first = call(&client, "x");
@@ -110,7 +110,7 @@ fn an_answer_twice_is_the_end() {
 }
 
 #[test]
-fn an_abort_fails_the_call_and_the_next_one_has_another_association() {
+fn abort_fails_the_call_and_the_next_one_has_another_association() {
     run(async {
         let (client, mut server, mut listener) = up().await;
         let one = call(&client, "x");
@@ -128,7 +128,7 @@ fn an_abort_fails_the_call_and_the_next_one_has_another_association() {
 }
 
 #[test]
-fn a_reply_before_an_orderly_end_counts() {
+fn reply_before_an_orderly_end_counts() {
     run(async {
         let (client, mut server, _listener) = up().await;
         let (one, two) = (call(&client, "1"), call(&client, "2"));
@@ -151,7 +151,7 @@ fn a_reply_before_an_orderly_end_counts() {
 }
 
 #[test]
-fn a_push_of_its_own_accord_arrives() {
+fn push_of_its_own_accord_arrives() {
     run(async {
         let (client, server, _listener) = up().await;
         let mut pushes = client.pushes().unwrap();
@@ -161,7 +161,7 @@ fn a_push_of_its_own_accord_arrives() {
 }
 
 #[test]
-fn what_nobody_has_accepted_is_closed_with_the_listener() {
+fn unaccepted_associations_close_with_the_listener() {
     run(async {
         let (place, listener) = Place::new();
         let client = Client::over(must(place.connector().connect()).await.unwrap());
@@ -173,7 +173,7 @@ fn what_nobody_has_accepted_is_closed_with_the_listener() {
 }
 
 #[test]
-fn a_server_that_is_dropped_ends_in_order_unless_something_is_unread() {
+fn server_that_is_dropped_ends_in_order_unless_something_is_unread() {
     run(async {
         for unread in [false, true] {
             let (place, mut listener) = Place::new();

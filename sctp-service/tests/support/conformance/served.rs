@@ -71,7 +71,7 @@ fn after_ack_answers_and_ends_in_order_what_else_is_in_flight_is_not_answered() 
 }
 
 #[test]
-fn an_abort_reaches_every_call_in_flight_byte_for_byte() {
+fn abort_reaches_every_call_in_flight_byte_for_byte() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);
@@ -97,7 +97,7 @@ fn an_abort_reaches_every_call_in_flight_byte_for_byte() {
 }
 
 #[test]
-fn a_server_that_drains_answers_and_the_client_finds_the_next_one() {
+fn server_that_drains_answers_and_the_client_finds_the_next_one() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);
@@ -123,7 +123,7 @@ fn a_server_that_drains_answers_and_the_client_finds_the_next_one() {
 }
 
 #[test]
-fn what_outlives_the_drain_is_aborted() {
+fn requests_outliving_the_drain_are_aborted() {
     run(async {
         let (place, listener) = Place::new();
         let config = Config::new().with_drain_timeout(Duration::ZERO);
@@ -140,7 +140,7 @@ fn what_outlives_the_drain_is_aborted() {
 }
 
 #[test]
-fn nobody_listens() {
+fn connection_refused_is_reported() {
     run(async {
         let (place, listener) = Place::new();
         drop(listener);
@@ -175,7 +175,7 @@ fn one_association_too_many_is_aborted() {
 }
 
 #[test]
-fn a_client_that_is_shut_down_finishes_its_calls() {
+fn client_that_is_shut_down_finishes_its_calls() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);
@@ -201,7 +201,7 @@ fn a_client_that_is_shut_down_finishes_its_calls() {
 }
 
 #[test]
-fn the_last_handle_that_is_dropped_ends_it_in_order() {
+fn last_handle_that_is_dropped_ends_it_in_order() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);
@@ -213,7 +213,7 @@ fn the_last_handle_that_is_dropped_ends_it_in_order() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_alone() {
+fn unsendable_call_is_refused_alone() {
     run(async {
         let (place, listener) = Place::new();
         let _server = Server::start(listener);

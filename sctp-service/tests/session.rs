@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: what the driver promises holds.
+//! Whatever happens in whatever order: what the session promises holds.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
