@@ -5,8 +5,16 @@ mod support;
 
 use std::collections::HashMap;
 
-use sctp_tokio::{AbortReason, Association, End, Endpoint, Event, RecvError, Side, SocketBuilder};
+use sctp_tokio::{
+    AbortReason, AssocId, Association, End, Endpoint, Event, RecvError, Side, SocketBuilder,
+};
 use support::{LOOPBACK, endpoint_end, endpoint_message, must, next, pair_with, quick, until_end};
+use tokio::task::JoinSet;
+
+/// Length of a message that takes many packets, more than a small buffer holds.
+const LONG: usize = 60_000;
+/// Maximum payload of a packet.
+const PACKET: u32 = 1400;
 
 fn small_endpoint(limit: usize) -> Endpoint {
     SocketBuilder::new()
@@ -17,29 +25,51 @@ fn small_endpoint(limit: usize) -> Endpoint {
         .unwrap()
 }
 
-#[tokio::test]
-async fn long_messages_of_peers_are_not_mixed() {
-    let mut endpoint = small_endpoint(1 << 20);
+/// A client whose messages take many packets.
+fn in_packets() -> SocketBuilder {
+    quick().configure(|socket| socket.set_maxseg(AssocId::FUTURE, Some(PACKET)))
+}
+
+/// Has four peers send three messages each, and expects each message in one piece.
+async fn receive_long_messages(mut endpoint: Endpoint) {
     let addr = endpoint.local_addrs().unwrap()[0];
-    let mut sending = Vec::new();
+    let mut clients = JoinSet::new();
     for at in 0..4u8 {
-        sending.push(tokio::spawn(async move {
-            let client = quick().connect(&[addr]).await.unwrap();
+        clients.spawn(async move {
+            let mut client = in_packets().connect(&[addr]).await.unwrap();
             for round in 0..3 {
-                client.send(vec![at * 16 + round; 60_000]).await.unwrap();
+                client.send(vec![at * 16 + round; LONG]).await.unwrap();
             }
-            client
-        }));
+            client.recv().await
+        });
     }
     let mut rounds = HashMap::new();
     for _ in 0..12 {
-        let (id, message) = endpoint_message(&mut endpoint).await;
+        let (id, message) = tokio::select! {
+            message = endpoint_message(&mut endpoint) => message,
+            Some(end) = clients.join_next() => panic!("a client's association ended: {end:?}"),
+        };
         let first = message.payload[0];
         let (peer, round) = rounds.entry(id).or_insert((first / 16, 0));
         assert_eq!(first, *peer * 16 + *round);
         *round += 1;
-        assert!(message.payload == vec![first; 60_000]);
+        assert!(message.payload == vec![first; LONG]);
     }
+}
+
+#[tokio::test]
+async fn long_messages_of_peers_are_not_mixed() {
+    let endpoint = SocketBuilder::new()
+        .bind([LOOPBACK.parse().unwrap()])
+        .configure(|socket| socket.set_partial_delivery_point(2 * PACKET))
+        .endpoint()
+        .unwrap();
+    receive_long_messages(endpoint).await;
+}
+
+#[tokio::test]
+async fn long_messages_pass_full_buffer() {
+    receive_long_messages(small_endpoint(1 << 20)).await;
 }
 
 #[tokio::test]

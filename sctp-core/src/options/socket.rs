@@ -48,9 +48,8 @@ impl Socket {
     /// Sets whether messages of other associations may be delivered between the parts of a message
     /// (`SCTP_FRAGMENT_INTERLEAVE`, RFC 6458 section 8.1.20).
     ///
-    /// Defaults to off: one long message then delays every association of the socket. Linux has no
-    /// levels above
-    /// 1. Turning the option off also turns I-DATA off.
+    /// Defaults to off: one long message then delays every association of the socket. Linux knows
+    /// no level above 1. Turning the option off also turns I-DATA off.
     ///
     /// # Errors
     ///
@@ -98,6 +97,13 @@ impl Socket {
     ///
     /// Linux doubles the number, and limits it by `net.core.rmem_max`. Set it before `bind` or
     /// `connectx`: it determines the window that the peer is offered.
+    ///
+    /// All associations of a one-to-many socket share the buffer, but each offers a window as if it
+    /// had the buffer alone. While it is full, Linux discards packets within the window. For the
+    /// peer each is a failed transmission: after [`AssocInfo::max_retransmissions`] in a row, 10 by
+    /// default, it gives the association up.
+    ///
+    /// [`AssocInfo::max_retransmissions`]: super::AssocInfo::max_retransmissions
     ///
     /// # Errors
     ///
@@ -259,7 +265,8 @@ impl Socket {
     /// Sets the length from which a message may be delivered in parts to free the receive buffer
     /// (`SCTP_PARTIAL_DELIVERY_POINT`, RFC 6458 section 8.1.21).
     ///
-    /// With 0, the default, Linux does so only when the receive buffer is full.
+    /// With 0, the default, Linux does so only when the receive buffer is full. It then discards
+    /// packets of the peer, which repeats them after its retransmission timeout.
     ///
     /// # Errors
     ///

@@ -121,6 +121,11 @@ impl SocketBuilder {
     ///
     /// The kernel silently reduces the size to `net.core.rmem_max`, then doubles it. The result determines the
     /// window offered to peers; see [`guide::performance`](crate::guide::performance).
+    ///
+    /// While the buffer is full, the kernel discards packets that the window still allows. For the peer each is
+    /// a failed transmission: after 10 in a row
+    /// ([`AssocInfo::max_retransmissions`](crate::options::AssocInfo::max_retransmissions)) it gives the association
+    /// up. All associations of an [`Endpoint`] share its buffer, which should hold the longest message of each.
     pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
         self.config.recv_buffer_size = Some(bytes);
         self

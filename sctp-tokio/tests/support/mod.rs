@@ -17,7 +17,8 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use sctp_tokio::{
     AssocId, Association, End, Endpoint, Event, Notification, Received, SctpListener,
-    SocketBuilder, options::RtoInfo,
+    SocketBuilder,
+    options::{AssocInfo, RtoInfo},
 };
 
 pub use patience::patience;
@@ -47,13 +48,20 @@ pub async fn endpoint() -> (Endpoint, SocketAddr) {
 }
 
 /// Retransmits soon: for senders whose peer closes its window, and is asked for news in vain.
+///
+/// Never gives up an association: packets that arrive at a full buffer are discarded, and ten discards
+/// take half a second.
 pub fn quick() -> SocketBuilder {
     let millis = Duration::from_millis;
     let timeouts = RtoInfo::new()
         .with_initial(millis(50))
         .with_min(millis(10))
         .with_max(millis(50));
-    SocketBuilder::new().configure(move |socket| socket.set_rto_info(AssocId::FUTURE, &timeouts))
+    let persistent = AssocInfo::new().with_max_retransmissions(u16::MAX);
+    SocketBuilder::new().configure(move |socket| {
+        socket.set_rto_info(AssocId::FUTURE, &timeouts)?;
+        socket.set_assoc_info(AssocId::FUTURE, &persistent)
+    })
 }
 
 /// A client's and a server's end of one association.
