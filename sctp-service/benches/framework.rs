@@ -1,4 +1,4 @@
-//! What the framework itself costs for each message: instructions and allocations, over a
+//! Cost of the framework itself for each message: instructions and allocations, over a
 //! transport in memory, where no kernel drowns them.
 //!
 //! `cargo bench -p sctp-service --bench framework`, with `-- --quick` to see only that it runs.
@@ -46,7 +46,7 @@ const SUBJECTS: [&str; 6] = [
 /// Messages before anything is counted: pools and queues have their size then.
 const WARM_UP: usize = 1_000;
 
-/// What each message costs.
+/// The cost of one message.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     instructions: Option<f64>,

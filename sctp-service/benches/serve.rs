@@ -1,4 +1,4 @@
-//! What serving costs on the kernel: `serve` and `serve_endpoint` against a loop over
+//! Cost of serving on the kernel: `serve` and `serve_endpoint` against a loop over
 //! `Association`, as ratios within one run.
 //!
 //! `cargo bench -p sctp-service --bench serve`, with `-- --quick` to see only that it runs.

@@ -30,18 +30,18 @@ pub enum RequestOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many associations the server has at once. One more is aborted as it comes up, with
+    /// The number of associations that the server has at once. One more is aborted as it comes up, with
     /// the reason `too many associations`: a one-to-many socket has no working backlog, so a
     /// server that stopped accepting would leave peers with an association that nobody serves.
     ///
     /// Default 10,000. Each costs a file descriptor.
     pub max_associations: usize,
-    /// How many calls of one association are in flight at once, at least 1.
+    /// The number of requests of one association that are served at once, at least 1.
     ///
     /// Default 64.
     pub max_in_flight: usize,
-    /// How many requests of one association are held because an earlier one of their stream is
-    /// being served, at least 1. At the limit the driver stops reading, and the peer's window
+    /// The number of requests of one association that are held because an earlier one of their stream is
+    /// being served, at least 1. At the limit reading stops, and the peer's window
     /// closes.
     ///
     /// Default 64.
@@ -52,21 +52,21 @@ pub struct Config {
     ///
     /// Default 1 MiB.
     pub read_ahead_bytes: usize,
-    /// How many replies of one association wait for the peer to read, at least 1. At the limit
+    /// The number of replies of one association that wait for the peer to read, at least 1. At the limit
     /// no further request is read: a peer that does not read its replies stalls itself alone.
     ///
     /// Default 256.
     pub reply_queue: usize,
-    /// As `reply_queue`, in bytes of payload; the reply that crosses the limit is still taken.
+    /// Like `reply_queue`, in bytes of payload; the reply that crosses the limit is still taken.
     ///
     /// Default 1 MiB.
     pub reply_queue_bytes: usize,
-    /// How many messages that an [`AssociationHandle`](crate::AssociationHandle) pushed wait for the
+    /// The number of messages accepted by an [`AssociationHandle`](crate::AssociationHandle) that wait for the
     /// peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send) waits.
     ///
     /// Default 64.
     pub outbound_queue: usize,
-    /// As `outbound_queue`, in bytes of payload; a message that is longer than all of them has them to
+    /// Like `outbound_queue`, in bytes of payload; a message that is longer than all of them has them to
     /// itself.
     ///
     /// Default 256 KiB.
@@ -92,19 +92,19 @@ pub struct Config {
     pub request_order: RequestOrder,
     /// The time after which an idle association is shut down in order; `None` is for ever. An
     /// association is idle while nothing is read, no request waits, no call is in flight and no reply
-    /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) pushed make no
+    /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) sends make no
     /// difference. Zero ends an association as soon as it is idle, right after it came up as well.
     ///
     /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
     /// for hours are normal in signalling.
     pub idle_timeout: Option<Duration>,
-    /// How long an orderly end may take, from the reply that asks for it: longer, and the peer
+    /// The time that an orderly end may take, from the reply that asks for it: longer, and the peer
     /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
     /// this is how long the calls of its last requests may take.
     ///
     /// Default 10 seconds.
     pub shutdown_timeout: Duration,
-    /// How long a graceful shutdown of the server may take before the associations that are left
+    /// The time that a graceful shutdown of the server may take before the associations that are left
     /// are aborted, with the reason `server shutting down`.
     ///
     /// Default 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the

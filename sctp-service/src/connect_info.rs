@@ -1,4 +1,4 @@
-//! What a service knows about the association that a request came on.
+//! Information about the association of a request.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! How a handler hears that its server is shutting down.
+//! Notification of a graceful shutdown.
 
 use std::{fmt, sync::Arc};
 
@@ -42,7 +42,7 @@ impl Drain {
         self.0.as_ref().map(|state| state.drain())
     }
 
-    /// Whether the server is shutting down.
+    /// Returns `true` if the server is shutting down.
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.token().is_some_and(CancellationToken::is_cancelled)
@@ -60,7 +60,7 @@ impl Drain {
         }
     }
 
-    /// As [`started`](Self::started), for tasks and streams.
+    /// Like [`started`](Self::started), but takes `self`, for tasks and streams.
     pub async fn started_owned(self) {
         self.started().await;
     }

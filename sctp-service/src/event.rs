@@ -1,4 +1,4 @@
-//! What a server reports about its associations.
+//! Events and counts of a server's associations.
 
 use std::{
     any::Any,
@@ -34,11 +34,11 @@ pub enum ServerEvent<'a> {
         connect_info: &'a ConnectInfo,
         /// Its handle, which is closed.
         association: &'a AssociationHandle,
-        /// How it ended.
+        /// The way in which it ended.
         end: &'a End,
         /// The reason that this end gave, if it aborted.
         reason: Option<&'a AbortReason>,
-        /// What was served, and what was not.
+        /// Counts of its messages and calls.
         counts: &'a Counts,
     },
     /// The peer started again under the same addresses. Calls of its earlier life are dropped,
@@ -55,7 +55,7 @@ pub enum ServerEvent<'a> {
     PathChanged {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// What changed.
+        /// The change.
         change: &'a PeerAddrChange,
     },
     /// A reply could not be sent as the service wanted it: it is empty or too large, an error in
@@ -67,7 +67,7 @@ pub enum ServerEvent<'a> {
     ReplyRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// What was wrong with it.
+        /// The error.
         error: &'a SendError,
     },
     /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused by the
@@ -76,7 +76,7 @@ pub enum ServerEvent<'a> {
     SendRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// What was wrong with it.
+        /// The error.
         error: &'a SendError,
     },
     /// Calls of this end wait for replies, and more requests than may be
@@ -141,7 +141,7 @@ impl ServerEvent<'_> {
     }
 }
 
-/// What one association did, for its last event and its last log line.
+/// Counts of one association, for its last event and its last log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Counts {
@@ -191,7 +191,7 @@ pub(crate) fn guard(hook: impl FnOnce()) {
 
 type Hook = dyn Fn(&ServerEvent<'_>) + Send + Sync;
 
-/// What the associations of a server report to: the user's hook, and the limits of the log.
+/// The hook of the user and the limits of the log, shared by the associations of a server.
 #[derive(Clone, Default)]
 pub(crate) struct EventHook(Arc<Reports>);
 

@@ -22,7 +22,7 @@ pub(crate) struct LogLimiter {
 
 #[derive(Debug)]
 struct State {
-    /// When the first line of the current interval was logged.
+    /// The time of the first line of the current interval.
     begin: Option<Instant>,
     /// Lines since `begin`.
     logged: u32,

@@ -37,7 +37,7 @@ impl IncomingAssociation {
     }
 }
 
-/// What can be handed to [`serve`](crate::serve()).
+/// A service, make-service or handler that [`serve`](crate::serve()) accepts.
 ///
 /// It is implemented for, and only for:
 ///

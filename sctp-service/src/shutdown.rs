@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use sctp_core::AbortReason;
 
-/// How a reply ends its association: the two terminations that SCTP has.
+/// One of the two terminations of an association that SCTP has.
 ///
 /// Both are final, and for the whole association: SCTP has no half close. Calls in flight on
 /// other streams are dropped, and requests that arrive later are discarded.
@@ -33,7 +33,7 @@ impl Shutdown {
         Self::Abort(AbortReason::truncated(reason))
     }
 
-    /// Whether it discards what is unsent.
+    /// Returns `true` if unsent messages are discarded.
     #[must_use]
     pub fn is_abort(&self) -> bool {
         matches!(self, Self::Abort(_))

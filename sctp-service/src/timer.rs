@@ -46,7 +46,7 @@ impl Timer {
         self.armed
     }
 
-    /// Whether the deadline has passed. It answers so once, then is unset: a `Sleep` must not be
+    /// Returns `true` if the deadline has passed. It does so once, then is unset: a `Sleep` must not be
     /// polled after it completed.
     pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(sleep) = self.sleep.as_mut().filter(|_| self.armed) else {

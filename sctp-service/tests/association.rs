@@ -70,7 +70,7 @@ async fn to_drop_it_is_to_drop_the_transport() {
     peer.expect_abort("").await;
 }
 
-/// As a one-to-one socket: an abort has no reason, and is done by closing.
+/// Like a one-to-one socket: an abort has no reason, and is done by closing.
 struct OneToOne {
     inner: InMemory,
     aborts_on_close: bool,

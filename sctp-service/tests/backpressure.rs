@@ -1,4 +1,4 @@
-//! Who is held back by whom.
+//! Backpressure on peers that send too much or read too little.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

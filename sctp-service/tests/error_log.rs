@@ -1,4 +1,4 @@
-//! What the log says of an error: with it the sources that its text does not tell, for whatever
+//! Log lines of errors: with the sources that the text does not tell, for whatever
 //! subscriber wants them.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 

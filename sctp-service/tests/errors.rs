@@ -1,4 +1,4 @@
-//! What errors say: each the whole reason in its text, and nothing twice in its chain of sources.
+//! Texts of errors: each has the whole reason, and its sources repeat nothing.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 #[path = "../../sctp-tokio/tests/support/reported.rs"]

@@ -1,4 +1,4 @@
-//! What handlers can take and return.
+//! Arguments and replies of handlers.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What a peer can trigger at will is logged at a bounded rate, with the number of times.
+//! Rate limits of log lines that a peer can trigger at will.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
@@ -43,7 +43,7 @@ impl Lines {
         (lines, guard)
     }
 
-    /// How many events each line with this message stands for.
+    /// Returns the number of events that each line with this message stands for.
     fn of(&self, message: &str) -> Vec<u64> {
         let lines = self.0.lock().unwrap();
         let of = lines.iter().filter(|(line, _)| line.contains(message));

@@ -1,4 +1,4 @@
-//! What serving costs in memory, on the kernel: what an idle association keeps, and that long
+//! Memory of a server on the kernel: what an idle association keeps, and that long
 //! messages are not copied.
 //!
 //! The clients are plain sockets in a thread of their own, so that what is allocated is the
@@ -76,7 +76,7 @@ fn burst(mut socket: &Socket, buffer: &mut [u8; 64]) {
     exchange(socket, &[1; 64], buffer);
 }
 
-/// How many bytes are allocated now, and how many have been in all.
+/// Bytes that are allocated now, and that were allocated in all.
 fn bytes() -> (usize, usize) {
     let stats = ALLOCATOR.stats();
     let all = stats.bytes_allocated;

@@ -1,4 +1,4 @@
-//! What is recorded of requests, replies and associations.
+//! Metrics of requests, replies and associations.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

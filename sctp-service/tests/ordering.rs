@@ -1,4 +1,4 @@
-//! What waits for what.
+//! Order of requests and replies.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! Which handler a request finds.
+//! Routing of requests.
 
 #[path = "support/panics.rs"]
 mod panics;

@@ -18,7 +18,7 @@ use sctp_service::{Config, Message, Reply, Request, RequestOrder, Shutdown, test
 use support::{Server, must, on, settle};
 use tokio::time::sleep;
 
-/// What the peer or the clock does next.
+/// The next action of the peer or the clock.
 #[derive(Clone, Debug)]
 enum Step {
     /// Sends a request that is answered after some milliseconds with some messages.

@@ -1,4 +1,4 @@
-//! What became of a call that was not answered.
+//! Errors of calls.
 
 use std::{error::Error, fmt, io, sync::Arc};
 
@@ -8,7 +8,7 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 #[cfg(doc)]
 use crate::ByStream;
 
-/// Why a call, or a one-way send, failed: what happened, and what is known about its message.
+/// Error of a call or a one-way send: its cause, and the fate of its message.
 ///
 /// | [`Cause`] | what happened |
 /// |---|---|
@@ -38,7 +38,7 @@ pub struct CallError {
     fate: Fate,
 }
 
-/// What is known about the message of a call that failed.
+/// Fate of the message of a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// The peer has not seen it, and never will: it was not handed to the kernel, or the kernel
@@ -48,7 +48,7 @@ pub enum Fate {
     Unknown,
 }
 
-/// Why a call failed. See [`CallError`].
+/// Cause of a [`CallError`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
@@ -92,7 +92,7 @@ pub enum Cause {
     Unresponsive,
 }
 
-/// Why a message can never be sent as it is.
+/// Reason for refusing a message that can never be sent as it is.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -139,7 +139,7 @@ impl CallError {
         self.fate
     }
 
-    /// Whether the same message can be sent again, to this server or another, without the risk
+    /// Returns `true` if the same message can be sent again, to this server or another, without the risk
     /// that it is acted on twice. It says nothing about whether that would help: a message that
     /// was [refused](Cause::Refused) is refused again.
     #[must_use]

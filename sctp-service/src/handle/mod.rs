@@ -104,7 +104,7 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// The default is of no association: nothing can be sent, and it is closed.
 #[derive(Clone, Default)]
 pub struct AssociationHandle {
-    /// What is shared is one thing, seen from two sides, so that each request carries one pointer.
+    /// One pointer serves both, so that each request carries no more.
     drain: Drain,
 }
 
@@ -158,7 +158,7 @@ impl AssociationHandle {
         }
     }
 
-    /// As [`send`](Self::send), and waits for nothing.
+    /// Like [`send`](Self::send), but does not wait.
     ///
     /// # Errors
     ///
@@ -260,7 +260,7 @@ impl AssociationHandle {
         }
     }
 
-    /// Whether nothing more will be accepted, since the association is shutting down or over.
+    /// Returns `true` if nothing more is accepted: the association is shutting down or closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state().is_none_or(|state| state.is_closed())
@@ -281,7 +281,7 @@ impl AssociationHandle {
         }
     }
 
-    /// Whether both are of the same association, and of the same life of its peer: after a restart the
+    /// Returns `true` if both are of the same association and no restart lies between them: after a restart the
     /// identifier is the same, and the peer has forgotten everything. Two of none are not.
     #[must_use]
     pub fn same_association(&self, other: &Self) -> bool {

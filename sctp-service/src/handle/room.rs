@@ -1,4 +1,4 @@
-//! How much may be accepted that the transport has not taken.
+//! Limits of messages and calls that the transport has not taken.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Room {
         }
     }
 
-    /// What a message takes of the bytes: one that is longer than all of them has them to itself.
+    /// Returns the share of the bytes that a message takes: one longer than the limit takes all.
     fn cost(&self, len: usize) -> u32 {
         u32::try_from(len).map_or(self.all_bytes, |len| len.min(self.all_bytes))
     }
@@ -58,7 +58,7 @@ impl Room {
         Some(Place { message, bytes })
     }
 
-    /// As `acquire`, without waiting.
+    /// Like `acquire`, but does not wait.
     pub(super) fn try_acquire(&self, len: usize) -> Result<Option<Place<'_>>, SendError> {
         let message = self.messages.try_acquire();
         let place = message.and_then(|message| {

@@ -31,7 +31,7 @@ use crate::{
     timer::later,
 };
 
-/// How long to wait when accepting fails. Descriptors and memory come back when associations
+/// The pause after accepting failed. Descriptors and memory come back when associations
 /// end, and the kernel keeps those that wait.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,7 +42,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const LOSSES_PER_PAUSE: u32 = 64;
 const LOSS_PAUSE: Duration = Duration::from_millis(10);
 
-/// What the accept loops of a server share.
+/// State shared by the accept loops of a server.
 pub(super) struct Server<E> {
     pub(super) config: Arc<Config>,
     pub(super) correlation: Option<Correlation>,
@@ -267,7 +267,7 @@ async fn caught<R>(future: impl Future<Output = R>, failed: impl FnOnce(io::Erro
     polled.await.unwrap_or_else(failed)
 }
 
-/// Whether an error is about one association alone, so that the next one may be fine.
+/// Returns `true` if an error is about one association alone, so that the next may be accepted.
 fn is_lost_association(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(

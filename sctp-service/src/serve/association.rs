@@ -82,7 +82,7 @@ pub struct ServeAssociation<T, M, K> {
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Made by `handle`, or else when the association is served.
     state: Option<Arc<HandleState>>,
-    /// How it is started: as in [`Serve`](crate::Serve).
+    /// Starts it, as in [`Serve`](crate::Serve).
     run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
 }

@@ -1,4 +1,4 @@
-//! Where the tasks of associations run.
+//! Spawning of the tasks of associations.
 
 use std::future::Future;
 

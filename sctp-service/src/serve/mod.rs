@@ -83,7 +83,7 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     events: EventHook,
     executor: E,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// How it is started. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
+    /// Starts it. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
     /// one that is not met would be reported once more, as "not a future".
     run: fn(Self) -> ServeFuture,
     kind: PhantomData<fn() -> K>,

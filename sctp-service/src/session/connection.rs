@@ -1,4 +1,4 @@
-//! What all states of the session share: the transport, and what waits to be sent.
+//! The transport and the messages that wait for it, shared by all states.
 
 use std::{
     ops::ControlFlow,
@@ -28,7 +28,7 @@ pub(super) struct Connection<T> {
     pub(super) config: Arc<Config>,
     pub(super) events: EventHook,
     pub(super) counts: Counts,
-    /// What handles of the association hold as well.
+    /// Shared with the handles of the association.
     pub(super) association: Arc<HandleState>,
     /// The shutdown that one of them requested.
     pub(super) requested_shutdown: Option<Shutdown>,
@@ -44,7 +44,7 @@ pub(super) struct Connection<T> {
     pub(super) ending: bool,
 }
 
-/// What there is to read, as far as it matters to the session.
+/// A message or notification of the transport, as far as it matters to the session.
 pub(super) enum Inbound {
     Message(sctp_tokio::Received),
     /// The peer started again; the connection is already the new one.
@@ -163,13 +163,13 @@ impl<T: Transport> Connection<T> {
         self.outbox.push(message);
     }
 
-    /// Whether the peer has so many replies to read first that no further request is taken.
+    /// Returns `true` if so many replies wait that no further request is read.
     pub(super) fn is_full(&self) -> bool {
         self.outbox.unowned() >= self.config.reply_queue.max(1)
             || self.outbox.unowned_bytes() >= self.config.reply_queue_bytes.max(1)
     }
 
-    /// Whether the peer has replies to read. What was pushed to it, it did not ask for.
+    /// Returns `true` if replies wait. Messages of handles do not count.
     pub(super) fn has_replies(&self) -> bool {
         self.outbox.unowned() > 0
     }

@@ -1,4 +1,4 @@
-//! How the session ends an association, and waits for the end.
+//! Ending an association and waiting for its end.
 
 use std::{
     convert::Infallible,
@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{Cause, IntoReply, Request, Transport};
 
-/// How long to wait for the transport's word that our own abort has ended the association. It
+/// The wait for the transport's word that our own abort has ended the association. It
 /// comes at once; without it the end is known all the same.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
-/// How many messages one poll discards at most before other tasks have their turn.
+/// The number of messages that one poll discards at most before other tasks have their turn.
 const DISCARDS_PER_POLL: usize = 64;
 
 impl<T, S> Session<T, S>

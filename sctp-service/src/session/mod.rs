@@ -303,7 +303,7 @@ where
     }
 }
 
-/// What a make-service hears of an association.
+/// Makes the argument of a make-service.
 fn incoming<T: Transport>(connection: &Connection<T>) -> IncomingAssociation {
     IncomingAssociation::new(connection.info.clone()).with_association(connection.handle())
 }

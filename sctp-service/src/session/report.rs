@@ -1,4 +1,4 @@
-//! What the log and the event hook hear of an association.
+//! Log lines and events of an association.
 
 use std::{any::Any, error::Error, io};
 

@@ -24,7 +24,7 @@ pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
     })
 }
 
-/// Where an association is in its life; what belongs to a state lives in it.
+/// State of an association, with what belongs to it.
 pub(super) enum State<S: Service<Request>> {
     /// The service is being made, from the first poll on; nothing is read.
     Handshaking(Option<Making<S>>),
@@ -40,7 +40,7 @@ pub(super) enum State<S: Service<Request>> {
     Closed(End),
 }
 
-/// Why a state is left.
+/// The cause for leaving a state.
 #[derive(Debug)]
 pub(super) enum Exit {
     Shutdown(Shutdown),
@@ -60,7 +60,7 @@ impl Exit {
     }
 }
 
-/// What a state came to.
+/// Outcome of polling a state.
 pub(super) enum Transition<S> {
     Made(S),
     Flushed,

@@ -1,4 +1,4 @@
-//! What handles of the association push, on its way to the send queue.
+//! Messages and calls of handles, on their way to the outbox.
 
 use super::connection::Connection;
 use crate::{Shutdown, Transport};
@@ -45,7 +45,7 @@ impl<T: Transport> Connection<T> {
         self.requested_shutdown.is_some() || self.association.is_pending()
     }
 
-    /// As `close_pushes`, for good: this end ends the association.
+    /// Like `close_pushes`, for good: this end ends the association.
     pub(super) fn begin_end(&mut self) {
         self.ending = true;
         self.close_pushes();

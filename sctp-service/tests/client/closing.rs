@@ -1,4 +1,4 @@
-//! How a client is closed at this end.
+//! Closing a client at this end.
 
 use sctp_service::{
     Cause, End, Fate, Message, Side,

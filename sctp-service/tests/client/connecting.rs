@@ -1,4 +1,4 @@
-//! How associations are set up, and set up again.
+//! Setting up associations, and again.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +18,7 @@ use tower::{Service, ServiceExt};
 
 use crate::support::{assert_failed, call, failure, must, payload, settle};
 
-/// What the next attempts come to; when there is nothing left, they succeed.
+/// Outcomes of the next attempts; after the last, attempts succeed.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<VecDeque<Attempt>>>);
 

@@ -63,7 +63,7 @@ fn ending() -> impl Strategy<Value = Ending> {
 struct Server {
     peer: Peer,
     pending: Vec<Message>,
-    /// Whether requests of one stream are to be answered in order.
+    /// `true` if requests of one stream are answered in order.
     in_order: bool,
     pushed: usize,
 }

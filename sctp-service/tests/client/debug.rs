@@ -1,4 +1,4 @@
-//! What a log line shows of clients and pools.
+//! `Debug` of clients and pools.
 
 use sctp_service::{
     ByStream,

@@ -1,4 +1,4 @@
-//! How an association ends, and what that does to calls.
+//! Ends of an association, and their effect on calls.
 
 use std::{io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the hook of a client hears, beyond what is tested on both transports.
+//! Events of a client, beyond those tested on both transports.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ use crate::{
     support::{self, client_with, must, settle},
 };
 
-/// What a hook has written down.
+/// The record of a hook.
 #[derive(Clone)]
 pub(crate) struct Heard<T>(Arc<Mutex<Vec<T>>>);
 

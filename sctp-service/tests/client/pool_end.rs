@@ -1,4 +1,4 @@
-//! How a pool is shut down.
+//! Shutdown of a pool.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a pool's hook hears, and what its servers send of their own accord, beyond what is tested on
+//! Events of a pool, and unsolicited messages of its servers, beyond what is tested on
 //! both transports.
 
 use std::{

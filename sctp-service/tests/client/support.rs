@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Support of the tests.
 
 use std::{
     collections::VecDeque,

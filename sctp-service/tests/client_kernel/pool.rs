@@ -16,7 +16,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{must, netns::NetNs, server::Server};
 
-/// How many calls are in flight.
+/// The number of calls in flight.
 const WORKERS: usize = 24;
 const LONG: Duration = Duration::from_secs(60);
 

@@ -18,7 +18,7 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
-/// Where a server listens, and listens again.
+/// A place for a server to listen at, and again after a restart.
 pub(crate) struct Place(SocketAddr);
 
 impl Place {

@@ -1,4 +1,4 @@
-//! What becomes of messages that were accepted, when something else happens.
+//! Fate of accepted messages when something else happens.
 
 use std::{
     sync::{
@@ -88,7 +88,7 @@ async fn panic_discards_them() {
     assert_closed(&server, "pushes: 3, discarded_pushes: 2");
 }
 
-/// That it cannot be is found out when it is its turn.
+/// It is refused when its turn comes.
 #[tokio::test(start_paused = true)]
 async fn reply_that_cannot_be_sent_discards_those_behind_it() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {

@@ -1,4 +1,4 @@
-//! What becomes of handles, and of what they accepted, when an association ends.
+//! Handles, and the messages they accepted, when an association ends.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! How much is accepted, and what is refused.
+//! Limits of accepted messages.
 
 use std::time::Duration;
 

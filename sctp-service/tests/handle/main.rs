@@ -1,4 +1,4 @@
-//! What a server begins: messages that nobody asked for, and the end of an association.
+//! Handles: messages that nobody asked for, and the end of an association.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod accepted;

@@ -1,4 +1,4 @@
-//! What a peer can send.
+//! Messages of a hostile peer.
 
 use std::collections::HashSet;
 

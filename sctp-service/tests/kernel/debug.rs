@@ -1,4 +1,4 @@
-//! What a log line shows of a server, and a panic.
+//! `Debug` of a server, and panics.
 
 use sctp_service::{EndpointListener, Payload, serve, serve_endpoint};
 use sctp_tokio::{Endpoint, SctpListener};

@@ -1,4 +1,4 @@
-//! What one peer or one handler does must not be noticed by the others.
+//! Isolation of peers and handlers from each other.
 
 use std::future::pending;
 

@@ -16,7 +16,7 @@ use crate::{
 
 const STREAMS: u16 = 4;
 
-/// How a client's association ends.
+/// The way in which a client's association ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// It shuts down when it has all answers.

@@ -49,7 +49,7 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
-/// How long to go on.
+/// The time to go on for.
 #[derive(Debug)]
 enum Extent {
     Runs(u64),
@@ -164,7 +164,7 @@ async fn run(seed: u64) -> usize {
     answered
 }
 
-/// What the server reported fits what its clients did.
+/// Checks that the server's reports fit what its clients did.
 fn check(reports: &[Report], clients: usize) {
     let ups = reports
         .iter()

@@ -8,7 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use sctp_service::{AbortReason, IntoReply, Message, Reply, Request, Shutdown};
 
-/// What a request asks for: its first byte.
+/// The operation of a request: its first byte.
 pub(crate) const ECHO: u8 = 0;
 pub(crate) const LATER: u8 = 1;
 pub(crate) const THRICE: u8 = 2;
@@ -19,7 +19,7 @@ pub(crate) const ABORT: u8 = 5;
 pub(crate) const BOTH: u8 = 6;
 /// An answer that is pushed, and no reply.
 pub(crate) const PUSH: u8 = 7;
-/// As `QUIT` and `ABORT`, without a reply.
+/// Like `QUIT` and `ABORT`, without a reply.
 pub(crate) const LEAVE: u8 = 8;
 pub(crate) const EXPEL: u8 = 9;
 

@@ -159,7 +159,7 @@ impl PoolBuilder {
         })
     }
 
-    /// As [`watch`](Self::watch), with clients that a function connects: over other transports, to
+    /// Like [`watch`](Self::watch), with clients that a function connects: over other transports, to
     /// addresses of its own finding, lazily; or, in tests, to servers in memory. All other pools are of
     /// the kernel's SCTP.
     ///
@@ -252,7 +252,7 @@ impl PoolBuilder {
         self.resolve(lookup, interval).await
     }
 
-    /// As [`dns`](Self::dns), with a lookup of your own: another resolver, a registry's API.
+    /// Like [`dns`](Self::dns), with a lookup of your own: another resolver, a registry's API.
     /// Each lookup may take as long as the interval, or it has failed. To say that there is no
     /// server any more, use [`watch`](Self::watch).
     ///

@@ -94,7 +94,7 @@ impl PoolHook {
         guard(|| hook(event));
     }
 
-    /// What a server's client reports to.
+    /// The hook of a server's client.
     pub(super) fn of_client(&self, server: &Target) -> ClientHook {
         if self.0.is_none() {
             return ClientHook::default();

@@ -4,7 +4,7 @@ use std::{task::Context, time::Duration};
 
 use crate::timer::Timer;
 
-/// How long nothing must have arrived before the receive queue counts as empty.
+/// The silence after which the receive queue counts as empty.
 ///
 /// A socket that was not polled for readiness yet looks empty as well. The runtime looks at its
 /// sockets before it fires a timer, so after any time the answer can be relied on.

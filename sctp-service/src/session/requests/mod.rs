@@ -33,7 +33,7 @@ use crate::{
     timer::Timer,
 };
 
-/// How many rounds one poll does at most before other tasks have their turn. A round polls one
+/// The number of rounds that one poll does at most before other tasks have their turn. A round polls one
 /// call, starts one, and reads one message.
 const ROUNDS_PER_POLL: usize = 32;
 
@@ -51,7 +51,7 @@ pub(super) struct Requests<S: Service<Request>> {
     service: S,
     order: Order,
     slots: Slots<S::Future>,
-    /// How many requests there were since the association came up or restarted.
+    /// The number of requests since the association came up or restarted.
     number: u64,
     /// Set while the server, or this association, is being drained.
     draining: Option<Box<Draining>>,
@@ -62,7 +62,7 @@ pub(super) struct Requests<S: Service<Request>> {
     heard_end: bool,
     /// All is read, and this was the end of it.
     end: Option<End>,
-    /// How long the peer's last requests may still be served after it has shut down.
+    /// Bounds the peer's last requests after it has shut down.
     grace: Timer,
     idle: Timer,
     idle_since: Instant,
@@ -113,12 +113,12 @@ where
         self.draining = Some(Box::new(Draining::new(timeout)));
     }
 
-    /// Whether nothing more is read, since the association is being drained.
+    /// Returns `true` if nothing more is read, since the association is being drained.
     fn is_drained(&self) -> bool {
         self.draining.as_ref().is_some_and(|it| it.is_done())
     }
 
-    /// Whether the peer's own shutdown is complete, so that nothing is left to end.
+    /// Returns `true` if the peer's shutdown is complete, so that nothing is left to end.
     pub(super) fn is_over(&self) -> bool {
         self.end.is_some()
     }

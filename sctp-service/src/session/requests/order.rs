@@ -124,12 +124,12 @@ impl Order {
         }
     }
 
-    /// Whether a request could be served now.
+    /// Returns `true` if a request can be served now.
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// How many requests wait for an earlier one of their lane.
+    /// Returns the number of requests that wait for an earlier one of their lane.
     pub(super) fn held(&self) -> usize {
         self.held
     }
@@ -139,7 +139,7 @@ impl Order {
         self.cost
     }
 
-    /// How many requests have not been served.
+    /// Returns the number of requests that were not served yet.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.held
     }

@@ -1,4 +1,4 @@
-//! What the calls answer, on its way to the send queue.
+//! Replies of handlers, on their way to the outbox.
 
 use std::{convert::Infallible, ops::ControlFlow, task::Poll};
 
@@ -37,7 +37,7 @@ where
         }
     }
 
-    /// What a call asked for through a handle holds from there on, as what a reply asks for does: were
+    /// Applies a shutdown that a handler requested through a handle, at once as that of a reply: were
     /// it left to the next poll, others would be served in between, and find the handle closed.
     pub(super) fn check_requested_shutdown<T: Transport>(
         &mut self,

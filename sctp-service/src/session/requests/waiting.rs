@@ -1,4 +1,4 @@
-//! What can happen while there is nothing to do.
+//! Deadlines and ends, looked at while there is nothing else to do.
 
 use std::{
     convert::Infallible,
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// Whether what a peer sent before this end is still to be served. It is after an orderly end;
+/// Returns `true` if requests sent before this end are still to be served. After an orderly end they are;
 /// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
 pub(in crate::session) fn may_have_left_requests(end: &End) -> bool {
     end.is_orderly() || matches!(end, End::Unread)

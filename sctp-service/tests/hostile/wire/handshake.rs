@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-/// How many packets a flood has.
+/// The number of packets of a flood.
 const FLOOD: u16 = 3000;
 
 both_styles! {

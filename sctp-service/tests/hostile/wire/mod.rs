@@ -27,14 +27,14 @@ use crate::support::{
     server::Report,
 };
 
-/// How long the server takes its cookies back.
+/// The time for which the server takes its cookies back.
 const COOKIE_LIFE: Duration = Duration::from_secs(1);
 
 type Heard = Arc<Mutex<Vec<bytes::Bytes>>>;
 
-/// What an attack has left when it is over.
+/// State after an attack.
 struct Outcome {
-    /// What the server was asked by anyone but the good client.
+    /// Requests of anyone but the good client.
     heard: Vec<bytes::Bytes>,
     reports: Vec<Report>,
     alarms: usize,

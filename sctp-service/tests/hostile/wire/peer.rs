@@ -13,7 +13,7 @@ use super::packet::{
 };
 use crate::support::patience;
 
-/// Where the server is, and where this peer pretends to be: no address of the machine, or its own
+/// The addresses of the server and of this peer, which pretends: no address of the machine, or its own
 /// SCTP would answer.
 pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
@@ -156,7 +156,7 @@ impl Peer<'_> {
     }
 }
 
-/// What comes from the server: a socket that sees every packet of the namespace, so it lives no
+/// Packets from the server: a socket that sees every packet of the namespace, so it lives no
 /// longer than a question takes.
 struct Inbound(Socket);
 

@@ -1,4 +1,4 @@
-//! What a client meets, in the same words on the kernel's SCTP and in memory: what a user tests in
+//! Tests of a client that run alike on the kernel's SCTP and in memory: what a user tests in
 //! memory holds on the kernel. Each of the two test binaries has a `world` of its own.
 
 mod events;

@@ -1,4 +1,4 @@
-//! What the servers of a pool send without being asked, and what a pool's hook hears.
+//! Unsolicited messages of a pool's servers, and the events of a pool.
 
 use std::{
     collections::HashMap,

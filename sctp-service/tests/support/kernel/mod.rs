@@ -1,4 +1,4 @@
-//! What the tests on the kernel's SCTP share: a server of either style in the background, clients
+//! Support of the tests on the kernel's SCTP: a server of either style in the background, clients
 //! that keep echoing beside the trouble, and figures of what is held and logged.
 //!
 //! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
