@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// The kernel neither reads nor swaps the identifier. By convention it travels in network byte
 /// order. This crate converts it, so a value here equals the value that a protocol analyser shows.
-/// The constants are common entries of the IANA registry "SCTP Payload Protocol Identifiers";
+/// The constants are entries of the IANA registry "SCTP Payload Protocol Identifiers";
 /// [`Ppid::new`] takes any other number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ppid(u32);
@@ -40,20 +40,106 @@ registry! {
     H248 = 7;
     /// BICC (Q.2150.3).
     BICC = 8;
+    /// Transport Adapter Layer Interface (RFC 3094).
+    TALI = 9;
+    /// DPNSS/DASS 2 extensions to IUA (RFC 4129).
+    DUA = 10;
+    /// Aggregate Server Access Protocol (RFC 5352).
+    ASAP = 11;
+    /// Endpoint Handlespace Redundancy Protocol (RFC 5353).
+    ENRP = 12;
+    /// H.323.
+    H323 = 13;
+    /// Q.IPC (Q.2150.3).
+    QIPC = 14;
+    /// Simple Middlebox Configuration Protocol (RFC 4540).
+    SIMCO = 15;
+    /// Direct Data Placement, segment chunk (RFC 5043).
+    DDP_SEGMENT = 16;
+    /// Direct Data Placement, stream session control (RFC 5043).
+    DDP_STREAM = 17;
     /// S1 Application Protocol (3GPP TS 36.413).
     S1AP = 18;
+    /// RANAP User Adaptation (3GPP TS 25.468).
+    RUA = 19;
+    /// Home Node B Application Protocol (3GPP TS 25.469).
+    HNBAP = 20;
+    /// ForCES, high priority (RFC 5811).
+    FORCES_HP = 21;
+    /// ForCES, medium priority (RFC 5811).
+    FORCES_MP = 22;
+    /// ForCES, low priority (RFC 5811).
+    FORCES_LP = 23;
+    /// SBc Application Protocol (3GPP TS 29.168).
+    SBC_AP = 24;
+    /// Node B Application Part (3GPP TS 25.433).
+    NBAP = 25;
     /// X2 Application Protocol (3GPP TS 36.423).
     X2AP = 27;
+    /// Inter Router Capability Protocol.
+    IRCP = 28;
+    /// LCS Application Protocol (3GPP TS 29.171).
+    LCS_AP = 29;
+    /// MPICH2.
+    MPICH2 = 30;
+    /// Service Area Broadcast Protocol (3GPP TS 25.419).
+    SABP = 31;
+    /// Fractal Generator Protocol.
+    FRACTAL_GENERATOR = 32;
+    /// Ping Pong Protocol.
+    PING_PONG = 33;
+    /// CalcApp Protocol.
+    CALCAPP = 34;
+    /// Scripting Service Protocol.
+    SCRIPTING_SERVICE = 35;
+    /// NetPerfMeter, control.
+    NETPERFMETER_CONTROL = 36;
+    /// NetPerfMeter, data.
+    NETPERFMETER_DATA = 37;
+    /// Echo (RFC 862).
+    ECHO = 38;
+    /// Discard (RFC 863).
+    DISCARD = 39;
+    /// Daytime (RFC 867).
+    DAYTIME = 40;
+    /// Character Generator (RFC 864).
+    CHARGEN = 41;
+    /// RNSAP User Adaptation (3GPP TS 25.471).
+    RNA = 42;
+    /// M2 Application Protocol (3GPP TS 36.443).
+    M2AP = 43;
+    /// M3 Application Protocol (3GPP TS 36.444).
+    M3AP = 44;
+    /// SSH.
+    SSH = 45;
     /// Diameter in clear text (RFC 6733).
     DIAMETER = 46;
     /// Diameter in DTLS over SCTP (RFC 6733).
     DIAMETER_DTLS = 47;
+    /// R14P.
+    R14P = 48;
+    /// Generic Data Transfer Protocol.
+    GDT = 49;
     /// WebRTC data channel establishment (RFC 8832).
     WEBRTC_DCEP = 50;
     /// WebRTC string (RFC 8831).
     WEBRTC_STRING = 51;
+    /// WebRTC binary, partial. Deprecated (RFC 8831).
+    WEBRTC_BINARY_PARTIAL = 52;
     /// WebRTC binary (RFC 8831).
     WEBRTC_BINARY = 53;
+    /// WebRTC string, partial. Deprecated (RFC 8831).
+    WEBRTC_STRING_PARTIAL = 54;
+    /// PCAP User Adaptation (3GPP TS 25.470).
+    PUA = 55;
+    /// WebRTC string, empty (RFC 8831).
+    WEBRTC_STRING_EMPTY = 56;
+    /// WebRTC binary, empty (RFC 8831).
+    WEBRTC_BINARY_EMPTY = 57;
+    /// Xw Application Protocol (3GPP TS 36.463).
+    XWAP = 58;
+    /// Xw control plane.
+    XW_CP = 59;
     /// NG Application Protocol (3GPP TS 38.413).
     NGAP = 60;
     /// Xn Application Protocol (3GPP TS 38.423).
@@ -62,6 +148,24 @@ registry! {
     F1AP = 62;
     /// E1 Application Protocol (3GPP TS 37.483).
     E1AP = 64;
+    /// ELE2 Lawful Interception.
+    ELE2 = 65;
+    /// NGAP over DTLS over SCTP (3GPP TS 38.412).
+    NGAP_DTLS = 66;
+    /// XnAP over DTLS over SCTP (3GPP TS 38.422).
+    XNAP_DTLS = 67;
+    /// F1AP over DTLS over SCTP (3GPP TS 38.472).
+    F1AP_DTLS = 68;
+    /// E1AP over DTLS over SCTP (3GPP TS 37.482).
+    E1AP_DTLS = 69;
+    /// E2 control plane (O-RAN).
+    E2_CP = 70;
+    /// E2 user plane (O-RAN).
+    E2_UP = 71;
+    /// E2 of a DU (O-RAN).
+    E2_DU = 72;
+    /// W1 Application Protocol (3GPP TS 37.473).
+    W1AP = 73;
 }
 
 impl Ppid {
@@ -132,5 +236,95 @@ mod tests {
     fn debug_names_registered_identifiers() {
         assert_eq!(format!("{:?}", Ppid::NGAP), "Ppid(60 NGAP)");
         assert_eq!(format!("{:?}", Ppid::new(4711)), "Ppid(4711)");
+    }
+
+    /// The names of tshark 4.0.17, as `tshark -G values` prints them for
+    /// `sctp.data_payload_proto_id`, without 26, which is "Unassigned".
+    const TSHARK: &[(u32, &str)] = &[
+        (1, "IUA"),
+        (2, "M2UA"),
+        (3, "M3UA"),
+        (4, "SUA"),
+        (5, "M2PA"),
+        (6, "V5UA"),
+        (7, "H.248/MEGACO"),
+        (8, "BICC/Q.2150.3"),
+        (9, "TALI"),
+        (10, "DUA"),
+        (11, "ASAP"),
+        (12, "ENRP"),
+        (13, "H.323"),
+        (14, "Q.IPC/Q.2150.3"),
+        (15, "SIMCO"),
+        (16, "DDP Segment Chunk"),
+        (17, "DDP Stream Session Control"),
+        (18, "S1 Application Protocol (S1AP)"),
+        (19, "RUA"),
+        (20, "HNBAP"),
+        (21, "ForCES-HP"),
+        (22, "ForCES-MP"),
+        (23, "ForCES-LP"),
+        (24, "SBc-AP"),
+        (25, "NBAP"),
+        (27, "X2AP"),
+        (28, "IRCP"),
+        (29, "LCS-AP"),
+        (30, "MPICH2"),
+        (31, "SABP"),
+        (32, "Fractal Generator Protocol"),
+        (33, "Ping Pong Protocol"),
+        (34, "CalcApp Protocol"),
+        (35, "Scripting Service Protocol"),
+        (36, "NetPerfMeter Control"),
+        (37, "NetPerfMeter Data"),
+        (38, "Echo"),
+        (39, "Discard"),
+        (40, "Daytime"),
+        (41, "Character Generator"),
+        (42, "3GPP RNA"),
+        (43, "3GPP M2AP"),
+        (44, "3GPP M3AP"),
+        (45, "SSH"),
+        (46, "DIAMETER"),
+        (47, "DIAMETER over DTLS"),
+        (48, "R14P"),
+        (49, "Generic Data Transfer Protocol (GDT)"),
+        (50, "WebRTC Control"),
+        (51, "WebRTC String"),
+        (52, "WebRTC Binary Partial (Deprecated)"),
+        (53, "WebRTC Binary"),
+        (54, "WebRTC String Partial (Deprecated)"),
+        (55, "3GPP PUA"),
+        (56, "WebRTC String Empty"),
+        (57, "WebRTC Binary Empty"),
+        (58, "XwAP"),
+        (59, "Xw - Control Plane"),
+        (60, "NGAP"),
+        (61, "XnAP"),
+        (62, "F1 AP"),
+        (65, "ELE2 Lawful Interception"),
+        (66, "NGAP over DTLS"),
+        (67, "XnAP over DTLS"),
+        (68, "F1AP over DTLS"),
+        (69, "E1AP over DTLS"),
+        (70, "E2-CP"),
+        (71, "E2-UP"),
+        (72, "E2-DU"),
+        (73, "W1AP"),
+    ];
+
+    #[test]
+    fn registry_has_what_tshark_knows() {
+        let known = Ppid::NAMES.iter().map(|(value, _)| *value);
+        let unnamed: Vec<_> = TSHARK
+            .iter()
+            .filter(|(value, _)| !known.clone().any(|known| known == *value))
+            .collect();
+        assert!(unnamed.is_empty(), "{unnamed:?}");
+    }
+
+    #[test]
+    fn registry_is_in_order() {
+        assert!(Ppid::NAMES.is_sorted_by(|(first, _), (second, _)| first < second));
     }
 }
