@@ -43,6 +43,7 @@ fn router() -> Router {
     Router::new()
         .nest(Ppid::NGAP, ngap)
         .route(Ppid::DIAMETER, diameter)
+        .route(Ppid::UNSPECIFIED, diameter) // as many nodes send it
         // Predicates are asked first, whatever the PPID.
         .route(
             Match::when(|request| &request.payload()[..] == b"ping"),

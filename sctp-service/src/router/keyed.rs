@@ -52,7 +52,11 @@ use crate::{
 ///     .route((280, true), watchdog)
 ///     .route((318, true), authentication)
 ///     .fallback(unsupported);
-/// let router: Router = Router::new().nest(Ppid::DIAMETER, diameter).with_state("hss-1");
+/// // Many nodes send Diameter without its PPID.
+/// let router: Router = Router::new()
+///     .nest(Ppid::UNSPECIFIED, diameter.clone())
+///     .nest(Ppid::DIAMETER, diameter)
+///     .with_state("hss-1");
 /// # let _ = router;
 /// ```
 ///
