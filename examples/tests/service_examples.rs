@@ -142,6 +142,34 @@ fn index_names_every_example() {
     }
 }
 
+/// Tests in the files do not count.
+#[test]
+fn the_index_has_the_lines_of_each_protocol() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let index = fs::read_to_string(examples.join("README.md")).unwrap();
+    let mut rows = 0;
+    for row in index.lines().filter(|row| row.contains("](src/bin/")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (Some((_, link)), [_, stated, _]) = (cells[0].split_once("]("), &cells[..]) else {
+            continue;
+        };
+        let folder = examples.join(link.split(')').next().unwrap());
+        let lines: usize = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+            .map(|text| {
+                text.lines()
+                    .take_while(|line| *line != "#[cfg(test)]")
+                    .count()
+            })
+            .sum();
+        let rounded = lines.div_ceil(10) * 10;
+        assert_eq!(*stated, rounded.to_string(), "{row}: {lines} lines");
+        rows += 1;
+    }
+    assert!(rows > 1, "no table with lines");
+}
+
 #[test]
 fn prometheus() {
     shows(

@@ -1,0 +1,227 @@
+//! `m3ua`: application servers that talk through a gateway, and what either end does with input that
+//! is wrong.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::process::Command;
+
+use m3ua::{M3uaMessage, MessageType, ProtocolData, error_code};
+use sctp_service::Ppid;
+use sctp_tokio::{Association, Message, RecvError, SctpListener};
+use support::{Program, Server};
+
+fn m3ua(args: &[&str]) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_m3ua"));
+    command.env_remove("RUST_LOG").args(args);
+    Program::spawn(command)
+}
+
+fn gateway(args: &[&str]) -> Server {
+    Server::of(m3ua(&[&["sgp", "--listen", "127.0.0.1:0"], args].concat()))
+}
+
+fn asp(addr: &str, args: &[&str]) -> Program {
+    m3ua(&[&["asp", "--connect", addr], args].concat())
+}
+
+async fn send(peer: &Association, octets: Vec<u8>) {
+    let message = Message::new(octets).with_ppid(Ppid::M3UA);
+    peer.send(message).await.unwrap();
+}
+
+async fn receive(peer: &mut Association) -> M3uaMessage {
+    let received = peer.recv().await.unwrap().unwrap();
+    assert_eq!(received.info.ppid, Ppid::M3UA);
+    M3uaMessage::decode(&received.payload).unwrap()
+}
+
+/// Sends a message, and expects this one in return.
+async fn expect(peer: &mut Association, sent: &M3uaMessage, answer: MessageType) -> M3uaMessage {
+    send(peer, sent.encode()).await;
+    let received = receive(peer).await;
+    assert_eq!(received.message_type, answer, "{received:?}");
+    received
+}
+
+/// Sends octets, and returns the code of the Error that answers them.
+async fn error_for(peer: &mut Association, octets: Vec<u8>) -> u32 {
+    let first = octets.clone();
+    send(peer, octets).await;
+    let error = receive(peer).await;
+    assert_eq!(error.message_type, MessageType::Error);
+    assert!(first.starts_with(error.diagnostic_info().unwrap()));
+    error.error_code().unwrap()
+}
+
+async fn take_up(peer: &mut Association) {
+    let up = M3uaMessage::asp_up(None, None);
+    expect(peer, &up, MessageType::AspUpAck).await;
+    assert_eq!(receive(peer).await.message_type, MessageType::Notify);
+}
+
+async fn closed(peer: &mut Association) -> String {
+    match peer.recv().await {
+        Err(RecvError::Closed(end)) => end.to_string(),
+        other => panic!("it is not closed: {other:?}"),
+    }
+}
+
+#[test]
+fn application_servers_talk_through_the_gateway() {
+    let mut gateway = gateway(&["--route", "1-0-1:10", "--route", "2:20"]);
+    let addr = gateway.addr().to_owned();
+    let mut first = asp(&addr, &["--routing-context", "10", "--pc", "1-0-1"]);
+    first.stdout.find("active");
+    let args = ["--routing-context", "20", "--pc", "2"];
+    let texts = ["--send", "1-0-1:hello", "--send", "3:nobody"];
+    let mut second = asp(&addr, &[&args[..], &texts].concat());
+    second.stdout.find("active");
+    first.stdout.find("data from 2: hello");
+    let printed = first.stdout.text();
+    assert!(printed.contains("notify AS-ACTIVE"), "{printed}");
+    second.stdout.find("DUNA 3");
+    gateway.program.stdout.find("no route to 3");
+    for asp in [&mut first, &mut second] {
+        asp.terminate();
+        asp.exits_with(0);
+        asp.stdout.find("inactive");
+        asp.stdout.find("down");
+        asp.stdout.find("closed: shut down");
+        gateway.program.stdout.find("shut down by peer");
+    }
+    gateway.program.terminate();
+    gateway.program.exits_with(0);
+}
+
+#[test]
+fn without_routes_data_goes_where_its_destination_sent_from() {
+    let gateway = gateway(&[]);
+    let addr = gateway.addr();
+    let args = ["--routing-context", "1", "--pc", "1", "--send", "2:first"];
+    let mut first = asp(addr, &args);
+    first.stdout.find("DUNA 2");
+    let args = ["--routing-context", "2", "--pc", "2", "--send", "1:second"];
+    let _second = asp(addr, &args);
+    first.stdout.find("data from 2: second");
+}
+
+#[test]
+fn process_comes_up_again_with_a_new_gateway() {
+    let mut gateway = gateway(&[]);
+    let addr = gateway.addr().to_owned();
+    let mut asp = asp(&addr, &["--routing-context", "1"]);
+    asp.stdout.find("active");
+    gateway.program.terminate();
+    gateway.program.exits_with(0);
+    asp.stdout.find("closed: shut down by peer");
+    let _gateway = Server::of(m3ua(&["sgp", "--listen", &addr]));
+    asp.stdout.find("active");
+}
+
+#[tokio::test]
+async fn gateway_answers_malformed_messages_with_their_error() {
+    let gateway = gateway(&["--route", "1:1"]);
+    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let up = M3uaMessage::asp_up(Some(1), None).encode();
+    for (at, byte, code) in [
+        (0, 9, error_code::INVALID_VERSION),
+        (2, 9, error_code::UNSUPPORTED_MESSAGE_CLASS),
+        (2, 7, error_code::UNSUPPORTED_MESSAGE_CLASS),
+        (3, 9, error_code::UNSUPPORTED_MESSAGE_TYPE),
+        (7, 0xff, error_code::PROTOCOL_ERROR),
+        (10, 0xff, error_code::PARAMETER_FIELD_ERROR),
+    ] {
+        let mut octets = up.clone();
+        octets[at] = byte;
+        let answered = error_for(&mut peer, octets).await;
+        assert_eq!(answered, code, "octet {at}: {byte}");
+    }
+    assert_eq!(
+        error_for(&mut peer, vec![1]).await,
+        error_code::PROTOCOL_ERROR
+    );
+    // An Error is never answered: what comes next belongs to what follows it.
+    send(&peer, M3uaMessage::error(1, None, None).encode()).await;
+    take_up(&mut peer).await;
+}
+
+#[tokio::test]
+async fn gateway_refuses_what_does_not_fit_the_state() {
+    let gateway = gateway(&["--route", "1:1"]);
+    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let active = M3uaMessage::asp_active(None, Some(1));
+    let text = ProtocolData::new(1, 1, 8, 2, 0, 0, b"hello".to_vec());
+    let data = M3uaMessage::data(None, Some(1), text.clone(), None).encode();
+    let unexpected = error_code::UNEXPECTED_MESSAGE;
+    assert_eq!(error_for(&mut peer, active.encode()).await, unexpected);
+    assert_eq!(error_for(&mut peer, data.clone()).await, unexpected);
+    take_up(&mut peer).await;
+    assert_eq!(error_for(&mut peer, data.clone()).await, unexpected);
+    for (request, code) in [
+        (
+            M3uaMessage::asp_active(None, Some(2)),
+            error_code::INVALID_ROUTING_CONTEXT,
+        ),
+        (
+            M3uaMessage::asp_active(Some(9), Some(1)),
+            error_code::UNSUPPORTED_TRAFFIC_MODE_TYPE,
+        ),
+    ] {
+        assert_eq!(error_for(&mut peer, request.encode()).await, code);
+    }
+    let ack = expect(&mut peer, &active, MessageType::AspActiveAck).await;
+    assert_eq!(ack.routing_context(), Some(1));
+    assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
+    let elsewhere = M3uaMessage::data(None, Some(7), text, None).encode();
+    let invalid = error_code::INVALID_ROUTING_CONTEXT;
+    assert_eq!(error_for(&mut peer, elsewhere).await, invalid);
+    let nothing = M3uaMessage::new(MessageType::Data, Vec::new()).encode();
+    let missing = error_code::MISSING_PARAMETER;
+    assert_eq!(error_for(&mut peer, nothing).await, missing);
+    let beat = M3uaMessage::heartbeat(Some(b"beat".to_vec()));
+    let ack = expect(&mut peer, &beat, MessageType::HeartbeatAck).await;
+    assert_eq!(ack.heartbeat_data(), Some(&b"beat"[..]));
+    // Who comes up again is active no more, and is told that it was.
+    let up = M3uaMessage::asp_up(None, None);
+    expect(&mut peer, &up, MessageType::AspUpAck).await;
+    let error = receive(&mut peer).await;
+    assert_eq!(error.error_code(), Some(unexpected));
+    assert_eq!(error_for(&mut peer, data).await, unexpected);
+}
+
+#[tokio::test]
+async fn process_that_does_not_come_up_is_aborted() {
+    let gateway = gateway(&["--up-timeout", "0.1"]);
+    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let end = closed(&mut peer).await;
+    assert_eq!(end, "aborted by peer, reason \"no ASP Up\"");
+}
+
+#[tokio::test]
+async fn process_that_is_refused_says_so_and_tries_again() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let mut asp = asp(&addr, &["--routing-context", "1"]);
+    for _ in 0..2 {
+        let mut peer = listener.accept().await.unwrap();
+        assert_eq!(receive(&mut peer).await.message_type, MessageType::AspUp);
+        let refused = M3uaMessage::error(error_code::REFUSED_MANAGEMENT_BLOCKING, None, None);
+        send(&peer, refused.encode()).await;
+        closed(&mut peer).await;
+    }
+    asp.stdout.find("error: ASPUP is refused with code 13");
+}
+
+#[tokio::test]
+async fn gateway_that_does_not_acknowledge_is_aborted() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let _asp = asp(&addr, &["--routing-context", "1", "--ack-timeout", "0.1"]);
+    let mut peer = listener.accept().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(receive(&mut peer).await.message_type, MessageType::AspUp);
+    }
+    let end = closed(&mut peer).await;
+    assert_eq!(end, "aborted by peer, reason \"no acknowledgement\"");
+}
