@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rand::{Rng as _, SeedableRng, rngs::SmallRng};
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 /// A source of random choices.
 #[derive(Debug)]

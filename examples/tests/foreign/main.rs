@@ -11,7 +11,9 @@ mod ncat_socat;
 #[path = "../../../sctp-tokio/tests/support/netns.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
 mod netns;
+mod ngap;
 mod nmap;
+mod osmo_stp;
 mod pysctp;
 mod python;
 mod sipp;

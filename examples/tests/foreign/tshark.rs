@@ -1,6 +1,58 @@
 //! tcpdump and tshark: what our two terminations look like to those who decode them.
 
+use sctp_service::Ppid;
+
 use super::{STYLES, client_in, netns::NetNs, server_in, spawn, spawn_in, table::proved};
+
+/// A test in sctp-core has the same table, with the version that it was copied from.
+#[test]
+fn ppids_are_those_that_tshark_knows() {
+    const LAST: u32 = 200;
+    let file = format!("/dev/shm/ppids-{}.pcap", std::process::id());
+    std::fs::write(&file, capture_of_each_ppid(LAST)).unwrap();
+    let mut tshark = spawn("tshark", &["-n", "-r", &file, "-O", "sctp"]);
+    tshark.exits_with(0);
+    std::fs::remove_file(&file).unwrap();
+    let printed = tshark.stdout.text();
+    let names = printed
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Payload protocol identifier: "));
+    let mut known = 0;
+    for (ppid, name) in (1..=LAST).map(Ppid::new).zip(names) {
+        if name == format!("Unknown ({ppid})") || name == format!("Unassigned ({ppid})") {
+            continue;
+        }
+        known += 1;
+        let is_named = format!("{ppid:?}") != format!("Ppid({ppid})");
+        assert!(is_named, "{ppid} is {name:?}");
+    }
+    assert!(known > 60, "{printed}");
+    proved(
+        ppids_are_those_that_tshark_knows,
+        &[(
+            "tshark",
+            "decoder",
+            "each payload protocol identifier that it knows has a name here",
+        )],
+    );
+}
+
+/// A capture with a DATA chunk for each payload protocol identifier up to this one.
+fn capture_of_each_ppid(last: u32) -> Vec<u8> {
+    const SCTP: u32 = 248; // the type of link
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+    let mut capture = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, SCTP]);
+    for ppid in 1..=last {
+        let mut packet = vec![0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]; // ports, tag, checksum
+        packet.extend([0, 3, 0, 17, 0, 0, 0, 1, 0, 0, 0, 0]); // all of one message, on stream 0
+        packet.extend(ppid.to_be_bytes());
+        packet.extend([0; 4]); // one byte, and padding
+        let length = u32::try_from(packet.len()).unwrap();
+        capture.extend(words(&[0, 0, length, length]));
+        capture.extend(packet);
+    }
+    capture
+}
 
 /// The chunk types of RFC 9260, as tshark prints them, in the orders that must be seen.
 const ASSOCIATION_SETUP: [&str; 4] = ["1", "2", "10", "11"]; // INIT, INIT ACK, COOKIE ECHO, ACK
