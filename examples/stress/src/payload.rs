@@ -112,11 +112,6 @@ impl Payload {
     }
 }
 
-/// Returns `true` if a [`Header`] has put an identifier into a message.
-pub(crate) fn has_identifier(message: &[u8]) -> bool {
-    number::<4>(message, 0).is_some_and(|key| key != 0)
-}
-
 /// Makes the reply to a request.
 pub(crate) fn reply(request: &Bytes) -> Bytes {
     with_tag(request, REPLY)

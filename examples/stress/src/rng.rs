@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use rand::{Rng as _, SeedableRng, rngs::SmallRng};
 
 /// A source of random choices.
 #[derive(Debug)]

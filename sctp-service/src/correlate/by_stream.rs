@@ -1,7 +1,7 @@
 //! Correlation by stream.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     ops::{Bound, RangeBounds},
 };
 
@@ -40,6 +40,14 @@ use crate::{ConnectInfo, handle::error::Refusal};
 /// [`Cause::Uncorrelated`](crate::Cause::Uncorrelated). Streams are used in turn, so that an
 /// unexpected message is likely to arrive on an idle one. One that arrives on a busy stream is
 /// taken for the reply; to detect it, a protocol needs an identifier and a [`Correlator`](crate::Correlator).
+///
+/// # Restarts
+///
+/// A call that is sent between a restart of the peer and its notification fails with
+/// [`Cause::Restarted`](crate::Cause::Restarted), and is answered all the same. The streams of calls
+/// that a restart cut off are therefore not used before each of these calls has a reply, which is
+/// discarded, or before [`overdue_after`](crate::Config::overdue_after) has passed. A call whose
+/// message the kernel has given up does not count. Calls wait if there is no other stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByStream {
     /// `None` for the default: all but stream 0, or all if there is no other.
@@ -140,6 +148,8 @@ pub(super) struct Streams {
     free: VecDeque<u16>,
     /// The number of streams with a call that was given up.
     dead: usize,
+    /// The calls of before a restart that may still be answered. Their streams carry no others.
+    late: HashMap<StreamId, Vec<CallId>>,
 }
 
 /// The calls under way on one stream, in the order in which they will be answered.
@@ -160,6 +170,7 @@ impl Streams {
             streams: Vec::new(),
             free: VecDeque::new(),
             dead: 0,
+            late: HashMap::new(),
         };
         streams.set_streams(negotiated);
         streams
@@ -170,10 +181,44 @@ impl Streams {
         Some((index, self.streams.get_mut(usize::from(index))?))
     }
 
+    /// Takes the least recently used stream with room.
+    fn take_free(&mut self) -> Option<u16> {
+        loop {
+            let index = self.free.pop_front()?;
+            if let Some(stream) = self.streams.get_mut(usize::from(index)) {
+                stream.is_listed = false;
+            }
+            if !self.has_late(index) {
+                return Some(index);
+            }
+        }
+    }
+
+    fn has_late(&self, index: u16) -> bool {
+        let stream = StreamId::new(self.first.saturating_add(index));
+        self.late.contains_key(&stream)
+    }
+
+    /// Expects a call of before a restart no longer. Returns `false` if it is none.
+    fn remove_late(&mut self, call: CallId, stream: StreamId) -> bool {
+        let Some(late) = self.late.get_mut(&stream) else {
+            return false;
+        };
+        late.retain(|late| *late != call);
+        if late.is_empty() {
+            self.late.remove(&stream);
+            if let Some((index, _)) = self.get(stream) {
+                self.list(index);
+            }
+        }
+        true
+    }
+
     /// Lists a stream as free if it has room.
     fn list(&mut self, index: u16) {
         let depth = self.settings.depth();
-        if let Some(stream) = self.streams.get_mut(usize::from(index))
+        if !self.has_late(index)
+            && let Some(stream) = self.streams.get_mut(usize::from(index))
             && !stream.is_listed
             && stream.given_up.is_empty()
             && stream.calls.len() < depth
@@ -189,11 +234,10 @@ impl CorrelationState for Streams {
         if self.streams.is_empty() {
             return Assigned::Never(Refusal::NoCallStream);
         }
-        let Some(index) = self.free.pop_front() else {
+        let Some(index) = self.take_free() else {
             return Assigned::Later;
         };
         if let Some(stream) = self.streams.get_mut(usize::from(index)) {
-            stream.is_listed = false;
             stream.calls.push_back(call);
         }
         self.list(index);
@@ -204,6 +248,10 @@ impl CorrelationState for Streams {
 
     fn classify(&mut self, received: &Received, is_sent: &dyn Fn(CallId) -> bool) -> Class {
         let strict = self.settings.is_strict();
+        let late = self.late.get(&received.info.stream);
+        if let Some(call) = late.and_then(|late| late.first()) {
+            return Class::Reply(*call);
+        }
         match self.get(received.info.stream) {
             None => Class::Request,
             Some((_, stream)) => match stream.calls.front() {
@@ -215,6 +263,9 @@ impl CorrelationState for Streams {
     }
 
     fn finish(&mut self, call: CallId, stream: StreamId) {
+        if self.remove_late(call, stream) {
+            return;
+        }
         let Some((index, stream)) = self.get(stream) else {
             return;
         };
@@ -231,6 +282,10 @@ impl CorrelationState for Streams {
     }
 
     fn give_up(&mut self, call: CallId, stream: StreamId) -> bool {
+        // The peer has most likely never seen it.
+        if self.remove_late(call, stream) {
+            return true;
+        }
         if let Some((index, stream)) = self.get(stream) {
             let newly_dead = stream.given_up.is_empty();
             stream.given_up.push(call);
@@ -239,6 +294,11 @@ impl CorrelationState for Streams {
             self.free.retain(|free| *free != index);
         }
         self.dead < self.streams.len()
+    }
+
+    fn expect_late(&mut self, call: CallId, stream: StreamId) -> bool {
+        self.late.entry(stream).or_default().push(call);
+        true
     }
 
     fn is_bounded(&self) -> bool {

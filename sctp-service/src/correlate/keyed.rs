@@ -89,6 +89,11 @@ impl<C: Correlator> CorrelationState for Keyed<C> {
         true
     }
 
+    fn expect_late(&mut self, _call: CallId, _stream: StreamId) -> bool {
+        // Its identifier is that of no call, so that its reply is discarded.
+        false
+    }
+
     fn is_bounded(&self) -> bool {
         false
     }

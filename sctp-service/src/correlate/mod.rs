@@ -37,7 +37,9 @@ enum Kind {
 impl Correlation {
     /// Correlates by an identifier in the payload.
     ///
-    /// The function makes a correlator for each association, and another when the peer restarts.
+    /// The function makes a correlator for each association, and another when the peer restarts. A
+    /// reply to a call of before the restart may still come, so identifiers should not begin anew
+    /// then: the numbers that [`Correlator::stamp`] gets do not.
     pub fn by_key<C: Correlator>(make: impl Fn(&ConnectInfo) -> C + Send + Sync + 'static) -> Self {
         Self(Kind::ByKey(Arc::new(move |info| {
             Box::new(Keyed::new(make(info)))

@@ -32,6 +32,10 @@ pub(crate) trait CorrelationState: Send {
     /// Stops waiting for the reply to a sent call. Returns `false` if no further call can be made.
     fn give_up(&mut self, call: CallId, stream: StreamId) -> bool;
 
+    /// Expects the reply to a call that was sent before this state was made, when the peer
+    /// restarted. Returns `false` if that reply cannot be taken for another.
+    fn expect_late(&mut self, call: CallId, stream: StreamId) -> bool;
+
     /// Returns `true` if the number of calls that are waited for is limited by the correlation.
     fn is_bounded(&self) -> bool;
 

@@ -193,7 +193,7 @@ impl<T: Transport> Connection<T> {
 
     /// Fails all calls, which the peer has forgotten, and starts anew.
     pub(super) fn restart_calls(&mut self) {
-        self.fail_calls(&Cause::Restarted);
+        self.fail_unsent_calls(&Cause::Restarted);
         if let Some(calls) = &mut self.calls {
             calls.restart(&self.info);
         }

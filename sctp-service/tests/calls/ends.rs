@@ -1,10 +1,28 @@
 //! Calls at the end of an association.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    future::IntoFuture,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use sctp_service::{Cause, Config, Fate, Shutdown};
+use sctp_service::{
+    AbortReason, ByStream, Cause, Config, ConnectInfo, End, Event, Fate, Message, RecvError,
+    Request, SendError, Shutdown, Transport, serve_association,
+    testing::{InMemory, Peer, duplex},
+};
+use tokio::sync::mpsc;
 
-use crate::{Calling, assert_failed, call, reply_to, support::settle};
+use crate::{
+    Calling, assert_failed, call, reply_to,
+    support::{on, settle},
+};
 
 #[tokio::test(start_paused = true)]
 async fn drain_waits_for_the_reply() {
@@ -76,9 +94,9 @@ async fn reply_before_an_orderly_end_completes_its_call() {
 
 #[tokio::test(start_paused = true)]
 async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
-    type End = fn(&sctp_service::testing::Peer);
+    type EndBy = fn(&Peer);
     type IsCause = fn(&Cause) -> bool;
-    let ends: [(End, IsCause); 4] = [
+    let ends: [(EndBy, IsCause); 4] = [
         (
             |peer| peer.shutdown(),
             |cause| matches!(cause, Cause::ShutDown),
@@ -137,4 +155,83 @@ async fn abort_by_this_end_fails_its_calls() {
         |cause| matches!(cause, Cause::Closed),
         Fate::Unknown,
     );
+}
+
+/// A transport whose peer starts again just before something is sent.
+struct Restarting {
+    inner: InMemory,
+    peer: Arc<Peer>,
+    is_armed: Arc<AtomicBool>,
+}
+
+impl Transport for Restarting {
+    fn connect_info(&self) -> ConnectInfo {
+        self.inner.connect_info()
+    }
+
+    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
+        self.inner.poll_next_event(cx)
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.inner.poll_closed(cx)
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        if self.is_armed.swap(false, Ordering::Relaxed) {
+            self.peer.restart();
+        }
+        self.inner.poll_send(cx, queue)
+    }
+
+    fn start_shutdown(&mut self) -> io::Result<()> {
+        self.inner.start_shutdown()
+    }
+
+    fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
+        self.inner.abort(reason)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
+    let (inner, peer) = duplex();
+    let (peer, is_armed) = (Arc::new(peer), Arc::new(AtomicBool::new(false)));
+    let transport = Restarting {
+        inner,
+        peer: Arc::clone(&peer),
+        is_armed: Arc::clone(&is_armed),
+    };
+    let (tell, mut handles) = mpsc::channel(1);
+    let handler = async move |request: Request| {
+        tell.send(request.association().clone()).await.unwrap();
+        request.into_payload()
+    };
+    let mut serving = serve_association(transport, handler).with_correlation(ByStream::on(10..12));
+    let handle = serving.handle();
+    tokio::spawn(serving.into_future());
+    settle().await;
+    is_armed.store(true, Ordering::Relaxed);
+    let error = handle.request("sent").await.unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::Restarted),
+        Fate::Unknown,
+    );
+    assert_eq!(peer.expect_message("sent").await.info.stream.get(), 10);
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    let handle = handles.recv().await.unwrap();
+    let (a, b) = (call(&handle, "a"), call(&handle, "b"));
+    assert_eq!(peer.expect_message("a").await.info.stream.get(), 11);
+    peer.send(on(10, "reply to sent")).await;
+    assert_eq!(peer.expect_message("b").await.info.stream.get(), 10);
+    peer.send(on(10, "reply to b")).await;
+    peer.send(on(11, "reply to a")).await;
+    assert_eq!(a.await.unwrap().unwrap().payload, "reply to a");
+    assert_eq!(b.await.unwrap().unwrap().payload, "reply to b");
 }

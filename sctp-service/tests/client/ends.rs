@@ -2,7 +2,11 @@
 
 use std::{io, time::Duration};
 
-use sctp_service::{End, Fate, Message, RecvError, Side, client::Client, testing::Peer};
+use sctp_service::{
+    End, Fate, Message, RecvError, Side,
+    client::{Client, ClientConfig},
+    testing::Peer,
+};
 use sctp_tokio::Reliability;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};
@@ -137,7 +141,7 @@ async fn message_that_expires_fails_its_call_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
+async fn restarted_peer_gets_the_waiting_calls() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.restart();
     assert_failed(
@@ -145,10 +149,87 @@ async fn restarted_peer_has_forgotten_its_calls_and_gets_the_waiting_ones() {
         "the peer started again",
         Fate::Unknown,
     );
+    // The peer may have started again before the message was sent, and then answers it.
+    settle().await;
+    assert_eq!(peer.try_recv(), None);
+    peer.send(Message::new("S").on_stream(1)).await;
     assert_eq!(must(peer.recv()).await.unwrap().payload, "waiting");
     peer.send(Message::new("W").on_stream(1)).await;
     assert_eq!(payload(waiting).await, "W");
     assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
+    let (client, peer) = client_with(Client::builder(), 3);
+    let early = call(&client, "early");
+    assert_eq!(must(peer.recv()).await.unwrap().payload, "early");
+    // The client takes the call and sends it before it reads the notification.
+    let sent = call(&client, "sent");
+    peer.restart();
+    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
+    assert_failed(&failure(early).await, "the peer started", Fate::Unknown);
+    assert_eq!(peer.expect_message("sent").await.info.stream.get(), 2);
+    peer.send(Message::new("reply to sent").on_stream(2)).await;
+    let next = call(&client, "next");
+    assert_eq!(must(peer.recv()).await.unwrap().info.stream.get(), 2);
+    peer.send(Message::new("reply to next").on_stream(2)).await;
+    assert_eq!(payload(next).await, "reply to next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_replies_are_expected_through_a_second_restart() {
+    let (client, peer) = client_with(Client::builder(), 3);
+    settle().await;
+    let sent = call(&client, "sent");
+    peer.restart();
+    peer.restart();
+    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
+    peer.expect_message("sent").await;
+    let (a, b) = (call(&client, "a"), call(&client, "b"));
+    peer.send(Message::new("late").on_stream(1)).await;
+    for (payload, stream) in [("a", 2), ("b", 1)] {
+        let message = peer.expect_message(payload).await;
+        assert_eq!(message.info.stream.get(), stream);
+    }
+    peer.send(Message::new("A").on_stream(2)).await;
+    peer.send(Message::new("B").on_stream(1)).await;
+    assert_eq!(payload(a).await, "A");
+    assert_eq!(payload(b).await, "B");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_without_its_late_reply_is_used_once_that_is_overdue() {
+    let config = ClientConfig::new()
+        .with_call_timeout(Duration::from_secs(60))
+        .with_overdue_after(Duration::from_secs(20));
+    let (client, peer) = client_with(Client::builder().with_config(config), 2);
+    let sent = call(&client, "sent");
+    must(peer.recv()).await.unwrap();
+    peer.restart();
+    failure(sent).await;
+    let restarted = Instant::now();
+    let next = call(&client, "next");
+    peer.expect_message("next").await;
+    assert_eq!(restarted.elapsed().as_secs(), 20);
+    peer.send(Message::new("reply to next").on_stream(1)).await;
+    assert_eq!(payload(next).await, "reply to next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_that_the_kernel_gave_up_is_not_answered_late() {
+    let (transport, peer) = streams_each_way(2).build();
+    let (transport, report) = Reporting::new(transport);
+    let client = Client::over(transport);
+    let sent = call(&client, "sent");
+    must(peer.recv()).await.unwrap();
+    report.send(send_failed(1, true)).unwrap();
+    peer.restart();
+    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
+    let next = call(&client, "next");
+    peer.expect_message("next").await;
+    peer.send(Message::new("reply to next").on_stream(1)).await;
+    assert_eq!(payload(next).await, "reply to next");
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,10 +66,19 @@ struct Entry {
     is_sent: bool,
     /// The kernel has reported that a part of the message was never sent.
     has_unsent_part: bool,
+    /// The kernel has given up a part of the message, and sends it to no restarted peer.
+    has_failed: bool,
+    /// The peer has restarted since, and the reply is discarded if it comes.
+    is_late: bool,
     due: Option<(Kind, Instant)>,
 }
 
 impl Entry {
+    /// Returns `true` if the peer may have the message, after a restart as well.
+    fn may_survive_restart(&self) -> bool {
+        self.fate() == Fate::Unknown && !self.has_failed
+    }
+
     fn fate(&self) -> Fate {
         if self.is_sent && !self.has_unsent_part {
             Fate::Unknown
@@ -140,6 +149,8 @@ impl Calls {
             message: Some(message),
             is_sent: false,
             has_unsent_part: false,
+            has_failed: false,
+            is_late: false,
             due: None,
         };
         self.entries.insert(call, entry);
@@ -225,8 +236,12 @@ impl Calls {
         };
         // Without one of its fragments nothing of a message is delivered.
         entry.has_unsent_part |= !failed.sent;
-        // Without a limit to its reliability the association is ending, which tells the reason.
-        if !entry.can_expire || !failed.last_fragment {
+        if !entry.can_expire {
+            // The association is ending or restarts, which tells the reason.
+            entry.has_failed = true;
+            return;
+        }
+        if !failed.last_fragment {
             return;
         }
         match entry.fate() {
@@ -288,10 +303,27 @@ impl Calls {
 
     /// Fails the calls that the peer forgot when it restarted. Those that wait for a stream or an
     /// identifier are made after the restart.
+    ///
+    /// A message may have been sent after the restart, but before this end was notified of it: its
+    /// reply must not be taken for another.
     pub(crate) fn restart(&mut self, info: &ConnectInfo) {
-        self.fail_where(&Cause::Restarted, |entry| entry.message.is_none());
-        self.given_up.clear();
         self.correlation = self.source.state(info);
+        self.given_up.clear();
+        let (correlation, mut left) = (&mut self.correlation, Vec::new());
+        for (&call, entry) in &mut self.entries {
+            entry.is_late =
+                entry.may_survive_restart() && correlation.expect_late(call, entry.stream);
+            if entry.is_late && entry.waiter.is_some() {
+                left.push(call);
+            }
+        }
+        self.lost += left.len() as u64;
+        for call in left {
+            self.leave(call, Cause::Restarted);
+        }
+        self.fail_where(&Cause::Restarted, |entry| {
+            entry.message.is_none() && !entry.is_late
+        });
     }
 
     /// Fails all calls that the transport has not taken.
