@@ -24,7 +24,7 @@ fn log(filter: &str) -> String {
 #[test]
 fn targets_choose_what_is_logged() {
     let closed = "association closed";
-    assert!(log("off,sctp_service::driver=info").contains(closed));
-    let others = log("debug,sctp_service::driver=off");
+    assert!(log("off,sctp_service::session=info").contains(closed));
+    let others = log("debug,sctp_service::session=off");
     assert!(!others.contains(closed), "{others}");
 }

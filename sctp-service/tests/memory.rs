@@ -3,6 +3,7 @@
 //!
 //! The clients are plain sockets in a thread of their own, so that what is allocated is the
 //! server's. Tests take turns, since they count what the process allocates.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 use std::{

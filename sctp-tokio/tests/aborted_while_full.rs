@@ -2,6 +2,7 @@
 //!
 //! What ends such a wait differs from run to run where threads really run at the same time: the SMP guest
 //! shows it (`SCTP_KERNEL=smp`), User-Mode Linux does not.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

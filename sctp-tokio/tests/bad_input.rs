@@ -1,4 +1,5 @@
 //! Invalid requests are errors with a type or a text, and lose nothing.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -3,6 +3,7 @@
 //! A batch shares packets by `MSG_MORE`, and a message that no plain send follows would stay in
 //! the kernel until something else goes out. Here nothing does: heartbeats are off, and the peer
 //! only reads.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

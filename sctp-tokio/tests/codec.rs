@@ -1,4 +1,5 @@
 //! Codecs of tokio-util, one frame for each message.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Connecting to one of several hosts, the first of which swallows packets.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! No operation that is ready again and again keeps a thread from its other tasks: each takes part in
 //! tokio's cooperative scheduling.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! `Debug` output of sockets and their handles: addresses, and never message contents.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! No descriptor is leaked, and none is inherited. Descriptors are the process's, so this test
 //! has a binary to itself and counts exactly.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

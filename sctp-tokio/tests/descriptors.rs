@@ -1,4 +1,5 @@
 //! Descriptors from elsewhere, and for elsewhere.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

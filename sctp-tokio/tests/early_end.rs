@@ -1,4 +1,5 @@
 //! Associations that restart or end before the listener's user accepts them.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

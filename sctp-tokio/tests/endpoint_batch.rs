@@ -1,4 +1,5 @@
 //! One queue of messages for many associations of an endpoint.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! A user without epoll watches to spare. The limit is the system's, so these tests have a binary
 //! to themselves and run one after the other.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

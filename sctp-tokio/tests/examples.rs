@@ -1,4 +1,5 @@
 //! Every example runs to its end, and shows what it is there to show.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 use std::{path::PathBuf, process::Command};

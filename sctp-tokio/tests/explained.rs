@@ -1,4 +1,5 @@
 //! Errors that are a bare number in the kernel have a text here, with the addresses.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! A peer whose kernel knows nothing of the association any more, as after a restart: it answers
 //! with an ABORT without a cause.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

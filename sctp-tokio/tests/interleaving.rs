@@ -1,4 +1,5 @@
 //! Long messages that let the short ones of other streams pass (I-DATA, RFC 8260).
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! Options that are not SCTP's, set by `SocketBuilder::configure`: which of them an association
 //! takes along to its peeled-off socket, at either end, and what does instead.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

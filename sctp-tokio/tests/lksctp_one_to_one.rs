@@ -1,5 +1,6 @@
 //! Checks of the functional tests of lksctp-tools for one-to-one sockets, in our words and through
 //! our types. `docs/lksctp.md` says which check is tested where.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,6 +1,7 @@
 //! Checks of the functional tests of lksctp-tools for options and control data,
 //! as far as the option tests of `sctp-core` do not. `docs/lksctp.md` says which check is tested
 //! where.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Looking at an association while it is up, and changing it.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

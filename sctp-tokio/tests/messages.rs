@@ -1,4 +1,5 @@
 //! Messages: whole, in order, with all that travels beside them.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -17,6 +17,7 @@
 //! | the end told once, to whoever asks | told to all, again and again | `traps.rs`, `terminations.rs` |
 //! | a subscription whose structure grew | one event at a time | here |
 //! | memory without bound for a peer | a limit | `reassembly.rs`, `terminations.rs` |
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

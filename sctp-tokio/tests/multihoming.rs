@@ -1,4 +1,5 @@
 //! Paths that fail: two namespaces, two cables between them, and one or both are cut.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! Partially reliable messages beside reliable ones, on a path that loses packets and on one that
 //! loses none.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

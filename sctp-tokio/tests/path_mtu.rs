@@ -1,4 +1,5 @@
 //! A path that silently drops packets longer than its MTU.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

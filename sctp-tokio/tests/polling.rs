@@ -1,4 +1,5 @@
 //! The `poll_` and `try_` forms, where another test does not use them.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

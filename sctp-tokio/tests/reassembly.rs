@@ -1,4 +1,5 @@
 //! Messages in parts: to whom they belong, how long they may get, and what becomes of the rest.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! A peer that starts again under the same addresses while this end still knows its old
 //! association: its ABORT is lost on the way, and then it connects from the same port.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Binding a port that associations of an earlier socket still use.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

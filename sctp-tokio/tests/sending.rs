@@ -1,4 +1,5 @@
 //! Sending from several tasks, from several places, as a sink, and until it is acknowledged.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

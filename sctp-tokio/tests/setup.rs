@@ -1,4 +1,5 @@
 //! Listening and connecting, and what goes wrong there.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! The one send buffer that all associations of an endpoint share, under both values of
 //! `net.sctp.sndbuf_policy`.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Signals: none is raised here, and any may interrupt.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

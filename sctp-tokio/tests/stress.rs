@@ -1,4 +1,5 @@
 //! Many associations at once, ended in every way at random moments.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

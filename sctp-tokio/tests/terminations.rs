@@ -1,4 +1,5 @@
 //! Ends of associations, as each side sees them.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -14,6 +14,7 @@
 //! | a message is larger than the send buffer | here, `messages.rs` |
 //! | a close with unread data aborts | here, `terminations.rs` |
 //! | recvmmsg reports an error before the data | here, `terminations.rs` |
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Addresses that a socket bound to the wildcard address announces to its peers.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;

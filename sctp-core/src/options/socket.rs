@@ -176,6 +176,17 @@ impl Socket {
             .map(|kind| kind == libc::SOCK_SEQPACKET)
     }
 
+    /// Returns `true` if the socket is listening (`SO_ACCEPTCONN`).
+    ///
+    /// # Errors
+    ///
+    /// The error of `getsockopt(2)`.
+    #[doc(alias = "SO_ACCEPTCONN")]
+    pub fn is_listening(&self) -> io::Result<bool> {
+        self.int(libc::SOL_SOCKET, libc::SO_ACCEPTCONN)
+            .map(|value| value != 0)
+    }
+
     /// Returns the memory of messages that were sent and not yet acknowledged, in bytes
     /// (`SO_MEMINFO`).
     ///

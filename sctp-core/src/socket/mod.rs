@@ -69,14 +69,7 @@ impl Socket {
     ///
     /// `InvalidInput` if it is not an SCTP socket; otherwise the error of `fcntl(2)`.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        let mut protocol = [0; 4];
-        sys::getsockopt(
-            fd.as_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PROTOCOL,
-            &mut protocol,
-        )?;
-        if i32::from_ne_bytes(protocol) != abi::IPPROTO_SCTP {
+        if !sys::is_sctp(fd.as_fd())? {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "not an SCTP socket",

@@ -161,7 +161,7 @@ impl<'a> SendBatch<'a> {
                 };
             }
         }
-        let flags = if more { libc::MSG_MORE } else { 0 };
+        let flags = if more { sys::MSG_MORE } else { 0 };
         sys::sendmmsg(socket.as_fd(), &messages[..self.len], flags)
     }
 }

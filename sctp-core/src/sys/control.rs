@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
-use super::{check, retry, socklen};
+use super::{check, getsockopt, retry, socklen};
 
 /// `socket(2)`, non-blocking and close-on-exec.
 pub(crate) fn socket(domain: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
@@ -57,6 +57,13 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: libc::c_int) -> io::Result<()> {
     // SAFETY: the call takes no pointers.
     check(unsafe { libc::shutdown(fd.as_raw_fd(), how) }).map(drop)
+}
+
+/// Returns `true` if the descriptor is an SCTP socket (`SO_PROTOCOL`).
+pub(crate) fn is_sctp(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut protocol = [0; size_of::<libc::c_int>()];
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL, &mut protocol)?;
+    Ok(libc::c_int::from_ne_bytes(protocol) == crate::abi::IPPROTO_SCTP)
 }
 
 /// Makes an existing descriptor non-blocking (`fcntl(2)`).

@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    io::{self, IoSlice},
+    io,
     mem::{self, MaybeUninit},
     ops::Range,
     os::fd::{AsRawFd, BorrowedFd},
@@ -16,21 +16,8 @@ use std::{
 
 use bytes::{BufMut, BytesMut};
 
-use super::{check, check_len, compact::compact, retry};
+use super::{MAX_BATCH, Outgoing, RawMeta, check, check_len, compact::compact, retry};
 use crate::{cmsg::RECV_SPACE, sockaddr};
-
-/// Maximum number of messages per batched call.
-///
-/// Larger batches gained nothing measurable, and this many headers fit on the stack.
-pub(crate) const MAX_BATCH: usize = 32;
-
-/// Undecoded metadata of one received message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RawMeta<'a> {
-    pub(crate) flags: libc::c_int,
-    pub(crate) control: &'a [u8],
-    pub(crate) name: &'a [u8],
-}
 
 /// Buffers for the metadata of one received message.
 ///
@@ -206,14 +193,6 @@ unsafe fn receive_batch(
     Ok(count)
 }
 
-/// Message to send: address (empty for none), ancillary data and payload.
-#[derive(Clone, Copy)]
-pub(crate) struct Outgoing<'a> {
-    pub(crate) name: &'a [u8],
-    pub(crate) control: &'a [u8],
-    pub(crate) payload: &'a [IoSlice<'a>],
-}
-
 impl Outgoing<'_> {
     fn header(&self) -> libc::msghdr {
         // SAFETY: msghdr is a C struct of integers and pointers, for which zero is a value.
@@ -241,6 +220,9 @@ pub(crate) fn sendmsg(
     // guaranteed to be laid out as iovec.
     retry(|| check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, flags) }))
 }
+
+/// Flag that holds a message back, to be sent with the next one.
+pub(crate) const MSG_MORE: libc::c_int = libc::MSG_MORE;
 
 /// `sendmmsg(2)` for at most [`MAX_BATCH`] messages.
 ///

@@ -4,44 +4,53 @@
 //! returns the kernel's answer. Reported lengths are checked in release builds too. Safe code
 //! elsewhere interprets the bytes. Each block contains one unsafe operation and states why it is
 //! sound.
+//!
+//! Only Linux has these sockets. On other systems each function fails; see [`unsupported`].
 #![allow(unsafe_code, reason = "the one module that makes system calls")]
 
+#[cfg(target_os = "linux")]
 mod compact;
+#[cfg(target_os = "linux")]
 mod control;
+#[cfg(target_os = "linux")]
 mod message;
+#[cfg(target_os = "linux")]
 mod options;
+#[cfg(target_os = "linux")]
+mod result;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
 
+use std::io::IoSlice;
+
+#[cfg(target_os = "linux")]
 pub(crate) use control::*;
+#[cfg(target_os = "linux")]
 pub(crate) use message::*;
+#[cfg(target_os = "linux")]
 pub(crate) use options::*;
+#[cfg(target_os = "linux")]
+use result::{check, check_len, retry, socklen};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use unsupported::*;
 
-use std::io;
+/// Maximum number of messages per batched call.
+///
+/// Larger batches gained nothing measurable, and this many headers fit on the stack.
+pub(crate) const MAX_BATCH: usize = 32;
 
-/// Converts a result of -1 into the last OS error.
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+/// Undecoded metadata of one received message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawMeta<'a> {
+    pub(crate) flags: libc::c_int,
+    pub(crate) control: &'a [u8],
+    pub(crate) name: &'a [u8],
 }
 
-/// Converts a negative length into the last OS error.
-fn check_len(result: libc::ssize_t) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
-}
-
-/// Repeats a call that a signal interrupted.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-/// Converts the length of a slice into a `socklen_t`.
-fn socklen(len: usize) -> io::Result<libc::socklen_t> {
-    libc::socklen_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput.into())
+/// Message to send: address (empty for none), ancillary data and payload.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) control: &'a [u8],
+    pub(crate) payload: &'a [IoSlice<'a>],
 }

@@ -1,6 +1,7 @@
 //! Round trips of every socket option on a real kernel, and the documented errors.
 //!
 //! Covers IPv4 and IPv6, and one-to-one, one-to-many and peeled-off sockets.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"

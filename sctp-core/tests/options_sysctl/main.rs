@@ -2,6 +2,7 @@
 //!
 //! The sysctls are set once, before any socket is created. In a guest this binary has the kernel's
 //! SCTP to itself; elsewhere it must run alone.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"

@@ -66,7 +66,7 @@ async fn server_that_drains_sends_them() {
         peer.expect_message(expected).await;
     }
     peer.expect_shutdown().await;
-    assert_closed(&server.server, "pushes: 3, discarded_pushes: 0");
+    assert_closed(&server.server, "sends: 3, discarded_sends: 0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +85,7 @@ async fn panic_discards_them() {
     sleep(Duration::from_secs(1)).await;
     peer.expect_message("first").await;
     peer.expect_abort("internal error").await;
-    assert_closed(&server, "pushes: 3, discarded_pushes: 2");
+    assert_closed(&server, "sends: 3, discarded_sends: 2");
 }
 
 /// It is refused when its turn comes.
@@ -109,7 +109,7 @@ async fn reply_that_cannot_be_sent_discards_those_behind_it() {
     peer.expect_message("first").await;
     peer.expect_message("second").await;
     peer.expect_abort("no stream to reply on").await;
-    assert_closed(&server, "pushes: 3, discarded_pushes: 1");
+    assert_closed(&server, "sends: 3, discarded_sends: 1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn they_keep_no_association_from_being_idle() {
     assert!(end.await.is_ok(), "{:?}", server.server.log.lines());
     peer.expect_message("first").await;
     peer.expect_abort("shutdown timed out").await;
-    assert_closed(&server.server, "discarded_pushes: 2");
+    assert_closed(&server.server, "discarded_sends: 2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +158,7 @@ async fn full_queue_does_not_hide_the_end() {
             settle().await;
             end(&peer, &mut server);
             sleep(Duration::from_secs(60)).await;
-            assert_closed(&server, "pushes: 4, discarded_pushes: 2");
+            assert_closed(&server, "sends: 4, discarded_sends: 2");
         }
     }
 }

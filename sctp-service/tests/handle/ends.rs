@@ -47,7 +47,7 @@ fn counts(server: &Handles) -> (u32, u32) {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap()
     };
-    (count("pushes"), count("discarded_pushes"))
+    (count("sends"), count("discarded_sends"))
 }
 
 #[tokio::test(start_paused = true)]

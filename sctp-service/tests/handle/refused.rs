@@ -109,7 +109,7 @@ async fn refused_send_is_reported_and_ends_nothing() {
     assert!(log[1].contains("13 bytes"), "{}", log[1]);
     let closed = &log[102];
     assert!(
-        closed.contains("pushes: 107, discarded_pushes: 102"),
+        closed.contains("sends: 107, discarded_sends: 102"),
         "{closed}"
     );
     assert!(closed.contains("discarded_replies: 0"), "{closed}");

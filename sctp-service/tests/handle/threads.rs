@@ -94,7 +94,7 @@ async fn round(number: u32) {
         closed = server.server.log.closed();
     }
     assert_eq!(count(&closed, "pushes"), accepted, "{closed}");
-    let discarded = count(&closed, "discarded_pushes");
+    let discarded = count(&closed, "discarded_sends");
     // One more was the answer to the first request.
     assert_eq!(count(&closed, "sent") - 1 + discarded, accepted, "{closed}");
     if in_order {

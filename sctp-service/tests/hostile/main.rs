@@ -4,6 +4,7 @@
 //!
 //! These tests need a kernel with SCTP: cargo runs them through `.kernel/run`, which provides one
 //! or says how to get it. They print what they measure: `cargo test --test hostile -- --nocapture`.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 #[path = "../support/kernel/mod.rs"]

@@ -14,6 +14,7 @@
 //!
 //! It needs a kernel with SCTP: cargo runs it through `.kernel/run`, which provides one or says how
 //! to get it.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 #[path = "../support/kernel/mod.rs"]

@@ -3,7 +3,6 @@
 use std::{collections::VecDeque, io, os::fd::OwnedFd, sync::Arc};
 
 use sctp_core::{AssocId, Socket};
-use socket2::SockRef;
 
 use super::setup::{BACKLOG, SocketConfig};
 use crate::{
@@ -31,7 +30,7 @@ pub(crate) fn listening(config: &SocketConfig, fd: OwnedFd, style: Style) -> io:
 #[track_caller]
 pub(crate) fn peeled_off(config: &SocketConfig, fd: OwnedFd) -> io::Result<RecvHalf> {
     let socket = adopt(config, fd, Style::OneToMany, AssocId::ALL)?;
-    if SockRef::from(&socket).is_listener()? {
+    if socket.is_listening()? {
         return Err(invalid("socket is listening, not peeled off"));
     }
     let id = match socket.assoc_ids()?[..] {

@@ -2,6 +2,8 @@
 //!
 //! Miri runs these tests.
 
+use std::io::IoSlice;
+
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 
