@@ -2,6 +2,8 @@
 
 use sctp_core::AbortReason;
 
+pub(crate) static HANDSHAKE_TIMED_OUT: AbortReason =
+    AbortReason::from_static("handshake timed out");
 pub(crate) static INTERNAL_ERROR: AbortReason = AbortReason::from_static("internal error");
 pub(crate) static MALFORMED_PAYLOAD: AbortReason = AbortReason::from_static("malformed payload");
 pub(crate) static MESSAGE_TOO_LARGE: AbortReason = AbortReason::from_static("message too large");

@@ -18,6 +18,21 @@ pub enum RequestOrder {
     Unordered,
 }
 
+/// Stream of a reply whose handler names no other stream than that of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ReplyStream {
+    /// The stream of the request. If it does not exist in the direction of the reply, the association
+    /// is aborted with the reason `no stream to reply on`.
+    Same,
+    /// The stream of the request, or stream 0 if it does not exist in the direction of the reply.
+    ///
+    /// Each end chooses the number of its outbound streams (RFC 9260, section 5.1.1), so a peer can
+    /// have more than this end.
+    #[default]
+    SameOrZero,
+}
+
 /// Limits and times of a server: each has a safe default, so that a peer can neither exhaust the
 /// server's memory nor hold its resources for ever.
 ///
@@ -90,6 +105,16 @@ pub struct Config {
     ///
     /// Defaults to [`RequestOrder::PerStream`].
     pub request_order: RequestOrder,
+    /// Stream of a reply whose handler names no other stream than that of the request.
+    ///
+    /// Defaults to [`ReplyStream::SameOrZero`].
+    pub reply_stream: ReplyStream,
+    /// The time that a make-service may take, with the messages that it
+    /// [exchanges](crate::IncomingAssociation) with the peer. Then the association is aborted with
+    /// the reason `handshake timed out`. A restart of the peer begins it anew.
+    ///
+    /// Defaults to 10 seconds.
+    pub handshake_timeout: Duration,
     /// The time after which an idle association is shut down in order; `None` is for ever. An
     /// association is idle while nothing is read, no request waits, no call is in flight and no reply
     /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) sends make no
@@ -127,6 +152,8 @@ impl Default for Config {
             call_timeout: Some(Duration::from_secs(30)),
             overdue_after: Duration::from_secs(30),
             request_order: RequestOrder::default(),
+            reply_stream: ReplyStream::default(),
+            handshake_timeout: Duration::from_secs(10),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
@@ -212,6 +239,20 @@ impl Config {
     #[must_use]
     pub fn with_request_order(mut self, request_order: RequestOrder) -> Self {
         self.request_order = request_order;
+        self
+    }
+
+    /// Sets [`reply_stream`](Self::reply_stream).
+    #[must_use]
+    pub fn with_reply_stream(mut self, stream: ReplyStream) -> Self {
+        self.reply_stream = stream;
+        self
+    }
+
+    /// Sets [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
         self
     }
 

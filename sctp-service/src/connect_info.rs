@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use sctp_core::AssocId;
+use sctp_tokio::Side;
 
 /// The association that a request came on: its identifier, both ends' addresses, and how many
 /// streams were negotiated.
@@ -21,6 +22,7 @@ struct Inner {
     local_addrs: Vec<SocketAddr>,
     inbound_streams: u16,
     outbound_streams: u16,
+    initiated_here: bool,
 }
 
 impl ConnectInfo {
@@ -56,6 +58,13 @@ impl ConnectInfo {
         self
     }
 
+    /// Sets the end that set the association up. Defaults to [`Side::Peer`].
+    #[must_use]
+    pub fn with_initiated_by(mut self, side: Side) -> Self {
+        Arc::make_mut(&mut self.0).initiated_here = side == Side::Local;
+        self
+    }
+
     /// Returns the identifier of the association on its socket.
     #[must_use]
     pub fn assoc(&self) -> AssocId {
@@ -81,6 +90,17 @@ impl ConnectInfo {
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.0.local_addrs
+    }
+
+    /// Returns the end that set the association up (sent INIT). After a restart this is the peer.
+    ///
+    /// RFC 6733, section 2.6.1, calls the two ends initiator and responder.
+    #[must_use]
+    pub fn initiated_by(&self) -> Side {
+        match self.0.initiated_here {
+            true => Side::Local,
+            false => Side::Peer,
+        }
     }
 
     /// Returns how many streams the peer can send on.

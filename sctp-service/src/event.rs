@@ -19,12 +19,21 @@ use crate::{AssociationHandle, ConnectInfo, log_limit::LogLimiter};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
-    /// An association came up and has a task of its own.
+    /// An association was established. Its handle waits until it is [open](Self::Open).
     #[non_exhaustive]
     Up {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// The same as what can be pushed to, and ended: to be kept, by a server that begins.
+        /// Its handle.
+        association: &'a AssociationHandle,
+    },
+    /// The handshake of an association has ended: its service is made, and requests are served. After
+    /// a [restart](Self::Restarted) of the peer this is reported again.
+    #[non_exhaustive]
+    Open {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// Its handle, which sends from now on.
         association: &'a AssociationHandle,
     },
     /// An association is over.
@@ -59,8 +68,7 @@ pub enum ServerEvent<'a> {
         change: &'a PeerAddrChange,
     },
     /// A reply could not be sent as the service wanted it: it is empty or too large, an error in
-    /// the service, or its stream does not exist, which a peer with more streams than this end
-    /// has can bring about. The association is aborted with the reason `internal error` or
+    /// the service, or its stream does not exist. The association is aborted with the reason `internal error` or
     /// `no stream to reply on`, since a peer that waits for an answer would otherwise wait for
     /// ever.
     #[non_exhaustive]
@@ -127,6 +135,7 @@ impl ServerEvent<'_> {
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
         match self {
             Self::Up { connect_info, .. }
+            | Self::Open { connect_info, .. }
             | Self::Closed { connect_info, .. }
             | Self::Restarted { connect_info, .. }
             | Self::PathChanged { connect_info, .. }

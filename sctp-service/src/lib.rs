@@ -19,6 +19,7 @@ pub mod extract;
 pub mod guide;
 mod handle;
 pub mod handler;
+mod incoming;
 pub mod layer;
 mod log_limit;
 mod make;
@@ -36,7 +37,7 @@ mod timer;
 mod transport;
 
 pub use codec::Typed;
-pub use config::{Config, RequestOrder};
+pub use config::{Config, ReplyStream, RequestOrder};
 pub use connect_info::ConnectInfo;
 pub use correlate::{ByStream, Correlation, Correlator, Identity, Waiting};
 pub use drain::Drain;
@@ -49,7 +50,8 @@ pub use handle::{
     error::{CallError, Cause, Fate, Refusal},
 };
 pub use handler::Handler;
-pub use make::{IncomingAssociation, MakeService, ViaMakeService, ViaService};
+pub use incoming::IncomingAssociation;
+pub use make::{MakeService, ViaMakeService, ViaService};
 pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
 pub use request::{Parts, Request};
 pub use router::{KeyRouter, Match, NestedRouter, Route, Router};

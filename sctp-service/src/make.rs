@@ -8,34 +8,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::{AssociationHandle, ConnectInfo, IntoReply, Request, Shutdown, ready::poll_ready};
-
-/// An association that came up, or whose peer restarted, and has no service yet: what a make-service is called with.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct IncomingAssociation {
-    /// The association.
-    pub connect_info: ConnectInfo,
-    /// The same as what can be pushed to, and ended. What is pushed before the service is made is
-    /// sent then already: a banner, say. What the peer answers is read when the service is made.
-    pub association: AssociationHandle,
-}
-
-impl IncomingAssociation {
-    /// Describes an association that came up, with a handle of none.
-    #[must_use]
-    pub fn new(connect_info: ConnectInfo) -> Self {
-        Self {
-            connect_info,
-            association: AssociationHandle::default(),
-        }
-    }
-
-    pub(crate) fn with_association(mut self, association: AssociationHandle) -> Self {
-        self.association = association;
-        self
-    }
-}
+use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready};
 
 /// A service, make-service or handler that [`serve`](crate::serve()) accepts.
 ///
@@ -48,6 +21,9 @@ impl IncomingAssociation {
 ///   `Into<Shutdown>`, such as an [`AbortReason`](crate::AbortReason). It runs in the
 ///   association's own task, so a slow one delays no other peer;
 /// - **a handler**: an async function, see [`Handler`](crate::handler::Handler).
+///
+/// A make-service may exchange messages with the peer before it returns the service: see
+/// [`IncomingAssociation`].
 ///
 /// When the peer restarts, the service is made anew: SCTP keeps the association, but the peer has
 /// forgotten everything, and what was agreed with it before (a login, a session) must not hold

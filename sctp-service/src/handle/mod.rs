@@ -12,6 +12,7 @@ pub use caller::Caller;
 use error::{CallError, Cause};
 pub(crate) use room::CallRoom;
 use sctp_tokio::{End, Message, Received, SendError};
+use state::Speaker;
 pub(crate) use state::{HandleState, Submission};
 
 use crate::{ConnectInfo, Drain, Shutdown};
@@ -20,8 +21,8 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// (paging, a notice, a watchdog's request), or the end of the association.
 ///
 /// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what a
-/// make-service [gets](crate::IncomingAssociation::association), and of the events
-/// [`Up`](crate::ServerEvent::Up), `Restarted` and `Closed`. It is cheap to clone, works from any task and
+/// make-service [gets](crate::IncomingAssociation::handle), and of the events
+/// [`Up`](crate::ServerEvent::Up), [`Open`](crate::ServerEvent::Open), `Restarted` and `Closed`. It is cheap to clone, works from any task and
 /// thread, and for [`serve`](crate::serve()), [`serve_endpoint`](crate::serve_endpoint) and
 /// [`serve_association`](crate::serve_association) alike. It keeps nothing open: neither the
 /// association, nor its descriptor, nor a server that shuts down waits for one.
@@ -66,6 +67,12 @@ use crate::{ConnectInfo, Drain, Shutdown};
 ///
 /// [`request`](Self::request) makes a call, and waits for its reply; see the guide
 /// [`between_equals`](crate::guide::between_equals).
+///
+/// # Before the association is open
+///
+/// While a make-service [exchanges messages](crate::IncomingAssociation) with the peer, `send` and
+/// `request` of a handle wait, and [`try_send`](Self::try_send) would block. They go on with the event
+/// [`Open`](crate::ServerEvent::Open).
 ///
 /// # Order
 ///
@@ -115,7 +122,7 @@ impl AssociationHandle {
         }
     }
 
-    fn state(&self) -> Option<&Arc<HandleState>> {
+    pub(crate) fn state(&self) -> Option<&Arc<HandleState>> {
         self.drain.state()
     }
 
@@ -153,7 +160,7 @@ impl AssociationHandle {
     /// Cancel-safe: a message whose `send` was dropped before it resolved is not sent.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.send(message.into()).await,
+            Some(state) => state.send(message.into(), Speaker::Handle).await,
             None => Err(SendError::NoAssociation),
         }
     }
@@ -164,7 +171,8 @@ impl AssociationHandle {
     ///
     /// Those of [`send`](Self::send), and [`Io`](SendError::Io) of kind
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
-    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read.
+    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read,
+    /// or the association is not open yet.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.try_send(message.into()),
@@ -193,7 +201,10 @@ impl AssociationHandle {
     /// As for [`Call`](crate::Call): dropping the future gives the call up.
     pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
         match self.state() {
-            Some(state) => Arc::clone(state).request(message.into(), None).await,
+            Some(state) => {
+                let call = Arc::clone(state).request(message.into(), None, Speaker::Handle);
+                call.await
+            }
             None => Err(CallError::not_sent(Cause::Closed)),
         }
     }
@@ -213,8 +224,41 @@ impl AssociationHandle {
         message: impl Into<Message> + Send,
     ) -> Result<Received, CallError> {
         match self.state() {
-            Some(state) => Arc::clone(state).request(message.into(), Some(time)).await,
+            Some(state) => {
+                let call = Arc::clone(state).request(message.into(), Some(time), Speaker::Handle);
+                call.await
+            }
             None => Err(CallError::not_sent(Cause::Closed)),
+        }
+    }
+
+    /// Sends a message of the handshake.
+    pub(crate) async fn send_in_handshake(&self, message: Message) -> Result<(), SendError> {
+        match self.state() {
+            Some(state) => state.send(message, Speaker::Handshake).await,
+            None => Err(SendError::NoAssociation),
+        }
+    }
+
+    /// Makes a call of the handshake.
+    pub(crate) async fn request_in_handshake(
+        &self,
+        message: Message,
+        within: Option<Duration>,
+    ) -> Result<Received, CallError> {
+        match self.state() {
+            Some(state) => {
+                let call = Arc::clone(state).request(message, within, Speaker::Handshake);
+                call.await
+            }
+            None => Err(CallError::not_sent(Cause::Closed)),
+        }
+    }
+
+    /// Has the session look at what it shares with others.
+    pub(crate) fn notify_session(&self) {
+        if let Some(state) = self.state() {
+            state.notify();
         }
     }
 

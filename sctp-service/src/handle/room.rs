@@ -17,6 +17,8 @@ pub(super) struct Room {
     /// Calls that wait for their reply.
     calls: Arc<Semaphore>,
     pub(super) ended: Notify,
+    /// The handshake has ended.
+    pub(super) opened: Notify,
 }
 
 /// Room for one message, until it is dropped or kept.
@@ -43,6 +45,7 @@ impl Room {
             all_bytes,
             calls: Arc::new(Semaphore::new(limit(config.max_calls))),
             ended: Notify::new(),
+            opened: Notify::new(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Room {
         self.messages.close();
         self.bytes.close();
         self.calls.close();
+        self.opened.notify_waiters();
     }
 }
 

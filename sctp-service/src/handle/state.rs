@@ -63,6 +63,8 @@ struct Core {
 }
 
 enum Phase {
+    /// Only the handshake speaks.
+    Handshaking,
     Open,
     /// Nothing more is accepted.
     ShuttingDown,
@@ -70,6 +72,14 @@ enum Phase {
     Over(Option<End>),
     /// The peer has restarted, and the association goes on with another handle.
     Restarted,
+}
+
+/// Sender of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// Waits until the handshake has ended.
+    Handle,
+    Handshake,
 }
 
 /// Submissions since the session looked last.
@@ -120,7 +130,7 @@ impl HandleState {
             is_correlated,
             pending: AtomicBool::new(false),
             core: Mutex::new(Core {
-                phase: Phase::Open,
+                phase: Phase::Handshaking,
                 submitted: VecDeque::new(),
                 has_dropped_calls: false,
                 shutdown: None,
@@ -138,20 +148,22 @@ impl HandleState {
         self.id
     }
 
-    pub(super) fn info(&self) -> &ConnectInfo {
+    pub(crate) fn info(&self) -> &ConnectInfo {
         &self.info
     }
 
-    pub(super) async fn send(&self, message: Message) -> Result<(), SendError> {
+    pub(super) async fn send(&self, message: Message, speaker: Speaker) -> Result<(), SendError> {
         self.check(&message)?;
-        let room = self.room()?;
+        let room = self.room_for(speaker).await?;
         let place = room.acquire(message.payload.len()).await;
         self.accept(message, place)
     }
 
     pub(super) fn try_send(&self, message: Message) -> Result<(), SendError> {
         self.check(&message)?;
-        let room = self.room()?;
+        let Some(room) = self.room(Speaker::Handle)? else {
+            return Err(SendError::Io(std::io::ErrorKind::WouldBlock.into()));
+        };
         let place = room.try_acquire(message.payload.len())?;
         self.accept(message, place)
     }
@@ -171,10 +183,32 @@ impl HandleState {
         }
     }
 
-    fn room(&self) -> Result<Arc<Room>, SendError> {
+    /// Returns the room for messages, or `None` while only the handshake has it.
+    fn room(&self, speaker: Speaker) -> Result<Option<Arc<Room>>, SendError> {
         let mut core = self.lock();
         core.phase.check()?;
-        Ok(core.room(&self.config))
+        let is_early = speaker == Speaker::Handle && matches!(core.phase, Phase::Handshaking);
+        Ok((!is_early).then(|| core.room(&self.config)))
+    }
+
+    /// Waits until the handshake has ended, and returns the room for messages.
+    async fn room_for(&self, speaker: Speaker) -> Result<Arc<Room>, SendError> {
+        loop {
+            if let Some(room) = self.room(speaker)? {
+                return Ok(room);
+            }
+            let room = self.lock().room(&self.config);
+            let mut opened = std::pin::pin!(room.opened.notified());
+            // Before the look, or an end of the handshake between the two would go unnoticed.
+            opened.as_mut().enable();
+            if self.is_handshaking() {
+                opened.await;
+            }
+        }
+    }
+
+    fn is_handshaking(&self) -> bool {
+        matches!(self.lock().phase, Phase::Handshaking)
     }
 
     fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), SendError> {
@@ -195,11 +229,13 @@ impl HandleState {
         self: Arc<Self>,
         message: Message,
         within: Option<Duration>,
+        speaker: Speaker,
     ) -> Result<Received, CallError> {
         self.check_call(&message)?;
-        let room = self.call_room()?;
+        self.check_correlated()?;
         let deadline = within.map(|within| later(Instant::now(), within));
-        let admitted = room.acquire_call(message.payload.len());
+        let len = message.payload.len();
+        let admitted = async { self.room_for(speaker).await.ok()?.acquire_call(len).await };
         let (permit, room) = self
             .admitted(admitted, deadline)
             .await?
@@ -218,13 +254,18 @@ impl HandleState {
             Err(error) => return Call::failed(error),
         };
         let len = message.payload.len();
-        if let Some(room) = room.try_acquire_for_call(len) {
+        let is_open = !self.is_handshaking();
+        if is_open && let Some(room) = room.try_acquire_for_call(len) {
             return self.submit(message, permit, room, None);
         }
         let state = Arc::clone(self);
         Call::admitting(async move {
+            let admitted = async {
+                let room = state.room_for(Speaker::Handle).await.ok()?;
+                room.acquire_for_call(len).await
+            };
             let room = state
-                .admitted(room.acquire_for_call(len), None)
+                .admitted(admitted, None)
                 .await?
                 .ok_or_else(|| state.call_refused())?;
             state.submit(message, permit, room, None).await
@@ -239,7 +280,7 @@ impl HandleState {
     /// Returns the error of a call that is no longer accepted.
     pub(super) fn call_refused(&self) -> CallError {
         let cause = match &self.lock().phase {
-            Phase::Open | Phase::ShuttingDown => Cause::Closed,
+            Phase::Handshaking | Phase::Open | Phase::ShuttingDown => Cause::Closed,
             Phase::Over(Some(end)) => Cause::from(end),
             Phase::Over(None) => Cause::Closed,
             Phase::Restarted => Cause::Restarted,
@@ -294,10 +335,20 @@ impl HandleState {
     }
 
     fn call_room(&self) -> Result<Arc<Room>, CallError> {
-        if !self.is_correlated {
-            return Err(CallError::refused(Refusal::NoCorrelation));
+        self.check_correlated()?;
+        let mut core = self.lock();
+        if core.phase.check().is_err() {
+            drop(core);
+            return Err(self.call_refused());
         }
-        self.room().map_err(|_| self.call_refused())
+        Ok(core.room(&self.config))
+    }
+
+    fn check_correlated(&self) -> Result<(), CallError> {
+        match self.is_correlated {
+            true => Ok(()),
+            false => Err(CallError::refused(Refusal::NoCorrelation)),
+        }
     }
 
     /// Refuses what the transport would refuse. The stream may still be chosen.
@@ -327,7 +378,12 @@ impl HandleState {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        !matches!(self.lock().phase, Phase::Open)
+        self.lock().phase.check().is_err()
+    }
+
+    /// Has the session look here.
+    pub(super) fn notify(&self) {
+        self.wake(self.lock());
     }
 
     pub(super) async fn closed(&self) -> Option<End> {
@@ -400,6 +456,24 @@ impl HandleState {
         }
     }
 
+    /// The handshake has ended: handles speak.
+    pub(crate) fn open(&self) {
+        let mut core = self.lock();
+        if !matches!(core.phase, Phase::Handshaking) {
+            return;
+        }
+        core.phase = Phase::Open;
+        let room = core.room.clone();
+        drop(core);
+        if let Some(room) = room {
+            room.opened.notify_waiters();
+        }
+    }
+
+    pub(crate) fn outbound_streams(&self) -> u16 {
+        self.outbound_streams.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_outbound_streams(&self, streams: u16) {
         self.outbound_streams.store(streams, Ordering::Relaxed);
     }
@@ -407,7 +481,7 @@ impl HandleState {
     /// Accepts nothing more. What was accepted is still to be taken.
     pub(crate) fn close(&self) {
         let mut core = self.lock();
-        if !matches!(core.phase, Phase::Open) {
+        if core.phase.check().is_err() {
             return;
         }
         let room = core.close();
@@ -485,7 +559,7 @@ impl Core {
 impl Phase {
     fn check(&self) -> Result<(), SendError> {
         Err(match self {
-            Self::Open => return Ok(()),
+            Self::Handshaking | Self::Open => return Ok(()),
             Self::ShuttingDown => SendError::ShuttingDown,
             Self::Over(Some(end)) => SendError::Closed(end.clone()),
             Self::Over(None) | Self::Restarted => SendError::NoAssociation,
@@ -495,7 +569,7 @@ impl Phase {
     /// Returns the end of the association if this is a last phase.
     fn end(&self) -> Option<Option<&End>> {
         match self {
-            Self::Open | Self::ShuttingDown => None,
+            Self::Handshaking | Self::Open | Self::ShuttingDown => None,
             Self::Over(end) => Some(end.as_ref()),
             Self::Restarted => Some(None),
         }
@@ -513,13 +587,15 @@ mod models {
 
     fn state(config: Config) -> Arc<HandleState> {
         let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
-        HandleState::new(
+        let state = HandleState::new(
             CancellationToken::new(),
             info,
             Arc::new(config),
             None,
             false,
-        )
+        );
+        state.open();
+        state
     }
 
     fn push(state: &HandleState) -> bool {
@@ -592,6 +668,8 @@ mod models {
             let (after, left) = before.renewed(before.info().clone());
             let accepted = handle.join().unwrap();
             assert_eq!(accepted, left);
+            assert!(!push(&after));
+            after.open();
             assert!(push(&after));
         });
     }

@@ -44,9 +44,10 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 /// request came on, with its payload protocol identifier, ordered or not as it was. The two
 /// directions are negotiated apart: a peer can have more streams than there are to answer on
 /// (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128, unless
-/// [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise), and a reply on one that does not
-/// exist aborts the association with the reason `no stream to reply on`. A
-/// [`Message`](crate::Message) goes where its own `SendInfo` says. Payloads are resolved by the
+/// [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply then goes out on stream 0, unless
+/// [`Config::reply_stream`](crate::Config::reply_stream) says otherwise. A
+/// [`Message`](crate::Message) goes where its own `SendInfo` says; a stream that does not exist aborts
+/// the association with the reason `no stream to reply on`. Payloads are resolved by the
 /// driver, which still has the request: had [`IntoReply`] to do it, every layer that makes up a
 /// reply (on a timeout, say) would have to keep a part of the request until then.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use sctp_tokio::End;
+use sctp_tokio::{End, Side};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -63,6 +63,7 @@ where
         make: make_service,
         config: Config::default(),
         correlation: None,
+        initiated_by: Side::Local,
         events: EventHook::default(),
         signal: Box::pin(pending()),
         state: None,
@@ -78,6 +79,7 @@ pub struct ServeAssociation<T, M, K> {
     make: M,
     config: Config,
     correlation: Option<Correlation>,
+    initiated_by: Side,
     events: EventHook,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Made by `handle`, or else when the association is served.
@@ -114,6 +116,15 @@ impl<T, M, K> ServeAssociation<T, M, K> {
         self
     }
 
+    /// Sets the end that set the association up, as
+    /// [`IncomingAssociation::initiated_by`](crate::IncomingAssociation::initiated_by) returns it.
+    ///
+    /// Defaults to [`Side::Local`].
+    pub fn with_initiated_by(mut self, side: Side) -> Self {
+        self.initiated_by = side;
+        self
+    }
+
     /// Has a hook hear of what happens; the last one set holds. It should be quick, and must not
     /// block.
     pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
@@ -130,7 +141,7 @@ where
 {
     /// Returns the handle of the association, to send, call and end it from anywhere.
     ///
-    /// Messages and calls are accepted at once, and sent when the association is served. To be
+    /// Its messages and calls wait until the association is served and open. To be
     /// called after the settings: later ones do not concern the handle.
     pub fn handle(&mut self) -> AssociationHandle {
         AssociationHandle::new(Arc::clone(self.state()))
@@ -140,7 +151,9 @@ where
         self.state.get_or_insert_with(|| {
             HandleState::new(
                 CancellationToken::new(),
-                self.transport.connect_info(),
+                self.transport
+                    .connect_info()
+                    .with_initiated_by(self.initiated_by),
                 Arc::new(self.config.clone()),
                 self.transport.max_message(),
                 self.correlation.is_some(),

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use sctp_core::{AssocChangeState, Notification, SendInfo};
+use sctp_core::{AssocChangeState, Notification, SendInfo, StreamId};
 use sctp_tokio::{End, Event, RecvError, SendError};
 
 use super::{
@@ -17,8 +17,8 @@ use super::{
     requests::may_have_left_requests,
 };
 use crate::{
-    AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, Shutdown, Transport,
-    event::EventHook, handle::HandleState, reply::ReplyMessage, session::calls::Calls,
+    AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream, Shutdown,
+    Transport, event::EventHook, handle::HandleState, reply::ReplyMessage, session::calls::Calls,
 };
 
 /// The association as the session holds it.
@@ -36,7 +36,7 @@ pub(super) struct Connection<T> {
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.
     pub(super) calls: Option<Box<Calls>>,
-    /// Messages read before the service was made, by calls that waited for replies.
+    /// The handshake, until the service is made.
     pub(super) early: Option<Box<Early>>,
     /// The kernel takes no more: the peer has shut down.
     muted: bool,
@@ -73,10 +73,9 @@ impl<T: Transport> Connection<T> {
         association: Arc<HandleState>,
         correlation: Option<&Correlation>,
     ) -> Self {
-        let info = transport.connect_info();
         Self {
+            info: association.info().clone(),
             association,
-            info,
             transport,
             config,
             events,
@@ -136,7 +135,7 @@ impl<T: Transport> Connection<T> {
         self.muted = false;
         self.requested_shutdown = None;
         self.info = self.transport.connect_info();
-        self.early = None;
+        self.abandon_handshake();
         self.restart_calls();
         let (next, left) = self.association.renewed(self.info.clone());
         self.association = next;
@@ -156,6 +155,13 @@ impl<T: Transport> Connection<T> {
         }
         self.pump();
         let mut message = message.resolve(reply_to);
+        let stream = message.info.stream;
+        if stream == reply_to.stream
+            && stream.get() >= self.association.outbound_streams()
+            && self.config.reply_stream == ReplyStream::SameOrZero
+        {
+            message.info.stream = StreamId::default();
+        }
         if self.calls.is_some() {
             // That of a call is its number.
             message.info.context = 0;

@@ -1,48 +1,71 @@
-//! Reading before the service is made, for calls of the make-service.
+//! The handshake of the application, before the service is made.
 
 use std::{
-    collections::VecDeque,
     ops::ControlFlow,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use sctp_tokio::{End, Received};
+use sctp_tokio::{End, SendError};
 
 use super::{
     Exit,
     connection::{Connection, Inbound},
-    requests::order::cost,
 };
-use crate::Transport;
+use crate::{IncomingAssociation, Transport, abort_reasons, incoming::Handshake, timer::Timer};
 
-/// Messages read before the service was made. They are served first, in this order.
+/// State of a handshake.
 #[derive(Debug, Default)]
 pub(super) struct Early {
-    pub(super) requests: VecDeque<Received>,
-    cost: usize,
-    /// The peer has shut down behind these requests.
+    /// Messages read before the service was made. Those that the handshake does not receive are
+    /// served first, in this order.
+    pub(super) handshake: Arc<Handshake>,
+    /// Bounds the handshake.
+    timer: Timer,
+    /// The peer has shut down behind these messages.
     pub(super) is_shut_down: bool,
-    /// The association has ended in order behind these requests.
+    /// The association has ended in order behind these messages.
     pub(super) end: Option<End>,
 }
 
 impl<T: Transport> Connection<T> {
-    /// Sends what handles submitted, and reads while a call waits for its reply, until too many
-    /// requests arrived before it.
+    /// Begins a handshake. Returns the make-service's side of it.
+    pub(super) fn begin_handshake(&mut self) -> IncomingAssociation {
+        let early = self.early.insert(Box::default());
+        let handshake = Arc::clone(&early.handshake);
+        IncomingAssociation::of(self.info.clone(), self.handle(), handshake)
+    }
+
+    /// Bounds the handshake from now on, unless it is bounded already.
+    pub(super) fn limit_handshake(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
+        let Some(early) = &mut self.early else {
+            return ControlFlow::Continue(());
+        };
+        if !early.timer.is_set() {
+            early.timer.set_in(self.config.handshake_timeout);
+        }
+        match early.timer.poll_elapsed(cx) {
+            true => ControlFlow::Break(Exit::abort(&abort_reasons::HANDSHAKE_TIMED_OUT)),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Sends what was submitted, and reads while the handshake waits for a message, or a call for its
+    /// reply, until too many requests arrived before it.
     pub(super) fn poll_early(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         self.pump();
         self.expire_calls(cx)?;
         self.flush(cx)?;
-        while self.waits_for_reply() && self.may_read_early() {
+        while self.may_read_early() {
             let Poll::Ready(inbound) = self.poll_inbound(cx) else {
                 break;
             };
             match inbound {
                 Inbound::Message(received) => {
-                    if let Some(request) = self.classify(received)? {
-                        let early = self.early.get_or_insert_default();
-                        early.cost += cost(request.payload.len());
-                        early.requests.push_back(request);
+                    if let Some(request) = self.classify(received)?
+                        && let Some(early) = &self.early
+                    {
+                        early.handshake.push(request);
                     }
                 }
                 Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
@@ -54,23 +77,56 @@ impl<T: Transport> Connection<T> {
             }
         }
         // A reply may have freed the stream for another call.
-        self.flush(cx)
+        self.flush(cx)?;
+        self.poll_acknowledged(cx);
+        ControlFlow::Continue(())
     }
 
     fn may_read_early(&self) -> bool {
+        let Some(early) = &self.early else {
+            return false;
+        };
         let limit = self.config.read_ahead_bytes.max(1);
-        self.early
-            .as_ref()
-            .is_none_or(|early| early.cost < limit && early.end.is_none())
+        let is_urgent = self.waits_for_reply() && early.handshake.cost() < limit;
+        early.end.is_none() && (is_urgent || early.handshake.is_waiting())
     }
 
     fn early_shutdown(&mut self, end: Option<End>) {
         self.mute();
-        let early = self.early.get_or_insert_default();
-        early.is_shut_down = true;
-        if let Some(end) = end {
-            self.fail_calls(&(&end).into());
-            self.early.get_or_insert_default().end = Some(end);
+        if let Some(end) = &end {
+            self.fail_calls(&end.into());
+        }
+        if let Some(early) = &mut self.early {
+            early.is_shut_down = true;
+            early.end = end;
+            early.handshake.shut_down();
+        }
+    }
+
+    /// Looks whether the peer has acknowledged everything, if the handshake waits for that.
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) {
+        let Some(early) = &self.early else { return };
+        if !early.handshake.wants_acknowledgement() {
+            return;
+        }
+        let result = if self.is_muted() {
+            Err(SendError::ShuttingDown)
+        } else if !self.is_flushed() {
+            return;
+        } else if let Poll::Ready(result) = self.transport.poll_acknowledged(cx) {
+            result
+        } else {
+            return;
+        };
+        early.handshake.acknowledged(&result);
+    }
+}
+
+impl<T> Connection<T> {
+    /// Ends a handshake that came to no service. Messages that it has not received are discarded.
+    pub(super) fn abandon_handshake(&mut self) {
+        if let Some(early) = self.early.take() {
+            self.counts.discarded_requests += early.handshake.finish().len() as u64;
         }
     }
 }

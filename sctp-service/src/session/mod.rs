@@ -25,6 +25,7 @@ use std::{
 
 use connection::Connection;
 use ending::aborted;
+pub(crate) use requests::order::cost as request_cost;
 use requests::{Requests, may_have_left_requests};
 use sctp_core::AbortReason;
 use sctp_tokio::End;
@@ -32,8 +33,8 @@ use state::{Exit, Maker, State, Transition, maker};
 use tower_service::Service;
 
 use crate::{
-    Cause, Config, Correlation, IncomingAssociation, IntoReply, MakeService, Request, Shutdown,
-    Transport, abort_reasons, event::EventHook, handle::HandleState, timer::Timer,
+    Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
+    abort_reasons, event::EventHook, handle::HandleState, timer::Timer,
 };
 
 /// Drives one association.
@@ -171,7 +172,8 @@ where
         }
         match &mut self.state {
             State::Handshaking(making) => {
-                let making = making.get_or_insert_with(|| (self.make)(incoming(&self.connection)));
+                let making =
+                    making.get_or_insert_with(|| (self.make)(self.connection.begin_handshake()));
                 if let Poll::Ready(made) = making.as_mut().poll(cx) {
                     return Poll::Ready(made.into());
                 }
@@ -181,6 +183,9 @@ where
                     return Poll::Ready(Transition::Exit(exit));
                 }
                 if let ControlFlow::Break(exit) = self.connection.poll_early(cx) {
+                    return Poll::Ready(Transition::Exit(exit));
+                }
+                if let ControlFlow::Break(exit) = self.connection.limit_handshake(cx) {
                     return Poll::Ready(Transition::Exit(exit));
                 }
                 self.poll_gone(cx).map(Transition::Exit)
@@ -253,6 +258,8 @@ where
         match transition {
             Transition::Made(service) => {
                 self.deadline.clear();
+                self.connection.association.open();
+                self.connection.report_open();
                 let mut requests = Requests::new(service, &mut self.connection);
                 if self.drain.is_set() {
                     requests.drain(self.connection.config.drain_timeout);
@@ -286,6 +293,7 @@ where
         if let State::Open(requests) = &mut self.state {
             requests.leave(&mut self.connection);
         }
+        self.connection.abandon_handshake();
         let old = mem::replace(&mut self.state, state);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
             // It is on its way out already: there is nothing more to be done about it.
@@ -301,9 +309,4 @@ where
         }
         self.enter(State::Handshaking(None));
     }
-}
-
-/// Makes the argument of a make-service.
-fn incoming<T: Transport>(connection: &Connection<T>) -> IncomingAssociation {
-    IncomingAssociation::new(connection.info.clone()).with_association(connection.handle())
 }

@@ -22,6 +22,16 @@ impl<T> Connection<T> {
         });
     }
 
+    pub(super) fn report_open(&self) {
+        tracing::debug!("association open");
+        let connect_info = &self.info;
+        let association = &self.handle();
+        self.events.emit(&ServerEvent::Open {
+            connect_info,
+            association,
+        });
+    }
+
     pub(super) fn report_restart(&self) {
         if let Some(occurrences) = self.events.limits().restarted.record() {
             tracing::info!(occurrences = several(occurrences), "the peer restarted");

@@ -7,6 +7,7 @@ use crate::{Shutdown, Transport};
 impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
         self.association.end(None);
+        self.abandon_handshake();
     }
 }
 

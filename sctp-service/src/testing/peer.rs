@@ -149,6 +149,7 @@ impl Peer {
     pub fn release_acks(&self) {
         self.wire.act(|state| {
             state.at(self.at).holds_acks = false;
+            state.at(self.at.other()).stirred = true;
             state.settle();
         });
     }

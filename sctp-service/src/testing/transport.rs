@@ -233,6 +233,19 @@ impl Transport for InMemory {
         sent
     }
 
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let (polled, _earlier) = self.wire.act(|state| {
+            if let Some(end) = state.at(self.at).end.clone() {
+                return (Poll::Ready(Err(SendError::Closed(end))), None);
+            }
+            if !state.at(self.at.other()).holds_acks {
+                return (Poll::Ready(Ok(())), None);
+            }
+            (Poll::Pending, state.at(self.at).register(cx.waker()))
+        });
+        polled
+    }
+
     fn start_shutdown(&mut self) -> io::Result<()> {
         self.wire.act(|state| match state.at(self.at).end {
             Some(_) => Err(io::ErrorKind::BrokenPipe.into()),

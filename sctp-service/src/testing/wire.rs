@@ -60,7 +60,7 @@ pub(super) struct Tip {
     pub(super) holds_acks: bool,
     driver: Option<Waker>,
     /// Its driver has something to look at.
-    stirred: bool,
+    pub(super) stirred: bool,
 }
 
 #[derive(Debug)]

@@ -44,6 +44,10 @@ impl Transport for Association {
         self.poll_send_queue(cx, queue)
     }
 
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_flushed(cx)
+    }
+
     fn start_shutdown(&mut self) -> io::Result<()> {
         Self::start_shutdown(self)
     }

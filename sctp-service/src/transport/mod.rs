@@ -66,6 +66,18 @@ pub trait Transport: Send + 'static {
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>>;
 
+    /// Polls until the peer has acknowledged everything that was taken. Only
+    /// [`IncomingAssociation::acknowledged`](crate::IncomingAssociation::acknowledged) asks for it.
+    ///
+    /// By default it is ready at once, for transports that lose nothing.
+    ///
+    /// # Errors
+    ///
+    /// The association has ended, and it is unknown which messages have arrived.
+    fn poll_acknowledged(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// Begins the orderly end: everything sent is acknowledged, then SHUTDOWN. It waits for
     /// nothing, not even for room, and doing it twice is doing it once.
     ///

@@ -140,7 +140,7 @@ async fn full_queue_does_not_hide_the_end() {
             "done"
         };
         let make = tower::service_fn(async |incoming: IncomingAssociation| {
-            push_on(&incoming.association).await;
+            while must(incoming.send("more")).await.is_ok() {}
             Ok::<_, Shutdown>(handler_fn(async |payload: Payload| payload))
         });
         // Requests that wait for the call keep the server from reading.

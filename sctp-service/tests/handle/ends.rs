@@ -106,8 +106,8 @@ async fn abort_overrides_an_orderly_end_and_not_the_other_way_round() {
 #[tokio::test(start_paused = true)]
 async fn association_that_is_not_served_yet_can_be_ended() {
     let make = tower::service_fn(async |incoming: IncomingAssociation| {
-        must(incoming.association.send("go away")).await.unwrap();
-        incoming.association.shutdown(Shutdown::AfterAck).unwrap();
+        must(incoming.send("go away")).await.unwrap();
+        incoming.handle().shutdown(Shutdown::AfterAck).unwrap();
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(sctp_service::handler::handler_fn(
             async |payload: Payload| payload,

@@ -118,7 +118,7 @@ async fn make_service_pushes_before_there_is_a_service() {
     let make = service_fn(move |incoming: IncomingAssociation| {
         let gone = Arc::clone(&gone);
         async move {
-            must(incoming.association.send("welcome")).await.unwrap();
+            must(incoming.send("welcome")).await.unwrap();
             gone.lock().await.take().unwrap().await.unwrap();
             Ok::<_, Infallible>(service_fn(async |request: Request| {
                 Ok::<_, Infallible>(request.into_payload())

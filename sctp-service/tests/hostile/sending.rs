@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sctp_service::{Config, Payload};
+use sctp_service::{Config, Payload, ReplyStream};
 use sctp_tokio::{AbortReason, Message, SocketBuilder, options::InitMsg};
 
 use super::*;
@@ -73,7 +73,8 @@ both_styles! {
     }
 
     async fn a_stream_that_the_server_has_not_got(style: Style) {
-        let mut scene = Scene::new(style, echo).await;
+        let config = Config::default().with_reply_stream(ReplyStream::Same);
+        let mut scene = Scene::with(style, config, SocketBuilder::new(), echo).await;
         let mut peer = must(all_streams().connect(&[scene.server.addr])).await.unwrap();
         for _ in 0..100 {
             // Every one of them would be an error in the service's reply.

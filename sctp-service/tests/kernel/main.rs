@@ -13,6 +13,7 @@ mod panics;
 
 mod debug;
 mod handles;
+mod handshake;
 mod isolation;
 mod one_to_one;
 mod shutdown;

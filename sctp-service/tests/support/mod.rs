@@ -91,6 +91,7 @@ impl Log {
     fn note(&self, event: &ServerEvent<'_>) {
         let line = match event {
             ServerEvent::Up { .. } => "up".into(),
+            ServerEvent::Open { .. } => return,
             ServerEvent::Closed {
                 end,
                 reason,

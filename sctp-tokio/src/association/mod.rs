@@ -525,6 +525,16 @@ impl Association {
     pub async fn flushed(&self) -> Result<(), SendError> {
         self.sender.flushed().await
     }
+
+    /// Polls [`flushed`](Self::flushed). Only the waker of the most recent call is kept, together with
+    /// that of the methods that poll to send.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`flushed`](Self::flushed).
+    pub fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.sender.poll_flushed(cx)
+    }
 }
 
 /// Joins the halves of an association.

@@ -323,14 +323,23 @@ impl SendHalf {
         let Some(io) = self.shared.io() else {
             return Err(self.closed_error());
         };
-        // Every acknowledgement that frees a message raises a new edge of writability
-        // (`sctp_wfree`), after the kernel's count of unacknowledged data has changed.
-        let unacknowledged = |socket: &Socket| match socket.send_buffer_used() {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(error) => Err(error),
+        io.write(has_no_unacknowledged)
+            .await
+            .map_err(SendError::Io)?;
+        self.acknowledged()
+    }
+
+    /// Polls [`flushed`](Self::flushed). Only the waker of the most recent call is kept.
+    pub(super) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(io) = self.shared.io() else {
+            return Poll::Ready(Err(self.closed_error()));
         };
-        io.write(unacknowledged).await.map_err(SendError::Io)?;
+        ready!(io.poll_write(cx, &self.waiter, has_no_unacknowledged)).map_err(SendError::Io)?;
+        Poll::Ready(self.acknowledged())
+    }
+
+    /// Tells an association whose messages are acknowledged from one that is gone with them.
+    fn acknowledged(&self) -> Result<(), SendError> {
         match self.shared.end() {
             Some(End::Shutdown { .. }) => Ok(()),
             Some(_) => Err(self.closed_error()),
@@ -418,5 +427,17 @@ impl Sink<Message> for SendHalf {
             half.buffer.closing = true;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Blocks while anything is unacknowledged.
+///
+/// Every acknowledgement that frees a message raises a new edge of writability (`sctp_wfree`), after
+/// the kernel's count of unacknowledged data has changed.
+fn has_no_unacknowledged(socket: &Socket) -> io::Result<()> {
+    match socket.send_buffer_used() {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => Err(error),
     }
 }

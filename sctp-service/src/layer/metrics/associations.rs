@@ -44,6 +44,7 @@ impl AssociationMetrics {
                 counter!("sctp_associations_closed_total", "cause" => end_label(end)).increment(1);
                 discarded(counts);
             }
+            ServerEvent::Open { .. } => {}
             ServerEvent::Refused { .. } => self.refused.increment(1),
             ServerEvent::Restarted { .. } => self.restarted.increment(1),
             ServerEvent::PathChanged { change, .. } => {

@@ -97,7 +97,7 @@ where
             is_held_back: false,
         };
         if let Some(early) = connection.early.take() {
-            for request in early.requests {
+            for request in early.handshake.finish() {
                 this.take(request, connection);
             }
             if early.is_shut_down {

@@ -146,7 +146,7 @@ impl Order {
 }
 
 /// The size of a message that waits, in bytes.
-pub(in crate::session) fn cost(payload: usize) -> usize {
+pub(crate) fn cost(payload: usize) -> usize {
     payload + OVERHEAD
 }
 

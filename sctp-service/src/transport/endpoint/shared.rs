@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use sctp_core::{AbortReason, AssocId};
@@ -13,7 +14,11 @@ use sctp_tokio::{Association, End, EndpointSender, Event, Message, RecvError, Se
 use tokio::sync::Notify;
 
 use super::inbox::Inbox;
-use crate::{ConnectInfo, Transport};
+use crate::{ConnectInfo, Transport, timer::Timer};
+
+/// Interval between looks at the unacknowledged chunks of one association. The writability of a shared
+/// socket says nothing about a single association.
+const STATUS_INTERVAL: Duration = Duration::from_millis(5);
 
 type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -31,6 +36,7 @@ pub struct EndpointTransport {
     stalled: Arc<Notify>,
     waiting: Option<Waiting>,
     own: Option<Association>,
+    status_timer: Timer,
     end: Option<End>,
 }
 
@@ -50,6 +56,7 @@ impl EndpointTransport {
             stalled,
             waiting: None,
             own: None,
+            status_timer: Timer::default(),
             end: None,
         }
     }
@@ -58,6 +65,17 @@ impl EndpointTransport {
     fn take_own(&mut self) {
         if self.own.is_none() {
             self.own = self.inbox.lock().own.take();
+        }
+    }
+
+    /// Waits until the status of the association is worth a further look.
+    fn poll_status_interval(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.status_timer.is_set() {
+            self.status_timer.set_in(STATUS_INTERVAL);
+        }
+        match self.status_timer.poll_elapsed(cx) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 
@@ -164,6 +182,29 @@ impl Transport for EndpointTransport {
                 }
                 Some(result) => return Poll::Ready(result),
             }
+        }
+    }
+
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            self.take_own();
+            if let Some(own) = &self.own {
+                return own.poll_flushed(cx);
+            }
+            match self.sender.socket().status(self.assoc) {
+                Ok(status) if status.unacknowledged_chunks == 0 => return Poll::Ready(Ok(())),
+                Ok(_) => {}
+                // It has ended, or was moved away just now.
+                Err(_) => {
+                    self.take_own();
+                    if self.own.is_some() {
+                        continue;
+                    }
+                    let end = self.inbox.lock().end.clone();
+                    return Poll::Ready(Err(SendError::Closed(end.unwrap_or(End::Unread))));
+                }
+            }
+            ready!(self.poll_status_interval(cx));
         }
     }
 

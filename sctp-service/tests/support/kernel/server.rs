@@ -111,6 +111,7 @@ impl Server {
             .on_event(move |event| {
                 let _ = report.send(match event {
                     ServerEvent::Up { .. } => Report::Up,
+                    ServerEvent::Open { .. } => return,
                     ServerEvent::Closed { end, reason, .. } => {
                         Report::Closed((*end).clone(), reason.cloned())
                     }
