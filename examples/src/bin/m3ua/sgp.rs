@@ -79,7 +79,7 @@ pub(crate) async fn run(args: Args) -> Result {
     let known = Arc::clone(&gateway);
     // A message of another protocol has no route, and is answered with an ABORT.
     let make_service = service_fn(move |incoming: IncomingAssociation| {
-        let process = Process::new(&gateway, incoming);
+        let process = Process::new(&gateway, &incoming);
         let router = Router::new().route(Ppid::M3UA, receive).with_state(process);
         async { Ok::<_, Shutdown>(router) }
     });
@@ -134,12 +134,12 @@ impl Gateway {
 }
 
 impl Process {
-    fn new(gateway: &Arc<Gateway>, incoming: IncomingAssociation) -> Arc<Self> {
+    fn new(gateway: &Arc<Gateway>, incoming: &IncomingAssociation) -> Arc<Self> {
         let peer = incoming.connect_info.peer_addr();
         let process = Arc::new(Self {
             gateway: Arc::clone(gateway),
             name: peer.map_or_else(|| "?".to_owned(), |addr| addr.to_string()),
-            association: incoming.association,
+            association: incoming.handle().clone(),
             streams: incoming.connect_info.outbound_streams(),
             state: Mutex::default(),
         });

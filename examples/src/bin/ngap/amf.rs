@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result {
             amf: Arc::clone(&amf),
             name: OnceLock::new(),
         });
-        tokio::spawn(Arc::clone(&gnb).expect_setup(incoming.association));
+        tokio::spawn(Arc::clone(&gnb).expect_setup(incoming.handle().clone()));
         let router = Router::new().route(Ppid::NGAP, receive).with_state(gnb);
         async { Ok::<_, Shutdown>(router) }
     });
