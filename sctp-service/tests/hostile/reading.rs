@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sctp_service::Request;
 
 use super::*;
-use crate::support::leaks::resident;
+use crate::support::{leaks::resident, server::quick};
 
 /// Answers a good client's questions with themselves, and every other byte with a kilobyte.
 async fn magnify(request: Request) -> Vec<Bytes> {
@@ -43,7 +43,7 @@ both_styles! {
     }
 
     async fn replies_that_are_read_late(style: Style) {
-        let scene = Scene::new(style, magnify).await;
+        let scene = Scene::with(style, Config::default(), quick(), magnify).await;
         let lazy = SocketBuilder::new().with_recv_buffer_size(60_000);
         let mut peer = must(lazy.connect(&[scene.server.addr])).await.unwrap();
         for _ in 0..10 {

@@ -12,19 +12,27 @@ use tokio::sync::mpsc;
 
 use crate::{
     both_styles, must, reply,
-    server::{Server, Style},
+    server::{Server, Style, quick},
     support::leaks::{Leaks, descriptors, eventually},
     until_end,
 };
 
 /// A server that echoes, and hands out the handle of each request.
 fn start(style: Style, config: Config) -> (Server, mpsc::Receiver<AssociationHandle>) {
+    start_with(style, config, SocketBuilder::new())
+}
+
+fn start_with(
+    style: Style,
+    config: Config,
+    socket: SocketBuilder,
+) -> (Server, mpsc::Receiver<AssociationHandle>) {
     let (tell, handles) = mpsc::channel(10);
     let service = async move |handle: AssociationHandle, payload: Bytes| {
         tell.send(handle).await.unwrap();
         payload
     };
-    let server = Server::start_with(style, config, SocketBuilder::new(), service);
+    let server = Server::start_with(style, config, socket, service);
     (server, handles)
 }
 
@@ -102,7 +110,7 @@ both_styles! {
 
     /// The client reads nothing for so long that a shared socket would be full for everybody.
     async fn a_peer_that_fell_behind_hears_the_rest_when_it_reads(style: Style) {
-        let (server, mut handles) = start(style, Config::new());
+        let (server, mut handles) = start_with(style, Config::new(), quick());
         let lazy = SocketBuilder::new().with_recv_buffer_size(60_000);
         let mut client = must(lazy.connect(&[server.addr])).await.unwrap();
         let handle = ask(&mut client, &mut handles).await;

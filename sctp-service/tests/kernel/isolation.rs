@@ -3,12 +3,12 @@
 use std::future::pending;
 
 use bytes::Bytes;
-use sctp_service::{Payload, Request};
+use sctp_service::{Config, Payload, Request};
 use sctp_tokio::{AbortReason, Message, SocketBuilder};
 
 use crate::{
     both_styles, must, reply,
-    server::{Server, echo},
+    server::{Server, echo, quick},
     until_end,
 };
 
@@ -63,7 +63,7 @@ both_styles! {
     }
 
     async fn a_peer_that_does_not_read_is_held_back_and_the_others_are_served(style: Style) {
-        let server = Server::start(style, magnify);
+        let server = Server::start_with(style, Config::default(), quick(), magnify);
         let small = SocketBuilder::new().with_recv_buffer_size(60_000);
         let mut lazy = must(small.connect(&[server.addr])).await.unwrap();
         for _ in 0..10 {
@@ -121,7 +121,7 @@ both_styles! {
             }
         }
         let (dropped, mut drops) = tokio::sync::mpsc::channel(1000);
-        let config = sctp_service::Config::default().with_max_in_flight(1).with_read_ahead(1);
+        let config = Config::default().with_max_in_flight(1).with_read_ahead(1);
         let service = move |_: Payload| {
             let guard = Guard(dropped.clone());
             async move {

@@ -3,13 +3,17 @@
 use std::{
     future::{Future, IntoFuture, ready},
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use sctp_service::{
     AbortReason, Config, End, IntoReply, MakeService, Payload, Reply, Request, Serve, ServeFuture,
     ServerEvent, Shutdown, serve, serve_endpoint,
 };
-use sctp_tokio::{Association, SocketBuilder};
+use sctp_tokio::{
+    AssocId, Association, SocketBuilder,
+    options::{AssocInfo, RtoInfo},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -22,6 +26,23 @@ use super::must;
 pub(crate) enum Style {
     PeelOff,
     OneToMany,
+}
+
+/// Options of a server that soon repeats what a peer's full buffer has discarded.
+///
+/// By default the kernel waits for a second, twice as long after each repeated loss, and gives up
+/// after ten.
+pub(crate) fn quick() -> SocketBuilder {
+    let millis = Duration::from_millis;
+    let timeouts = RtoInfo::new()
+        .with_initial(millis(200))
+        .with_min(millis(100))
+        .with_max(millis(200));
+    let persistent = AssocInfo::new().with_max_retransmissions(u16::MAX);
+    SocketBuilder::new().configure(move |socket| {
+        socket.set_rto_info(AssocId::FUTURE, &timeouts)?;
+        socket.set_assoc_info(AssocId::FUTURE, &persistent)
+    })
 }
 
 /// Events that the server's hook reported.
