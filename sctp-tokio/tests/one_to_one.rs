@@ -221,3 +221,25 @@ async fn oversized_message_is_dropped_whole() {
     );
     drop(sending.await.unwrap());
 }
+
+#[tokio::test]
+async fn stopped_listener_refuses_peers_behind_waiting_ones() {
+    let (mut listener, addr) = listener().await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(must(Association::connect(addr)).await.unwrap());
+    }
+    listener.stop().unwrap();
+    let error = must(Association::connect(addr)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}");
+    for client in &clients {
+        let server = must(listener.accept()).await.unwrap();
+        server.send("accepted").await.unwrap();
+        assert!(client.end().is_none());
+    }
+    let none = listener.try_accept().unwrap_err();
+    assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
+    for client in &mut clients {
+        assert_eq!(support::next(client).await.payload, "accepted");
+    }
+}

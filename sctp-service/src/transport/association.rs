@@ -99,11 +99,10 @@ impl Listener for OneToOneListener {
         Self::local_addrs(self)
     }
 
-    /// Does nothing: a one-to-one socket that stopped listening would no longer hand over those
-    /// that came up before. It stops when it is dropped, as the server does when all of these are
-    /// accepted.
+    /// Refuses peers while others wait to be accepted, see [`OneToOneListener::stop`]. The socket
+    /// stops listening when it is dropped, as the server does once all of these are accepted.
     fn stop_listening(&mut self) -> io::Result<()> {
-        Ok(())
+        self.stop()
     }
 
     async fn accept_waiting(&mut self) -> Option<io::Result<Association>> {

@@ -158,7 +158,7 @@ impl EndTracker {
 
 /// Returns `true` if an error of the socket reveals how the association ended. `EPIPE` and `ENOTCONN`
 /// only show that it did.
-fn reveals_end(error: &io::Error) -> bool {
+pub(crate) fn reveals_end(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),

@@ -467,7 +467,11 @@ impl FusedStream for RecvHalf {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Association, SctpListener};
+    use sctp_core::{AbortReason, SendInfo};
+
+    use crate::{
+        Association, SctpListener, association::shared::ignore_already_closed, error::SendError,
+    };
 
     use super::*;
 
@@ -485,5 +489,24 @@ mod tests {
         let message = client.recv().await.unwrap().unwrap();
         assert_eq!(message.payload, "goes on");
         assert!(client.end().is_none());
+    }
+
+    /// With `IP_RECVERR` the error of an ICMP message stays pending, and is returned instead of `EPIPE`.
+    #[tokio::test]
+    async fn network_error_pending_on_closed_association_is_its_end() {
+        let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addrs().unwrap()[0];
+        let client = Association::connect(peer).await.unwrap();
+        let _server = listener.accept().await.unwrap();
+        let shared = &client.receiver.shared;
+        let unreachable = || io::ErrorKind::HostUnreachable.into();
+        let send_error = || shared.send_error(unreachable(), &SendInfo::default(), 1);
+        let ignored = || ignore_already_closed(Err(unreachable()), || shared.is_present());
+        // Not while the association lives.
+        assert!(matches!(send_error(), SendError::Io(_)));
+        assert!(ignored().is_err());
+        client.abort(&AbortReason::from_static("gone")).unwrap();
+        assert!(matches!(send_error(), SendError::Closed(End::Unread)));
+        ignored().unwrap();
     }
 }

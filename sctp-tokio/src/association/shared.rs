@@ -14,10 +14,10 @@ use std::{
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::sync::Notify;
 
-use super::end::{End, EndTracker, Side};
+use super::end::{End, EndTracker, Side, reveals_end};
 use crate::{
     error::SendError,
-    io::Io,
+    io::{Io, recv_batch::is_network_error},
     message::{Message, check, payload_len},
     send::{bundle::send_bundle, credit::SendCredit},
 };
@@ -215,15 +215,15 @@ impl AssociationShared {
 
     /// Converts the error of a send.
     pub(crate) fn send_error(&self, error: io::Error, info: &SendInfo, len: usize) -> SendError {
+        self.tracker.note_error(&error);
+        if is_closed(&error, || self.is_present()) {
+            return SendError::Closed(self.end().cloned().unwrap_or(End::Unread));
+        }
         // After shutdown(2) a one-to-one socket fails as if the association were closed. A
         // one-to-many socket does not.
-        if error.kind() == io::ErrorKind::BrokenPipe
-            && self.style == Style::OneToOne
-            && self.is_present()
-        {
+        if self.style == Style::OneToOne && is_network_error(&error) {
             return SendError::ShuttingDown;
         }
-        self.tracker.note_error(&error);
         let streams = self.outbound_streams();
         SendError::from_kernel(error, self.socket(), info, len, streams, self.end())
     }
@@ -263,7 +263,7 @@ impl AssociationShared {
         if let Err(error) = &result {
             self.tracker.note_error(error);
         }
-        ignore_already_closed(result)
+        ignore_already_closed(result, || self.is_present())
     }
 }
 
@@ -273,21 +273,22 @@ pub(crate) fn already_closed_error() -> io::Error {
 }
 
 /// Ignores errors that mean that the association to be closed is closed already.
-pub(crate) fn ignore_already_closed(result: io::Result<()>) -> io::Result<()> {
+pub(crate) fn ignore_already_closed(
+    result: io::Result<()>,
+    is_present: impl FnOnce() -> bool,
+) -> io::Result<()> {
     match result {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::NotConnected
-                    // The pending error of a peeled-off socket: the reason of its end.
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::TimedOut
-            ) =>
-        {
-            Ok(())
-        }
+        Err(error) if is_closed(&error, is_present) => Ok(()),
+        // The pending error of a peeled-off socket can come before its end.
+        Err(error) if reveals_end(&error) || error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }
+}
+
+/// Returns `true` if a send failed because the kernel has no such association.
+///
+/// It answers with `EPIPE`, unless an error is pending on the socket, which it then returns instead
+/// (`sctp_error`). With `IP_RECVERR` that may be the error of an ICMP message, of whatever kind.
+pub(crate) fn is_closed(error: &io::Error, is_present: impl FnOnce() -> bool) -> bool {
+    error.kind() != io::ErrorKind::WouldBlock && !is_present()
 }

@@ -18,8 +18,8 @@ use tokio::sync::Notify;
 use super::bundle::{Indices, send_many};
 use crate::{
     association::{
-        end::{EndTracker, Side},
-        shared::ignore_already_closed,
+        end::{End, EndTracker, Side},
+        shared::{ignore_already_closed, is_closed},
     },
     error::{EndpointSendError, SendError},
     error_context::show_addrs,
@@ -172,18 +172,22 @@ impl EndpointState {
             self.io
                 .socket()
                 .send_msg(assoc, &message.info, &[IoSlice::new(&message.payload)]);
-        result.map_err(|error| self.send_error(error, message, streams))
+        result.map_err(|error| self.send_error(error, assoc, message, streams))
     }
 
     /// Converts the error of a send.
     pub(crate) fn send_error(
         &self,
         error: io::Error,
+        assoc: AssocId,
         message: &Message,
         streams: u16,
     ) -> SendError {
         let len = message.payload.len();
         let socket = self.io.socket();
+        if is_closed(&error, || socket.has_association(assoc)) {
+            return SendError::Closed(End::Unread);
+        }
         SendError::from_kernel(error, Some(socket), &message.info, len, streams, None)
     }
 
@@ -214,7 +218,7 @@ impl EndpointState {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
             Err(error) => {
                 let message = queue.pop_front().unwrap_or_default();
-                Err(self.send_error(error, &message, streams))
+                Err(self.send_error(error, assoc, &message, streams))
             }
         }
     }
@@ -227,8 +231,11 @@ impl EndpointState {
             credit.charge_message(len);
         }
         let payload = [IoSlice::new(&message.payload)];
-        let result = self.io.socket().send_msg_to_all(&message.info, &payload);
-        result.map_err(|error| self.send_error(error, message, u16::MAX))
+        let socket = self.io.socket();
+        let result = socket.send_msg_to_all(&message.info, &payload);
+        result.map_err(|error| {
+            SendError::from_kernel(error, Some(socket), &message.info, len, u16::MAX, None)
+        })
     }
 
     /// Implements [`EndpointSender::writable`](crate::EndpointSender::writable).
@@ -256,7 +263,8 @@ impl EndpointState {
         if self.is_connecting(assoc) {
             return self.abort(assoc, &AbortReason::default());
         }
-        ignore_already_closed(self.io.socket().send_eof(assoc))
+        let socket = self.io.socket();
+        ignore_already_closed(socket.send_eof(assoc), || socket.has_association(assoc))
     }
 
     /// Returns `true` if an association is not established yet. On `SCTP_EOF` the kernel drops it without a
@@ -270,12 +278,17 @@ impl EndpointState {
     pub(crate) fn abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
         let peeled_off = self.unregistered().remove(&assoc);
         if let Some(PeeledOff { socket, .. }) = peeled_off {
-            return ignore_already_closed(socket.send_abort(assoc, reason));
+            return ignore_already_closed(socket.send_abort(assoc, reason), || {
+                socket.has_association(assoc)
+            });
         }
         if let Some(peer) = self.peers().get(&assoc) {
             peer.tracker.note_abort();
         }
-        ignore_already_closed(self.io.socket().send_abort(assoc, reason))
+        let socket = self.io.socket();
+        ignore_already_closed(socket.send_abort(assoc, reason), || {
+            socket.has_association(assoc)
+        })
     }
 
     /// Sends one bundle from a queue, skipping associations whose buffers are full. Returns `None` if there may
@@ -308,7 +321,8 @@ impl EndpointState {
                 None
             }
             Some((at, error)) => {
-                let why = |message: &_| self.send_error(error, message, u16::MAX);
+                let assoc = queue[at].0;
+                let why = |message: &_| self.send_error(error, assoc, message, u16::MAX);
                 Some(Err(refuse(queue, at, why)))
             }
         }

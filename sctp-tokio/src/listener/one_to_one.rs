@@ -20,9 +20,12 @@ use crate::{
     io::{Io, RegisterError},
     socket::{
         fd::{self, from_one_to_one},
-        setup::{SocketConfig, first_to_bind},
+        setup::{BACKLOG, SocketConfig, first_to_bind},
     },
 };
+
+/// Largest backlog that the kernel allows: the largest value of `net.core.somaxconn` that is of use.
+const MAX_BACKLOG: u32 = 65_535;
 
 /// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), on which `accept(2)` returns a socket
 /// per association, as for TCP.
@@ -47,6 +50,8 @@ pub struct OneToOneListener {
     /// Accepted socket that could not be set up or registered with the reactor. The next accept tries it
     /// again first.
     pending: Option<Socket>,
+    /// Set after [`OneToOneListener::stop`]: the maximum number of associations still to be accepted.
+    remaining: Option<u32>,
 }
 
 impl OneToOneListener {
@@ -91,6 +96,7 @@ impl OneToOneListener {
             max_message_size,
             subscribe_accepted,
             pending: None,
+            remaining: None,
         })
     }
 
@@ -124,7 +130,13 @@ impl OneToOneListener {
         }
         let socket = match self.pending.take() {
             Some(socket) => socket,
-            None => ready!(self.io.poll_read(cx, Socket::accept))?,
+            None => {
+                let remaining = &mut self.remaining;
+                ready!(
+                    self.io
+                        .poll_read(cx, |socket| take_waiting(remaining, socket))
+                )?
+            }
         };
         Poll::Ready(self.accepted(socket))
     }
@@ -138,7 +150,7 @@ impl OneToOneListener {
     pub fn try_accept(&mut self) -> io::Result<Association> {
         let socket = match self.pending.take() {
             Some(socket) => socket,
-            None => self.io.socket().accept()?,
+            None => take_waiting(&mut self.remaining, self.io.socket())?,
         };
         self.accepted(socket)
     }
@@ -159,6 +171,28 @@ impl OneToOneListener {
                 Err(error)
             }
         }
+    }
+
+    /// Refuses new associations while others wait to be accepted. Established ones continue, and can still be
+    /// accepted: call [`try_accept`](Self::try_accept) until it returns
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock), then drop the listener.
+    ///
+    /// The kernel hands out associations only while the socket listens, so it is left with a backlog of 1: up to
+    /// two further peers at a time are not refused. After as many associations as the backlog can have held when
+    /// this method was called, no more are accepted. Those that came earlier are accepted first.
+    ///
+    /// # Errors
+    ///
+    /// Returns errors of `listen(2)`.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.io.socket().listen(1)?;
+        let backlog = match self.subscribe_accepted {
+            None => BACKLOG,
+            // The backlog of a socket from elsewhere is unknown.
+            Some(_) => MAX_BACKLOG,
+        };
+        self.remaining.get_or_insert(backlog + 1);
+        Ok(())
     }
 
     /// Returns the addresses that the listener is bound to.
@@ -202,6 +236,18 @@ impl OneToOneListener {
     }
 }
 
+/// Accepts a waiting association, unless the listener has stopped and accepted all that can have waited then.
+fn take_waiting(remaining: &mut Option<u32>, socket: &Socket) -> io::Result<Socket> {
+    if *remaining == Some(0) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let accepted = socket.accept()?;
+    if let Some(remaining) = remaining {
+        *remaining -= 1;
+    }
+    Ok(accepted)
+}
+
 impl AsFd for OneToOneListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.socket().as_fd()
@@ -235,5 +281,27 @@ impl fmt::Debug for OneToOneListener {
         shown
             .field("max_message_size", &self.max_message_size)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stopped_listener_accepts_no_more_than_waited() {
+        let mut listener = OneToOneListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addrs().unwrap()[0];
+        listener.stop().unwrap();
+        assert_eq!(listener.remaining, Some(BACKLOG + 1));
+        listener.remaining = Some(3);
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(Association::connect(addr).await.unwrap());
+            listener.try_accept().unwrap();
+        }
+        clients.push(Association::connect(addr).await.unwrap());
+        let none = listener.try_accept().unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
     }
 }
