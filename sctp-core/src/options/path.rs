@@ -328,10 +328,17 @@ impl Socket {
     /// The interval is at least 5 s, with millisecond resolution; zero turns probing off. Defaults
     /// to zero, or to the sysctl `net.sctp.plpmtud_probe_interval`.
     ///
-    /// Probing finds the path MTU even if the network drops ICMP messages, but it takes many
-    /// intervals. Until then the kernel may send packets of the interface's MTU, and retransmit them
-    /// in vain until the association is lost. For a path that is known to be narrow, set a fixed MTU instead:
-    /// [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
+    /// Probing finds the path MTU even if the network drops ICMP messages. The first probe is sent
+    /// after one interval, and each size that does not pass takes three more. Sizes are searched
+    /// upwards from 1200 bytes.
+    ///
+    /// Until then the kernel divides messages by the interface's MTU. If the path drops such a
+    /// packet, its message never arrives: the packet is repeated at its size even after the MTU was
+    /// found, and holds up what is sent later. Its heartbeats may keep the association up meanwhile;
+    /// once a shutdown begins, it is aborted after the
+    /// [maximum of retransmissions](super::AssocInfo::max_retransmissions). So send long messages
+    /// only after [`path_info`](Self::path_info) has the MTU. For a path that is known to be narrow,
+    /// set a fixed MTU: [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
     ///
     /// # Errors
     ///
