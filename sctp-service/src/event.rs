@@ -5,12 +5,17 @@ use std::{
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use sctp_core::{AbortReason, PeerAddrChange};
-use sctp_tokio::{End, RecvError, SendError};
+use sctp_tokio::{End, Received, RecvError, SendError};
 
-use crate::{AssociationHandle, ConnectInfo, log_limit::LogLimiter};
+use crate::{
+    AssociationHandle, ConnectInfo,
+    client::{ClientEvent, ClientHook},
+    log_limit::LogLimiter,
+};
 
 /// Something that happened in the life of an association or of the server.
 ///
@@ -47,6 +52,8 @@ pub enum ServerEvent<'a> {
         end: &'a End,
         /// The reason that this end gave, if it aborted.
         reason: Option<&'a AbortReason>,
+        /// The time for which it was up.
+        lasted: Duration,
         /// Counts of its messages and calls.
         counts: &'a Counts,
     },
@@ -154,7 +161,7 @@ impl ServerEvent<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Requests that were read while the association was being served.
+    /// Requests that were read, and are for the service.
     pub requests: u64,
     /// Messages that the transport took.
     pub sent: u64,
@@ -206,8 +213,13 @@ pub(crate) struct EventHook(Arc<Reports>);
 
 #[derive(Default)]
 struct Reports {
-    hook: Option<Box<Hook>>,
+    hook: Option<AnyHook>,
     limits: LogLimits,
+}
+
+enum AnyHook {
+    Server(Box<Hook>),
+    Client(ClientHook),
 }
 
 /// The limits of what the associations of a server log, each for all of them: a peer can set up
@@ -221,6 +233,7 @@ pub(crate) struct LogLimits {
     pub(crate) send_refused: LogLimiter,
     pub(crate) held_back: LogLimiter,
     pub(crate) unknown_reply: LogLimiter,
+    pub(crate) unsolicited: LogLimiter,
     pub(crate) unexpected_reply: LogLimiter,
     pub(crate) unresponsive: LogLimiter,
     pub(crate) receive_failed: LogLimiter,
@@ -245,6 +258,7 @@ impl Default for LogLimits {
             send_refused: LogLimiter::new(),
             held_back: LogLimiter::new(),
             unknown_reply: LogLimiter::new(),
+            unsolicited: LogLimiter::new(),
             unexpected_reply: LogLimiter::new(),
             unresponsive: LogLimiter::new(),
             receive_failed: LogLimiter::new(),
@@ -255,17 +269,48 @@ impl Default for LogLimits {
     }
 }
 
+impl LogLimits {
+    /// Fewer lines, since a client has one association after the other.
+    fn of_client() -> Self {
+        Self {
+            up: LogLimiter::with_burst(CHANGE_LINES),
+            closed: LogLimiter::with_burst(CHANGE_LINES),
+            ..Self::default()
+        }
+    }
+}
+
 impl EventHook {
     pub(crate) fn new(hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Reports {
-            hook: Some(Box::new(hook)),
+            hook: Some(AnyHook::Server(Box::new(hook))),
             limits: LogLimits::default(),
         }))
     }
 
+    /// Has the hook of a client receive what concerns its associations.
+    pub(crate) fn of_client(hook: ClientHook) -> Self {
+        Self(Arc::new(Reports {
+            hook: Some(AnyHook::Client(hook)),
+            limits: LogLimits::of_client(),
+        }))
+    }
+
     pub(crate) fn emit(&self, event: &ServerEvent<'_>) {
-        let Some(hook) = &self.0.hook else { return };
-        guard(|| hook(event));
+        match &self.0.hook {
+            None => {}
+            Some(AnyHook::Server(hook)) => guard(|| hook(event)),
+            Some(AnyHook::Client(hook)) => hook.emit_association(event),
+        }
+    }
+
+    pub(crate) fn emit_unsolicited(&self, connect_info: &ConnectInfo, received: &Received) {
+        if let Some(AnyHook::Client(hook)) = &self.0.hook {
+            hook.emit(&ClientEvent::Unsolicited {
+                connect_info,
+                received,
+            });
+        }
     }
 
     pub(crate) fn limits(&self) -> &LogLimits {

@@ -19,6 +19,7 @@ pub mod extract;
 pub mod guide;
 mod handle;
 pub mod handler;
+mod inbox;
 mod incoming;
 pub mod layer;
 mod log_limit;
@@ -50,6 +51,7 @@ pub use handle::{
     error::{CallError, Cause, Fate, Refusal},
 };
 pub use handler::Handler;
+pub use inbox::Inbox;
 pub use incoming::IncomingAssociation;
 pub use make::{MakeService, ViaMakeService, ViaService};
 pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};

@@ -251,7 +251,7 @@ async fn reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
         let lines = lines.warnings.lock().unwrap();
         lines
             .iter()
-            .filter(|line| line.contains("a reply to no call"))
+            .filter(|line| line.contains("discarding reply with no matching call"))
             .cloned()
             .collect::<Vec<_>>()
     };
@@ -261,7 +261,7 @@ async fn reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
         peer.send(wrong.clone()).await;
     }
     settle().await;
-    let first = " message=a reply to no call, discarding peer=Some(192.0.2.1:40000) stream=3 ppid=60 replies=";
+    let first = " message=discarding reply with no matching call peer=Some(192.0.2.1:40000) stream=3 ppid=60 occurrences=";
     assert_eq!(warnings(), [format!("{first}1")]);
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     peer.send(wrong).await;

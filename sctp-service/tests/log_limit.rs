@@ -301,7 +301,7 @@ async fn stray_replies_to_a_client_are_limited() {
     let client = Client::builder()
         .with_config(ClientConfig::new().with_backoff(quick()))
         .connect_in_background(network.connector());
-    flood("a reply to no call, aborting", 1, async || {
+    flood("unexpected reply, aborting", 1, async || {
         let peer = listener.accept_peer().await.unwrap();
         peer.send(on(5, "stray")).await;
         peer.closed().await;

@@ -245,7 +245,7 @@ async fn associations_of_clients() {
         ("sctp_client_path_changes_total unreachable", 1.0),
         ("sctp_client_receive_failures_total", 1.0),
         ("sctp_client_discarded_total lost_call", 1.0),
-        ("sctp_client_discarded_total push", 1.0),
+        ("sctp_client_discarded_total request", 65.0),
     ] {
         assert_eq!(
             recorded.get(name),

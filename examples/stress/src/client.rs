@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sctp_service::{
+    Inbox,
     client::{Backoff, Client, ClientBuilder, ClientConfig},
     testing::{Duplex, Network},
 };
@@ -16,8 +17,8 @@ use crate::{
     watch::At,
 };
 
-/// More pushes than a client that is received from ever holds: one that is discarded is a fault.
-pub(crate) const PUSH_QUEUE: usize = 1 << 20;
+/// Capacity of the largest inbox.
+pub(crate) const INBOX: usize = 64;
 
 /// Runs a client of one server again and again.
 pub(crate) async fn run(
@@ -37,7 +38,7 @@ pub(crate) async fn run(
             assoc: None,
         };
         let connector = network.connector_with(duplex(&mut rng));
-        let builder = builder(&mut rng);
+        let (builder, inbox) = builder(&mut rng).with_inbox(1 + rng.below(INBOX));
         let client = match rng.below(3) {
             0 => builder.connect_lazily(connector),
             1 => builder.connect_in_background(connector),
@@ -52,7 +53,7 @@ pub(crate) async fn run(
                 }
             },
         };
-        let receiving = receive(&run, &client);
+        let receiving = receive(&run, inbox);
         let service = Service::Client {
             client: client.clone(),
             server: *server,
@@ -97,7 +98,6 @@ pub(crate) fn config() -> ClientConfig {
         .with_call_timeout(None)
         .with_connect_timeout(Duration::from_secs(1))
         .with_shutdown_timeout(Duration::from_secs(1))
-        .with_push_queue(PUSH_QUEUE)
         .with_backoff(Backoff::new(
             Duration::from_millis(1),
             Duration::from_millis(10),
@@ -105,13 +105,11 @@ pub(crate) fn config() -> ClientConfig {
 }
 
 /// Receives what the server sends without being asked, until the client ends.
-fn receive(run: &Arc<Run>, client: &Client) -> tokio::task::JoinHandle<()> {
+fn receive(run: &Arc<Run>, mut inbox: Inbox) -> tokio::task::JoinHandle<()> {
     let run = Arc::clone(run);
-    let pushes = client.pushes();
     tokio::spawn(async move {
-        let Some(mut pushes) = pushes else { return };
-        while let Some(received) = pushes.recv().await {
-            callers::pushed(&run, &received.payload);
+        while let Some(request) = inbox.recv().await {
+            callers::pushed(&run, request.payload());
         }
     })
 }

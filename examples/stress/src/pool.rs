@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use sctp_service::{
+    Inbox,
     client::{
         Client,
         pool::{Pool, RetryPolicy, Target},
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     callers::{self, Caller, Calling, PATIENCE, Service},
-    client::{PUSH_QUEUE, config, duplex},
+    client::{INBOX, config, duplex},
     payload::Header,
     rng::Rng,
     run::Run,
@@ -34,8 +35,8 @@ pub(crate) async fn run(
     while !run.is_over() {
         round += 1;
         let (list, listed) = watch::channel(targets.clone());
-        let pool = start(listed, servers.clone(), &mut rng);
-        let receiving = receive(&run, &pool);
+        let (pool, inbox) = start(listed, servers.clone(), &mut rng);
+        let receiving = receive(&run, inbox);
         let calling = Calling::start(&run, callers, &Service::Pool(pool.clone()));
         for _ in 0..rng.below(20) {
             run.pause(rng.millis(1, 100)).await;
@@ -67,7 +68,7 @@ fn start(
     listed: watch::Receiver<Vec<Target>>,
     servers: Vec<(u16, Arc<Network>)>,
     rng: &mut Rng,
-) -> Pool {
+) -> (Pool, Inbox) {
     let config = config().with_wait_for_connection(true);
     let config = config.with_max_in_flight(1 + rng.skewed(64));
     let builder = Client::builder().with_config(config);
@@ -76,32 +77,31 @@ fn start(
         false => builder,
     };
     let mut settings = rng.fork();
-    Pool::builder()
+    let (builder, inbox) = Pool::builder()
         .with_client(builder)
         .with_ready_timeout(PATIENCE)
-        .with_push_queue(PUSH_QUEUE)
         // Nothing may be executed twice.
         .with_retry(RetryPolicy::new().with_after_shutdown(false))
-        .watch_with(listed, move |server, client| {
-            let found = servers
-                .iter()
-                .find(|(number, _)| target(*number) == *server);
-            let network = found.map_or(&servers[0].1, |(_, network)| network);
-            client.connect_in_background(network.connector_with(duplex(&mut settings)))
-        })
+        .with_inbox(1 + rng.below(INBOX));
+    let pool = builder.watch_with(listed, move |server, client| {
+        let found = servers
+            .iter()
+            .find(|(number, _)| target(*number) == *server);
+        let network = found.map_or(&servers[0].1, |(_, network)| network);
+        client.connect_in_background(network.connector_with(duplex(&mut settings)))
+    });
+    (pool, inbox)
 }
 
 fn target(server: u16) -> Target {
     SocketAddr::from(([192, 0, 2, 1], 10_000 + server)).into()
 }
 
-fn receive(run: &Arc<Run>, pool: &Pool) -> tokio::task::JoinHandle<()> {
+fn receive(run: &Arc<Run>, mut inbox: Inbox) -> tokio::task::JoinHandle<()> {
     let run = Arc::clone(run);
-    let pushes = pool.pushes();
     tokio::spawn(async move {
-        let Some(mut pushes) = pushes else { return };
-        while let Some(push) = pushes.recv().await {
-            callers::pushed(&run, &push.received.payload);
+        while let Some(request) = inbox.recv().await {
+            callers::pushed(&run, request.payload());
         }
     })
 }

@@ -1,29 +1,25 @@
 //! Configuration and setup of a client.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, atomic::AtomicU64},
-};
+use std::{fmt, io, sync::Arc};
 
-use sctp_tokio::{ConnectError, Received};
+use sctp_tokio::ConnectError;
 use tokio::{
-    sync::{Notify, Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-#[cfg(feature = "pool")]
-use super::push::MakeSink;
 use super::{
-    Client, ClientConfig, ClientEvent, Connect,
-    abandoned::Abandoned,
-    driver::{Driver, Mode},
-    event::ClientHook,
-    handle::{Handle, Phase, Status},
-    push::{PushQueue, Sink},
+    Client, ClientConfig, ClientEvent, ClientHook, Connect,
+    current::{Handle, Phase, Status},
+    serving::Serving,
+    supervisor::{Mode, Sessions, Supervisor},
 };
-use crate::{ByStream, Correlation, Transport};
+use crate::{
+    ByStream, Correlation, Inbox, MakeService, Transport, event::EventHook, inbox::FillInbox,
+    log_limit::LogLimiter,
+};
 
 /// Sets up a [`Client`].
 ///
@@ -45,13 +41,11 @@ use crate::{ByStream, Correlation, Transport};
 pub struct ClientBuilder {
     config: ClientConfig,
     correlation: Correlation,
+    serving: Serving,
     hook: ClientHook,
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
     pool_hook: ClientHook,
-    /// The destination of pushes, as that pool has it.
-    #[cfg(feature = "pool")]
-    sink: Option<MakeSink>,
 }
 
 impl Default for ClientBuilder {
@@ -66,11 +60,10 @@ impl ClientBuilder {
         Self {
             config: ClientConfig::default(),
             correlation: ByStream::default().into(),
+            serving: Serving::default(),
             hook: ClientHook::default(),
             #[cfg(feature = "pool")]
             pool_hook: ClientHook::default(),
-            #[cfg(feature = "pool")]
-            sink: None,
         }
     }
 
@@ -86,6 +79,49 @@ impl ClientBuilder {
     pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
         self.correlation = correlation.into();
         self
+    }
+
+    /// Serves what the peer sends unasked: requests, and notices.
+    ///
+    /// The make-service is called for each association, and again when the peer restarts. No call
+    /// goes out before it has made the service; a refusal is a failed attempt to connect. Order,
+    /// backpressure, layers and handlers are as with [`serve`](crate::serve()), and each request costs
+    /// an allocation more. [`ClientConfig::serving`] has the limits.
+    ///
+    /// By default there is no service: what the peer sends unasked is discarded, counted, logged, and
+    /// reported as [`ClientEvent::Unsolicited`]. The last call of this method or
+    /// [`with_inbox`](Self::with_inbox) holds.
+    ///
+    /// A service must not hold a [`Client`] of its own, which would never end. The association of a
+    /// request is [`Request::association`](crate::Request::association).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sctp_service::{Payload, client::{Client, Remote}};
+    /// use std::net::SocketAddr;
+    ///
+    /// async fn answer(Payload(request): Payload) -> Payload {
+    ///     Payload(request)
+    /// }
+    ///
+    /// let server: SocketAddr = "192.0.2.1:9877".parse()?;
+    /// let client = Client::builder().serving(answer).connect(Remote::new(server)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serving<M: MakeService<K>, K>(mut self, make_service: M) -> Self {
+        self.serving = Serving::by(make_service);
+        self
+    }
+
+    /// Puts what the peer sends unasked into an inbox for so many messages, at least 1, from which it
+    /// is taken by hand.
+    ///
+    /// While the inbox is full, reading stops, as for a busy service. All clients that are made with a
+    /// clone of this builder share the inbox.
+    pub fn with_inbox(self, messages: usize) -> (Self, Inbox) {
+        let (fill, inbox) = FillInbox::new(messages);
+        (self.serving(fill), inbox)
     }
 
     /// Has a hook hear of what happens to the client's associations; the last one set holds. It runs
@@ -118,11 +154,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Has a pool hear of everything too, and get the pushes.
+    /// Reports to a pool as well.
     #[cfg(feature = "pool")]
-    pub(super) fn of_pool(mut self, hook: ClientHook, sink: MakeSink) -> Self {
+    pub(super) fn of_pool(mut self, hook: ClientHook) -> Self {
         self.pool_hook = hook;
-        self.sink = Some(sink);
         self
     }
 
@@ -134,7 +169,8 @@ impl ClientBuilder {
         hook
     }
 
-    /// Connects, and sets up another association whenever one has ended.
+    /// Connects, and sets up another association whenever one has ended. With a
+    /// [service](Self::serving), the association is open when the service is made.
     ///
     /// # Errors
     ///
@@ -160,7 +196,12 @@ impl ClientBuilder {
                     next: None,
                 });
             })?;
-        Ok(self.spawn(connect, Some(first), Mode::Eager))
+        let is_served = matches!(self.serving, Serving::By(_));
+        let client = self.spawn(connect, Some(first), Mode::Eager);
+        if is_served && let Err(cause) = client.opened().await {
+            return Err(io::Error::other(cause).into());
+        }
+        Ok(client)
     }
 
     /// Makes a client that begins to connect at once, without waiting for it.
@@ -204,59 +245,47 @@ impl ClientBuilder {
             .config
             .max_in_flight
             .clamp(1, Semaphore::MAX_PERMITS / 2);
-        let (commands, inbox) = mpsc::channel(max_in_flight);
-        let (sink, pushed) = self.sink();
         let span = span(&connect, first.as_ref(), mode);
-        let phase = match &first {
-            Some(transport) => Phase::Open(transport.connect_info()),
-            None if mode == Mode::Lazy => Phase::Idle,
-            None => Phase::Between,
+        let stop = CancellationToken::new();
+        let hook = self.hook();
+        let sessions = Sessions {
+            config: Arc::new(self.config.session()),
+            correlation: self.correlation,
+            serving: self.serving,
+            events: EventHook::of_client(hook.clone()),
+            stop: stop.clone(),
+            last_call: 0,
         };
-        let (set_status, status) = watch::channel(Status {
-            phase,
-            last_end: None,
-            last_error: None,
-        });
+        let first = first.map(|transport| sessions.up(transport));
+        let phase = match (&first, &sessions.serving) {
+            (Some((_, state)), Serving::Nothing) => Phase::Open(Arc::clone(state)),
+            (None, _) if mode == Mode::Lazy => Phase::Idle,
+            _ => Phase::Between,
+        };
+        let mut initial = Status::new(phase);
+        initial.association = first.as_ref().map(|(_, state)| Arc::clone(state));
+        let (set_status, status) = watch::channel(initial);
         let handle = Handle {
-            commands,
             permits: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             status,
-            stop: CancellationToken::new(),
+            stop: stop.clone(),
             wanted: Arc::new(Notify::new()),
-            abandoned: Arc::new(Abandoned::default()),
-            pushes: Mutex::new(pushed),
-            lost_pushes: Arc::new(AtomicU64::new(0)),
             wait_for_connection: self.config.wait_for_connection,
         };
-        let driver = Driver {
+        let supervisor = Supervisor {
             connect,
             mode,
-            inbox,
             status: set_status,
-            stop: handle.stop.clone(),
+            stop,
             wanted: Arc::clone(&handle.wanted),
-            abandoned: Arc::clone(&handle.abandoned),
-            pushes: PushQueue::new(sink, Arc::clone(&handle.lost_pushes)),
-            hook: self.hook(),
-            correlation: self.correlation,
-            last_call: 0,
+            sessions,
+            hook,
+            failures: LogLimiter::new(),
             config: self.config,
         };
-        tokio::spawn(driver.run(first).instrument(span));
+        tokio::spawn(supervisor.run(first).instrument(span));
         Client::new(Arc::new(handle))
-    }
-
-    /// Destination of pushes; with it a receiver, unless that is a pool's.
-    fn sink(&self) -> (Sink, Option<mpsc::Receiver<Received>>) {
-        let room = self.config.push_queue.max(1);
-        #[cfg(feature = "pool")]
-        if let Some(make) = &self.sink {
-            return (make(room), None);
-        }
-        let (queue, pushed) = mpsc::channel(room);
-        let sink = Arc::new(move |_: &_, received| queue.try_send(received).is_ok());
-        (sink, Some(pushed))
     }
 }
 
@@ -265,6 +294,7 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("config", &self.config)
             .field("correlation", &self.correlation)
+            .field("serving", &self.serving)
             .field("events", &self.hook)
             .finish_non_exhaustive()
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Backoff;
+use crate::Config;
 
 /// Limits and times of a client: each has a safe default.
 ///
 /// What a client can hold in memory is at most: its calls in flight, each with its request until
-/// that is sent; and `push_queue` messages that nobody asked for.
+/// that is sent; and what its service may hold, as [`Config`] says.
 ///
 /// A time of `Duration::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +41,19 @@ pub struct ClientConfig {
     ///
     /// Default 10 seconds.
     pub shutdown_timeout: Duration,
-    /// How many messages that nobody asked for wait to be received, at least 1. One that finds
-    /// the queue full is discarded, and [counted](super::Pushes::lost): to hold back reading
-    /// instead would hold back the replies, too.
+    /// The time that a graceful shutdown may take. Calls that are in flight and requests of the peer
+    /// that are served after this time are cut off, and the association is aborted. Smaller than
+    /// `call_timeout`, it cuts calls off before their time is up.
     ///
-    /// Default 64.
-    pub push_queue: usize,
+    /// Defaults to 30 seconds.
+    pub drain_timeout: Duration,
+    /// Limits of the requests of the peer and of their replies, for a client that
+    /// [serves](super::ClientBuilder::serving), and of messages of its
+    /// [`AssociationHandle`](crate::AssociationHandle)s. What is said here of calls and of shutting
+    /// down holds for the client, and not what is said there.
+    ///
+    /// Defaults to [`Config::default`].
+    pub serving: Config,
     /// What a call does while there is no association and the next attempt is not yet due:
     /// `false`, it fails at once with [`Cause::NotConnected`](crate::Cause::NotConnected) or the
     /// last end; `true`, `poll_ready` waits.
@@ -66,7 +74,8 @@ impl Default for ClientConfig {
             overdue_after: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
-            push_queue: 64,
+            drain_timeout: Duration::from_secs(30),
+            serving: Config::default(),
             wait_for_connection: false,
             backoff: Backoff::default(),
         }
@@ -115,10 +124,17 @@ impl ClientConfig {
         self
     }
 
-    /// Sets [`push_queue`](Self::push_queue).
+    /// Sets [`drain_timeout`](Self::drain_timeout).
     #[must_use]
-    pub fn with_push_queue(mut self, messages: usize) -> Self {
-        self.push_queue = messages;
+    pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// Sets [`serving`](Self::serving).
+    #[must_use]
+    pub fn with_serving(mut self, limits: Config) -> Self {
+        self.serving = limits;
         self
     }
 
@@ -134,5 +150,17 @@ impl ClientConfig {
     pub fn with_backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
+    }
+
+    /// Returns the limits of the client's associations.
+    pub(super) fn session(&self) -> Config {
+        Config {
+            max_calls: self.max_in_flight,
+            call_timeout: self.call_timeout,
+            overdue_after: self.overdue_after,
+            shutdown_timeout: self.shutdown_timeout,
+            drain_timeout: self.drain_timeout,
+            ..self.serving.clone()
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{AbortReason, PeerAddrChange};
-use sctp_tokio::{ConnectError, End, RecvError};
+use sctp_tokio::{ConnectError, End, Received, RecvError, SendError};
 
-use crate::{ConnectInfo, event::guard};
+use crate::{AssociationHandle, ConnectInfo, Counts, ServerEvent, event::guard};
 
 /// Something that happened in the life of a client: what [`ServerEvent`](crate::ServerEvent) is for
 /// a server.
@@ -19,11 +19,21 @@ use crate::{ConnectInfo, event::guard};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent<'a> {
-    /// An association came up: calls go out on it from now on.
+    /// An association came up.
     #[non_exhaustive]
     Up {
         /// The association.
         connect_info: &'a ConnectInfo,
+        /// Its handle.
+        association: &'a AssociationHandle,
+    },
+    /// The service of an association is made, so that calls go out from now on.
+    #[non_exhaustive]
+    Open {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// Its handle.
+        association: &'a AssociationHandle,
     },
     /// An association is over, and every call that it left unanswered has failed. It is told of each
     /// that was up, unless the client's task panics, as by a correlator that does.
@@ -38,7 +48,7 @@ pub enum ClientEvent<'a> {
         /// The time for which it was up.
         lasted: Duration,
         /// Counts of what it carried, and of the calls that its end cut off.
-        counts: &'a ClientCounts,
+        counts: &'a Counts,
     },
     /// The server started again under the same addresses, and has forgotten what it was asked: the
     /// calls that had gone out have failed with [`Cause::Restarted`](crate::Cause::Restarted).
@@ -46,6 +56,8 @@ pub enum ClientEvent<'a> {
     Restarted {
         /// The association as it is now.
         connect_info: &'a ConnectInfo,
+        /// The handle of the association as it is now. Earlier ones are closed.
+        association: &'a AssociationHandle,
     },
     /// A path of a multi-homed association changed its state.
     #[non_exhaustive]
@@ -62,6 +74,50 @@ pub enum ClientEvent<'a> {
         connect_info: &'a ConnectInfo,
         /// Why.
         error: &'a RecvError,
+    },
+    /// A message that the server sent unasked was discarded, since the client has neither a
+    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox).
+    #[non_exhaustive]
+    Unsolicited {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// The message.
+        received: &'a Received,
+    },
+    /// The service's reply to a request of the server could not be sent; the association is aborted.
+    /// See [`ServerEvent::ReplyRefused`].
+    #[non_exhaustive]
+    ReplyRefused {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// Why.
+        error: &'a SendError,
+    },
+    /// A message that an [`AssociationHandle`] had accepted was refused by the transport, and is not
+    /// sent.
+    #[non_exhaustive]
+    SendRefused {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// Why.
+        error: &'a SendError,
+    },
+    /// Calls wait for replies behind more requests of the server than may be
+    /// [read ahead](crate::Config::read_ahead_bytes). See [`ServerEvent::HeldBack`].
+    #[non_exhaustive]
+    HeldBack {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// The number of calls that wait.
+        calls: usize,
+    },
+    /// The service or the correlator panicked; the association is aborted.
+    #[non_exhaustive]
+    Panicked {
+        /// The association.
+        connect_info: &'a ConnectInfo,
+        /// The panic's message, where it is a text.
+        message: &'a str,
     },
     /// An attempt to set up an association failed.
     #[non_exhaustive]
@@ -82,48 +138,116 @@ pub enum ClientEvent<'a> {
     },
 }
 
-impl ClientEvent<'_> {
+impl<'a> ClientEvent<'a> {
+    /// Returns the event of a client's association; `None` if it is not one of clients.
+    fn of_association(event: &ServerEvent<'a>) -> Option<Self> {
+        Some(match *event {
+            ServerEvent::Up {
+                connect_info,
+                association,
+            } => Self::Up {
+                connect_info,
+                association,
+            },
+            ServerEvent::Open {
+                connect_info,
+                association,
+            } => Self::Open {
+                connect_info,
+                association,
+            },
+            ServerEvent::Closed {
+                connect_info,
+                end,
+                reason,
+                lasted,
+                counts,
+                ..
+            } => Self::Closed {
+                connect_info,
+                end,
+                reason,
+                lasted,
+                counts,
+            },
+            ServerEvent::Restarted {
+                connect_info,
+                association,
+            } => Self::Restarted {
+                connect_info,
+                association,
+            },
+            ServerEvent::PathChanged {
+                connect_info,
+                change,
+            } => Self::PathChanged {
+                connect_info,
+                change,
+            },
+            ServerEvent::ReceiveFailed {
+                connect_info,
+                error,
+            } => Self::ReceiveFailed {
+                connect_info,
+                error,
+            },
+            ServerEvent::ReplyRefused {
+                connect_info,
+                error,
+            } => Self::ReplyRefused {
+                connect_info,
+                error,
+            },
+            ServerEvent::SendRefused {
+                connect_info,
+                error,
+            } => Self::SendRefused {
+                connect_info,
+                error,
+            },
+            ServerEvent::HeldBack {
+                connect_info,
+                calls,
+            } => Self::HeldBack {
+                connect_info,
+                calls,
+            },
+            ServerEvent::Panicked {
+                connect_info,
+                message,
+            } => Self::Panicked {
+                connect_info,
+                message,
+            },
+            ServerEvent::Refused { .. } | ServerEvent::AcceptFailed { .. } => return None,
+        })
+    }
+
     /// Returns the association that it is about; `None` if there is none.
     #[must_use]
-    pub fn connect_info(&self) -> Option<&ConnectInfo> {
+    pub fn connect_info(&self) -> Option<&'a ConnectInfo> {
         match self {
-            Self::Up { connect_info }
+            Self::Up { connect_info, .. }
+            | Self::Open { connect_info, .. }
             | Self::Closed { connect_info, .. }
-            | Self::Restarted { connect_info }
+            | Self::Restarted { connect_info, .. }
             | Self::PathChanged { connect_info, .. }
+            | Self::Unsolicited { connect_info, .. }
+            | Self::ReplyRefused { connect_info, .. }
+            | Self::SendRefused { connect_info, .. }
+            | Self::HeldBack { connect_info, .. }
+            | Self::Panicked { connect_info, .. }
             | Self::ReceiveFailed { connect_info, .. } => Some(connect_info),
             Self::ConnectFailed { .. } => None,
         }
     }
 }
 
-/// Counts of what one association of a client carried, for its last event and its last log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub struct ClientCounts {
-    /// Calls that it was given.
-    pub calls: u64,
-    /// Calls that were answered while somebody waited for it.
-    pub replies: u64,
-    /// Replies that nobody waited for any more, or that belong to no call.
-    pub late_replies: u64,
-    /// Messages that the server sent of its own accord, with those that were discarded.
-    pub pushes: u64,
-    /// Of these, those that were discarded since nobody received them.
-    pub discarded_pushes: u64,
-    /// Calls that its end, or a restart, left unanswered, and that had gone out: the server may have
-    /// acted on them ([`Fate::Unknown`](crate::Fate::Unknown)). A pool may have repeated them.
-    pub lost_calls: u64,
-    /// Calls and one-way sends that its end, or a restart, cut off before they had gone out
-    /// ([`Fate::NotSent`](crate::Fate::NotSent)).
-    pub unsent_calls: u64,
-}
-
 type Hook = dyn Fn(&ClientEvent<'_>) + Send + Sync;
 
 /// The user's hook.
 #[derive(Clone, Default)]
-pub(super) struct ClientHook(Option<Arc<Hook>>);
+pub(crate) struct ClientHook(Option<Arc<Hook>>);
 
 impl ClientHook {
     pub(super) fn new(hook: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
@@ -143,9 +267,17 @@ impl ClientHook {
         }
     }
 
-    pub(super) fn emit(&self, event: &ClientEvent<'_>) {
+    pub(crate) fn emit(&self, event: &ClientEvent<'_>) {
         let Some(hook) = &self.0 else { return };
         guard(|| hook(event));
+    }
+
+    pub(crate) fn emit_association(&self, event: &ServerEvent<'_>) {
+        if self.0.is_some()
+            && let Some(event) = ClientEvent::of_association(event)
+        {
+            self.emit(&event);
+        }
     }
 }
 

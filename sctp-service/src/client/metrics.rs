@@ -4,10 +4,13 @@ use std::fmt;
 
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 
-use super::{ClientCounts, ClientEvent};
+use super::ClientEvent;
 #[cfg(feature = "pool")]
 use crate::client::pool::PoolEvent;
-use crate::layer::{end_label, path_label};
+use crate::{
+    Counts,
+    layer::{end_label, path_label},
+};
 
 /// Counts what happens to the associations of clients, from their events: what
 /// [`AssociationMetrics`](crate::layer::AssociationMetrics) is for a server. It does nothing to them.
@@ -21,7 +24,7 @@ use crate::layer::{end_label, path_label};
 /// | `sctp_client_connect_failures_total` | counter | attempts | those that set up no association |
 /// | `sctp_client_path_changes_total` | counter | changes | label `state`; a path failure is `unreachable` |
 /// | `sctp_client_receive_failures_total` | counter | failures | each the end of an association |
-/// | `sctp_client_discarded_total` | counter | calls or messages | counted when an association ends; label `what`: `lost_call`, `unsent_call`, `late_reply` or `push`, as in [`ClientCounts`] |
+/// | `sctp_client_discarded_total` | counter | calls or messages | counted when an association ends; label `what`: `lost_call`, `unsent_call`, `late_reply`, `request` or `send`, as in [`Counts`] |
 ///
 /// | by `record_pool`, with the feature `pool` | kind | unit | is |
 /// |---|---|---|---|
@@ -91,6 +94,12 @@ impl ClientMetrics {
             }
             ClientEvent::ReceiveFailed { .. } => self.receive_failures.increment(1),
             ClientEvent::ConnectFailed { .. } => self.connect_failures.increment(1),
+            ClientEvent::Open { .. }
+            | ClientEvent::Unsolicited { .. }
+            | ClientEvent::ReplyRefused { .. }
+            | ClientEvent::SendRefused { .. }
+            | ClientEvent::HeldBack { .. }
+            | ClientEvent::Panicked { .. } => {}
         }
     }
 
@@ -125,12 +134,13 @@ impl fmt::Debug for ClientMetrics {
     }
 }
 
-fn discarded(counts: &ClientCounts) {
+fn discarded(counts: &Counts) {
     for (what, count) in [
         ("lost_call", counts.lost_calls),
         ("unsent_call", counts.unsent_calls),
         ("late_reply", counts.late_replies),
-        ("push", counts.discarded_pushes),
+        ("request", counts.discarded_requests),
+        ("send", counts.discarded_sends),
     ] {
         if count > 0 {
             counter!("sctp_client_discarded_total", "what" => what).increment(count);

@@ -62,31 +62,37 @@
 //! The guide to [errors](crate::guide::errors#what-a-client-gets) has a table of what can happen, and
 //! what a call then fails with.
 //!
+//! # What the server asks
+//!
+//! Either end of an association may ask. A client serves requests of its server with
+//! [`ClientBuilder::serving`], or takes them by hand from an [`Inbox`](crate::Inbox) of
+//! [`ClientBuilder::with_inbox`]. With neither, they are discarded, counted, logged, and reported as
+//! [`ClientEvent::Unsolicited`].
+//!
 //! # Several servers
 //!
 //! With the feature `pool`, the module `pool` balances calls over servers that are listed, looked
-//! up by name, or fed through a channel; with one hook, and one receiver of what servers send of their
-//! own accord, for all of them.
+//! up by name, or fed through a channel; with one hook, and one service or inbox for what servers send
+//! unasked.
 
-mod abandoned;
 mod backoff;
 mod builder;
 mod config;
 mod connect;
-mod driver;
+mod current;
 mod event;
-mod handle;
 mod metrics;
 #[cfg(feature = "pool")]
 pub mod pool;
-mod push;
 mod service;
+mod serving;
+mod supervisor;
 
 pub use backoff::Backoff;
 pub use builder::ClientBuilder;
 pub use config::ClientConfig;
 pub use connect::{Connect, Remote};
-pub use event::{ClientCounts, ClientEvent};
+pub use event::ClientEvent;
+pub(crate) use event::ClientHook;
 pub use metrics::ClientMetrics;
-pub use push::Pushes;
 pub use service::Client;

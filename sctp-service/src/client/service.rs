@@ -6,25 +6,23 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use sctp_tokio::{ConnectError, End, Message, Received};
-use tokio::sync::oneshot;
+use sctp_tokio::{ConnectError, End, Message, Received, SendError};
+use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
 use super::{
-    ClientBuilder, Pushes, Remote,
-    handle::{Admission, Command, Handle, Kind, Phase},
+    ClientBuilder, Remote,
+    current::{Admission, Handle, Phase},
 };
-use crate::{
-    Call, CallError, ConnectInfo, Transport,
-    handle::call::{Ticket, task_gone},
-};
+use crate::{AssociationHandle, Call, CallError, Cause, ConnectInfo, Transport, timer::later};
 
 type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Send + Sync>>;
 
-/// A client of one server: calls, one-way messages, and what the server pushes, over one
-/// association at a time. See the [module](super) for how it works.
+/// A client of one server: calls, one-way messages, and the service of what the server asks, over
+/// one association at a time. See the [module](super).
 ///
 /// It is a handle, cheap to clone. All clones share the association and the limit of calls in
 /// flight. When the last one is dropped, the calls in flight are finished, and the association is
@@ -97,7 +95,28 @@ impl Client {
     /// As of [`Call`]: dropping it gives the call up.
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         let admission = self.admit().await?;
-        self.start(admission, message.into()).await
+        start(admission, message.into(), None).await
+    }
+
+    /// Like [`request`](Self::request), with a time limit of this call for everything.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn request_within(
+        &self,
+        time: Duration,
+        message: impl Into<Message>,
+    ) -> Result<Received, CallError> {
+        let deadline = later(Instant::now(), time);
+        let admission = timeout_at(deadline, self.admit())
+            .await
+            .map_err(|_| CallError::not_sent(Cause::TimedOut))??;
+        start(admission, message.into(), Some(deadline)).await
     }
 
     /// Sends a message that is not answered, and returns once the kernel has it.
@@ -115,25 +134,37 @@ impl Client {
     /// Dropped before the kernel has the message, it is not sent. Dropped at the very moment,
     /// there is no telling.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), CallError> {
-        let permit = match self.admit().await? {
-            Admission::Permit(permit) => permit,
-            Admission::Failing(error) => return Err(error),
-        };
-        let (done, result) = oneshot::channel();
-        self.handle.submit(Command {
-            message: message.into(),
-            kind: Kind::OneWay(done),
-            permit,
-        });
-        result.await.unwrap_or_else(|_| Err(task_gone()))
+        match self.admit().await? {
+            Admission::Place(place) => {
+                let association = place.association;
+                association
+                    .send_of_client(message.into(), place.permit)
+                    .await
+            }
+            Admission::Failing(error) => Err(error),
+        }
     }
 
-    /// Takes the receiver of what the server sends of its own accord. There is one: `None` when
-    /// it was taken before, and for a client that a pool has made: there it is the pool's.
+    /// Queues a message that is not answered, without waiting: on the association that there is
+    /// now, as [`AssociationHandle::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AssociationHandle::try_send`]; [`NoAssociation`](SendError::NoAssociation) while
+    /// there is no association.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.association().try_send(message)
+    }
+
+    /// Returns a handle of the association that there is now, or of none.
+    ///
+    /// The handle is of this association alone: after its end, or a restart of the server, it is
+    /// closed, while the client goes on.
     #[must_use]
-    pub fn pushes(&self) -> Option<Pushes> {
-        let queue = self.handle.take_pushes()?;
-        Some(Pushes::new(queue, Arc::clone(&self.handle)))
+    pub fn association(&self) -> AssociationHandle {
+        let status = self.handle.status.borrow();
+        let association = status.association.clone();
+        association.map_or_else(AssociationHandle::default, AssociationHandle::new)
     }
 
     /// Takes no further call, finishes those in flight, shuts the association down in order, and
@@ -155,25 +186,49 @@ impl Client {
         ending.ended().await
     }
 
+    /// Waits for the end of the client, and returns how its last association ended: `None` if there
+    /// was none. A client that connects again ends when it is shut down, and any other with its
+    /// association.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: it can be called again.
+    pub async fn closed(&self) -> Option<End> {
+        self.handle.ending().ended().await
+    }
+
+    /// Waits until the association is open, or returns the reason that it is not.
+    pub(super) async fn opened(&self) -> Result<(), Cause> {
+        let mut status = self.handle.status.clone();
+        loop {
+            match &status.borrow_and_update().phase {
+                Phase::Open(_) => return Ok(()),
+                Phase::BackingOff(cause) | Phase::Closed(cause) => return Err(cause.clone()),
+                Phase::Idle | Phase::Between | Phase::Stopping => {}
+            }
+            if status.changed().await.is_err() {
+                return Err(Cause::Closed);
+            }
+        }
+    }
+
     /// How to end it, and to hear of its end.
     #[cfg(feature = "pool")]
-    pub(super) fn ending(&self) -> super::handle::Ending {
+    pub(super) fn ending(&self) -> super::current::Ending {
         self.handle.ending()
     }
 
     /// Returns how the last association that ended did so.
     #[must_use]
     pub fn last_end(&self) -> Option<End> {
-        self.handle.status.borrow().last_end.clone()
+        self.handle.status.borrow().last_end()
     }
 
     /// Describes the association, if there is one and it takes calls.
     #[must_use]
     pub fn connect_info(&self) -> Option<ConnectInfo> {
-        match &self.handle.status.borrow().phase {
-            Phase::Open(info) => Some(info.clone()),
-            _ => None,
-        }
+        let status = self.handle.status.borrow();
+        status.open().map(|association| association.info().clone())
     }
 
     /// Returns how many places are taken: calls and one-way sends under way, and reservations. It
@@ -185,32 +240,16 @@ impl Client {
 
     async fn admit(&self) -> Result<Admission, CallError> {
         match self.handle.try_admit() {
-            Some(admitted) => admitted,
+            Some(admitted) => Ok(admitted),
             None => Arc::clone(&self.handle).admit().await,
         }
-    }
-
-    fn start(&self, admission: Admission, message: Message) -> Call {
-        let permit = match admission {
-            Admission::Permit(permit) => permit,
-            Admission::Failing(error) => return Call::failed(error),
-        };
-        let (reply, result) = oneshot::channel();
-        let abandoned = Arc::clone(&self.handle.abandoned);
-        let ticket = Ticket::new(abandoned);
-        self.handle.submit(Command {
-            message,
-            kind: Kind::Call(reply),
-            permit,
-        });
-        Call::waiting(result, ticket)
     }
 
     /// Whether a reservation still is one: a permit is of no use while there is no association,
     /// and who has one must not hold a place among those that could make calls.
     fn is_reserved(&self) -> bool {
         match &self.reserved {
-            Some(Admission::Permit(_)) => self.handle.is_open(),
+            Some(Admission::Place(place)) => self.handle.is_current(&place.association),
             Some(Admission::Failing(_)) => !self.handle.is_open(),
             None => false,
         }
@@ -234,7 +273,7 @@ impl Service<Message> for Client {
         self.reserved = None;
         if self.admitting.is_none() {
             if let Some(admitted) = self.handle.try_admit() {
-                self.reserved = Some(admitted?);
+                self.reserved = Some(admitted);
                 return Poll::Ready(Ok(()));
             }
             self.admitting = Some(Box::pin(Arc::clone(&self.handle).admit()));
@@ -257,7 +296,17 @@ impl Service<Message> for Client {
         let Some(admission) = self.reserved.take() else {
             panic!("poll_ready must be called first");
         };
-        self.start(admission, message)
+        start(admission, message, None)
+    }
+}
+
+fn start(admission: Admission, message: Message, deadline: Option<Instant>) -> Call {
+    match admission {
+        Admission::Place(place) => {
+            let association = place.association;
+            association.call_of_client(message, place.permit, deadline)
+        }
+        Admission::Failing(error) => Call::failed(error),
     }
 }
 
@@ -274,7 +323,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("phase", &status.phase)
             .field("in_flight", &self.in_flight())
-            .field("last_end", &status.last_end)
+            .field("last_end", &status.last_end())
             .finish()
     }
 }

@@ -97,7 +97,8 @@ pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Received, CallError>>,
     /// The place of the call among those under way.
     pub(crate) permit: OwnedSemaphorePermit,
-    /// Room for the message. A client's places are enough of a limit.
+    /// Room for the message. Calls of a client have none: its places are enough of a limit, and
+    /// such a call goes on after a restart of the peer if it was not sent before.
     pub(crate) room: Option<CallRoom>,
 }
 
@@ -110,6 +111,25 @@ impl Waiter {
 
     pub(crate) fn is_gone(&self) -> bool {
         self.reply.is_closed()
+    }
+}
+
+/// The sender of a one-way message, who waits until the transport has taken it.
+pub(crate) struct SendWaiter {
+    pub(crate) done: oneshot::Sender<Result<(), CallError>>,
+    /// The place of the message among those under way.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl SendWaiter {
+    pub(crate) fn finish(self, result: Result<(), CallError>) {
+        drop(self.permit);
+        // An error means that nobody waits any more.
+        drop(self.done.send(result));
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.done.is_closed()
     }
 }
 

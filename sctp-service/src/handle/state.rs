@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     mem,
-    sync::{Arc, PoisonError, atomic::AtomicU64},
+    sync::{Arc, PoisonError, Weak, atomic::AtomicU64},
     task::Waker,
     time::Duration,
 };
@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    call::{Abandon, Call, Ticket, Waiter},
+    call::{Abandon, Call, SendWaiter, Ticket, Waiter, task_gone},
     error::{CallError, Cause, Refusal},
     room::{CallRoom, Place, Room},
 };
@@ -49,6 +49,12 @@ pub(crate) struct HandleState {
     /// There is something in `core` that the session has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
+    /// The session has made its service.
+    opened: AtomicBool,
+    /// Nothing more is accepted. A copy of what `core` says, for those who look often.
+    closed: AtomicBool,
+    /// The time at which the association came up.
+    since: Instant,
     core: Mutex<Core>,
 }
 
@@ -60,7 +66,13 @@ struct Core {
     shutdown: Option<Shutdown>,
     room: Option<Arc<Room>>,
     session: Option<Waker>,
+    /// Set from the first restart of the peer on.
+    latest: Option<Latest>,
 }
+
+/// The state that an association has after restarts of the peer. All its states share this place, so
+/// that an old one keeps none of the later ones.
+type Latest = Arc<Mutex<Weak<HandleState>>>;
 
 enum Phase {
     /// Only the handshake speaks.
@@ -70,8 +82,8 @@ enum Phase {
     ShuttingDown,
     /// `None` if the task was dropped.
     Over(Option<End>),
-    /// The peer has restarted, and the association goes on with another handle.
-    Restarted,
+    /// The peer has restarted, and the association goes on with this state.
+    Restarted(Latest),
 }
 
 /// Sender of a message.
@@ -91,7 +103,11 @@ pub(crate) struct Taken {
 
 /// A message that a handle handed in.
 pub(crate) enum Submission {
-    OneWay(Message),
+    OneWay {
+        message: Message,
+        /// `None` if the message has room in the queue of the handles, and nobody waits.
+        waiter: Option<SendWaiter>,
+    },
     Call {
         message: Message,
         waiter: Waiter,
@@ -103,11 +119,24 @@ impl Submission {
     /// Fails a call that was not sent. Returns `true` for a one-way message.
     fn discard(self, error: &CallError) -> bool {
         match self {
-            Self::OneWay(_) => true,
+            Self::OneWay { waiter, .. } => {
+                if let Some(waiter) = waiter {
+                    waiter.finish(Err(error.clone()));
+                }
+                true
+            }
             Self::Call { waiter, .. } => {
                 waiter.finish(Err(error.clone()));
                 false
             }
+        }
+    }
+
+    /// Returns `true` if it is of a client, and not of a handle, which a restart closes.
+    fn is_of_client(&self) -> bool {
+        match self {
+            Self::OneWay { waiter, .. } => waiter.is_some(),
+            Self::Call { waiter, .. } => waiter.room.is_none(),
         }
     }
 }
@@ -120,6 +149,15 @@ impl HandleState {
         max_message: Option<usize>,
         is_correlated: bool,
     ) -> Arc<Self> {
+        let core = Core {
+            phase: Phase::Handshaking,
+            submitted: VecDeque::new(),
+            has_dropped_calls: false,
+            shutdown: None,
+            room: None,
+            session: None,
+            latest: None,
+        };
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             drain,
@@ -129,14 +167,10 @@ impl HandleState {
             max_message,
             is_correlated,
             pending: AtomicBool::new(false),
-            core: Mutex::new(Core {
-                phase: Phase::Handshaking,
-                submitted: VecDeque::new(),
-                has_dropped_calls: false,
-                shutdown: None,
-                room: None,
-                session: None,
-            }),
+            opened: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            since: Instant::now(),
+            core: Mutex::new(core),
         })
     }
 
@@ -219,7 +253,10 @@ impl HandleState {
             return Err(SendError::ShuttingDown);
         };
         place.keep();
-        core.submitted.push_back(Submission::OneWay(message));
+        core.submitted.push_back(Submission::OneWay {
+            message,
+            waiter: None,
+        });
         self.wake(core);
         Ok(())
     }
@@ -283,7 +320,7 @@ impl HandleState {
             Phase::Handshaking | Phase::Open | Phase::ShuttingDown => Cause::Closed,
             Phase::Over(Some(end)) => Cause::from(end),
             Phase::Over(None) => Cause::Closed,
-            Phase::Restarted => Cause::Restarted,
+            Phase::Restarted(_) => Cause::Restarted,
         };
         CallError::not_sent(cause)
     }
@@ -334,6 +371,59 @@ impl HandleState {
         Call::waiting(result, Ticket::new(task))
     }
 
+    /// Makes a call of a client; after a restart, on the association as it is now.
+    pub(crate) fn call_of_client(
+        self: &Arc<Self>,
+        message: Message,
+        permit: OwnedSemaphorePermit,
+        deadline: Option<Instant>,
+    ) -> Call {
+        let (reply, result) = oneshot::channel();
+        let task = self.submit_of_client(Submission::Call {
+            message,
+            waiter: Waiter {
+                reply,
+                permit,
+                room: None,
+            },
+            deadline,
+        });
+        Call::waiting(result, Ticket::new(task))
+    }
+
+    /// Sends a one-way message of a client, and waits until the transport has taken it.
+    pub(crate) async fn send_of_client(
+        self: &Arc<Self>,
+        message: Message,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(), CallError> {
+        let (done, result) = oneshot::channel();
+        self.submit_of_client(Submission::OneWay {
+            message,
+            waiter: Some(SendWaiter { done, permit }),
+        });
+        result.await.unwrap_or_else(|_| Err(task_gone()))
+    }
+
+    /// Returns the state that has it, or has refused it.
+    fn submit_of_client(self: &Arc<Self>, submission: Submission) -> Arc<Self> {
+        let mut core = self.lock();
+        if core.phase.check().is_ok() {
+            core.submitted.push_back(submission);
+            self.wake(core);
+            return Arc::clone(self);
+        }
+        let next = core.phase.next();
+        drop(core);
+        match next {
+            Some(next) => next.submit_of_client(submission),
+            None => {
+                submission.discard(&self.call_refused());
+                Arc::clone(self)
+            }
+        }
+    }
+
     fn call_room(&self) -> Result<Arc<Room>, CallError> {
         self.check_correlated()?;
         let mut core = self.lock();
@@ -362,7 +452,7 @@ impl HandleState {
     pub(super) fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         let mut core = self.lock();
         let room = match core.phase.check() {
-            Ok(()) => core.close(),
+            Ok(()) => self.close_core(&mut core),
             Err(SendError::ShuttingDown) if shutdown == Shutdown::AfterAck => return Ok(()),
             Err(SendError::ShuttingDown) => None,
             Err(error) => return Err(error),
@@ -377,8 +467,28 @@ impl HandleState {
         Ok(())
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().phase.check().is_err()
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Returns the state that the association has after restarts of the peer, if it is not this one.
+    pub(crate) fn next(&self) -> Option<Arc<Self>> {
+        self.lock().phase.next()
+    }
+
+    /// Returns the end of the association.
+    pub(crate) fn ended(&self) -> Option<End> {
+        self.lock().phase.end().and_then(|end| end.cloned())
+    }
+
+    /// Returns `true` once the session has made its service.
+    pub(crate) fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// Returns the time since the association came up.
+    pub(crate) fn lasted(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Has the session look here.
@@ -416,6 +526,15 @@ impl HandleState {
         if let Some(session) = session {
             session.wake();
         }
+    }
+
+    /// Accepts nothing more. What it returns is to be closed when the lock is released: that wakes
+    /// those who wait, and waking may run anything.
+    #[must_use]
+    fn close_core(&self, core: &mut Core) -> Option<Arc<Room>> {
+        core.phase = Phase::ShuttingDown;
+        self.closed.store(true, Ordering::Release);
+        core.room.clone()
     }
 
     /// Nothing here can be left half done by a panic, so a poisoned lock is as good as any.
@@ -463,6 +582,7 @@ impl HandleState {
             return;
         }
         core.phase = Phase::Open;
+        self.opened.store(true, Ordering::Release);
         let room = core.room.clone();
         drop(core);
         if let Some(room) = room {
@@ -480,31 +600,53 @@ impl HandleState {
 
     /// Accepts nothing more. What was accepted is still to be taken.
     pub(crate) fn close(&self) {
+        self.close_if(|_| true);
+    }
+
+    /// Like [`close`](Self::close), unless something was accepted that the session has not taken.
+    /// Returns `false` then.
+    pub(crate) fn try_close(&self) -> bool {
+        self.close_if(|core| core.submitted.is_empty())
+    }
+
+    fn close_if(&self, may_close: impl FnOnce(&Core) -> bool) -> bool {
         let mut core = self.lock();
         if core.phase.check().is_err() {
-            return;
+            return true;
         }
-        let room = core.close();
+        if !may_close(&core) {
+            return false;
+        }
+        let room = self.close_core(&mut core);
         drop(core);
         if let Some(room) = room {
             room.close();
         }
+        true
     }
 
-    /// It is over. Returns how many accepted messages were never taken.
-    pub(crate) fn end(&self, end: Option<End>) -> usize {
-        self.leave(Phase::Over(end))
-    }
-
-    /// Enters a last phase, and discards what was never taken.
-    fn leave(&self, phase: Phase) -> usize {
+    /// It is over. Returns how many accepted messages were never taken. Calls that were not taken
+    /// fail with the cause.
+    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> usize {
         let mut core = self.lock();
         if core.phase.end().is_some() {
             return 0;
         }
-        let room = core.close();
+        let left = mem::take(&mut core.submitted);
+        self.leave(core, Phase::Over(end), left, cause)
+    }
+
+    /// Enters a last phase, and discards what was never taken.
+    fn leave(
+        &self,
+        mut core: MutexGuard<'_, Core>,
+        phase: Phase,
+        left: VecDeque<Submission>,
+        cause: Option<&Cause>,
+    ) -> usize {
+        let room = self.close_core(&mut core);
         core.phase = phase;
-        let (left, session) = (mem::take(&mut core.submitted), core.session.take());
+        let session = core.session.take();
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
         drop(session);
@@ -512,30 +654,59 @@ impl HandleState {
             room.close();
             room.ended.notify_waiters();
         }
-        let error = self.call_refused();
+        let error = match cause {
+            Some(cause) => CallError::not_sent(cause.clone()),
+            None => self.call_refused(),
+        };
         left.into_iter()
             .map(|submission| usize::from(submission.discard(&error)))
             .sum()
     }
 
-    /// Makes that of the peer's next life, and ends this one.
+    /// Makes the state of the association after a restart of the peer, and ends this one. What a
+    /// client submitted, and the session has not taken, goes there.
     pub(crate) fn renewed(&self, info: ConnectInfo) -> (Arc<Self>, usize) {
-        let drain = self.drain.clone();
-        let next = Self::new(
-            drain,
+        let mut next = Self::new(
+            self.drain.clone(),
             info,
             Arc::clone(&self.config),
             self.max_message,
             self.is_correlated,
         );
-        next.lock().session = self.lock().session.clone();
-        (next, self.leave(Phase::Restarted))
+        let mut core = self.lock();
+        if core.phase.end().is_some() {
+            return (next, 0);
+        }
+        let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
+            .into_iter()
+            .partition(Submission::is_of_client);
+        if let Some(next) = Arc::get_mut(&mut next) {
+            next.since = self.since;
+        }
+        let latest = core.latest.take();
+        let latest = latest.unwrap_or_else(|| Arc::new(Mutex::new(Weak::new())));
+        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&next);
+        {
+            let mut after = next.lock();
+            after.latest = Some(Arc::clone(&latest));
+            after.session = core.session.clone();
+            after.has_dropped_calls = core.has_dropped_calls;
+            after.submitted = kept;
+            let is_pending = after.has_dropped_calls || !after.submitted.is_empty();
+            next.pending.store(is_pending, Ordering::Release);
+        }
+        let left = self.leave(core, Phase::Restarted(latest), left, None);
+        (next, left)
     }
 }
 
 impl Abandon for HandleState {
     fn abandoned(&self) {
         let mut core = self.lock();
+        if let Some(next) = core.phase.next() {
+            drop(core);
+            return next.abandoned();
+        }
         core.has_dropped_calls = true;
         self.wake(core);
     }
@@ -546,14 +717,6 @@ impl Core {
         let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
         Arc::clone(room)
     }
-
-    /// Accepts nothing more. What it returns is to be closed when the lock is released: that wakes
-    /// those who wait, and waking may run anything.
-    #[must_use]
-    fn close(&mut self) -> Option<Arc<Room>> {
-        self.phase = Phase::ShuttingDown;
-        self.room.clone()
-    }
 }
 
 impl Phase {
@@ -562,7 +725,7 @@ impl Phase {
             Self::Handshaking | Self::Open => return Ok(()),
             Self::ShuttingDown => SendError::ShuttingDown,
             Self::Over(Some(end)) => SendError::Closed(end.clone()),
-            Self::Over(None) | Self::Restarted => SendError::NoAssociation,
+            Self::Over(None) | Self::Restarted(_) => SendError::NoAssociation,
         })
     }
 
@@ -571,7 +734,18 @@ impl Phase {
         match self {
             Self::Handshaking | Self::Open | Self::ShuttingDown => None,
             Self::Over(end) => Some(end.as_ref()),
-            Self::Restarted => Some(None),
+            Self::Restarted(_) => Some(None),
+        }
+    }
+
+    /// Returns the state that has taken the place of this one when the peer restarted.
+    fn next(&self) -> Option<Arc<HandleState>> {
+        match self {
+            Self::Restarted(latest) => {
+                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+                latest.upgrade()
+            }
+            _ => None,
         }
     }
 }
@@ -650,7 +824,7 @@ mod models {
                 thread::spawn(move || usize::from(push(&state)))
             });
             let taken = state.take().submitted.len();
-            let left = state.end(None);
+            let left = state.end(None, None);
             let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
             assert_eq!(accepted, taken + left);
             assert!(!push(&state));
@@ -686,12 +860,12 @@ mod models {
             });
             let taken = state.take().submitted;
             for submission in &taken {
-                if let Submission::OneWay(message) = submission {
+                if let Submission::OneWay { message, .. } = submission {
                     state.give_back(message.payload.len());
                 }
             }
             let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
-            let left = state.end(None);
+            let left = state.end(None, None);
             assert_eq!(accepted, taken.len() + left);
             assert!(taken.len() <= 2 && left <= 2);
         });

@@ -174,7 +174,7 @@ where
             state,
             self.correlation.as_ref(),
         );
-        let mut served = pin!(session.run(|end| end).instrument(span));
+        let mut served = pin!(session.run(|ended| ended.end).instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {
             if let Some(waiting) = &mut signal

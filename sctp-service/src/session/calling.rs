@@ -2,22 +2,44 @@
 
 use std::{ops::ControlFlow, task::Context};
 
-use sctp_tokio::Received;
+use sctp_tokio::{End, Received};
 
 use super::{Exit, connection::Connection};
 use crate::{
     CallError, Cause, Correlation, Refusal, SendError, Transport,
     correlate::{CallId, Class},
-    handle::Submission,
+    handle::{HandleState, Submission, call::SendWaiter},
     session::calls::{CallLimits, Calls, Unresponsive},
 };
 
 /// The owner of a message in the outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Call(CallId),
-    /// A one-way message of this length, which has room in the handles' queue.
-    OneWay(usize),
+    OneWay(OneWay),
+}
+
+impl Owner {
+    fn is_call(&self, call: CallId) -> bool {
+        matches!(self, Self::Call(id) if *id == call)
+    }
+}
+
+/// A one-way message.
+pub(super) enum OneWay {
+    /// It has this many bytes, and room in the queue of the handles.
+    Queued(usize),
+    /// A client waits for it.
+    Awaited(SendWaiter),
+}
+
+impl OneWay {
+    /// Gives back its room, or tells the client that waits.
+    pub(super) fn finish(self, association: &HandleState, result: Result<(), CallError>) {
+        match self {
+            Self::Queued(len) => association.give_back(len),
+            Self::Awaited(waiter) => waiter.finish(result),
+        }
+    }
 }
 
 impl<T: Transport> Connection<T> {
@@ -29,7 +51,7 @@ impl<T: Transport> Connection<T> {
                 overdue_after: self.config.overdue_after,
                 max_given_up: self.config.max_calls,
             };
-            Box::new(Calls::new(correlation, &self.info, limits, 0))
+            Box::new(Calls::new(correlation, &self.info, limits))
         });
         self
     }
@@ -42,23 +64,32 @@ impl<T: Transport> Connection<T> {
     /// Queues what handles have submitted.
     pub(super) fn submit(&mut self, submission: Submission) {
         match submission {
-            Submission::OneWay(mut message) => {
+            Submission::OneWay {
+                mut message,
+                waiter,
+            } => {
                 self.counts.sends += 1;
-                let len = message.payload.len();
-                if self.is_muted() {
-                    self.counts.discarded_sends += 1;
-                    self.association.give_back(len);
-                    return;
+                let is_dropped = waiter.as_ref().is_some_and(SendWaiter::is_gone);
+                let one_way = match waiter {
+                    Some(waiter) => OneWay::Awaited(waiter),
+                    None => OneWay::Queued(message.payload.len()),
+                };
+                if is_dropped || self.is_muted() {
+                    let error = CallError::not_sent(Cause::ShutDown);
+                    return self.discard_one_way(one_way, error);
+                }
+                if self.early.is_some() && matches!(one_way, OneWay::Awaited(_)) {
+                    let error = CallError::not_sent(Cause::Restarted);
+                    return self.discard_one_way(one_way, error);
                 }
                 if let Some(calls) = &self.calls {
                     if let Err(refusal) = calls.check_one_way(&message) {
-                        self.one_way_refused(len, refusal);
-                        return;
+                        return self.one_way_refused(one_way, refusal);
                     }
                     // That of a call is its number.
                     message.info.context = 0;
                 }
-                self.outbox.push_owned(message, Owner::OneWay(len));
+                self.outbox.push_owned(message, Owner::OneWay(one_way));
             }
             Submission::Call {
                 message,
@@ -82,11 +113,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn give_up_dropped_calls(&mut self) {
         if let Some(calls) = &mut self.calls {
             let outbox = &mut self.outbox;
-            calls.give_up_dropped(|call| {
-                outbox
-                    .withdraw(|owner| *owner == Owner::Call(call))
-                    .is_some()
-            });
+            calls.give_up_dropped(|call| outbox.withdraw(|owner| owner.is_call(call)).is_some());
         }
     }
 
@@ -94,7 +121,12 @@ impl<T: Transport> Connection<T> {
     pub(super) fn start_calls(&mut self) {
         if let Some(calls) = &mut self.calls {
             let outbox = &mut self.outbox;
-            calls.start(|call, message| outbox.push_owned(message, Owner::Call(call)));
+            let send = |call, message| outbox.push_owned(message, Owner::Call(call));
+            // A client calls when the handshake has ended.
+            match self.early {
+                None => calls.start(send),
+                Some(_) => calls.start_handshake(send),
+            }
         }
     }
 
@@ -127,10 +159,7 @@ impl<T: Transport> Connection<T> {
                 self.counts.late_replies += 1;
                 self.report_unknown_reply(&received);
             }
-            Class::Unexpected => {
-                self.fail_calls(&Cause::Uncorrelated);
-                return ControlFlow::Break(self.unexpected_reply(&received));
-            }
+            Class::Unexpected => return ControlFlow::Break(self.unexpected_reply(&received)),
         }
         ControlFlow::Continue(None)
     }
@@ -141,34 +170,40 @@ impl<T: Transport> Connection<T> {
             return ControlFlow::Continue(false);
         };
         let outbox = &mut self.outbox;
-        let withdraw = |call| {
-            outbox
-                .withdraw(|owner| *owner == Owner::Call(call))
-                .is_some()
-        };
+        let withdraw = |call| outbox.withdraw(|owner| owner.is_call(call)).is_some();
         match calls.expire(cx, withdraw) {
             Ok(false) => ControlFlow::Continue(false),
             Ok(true) => {
                 self.start_calls();
                 ControlFlow::Continue(true)
             }
-            Err(Unresponsive) => {
-                self.fail_calls(&Cause::Unresponsive);
-                ControlFlow::Break(self.unresponsive())
-            }
+            Err(Unresponsive) => ControlFlow::Break(self.unresponsive()),
         }
     }
 
-    /// Decides what it means that the transport refused a message that is no reply.
+    /// Tells the owner of a message that the transport refused it.
     pub(super) fn owned_refused(&mut self, owner: Owner, error: SendError) {
         match owner {
-            Owner::OneWay(_) => self.send_refused(&error),
+            Owner::OneWay(one_way @ OneWay::Awaited(_)) => {
+                let error = CallError::refused(Refusal::Send(error));
+                self.discard_one_way(one_way, error);
+            }
+            Owner::OneWay(one_way) => {
+                self.discard_one_way(one_way, CallError::not_sent(Cause::Closed));
+                self.send_refused(&error);
+            }
             Owner::Call(call) => {
                 if let Some(calls) = &mut self.calls {
                     calls.refuse(call, Refusal::Send(error));
                 }
             }
         }
+    }
+
+    /// Discards a one-way message, for this reason.
+    pub(super) fn discard_one_way(&mut self, one_way: OneWay, error: CallError) {
+        self.counts.discarded_sends += 1;
+        one_way.finish(&self.association, Err(error));
     }
 
     /// Fails the calls that the transport has not taken.
@@ -191,12 +226,36 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Fails all calls, which the peer has forgotten, and starts anew.
+    /// Fails the calls that the peer has forgotten, and begins anew.
     pub(super) fn restart_calls(&mut self) {
-        self.fail_unsent_calls(&Cause::Restarted);
         if let Some(calls) = &mut self.calls {
             calls.restart(&self.info);
         }
+    }
+
+    /// Has the number of each further call be higher than this one.
+    pub(super) fn number_calls_after(&mut self, call: CallId) {
+        if let Some(calls) = &mut self.calls {
+            calls.number_after(call);
+        }
+    }
+
+    /// Returns the number of the last call.
+    pub(super) fn last_call(&self) -> CallId {
+        self.calls.as_ref().map_or(0, |calls| calls.last_id())
+    }
+
+    /// Returns the cause with which calls fail at this end of the association.
+    pub(super) fn cause_of(&self, end: &End) -> Cause {
+        match &self.cause {
+            Some(cause) => (**cause).clone(),
+            None => Cause::from(end),
+        }
+    }
+
+    /// Takes the cause with which calls fail when this end aborts.
+    pub(super) fn cause_of_abort(&mut self) -> Cause {
+        (**self.cause.get_or_insert_with(|| Box::new(Cause::Closed))).clone()
     }
 
     /// Counts the calls that the end has cut off.

@@ -17,8 +17,9 @@ use super::{
     requests::may_have_left_requests,
 };
 use crate::{
-    AssociationHandle, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream, Shutdown,
-    Transport, event::EventHook, handle::HandleState, reply::ReplyMessage, session::calls::Calls,
+    AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
+    Shutdown, Transport, event::EventHook, handle::HandleState, reply::ReplyMessage,
+    session::calls::Calls,
 };
 
 /// The association as the session holds it.
@@ -42,6 +43,10 @@ pub(super) struct Connection<T> {
     muted: bool,
     /// This end has begun to end it, which a restart of the peer does not undo.
     pub(super) ending: bool,
+    /// There is a service for what the peer sends unasked.
+    pub(super) is_served: bool,
+    /// The cause with which calls fail, if it is not that of the end.
+    pub(super) cause: Option<Box<Cause>>,
 }
 
 /// A message or notification of the transport, as far as it matters to the session.
@@ -86,6 +91,8 @@ impl<T: Transport> Connection<T> {
             early: None,
             muted: false,
             ending: false,
+            is_served: true,
+            cause: None,
         }
         .with_correlation(correlation)
     }
@@ -131,7 +138,7 @@ impl<T: Transport> Connection<T> {
     /// Those who hold a handle hold one of the earlier life: who was to be told something then must
     /// not be taken for whoever is there now.
     fn restart(&mut self) {
-        self.discard_outbox();
+        self.discard_outbox(&Cause::Restarted);
         self.muted = false;
         self.requested_shutdown = None;
         self.info = self.transport.connect_info();
@@ -188,23 +195,25 @@ impl<T: Transport> Connection<T> {
         self.muted
     }
 
-    /// Gives up sending: the kernel refuses every later message.
+    /// Gives up sending: the kernel refuses every later message. Calls that were not sent are left
+    /// to what is read, which tells why.
     pub(super) fn mute(&mut self) {
         self.muted = true;
-        self.close_pushes();
-        self.fail_unsent_calls(&Cause::ShutDown);
-        self.discard_outbox();
+        self.stop_accepting();
+        self.discard_outbox(&Cause::ShutDown);
     }
 
-    pub(super) fn discard_outbox(&mut self) {
+    pub(super) fn discard_outbox(&mut self, cause: &Cause) {
         let (association, counts) = (&self.association, &mut self.counts);
+        let mut discarded_sends = 0;
         counts.discarded_replies += self.outbox.clear(|owner| {
-            // Calls find out by themselves.
-            if let Owner::OneWay(len) = owner {
-                association.give_back(len);
-                counts.discarded_sends += 1;
+            // Calls are failed elsewhere.
+            if let Owner::OneWay(one_way) = owner {
+                one_way.finish(association, Err(CallError::not_sent(cause.clone())));
+                discarded_sends += 1;
             }
         });
+        counts.discarded_sends += discarded_sends;
     }
 
     /// Sends as much as there is room for.
@@ -212,7 +221,7 @@ impl<T: Transport> Connection<T> {
         loop {
             let (association, calls) = (&self.association, &mut self.calls);
             let sent = |owner| match (owner, &mut *calls) {
-                (Owner::OneWay(len), _) => association.give_back(len),
+                (Owner::OneWay(one_way), _) => one_way.finish(association, Ok(())),
                 (Owner::Call(call), Some(calls)) => calls.sent(call),
                 (Owner::Call(_), None) => {}
             };
@@ -221,13 +230,8 @@ impl<T: Transport> Connection<T> {
             let Flushed::Refused(owner, error) = flushed else {
                 return ControlFlow::Continue(());
             };
-            match owner {
-                Some(Owner::OneWay(len)) => {
-                    self.association.give_back(len);
-                    self.counts.discarded_sends += 1;
-                }
-                Some(Owner::Call(_)) => {}
-                None => self.counts.discarded_replies += 1,
+            if owner.is_none() {
+                self.counts.discarded_replies += 1;
             }
             self.refused(error, owner)?;
         }
@@ -235,21 +239,34 @@ impl<T: Transport> Connection<T> {
 
     /// Decides what a refused message means.
     fn refused(&mut self, error: SendError, owner: Option<Owner>) -> ControlFlow<Exit> {
-        match (error, owner) {
-            (SendError::Closed(end), _) if !may_have_left_requests(&end) => {
-                return ControlFlow::Break(Exit::Ended(end));
+        let cause = match &error {
+            SendError::Closed(end) => Cause::from(end),
+            SendError::ShuttingDown | SendError::NoAssociation => Cause::ShutDown,
+            _ => match owner {
+                Some(owner) => {
+                    self.owned_refused(owner, error);
+                    return ControlFlow::Continue(());
+                }
+                None => {
+                    // What is behind it may be refused as well, and once is enough.
+                    self.discard_outbox(&Cause::Closed);
+                    return ControlFlow::Break(self.reply_refused(&error));
+                }
+            },
+        };
+        // The call of a message that was refused so is failed with the others.
+        if let Some(Owner::OneWay(one_way)) = owner {
+            self.discard_one_way(one_way, CallError::not_sent(cause));
+        }
+        match error {
+            SendError::Closed(end) if !may_have_left_requests(&end) => {
+                ControlFlow::Break(Exit::Ended(end))
             }
             // Reading will tell.
-            (SendError::Closed(_) | SendError::ShuttingDown | SendError::NoAssociation, _) => {
+            _ => {
                 self.mute();
-            }
-            (error, Some(owner)) => self.owned_refused(owner, error),
-            (error, None) => {
-                // What is behind it may be refused as well, and once is enough.
-                self.discard_outbox();
-                return ControlFlow::Break(self.reply_refused(&error));
+                ControlFlow::Continue(())
             }
         }
-        ControlFlow::Continue(())
     }
 }

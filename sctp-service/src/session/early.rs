@@ -12,7 +12,9 @@ use super::{
     Exit,
     connection::{Connection, Inbound},
 };
-use crate::{IncomingAssociation, Transport, abort_reasons, incoming::Handshake, timer::Timer};
+use crate::{
+    Cause, IncomingAssociation, Transport, abort_reasons, incoming::Handshake, timer::Timer,
+};
 
 /// State of a handshake.
 #[derive(Debug, Default)]
@@ -93,6 +95,7 @@ impl<T: Transport> Connection<T> {
 
     fn early_shutdown(&mut self, end: Option<End>) {
         self.mute();
+        self.fail_unsent_calls(&Cause::ShutDown);
         if let Some(end) = &end {
             self.fail_calls(&end.into());
         }

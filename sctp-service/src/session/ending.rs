@@ -18,7 +18,7 @@ use super::{
     connection::Inbound,
     state::{Exit, State, Transition},
 };
-use crate::{Cause, IntoReply, Request, Transport};
+use crate::{IntoReply, Request, Transport};
 
 /// The wait for the transport's word that our own abort has ended the association. It
 /// comes at once; without it the end is known all the same.
@@ -43,8 +43,9 @@ where
     /// Ends it now.
     pub(super) fn abort(&mut self, reason: AbortReason) {
         self.connection.begin_end();
-        self.connection.discard_outbox();
-        self.connection.fail_calls(&Cause::Closed);
+        let cause = self.connection.cause_of_abort();
+        self.connection.discard_outbox(&cause);
+        self.connection.fail_calls(&cause);
         let state = match self.connection.transport.abort(&reason) {
             Ok(()) => State::Aborting,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -55,7 +56,8 @@ where
                         "this kind of socket cannot send a reason, aborting without"
                     );
                 }
-                State::Closed(aborted())
+                self.reason = Some(reason);
+                return self.close(aborted());
             }
             Err(error) => {
                 tracing::debug!(error = &error as &dyn Error, "cannot abort");

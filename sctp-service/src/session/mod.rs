@@ -29,12 +29,13 @@ pub(crate) use requests::order::cost as request_cost;
 use requests::{Requests, may_have_left_requests};
 use sctp_core::AbortReason;
 use sctp_tokio::End;
-use state::{Exit, Maker, State, Transition, maker};
+use state::{Exit, State, Transition, maker};
+pub(crate) use state::{Maker, Making};
 use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    abort_reasons, event::EventHook, handle::HandleState, timer::Timer,
+    abort_reasons, correlate::CallId, event::EventHook, handle::HandleState, timer::Timer,
 };
 
 /// Drives one association.
@@ -66,6 +67,15 @@ pub(crate) struct Session<T, S: Service<Request>> {
     reason: Option<AbortReason>,
 }
 
+/// The outcome of a session.
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    /// The cause with which calls failed.
+    pub(crate) cause: Cause,
+    /// The number of the last call.
+    pub(crate) last_call: CallId,
+}
+
 impl<T, S> Session<T, S>
 where
     T: Transport,
@@ -82,14 +92,38 @@ where
     where
         M: MakeService<K, Service = S>,
     {
+        let make = maker(make);
+        Self::with_maker(transport, make, config, events, association, correlation)
+    }
+
+    pub(crate) fn with_maker(
+        transport: T,
+        make: Maker<S>,
+        config: Arc<Config>,
+        events: EventHook,
+        association: Arc<HandleState>,
+        correlation: Option<&Correlation>,
+    ) -> Self {
         Self {
             connection: Connection::new(transport, config, events, association, correlation),
             state: State::Handshaking(None),
-            make: maker(make),
+            make,
             deadline: Timer::default(),
             drain: Timer::default(),
             reason: None,
         }
+    }
+
+    /// Discards what the peer sends unasked, and never calls the service.
+    pub(crate) fn without_service(mut self) -> Self {
+        self.connection.is_served = false;
+        self
+    }
+
+    /// Has the number of each call be higher than this one.
+    pub(crate) fn number_calls_after(mut self, call: CallId) -> Self {
+        self.connection.number_calls_after(call);
+        self
     }
 
     /// Runs the association to its end, reports both, and does `then` with the end.
@@ -102,7 +136,7 @@ where
     )]
     pub(crate) fn run<R>(
         mut self,
-        then: impl FnOnce(End) -> R + Send,
+        then: impl FnOnce(Ended) -> R + Send,
     ) -> impl Future<Output = R> + Send
     where
         S: Send,
@@ -135,9 +169,12 @@ where
             })
             .await;
             self.connection.count_cut_off_calls();
-            self.connection.end_pushes(Some(end.clone()));
             self.connection.report_closed(&end, self.reason.as_ref());
-            then(end)
+            then(Ended {
+                cause: self.connection.cause_of(&end),
+                end,
+                last_call: self.connection.last_call(),
+            })
         }
     }
 
@@ -146,7 +183,7 @@ where
         let timeout = self.connection.config.drain_timeout;
         self.drain.set_in(timeout);
         if let State::Open(requests) = &mut self.state {
-            requests.drain(timeout);
+            requests.drain(&self.connection);
         }
     }
 
@@ -261,8 +298,10 @@ where
                 self.connection.association.open();
                 self.connection.report_open();
                 let mut requests = Requests::new(service, &mut self.connection);
+                // Those of a client that a restart of the peer left.
+                self.connection.start_calls();
                 if self.drain.is_set() {
-                    requests.drain(self.connection.config.drain_timeout);
+                    requests.drain(&self.connection);
                 }
                 self.enter(State::Open(Box::new(requests)));
             }
@@ -279,12 +318,17 @@ where
             }
             Transition::Exit(Exit::Shutdown(Shutdown::Abort(reason))) => self.abort(reason),
             Transition::Exit(Exit::Restarted) => self.restart(),
-            Transition::Exit(Exit::Ended(end)) => {
-                self.connection.discard_outbox();
-                self.connection.fail_calls(&Cause::from(&end));
-                self.enter(State::Closed(end));
-            }
+            Transition::Exit(Exit::Ended(end)) => self.close(end),
         }
+    }
+
+    /// Fails what is left. Whoever is told so finds the handles closed.
+    fn close(&mut self, end: End) {
+        let cause = self.connection.cause_of(&end);
+        self.connection.end_handles(&end, &cause);
+        self.connection.discard_outbox(&cause);
+        self.connection.fail_calls(&cause);
+        self.enter(State::Closed(end));
     }
 
     /// Changes the state, and drops what lived in the old one: destructors of the user's, which

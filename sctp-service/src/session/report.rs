@@ -5,10 +5,13 @@ use std::{any::Any, error::Error, io};
 use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, Received, RecvError, SendError};
 
-use super::{Exit, connection::Connection};
-use crate::{Refusal, ServerEvent, abort_reasons, event::panic_message, log_limit::several};
+use super::{Exit, calling::OneWay, connection::Connection};
+use crate::{
+    CallError, Cause, Refusal, ServerEvent, Transport, abort_reasons, event::panic_message,
+    log_limit::several,
+};
 
-impl<T> Connection<T> {
+impl<T: Transport> Connection<T> {
     pub(super) fn report_up(&self) {
         if let Some(occurrences) = self.events.limits().up.record() {
             let occurrences = several(occurrences);
@@ -49,14 +52,17 @@ impl<T> Connection<T> {
         if let Some(occurrences) = self.events.limits().closed.record() {
             let occurrences = several(occurrences);
             let reason = reason.map(tracing::field::display);
-            tracing::info!(%end, reason, ?counts, occurrences, "association closed");
+            let lasted = self.association.lasted();
+            tracing::info!(%end, reason, ?lasted, ?counts, occurrences, "association closed");
         }
         let association = &self.handle();
+        let lasted = self.association.lasted();
         self.events.emit(&ServerEvent::Closed {
             connect_info,
             association,
             end,
             reason,
+            lasted,
             counts,
         });
     }
@@ -109,11 +115,23 @@ impl<T> Connection<T> {
     }
 
     /// Reports a one-way message on a stream that is used for calls.
-    pub(super) fn one_way_refused(&mut self, len: usize, refusal: Refusal) {
-        self.association.give_back(len);
-        self.counts.discarded_sends += 1;
+    pub(super) fn one_way_refused(&mut self, one_way: OneWay, refusal: Refusal) {
+        if matches!(one_way, OneWay::Awaited(_)) {
+            return self.discard_one_way(one_way, CallError::refused(refusal));
+        }
+        self.discard_one_way(one_way, CallError::not_sent(Cause::Closed));
         let error = io::Error::new(io::ErrorKind::InvalidInput, refusal);
         self.send_refused(&SendError::Io(error));
+    }
+
+    /// Reports a message that the peer sent unasked, and that there is no service for.
+    pub(super) fn unsolicited(&mut self, received: &Received) {
+        self.counts.discarded_requests += 1;
+        let (stream, ppid) = (received.info.stream, received.info.ppid);
+        if let Some(occurrences) = self.events.limits().unsolicited.record() {
+            tracing::warn!(%stream, %ppid, occurrences, "discarding message without a service for it");
+        }
+        self.events.emit_unsolicited(&self.info, received);
     }
 
     /// Reports that calls wait behind too many requests.
@@ -133,12 +151,14 @@ impl<T> Connection<T> {
     pub(super) fn report_unknown_reply(&self, received: &Received) {
         let (stream, ppid) = (received.info.stream, received.info.ppid);
         if let Some(occurrences) = self.events.limits().unknown_reply.record() {
-            tracing::warn!(%stream, %ppid, occurrences, "discarding reply with no matching call");
+            let peer = self.info.peer_addr();
+            tracing::warn!(?peer, %stream, %ppid, occurrences, "discarding reply with no matching call");
         }
     }
 
     /// Reports a reply that shows that replies can no longer be told apart.
-    pub(super) fn unexpected_reply(&self, received: &Received) -> Exit {
+    pub(super) fn unexpected_reply(&mut self, received: &Received) -> Exit {
+        self.cause = Some(Box::new(Cause::Uncorrelated));
         if let Some(occurrences) = self.events.limits().unexpected_reply.record() {
             let stream = received.info.stream;
             tracing::warn!(%stream, occurrences, "unexpected reply, aborting");
@@ -147,7 +167,8 @@ impl<T> Connection<T> {
     }
 
     /// Reports that no stream is left for calls.
-    pub(super) fn unresponsive(&self) -> Exit {
+    pub(super) fn unresponsive(&mut self) -> Exit {
+        self.cause = Some(Box::new(Cause::Unresponsive));
         if let Some(occurrences) = self.events.limits().unresponsive.record() {
             tracing::warn!(
                 occurrences,
@@ -159,7 +180,12 @@ impl<T> Connection<T> {
 
     /// Reports that reading failed. The transport has aborted already if the message was too
     /// large; doing it again is harmless.
-    pub(super) fn receive_failed(&self, error: &RecvError) -> Exit {
+    pub(super) fn receive_failed(&mut self, error: &RecvError) -> Exit {
+        self.cause = Some(Box::new(match error {
+            RecvError::TooLarge { limit } => Cause::TooLarge { limit: *limit },
+            RecvError::Io(error) => Cause::Lost(error.kind()),
+            _ => Cause::Lost(io::ErrorKind::InvalidData),
+        }));
         if let Some(occurrences) = self.events.limits().receive_failed.record() {
             tracing::warn!(
                 error = error as &dyn Error,

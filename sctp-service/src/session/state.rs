@@ -10,10 +10,10 @@ use super::requests::Requests;
 use crate::{IncomingAssociation, MakeService, Request, Shutdown};
 
 /// A service in the making, or the refusal of the peer.
-pub(super) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
 /// Makes the service of an association, and again each time that its peer restarts.
-pub(super) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
+pub(crate) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
 
 /// Has a make-service make the service. Called in the session's poll and nowhere else: the
 /// make-service, or its `Clone`, may panic.

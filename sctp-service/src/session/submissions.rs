@@ -1,27 +1,29 @@
 //! Messages and calls of handles, on their way to the outbox.
 
+use sctp_tokio::End;
+
 use super::connection::Connection;
-use crate::{Shutdown, Transport};
+use crate::{Cause, Shutdown, Transport};
 
 /// The task was dropped, as when its runtime stops: nobody saw the end.
 impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
-        self.association.end(None);
+        self.association.end(None, None);
         self.abandon_handshake();
     }
 }
 
 impl<T: Transport> Connection<T> {
-    /// Queues what was pushed since. In the common case, that nothing was, it costs a look.
+    /// Takes what handles have submitted. In the common case, that nothing was, it costs a look.
     #[inline]
     pub(super) fn pump(&mut self) {
         if self.association.is_pending() {
-            self.take_pushed();
+            self.take_submitted();
         }
     }
 
-    #[cold]
-    fn take_pushed(&mut self) {
+    #[inline(never)]
+    fn take_submitted(&mut self) {
         let taken = self.association.take();
         for submission in taken.submitted {
             self.submit(submission);
@@ -35,8 +37,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Queues what was pushed, and accepts no more.
-    pub(super) fn close_pushes(&mut self) {
+    /// Takes what handles have submitted, and accepts no more.
+    pub(super) fn stop_accepting(&mut self) {
         self.association.close();
         self.pump();
     }
@@ -46,10 +48,18 @@ impl<T: Transport> Connection<T> {
         self.requested_shutdown.is_some() || self.association.is_pending()
     }
 
-    /// Like `close_pushes`, for good: this end ends the association.
+    /// Like [`stop_accepting`](Self::stop_accepting), if there is nothing to take. Returns `false`
+    /// otherwise.
+    pub(super) fn try_stop_accepting(&mut self) -> bool {
+        let is_stopped = self.association.try_close();
+        self.pump();
+        is_stopped
+    }
+
+    /// Like [`stop_accepting`](Self::stop_accepting), for good: this end ends the association.
     pub(super) fn begin_end(&mut self) {
         self.ending = true;
-        self.close_pushes();
+        self.stop_accepting();
     }
 
     /// Takes the shutdown that a handle requested.
@@ -58,9 +68,9 @@ impl<T: Transport> Connection<T> {
         self.requested_shutdown.take()
     }
 
-    /// Tells those who hold a handle that the association is over.
-    pub(super) fn end_pushes(&mut self, end: Option<sctp_tokio::End>) {
-        let left = self.association.end(end) as u64;
+    /// Closes the handles. Calls that were not taken fail with the cause.
+    pub(super) fn end_handles(&mut self, end: &End, cause: &Cause) {
+        let left = self.association.end(Some(end.clone()), Some(cause)) as u64;
         self.counts.sends += left;
         self.counts.discarded_sends += left;
     }

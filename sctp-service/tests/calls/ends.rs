@@ -1,26 +1,23 @@
 //! Calls at the end of an association.
 
 use std::{
-    collections::VecDeque,
     future::IntoFuture,
-    io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use sctp_service::{
-    AbortReason, ByStream, Cause, Config, ConnectInfo, End, Event, Fate, Message, RecvError,
-    Request, SendError, Shutdown, Transport, serve_association,
-    testing::{InMemory, Peer, duplex},
+    ByStream, Cause, Config, Fate, Request, Shutdown, serve_association,
+    testing::{Peer, duplex},
 };
 use tokio::sync::mpsc;
 
 use crate::{
     Calling, assert_failed, call, reply_to,
+    restarting::Restarting,
     support::{on, settle},
 };
 
@@ -157,54 +154,14 @@ async fn abort_by_this_end_fails_its_calls() {
     );
 }
 
-/// A transport whose peer starts again just before something is sent.
-struct Restarting {
-    inner: InMemory,
-    peer: Arc<Peer>,
-    is_armed: Arc<AtomicBool>,
-}
-
-impl Transport for Restarting {
-    fn connect_info(&self) -> ConnectInfo {
-        self.inner.connect_info()
-    }
-
-    fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {
-        self.inner.poll_next_event(cx)
-    }
-
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.inner.poll_closed(cx)
-    }
-
-    fn poll_send(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        if self.is_armed.swap(false, Ordering::Relaxed) {
-            self.peer.restart();
-        }
-        self.inner.poll_send(cx, queue)
-    }
-
-    fn start_shutdown(&mut self) -> io::Result<()> {
-        self.inner.start_shutdown()
-    }
-
-    fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
-        self.inner.abort(reason)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
     let (inner, peer) = duplex();
-    let (peer, is_armed) = (Arc::new(peer), Arc::new(AtomicBool::new(false)));
+    let (peer, restarts) = (Arc::new(peer), Arc::new(AtomicU8::new(0)));
     let transport = Restarting {
         inner,
         peer: Arc::clone(&peer),
-        is_armed: Arc::clone(&is_armed),
+        restarts: Arc::clone(&restarts),
     };
     let (tell, mut handles) = mpsc::channel(1);
     let handler = async move |request: Request| {
@@ -215,7 +172,7 @@ async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
     let handle = serving.handle();
     tokio::spawn(serving.into_future());
     settle().await;
-    is_armed.store(true, Ordering::Relaxed);
+    restarts.store(1, Ordering::Relaxed);
     let error = handle.request("sent").await.unwrap_err();
     assert_failed(
         &error,

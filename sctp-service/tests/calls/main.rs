@@ -5,6 +5,8 @@ mod both_ways;
 mod ends;
 mod limits;
 mod replies;
+#[path = "../support/restarting.rs"]
+mod restarting;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -61,24 +61,24 @@ async fn answer_to_an_unsent_request_ends_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tolerant_client_takes_a_stray_message_for_a_push() {
+async fn tolerant_client_takes_a_stray_message_for_a_request() {
     let builder = Client::builder().with_correlation(ByStream::new().with_strict(false));
+    let (builder, mut inbox) = builder.with_inbox(1);
     let (client, peer) = client_with(builder, 10);
-    let mut pushes = client.pushes().unwrap();
     peer.send(Message::new("stray").on_stream(5)).await;
-    assert_eq!(must(pushes.recv()).await.unwrap().payload, "stray");
+    assert_eq!(must(inbox.recv()).await.unwrap().payload(), "stray");
     assert!(client.connect_info().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_beyond_those_for_calls_carries_pushes() {
+async fn stream_beyond_those_for_calls_carries_requests() {
     // The server has more streams than the client, which calls on 1 to 9.
     let info = ConnectInfo::new(AssocId::new(3)).with_streams(11, 10);
     let (transport, peer) = Duplex::new().with_connect_info(info).build();
-    let client = Client::builder().over(transport);
-    let mut pushes = client.pushes().unwrap();
+    let (builder, mut inbox) = Client::builder().with_inbox(1);
+    let _client = builder.over(transport);
     peer.send(Message::new("far out").on_stream(10)).await;
-    assert_eq!(must(pushes.recv()).await.unwrap().payload, "far out");
+    assert_eq!(must(inbox.recv()).await.unwrap().payload(), "far out");
 }
 
 #[tokio::test(start_paused = true)]

@@ -235,29 +235,39 @@ async fn messages_that_cannot_be_sent_are_refused_and_harm_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_asked_for_is_pushed_and_too_much_of_it_is_counted() {
-    let config = ClientConfig::new().with_push_queue(2);
-    let (client, peer) = client_with(Client::builder().with_config(config), 10);
-    let mut pushes = client.pushes().unwrap();
-    assert!(client.pushes().is_none());
+async fn full_inbox_holds_back_requests_but_no_reply() {
+    let (builder, mut inbox) = Client::builder().with_inbox(2);
+    let (client, peer) = client_with(builder, 10);
     for text in ["a", "b", "c", "d"] {
         reply(&peer, 0, text).await;
     }
     settle().await;
-    assert_eq!(pushes.lost(), 2);
-    assert_eq!(must(pushes.recv()).await.unwrap().payload, "a");
-    assert_eq!(must(pushes.recv()).await.unwrap().payload, "b");
-    // Replies are not held up, and room is room again.
     let one = call(&client, "x");
     must(request(&peer)).await;
     reply(&peer, 1, "X").await;
     assert_eq!(payload(one).await, "X");
     reply(&peer, 0, "e").await;
-    assert_eq!(must(pushes.recv()).await.unwrap().payload, "e");
-    // It is a handle like any other, until the client is shut down.
-    drop(client.clone());
+    for text in ["a", "b", "c", "d", "e"] {
+        assert_eq!(must(inbox.recv()).await.unwrap().payload(), text);
+    }
+    // It ends with the client.
     must(client.graceful_shutdown()).await;
-    assert_eq!(must(pushes.recv()).await, None);
+    assert!(must(inbox.recv()).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_for_a_dropped_inbox_is_discarded() {
+    let (builder, inbox) = Client::builder().with_inbox(2);
+    drop(inbox);
+    let (client, peer) = client_with(builder, 10);
+    for _ in 0..9 {
+        reply(&peer, 0, "to nobody").await;
+    }
+    let one = call(&client, "x");
+    must(request(&peer)).await;
+    reply(&peer, 1, "X").await;
+    assert_eq!(payload(one).await, "X");
+    assert!(must(client.graceful_shutdown()).await.unwrap().is_orderly());
 }
 
 #[tokio::test(start_paused = true)]

@@ -197,8 +197,8 @@ fn run(
         .build()
         .unwrap();
     runtime.block_on(async {
+        let (builder, mut inbox) = builder.with_inbox(64);
         let (client, peer) = client_with(builder, streams);
-        let mut pushes = client.pushes().unwrap();
         let server = Server {
             peer,
             pending: Vec::new(),
@@ -230,8 +230,8 @@ fn run(
         }
         must(run.client.graceful_shutdown()).await;
         let mut pushed = 0;
-        while let Some(push) = must(pushes.recv()).await {
-            prop_assert!(push.payload.ends_with(b"push"));
+        while let Some(push) = must(inbox.recv()).await {
+            prop_assert!(push.payload().ends_with(b"push"));
             pushed += 1;
         }
         // An association that was given up for want of answers hears no more of them.

@@ -1,6 +1,13 @@
 //! Ends of an association, and their effect on calls.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use sctp_service::{
     End, Fate, Message, RecvError, Side,
@@ -11,9 +18,12 @@ use sctp_tokio::Reliability;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};
 
-use crate::support::{
-    Reply, Reporting, assert_failed, call, client, client_with, failure, must, payload,
-    send_failed, settle, streams_each_way,
+use crate::{
+    restarting::Restarting,
+    support::{
+        Reply, Reporting, assert_failed, call, client, client_with, failure, must, payload,
+        send_failed, settle, streams_each_way,
+    },
 };
 
 /// A client with one call sent and one that waits for its stream.
@@ -159,14 +169,26 @@ async fn restarted_peer_gets_the_waiting_calls() {
     assert!(client.connect_info().is_some());
 }
 
+/// A client whose server restarts so often just before the next message is sent.
+fn restarting() -> (Client, Arc<Peer>, Arc<AtomicU8>) {
+    let (inner, peer) = streams_each_way(3).build();
+    let (peer, restarts) = (Arc::new(peer), Arc::new(AtomicU8::new(0)));
+    let client = Client::over(Restarting {
+        inner,
+        peer: Arc::clone(&peer),
+        restarts: Arc::clone(&restarts),
+    });
+    (client, peer, restarts)
+}
+
 #[tokio::test(start_paused = true)]
 async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
-    let (client, peer) = client_with(Client::builder(), 3);
+    let (client, peer, restarts) = restarting();
     let early = call(&client, "early");
     assert_eq!(must(peer.recv()).await.unwrap().payload, "early");
-    // The client takes the call and sends it before it reads the notification.
+    // The client sends the call before it reads the notification.
+    restarts.store(1, Ordering::Relaxed);
     let sent = call(&client, "sent");
-    peer.restart();
     assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
     assert_failed(&failure(early).await, "the peer started", Fate::Unknown);
     assert_eq!(peer.expect_message("sent").await.info.stream.get(), 2);
@@ -179,11 +201,10 @@ async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn late_replies_are_expected_through_a_second_restart() {
-    let (client, peer) = client_with(Client::builder(), 3);
+    let (client, peer, restarts) = restarting();
     settle().await;
+    restarts.store(2, Ordering::Relaxed);
     let sent = call(&client, "sent");
-    peer.restart();
-    peer.restart();
     assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
     peer.expect_message("sent").await;
     let (a, b) = (call(&client, "a"), call(&client, "b"));

@@ -9,8 +9,8 @@ use std::{
 
 use sctp_core::PeerAddrChangeState;
 use sctp_service::{
-    RecvError,
-    client::{Client, ClientConfig, ClientCounts, ClientEvent, Connect},
+    Counts, RecvError,
+    client::{Client, ClientEvent, Connect},
     testing::{InMemory, Peer, duplex},
 };
 use sctp_tokio::ConnectError;
@@ -43,7 +43,7 @@ impl<T> Heard<T> {
 }
 
 /// A hook that writes down what associations have counted.
-fn counting(counts: &Heard<ClientCounts>) -> impl Fn(&ClientEvent<'_>) + Send + Sync + 'static {
+fn counting(counts: &Heard<Counts>) -> impl Fn(&ClientEvent<'_>) + Send + Sync + 'static {
     let counts = counts.clone();
     move |event| {
         if let ClientEvent::Closed { counts: told, .. } = event {
@@ -55,8 +55,7 @@ fn counting(counts: &Heard<ClientCounts>) -> impl Fn(&ClientEvent<'_>) + Send + 
 #[tokio::test(start_paused = true)]
 async fn everything_that_an_association_carries_is_counted() {
     let counts = Heard::default();
-    let config = ClientConfig::new().with_push_queue(2);
-    let builder = keyed().with_config(config).on_event(counting(&counts));
+    let builder = keyed().on_event(counting(&counts));
     let (client, peer) = client_with(builder, 2);
     let calls = ["a", "b", "c"].map(|text| support::call(&client, text));
     let mut requests = Vec::new();
@@ -81,7 +80,7 @@ async fn everything_that_an_association_carries_is_counted() {
     let [told] = counts.take()[..] else { panic!() };
     let expected = (3, 1, 2);
     assert_eq!((told.calls, told.replies, told.late_replies), expected);
-    assert_eq!((told.pushes, told.discarded_pushes), (5, 3));
+    assert_eq!((told.requests, told.discarded_requests), (0, 5));
     assert_eq!((told.lost_calls, told.unsent_calls), (1, 0));
 }
 
@@ -128,6 +127,7 @@ async fn restart_a_path_and_a_failure_to_receive_are_told() {
     peer.change_path(addr(9), PeerAddrChangeState::Unreachable);
     sleep(Duration::from_secs(5)).await;
     peer.fail_receive(RecvError::Io(io::Error::other("as told")));
+    settle().await;
     must(client.graceful_shutdown()).await;
     let mut heard = heard.take();
     let closed = heard.pop().unwrap();
@@ -178,6 +178,7 @@ async fn next_attempt_is_when_the_event_says() {
                     assert_eq!(*addrs, [addr(1)]);
                     hook.push((now, next.unwrap()));
                 }
+                ClientEvent::Open { .. } => {}
                 _ => hook.push((now, Duration::ZERO)),
             }
         })

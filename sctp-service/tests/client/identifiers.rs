@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The first four bytes are the identifier; the fifth is `Q` in requests.
-struct Header;
+pub(crate) struct Header;
 
 impl Correlator for Header {
     type Key = [u8; 4];
@@ -103,12 +103,12 @@ async fn identifiers_that_cannot_be_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn reply_with_an_unknown_identifier_is_discarded() {
-    let (client, peer) = client_with(keyed(), 2);
-    let mut pushes = client.pushes().unwrap();
+    let (builder, mut inbox) = keyed().with_inbox(1);
+    let (client, peer) = client_with(builder, 2);
     peer.send("0000A: to nobody").await;
     peer.send("0000Q: a request").await;
     assert_eq!(
-        must(pushes.recv()).await.unwrap().payload,
+        must(inbox.recv()).await.unwrap().payload(),
         "0000Q: a request"
     );
     let one = call(&client, "x");
@@ -172,9 +172,18 @@ async fn correlator_that_panics_ends_the_client_and_hangs_nobody() {
     assert!(matches!(error.cause(), Cause::Closed), "{error}");
     assert_eq!(error.fate(), Fate::Unknown);
     assert_eq!(failure(call(&client, "y")).await.fate(), Fate::NotSent);
-    assert_eq!(must(client.graceful_shutdown()).await, None);
-    // Its association is closed with its task.
-    assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
+    let end = must(client.graceful_shutdown()).await.unwrap();
+    assert!(
+        matches!(
+            end,
+            End::Aborted {
+                by: Side::Local,
+                ..
+            }
+        ),
+        "{end}"
+    );
+    peer.expect_abort("internal error").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,9 @@ mod panics;
 mod pool;
 mod pool_end;
 mod pool_events;
+#[path = "../support/restarting.rs"]
+mod restarting;
+mod serving;
 mod support;
 mod world;
 

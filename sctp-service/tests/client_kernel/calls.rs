@@ -163,14 +163,14 @@ async fn server_pushes_and_the_client_sends_one_way() {
     let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     let accepted = tokio::spawn(accept(listener));
-    let client = must(Client::connect(addr)).await.unwrap();
-    let mut pushes = client.pushes().unwrap();
+    let (builder, mut inbox) = Client::builder().with_inbox(1);
+    let client = must(builder.connect(Remote::new(addr))).await.unwrap();
     let mut server = must(accepted).await.unwrap().unwrap();
     server.send("a notice").await.unwrap();
-    let push = must(pushes.recv()).await.unwrap();
+    let notice = must(inbox.recv()).await.unwrap();
     assert_eq!(
-        (push.payload, push.info.stream.get()),
-        ("a notice".into(), 0)
+        (&notice.payload()[..], notice.stream().get()),
+        (&b"a notice"[..], 0)
     );
     client.send(Message::new("noted")).await.unwrap();
     assert_eq!(must(server.recv()).await.unwrap().unwrap().payload, "noted");

@@ -93,7 +93,7 @@ async fn round(number: u32) {
         yield_now().await;
         closed = server.server.log.closed();
     }
-    assert_eq!(count(&closed, "pushes"), accepted, "{closed}");
+    assert_eq!(count(&closed, "sends"), accepted, "{closed}");
     let discarded = count(&closed, "discarded_sends");
     // One more was the answer to the first request.
     assert_eq!(count(&closed, "sent") - 1 + discarded, accepted, "{closed}");

@@ -1,6 +1,6 @@
 //! Configuration and setup of a pool.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use sctp_tokio::SocketBuilder;
 use tokio::{runtime::Handle, sync::watch};
@@ -11,13 +11,12 @@ use super::{
     clients::ClientSet,
     event::PoolHook,
     members::Membership,
-    push,
     ready_timeout::{Enqueue, QueueTimes, ReadyTimeout},
     resolve,
     retry::WhileOpen,
 };
 use crate::{
-    CallError,
+    CallError, Inbox,
     client::{Client, ClientBuilder, ClientConfig, Remote},
 };
 
@@ -30,7 +29,6 @@ pub struct PoolBuilder {
     ready_timeout: Duration,
     queue: usize,
     retry: RetryPolicy,
-    push_queue: usize,
     hook: PoolHook,
 }
 
@@ -50,7 +48,6 @@ impl PoolBuilder {
             ready_timeout: Duration::from_secs(10),
             queue: 1024,
             retry: RetryPolicy::default(),
-            push_queue: 1024,
             hook: PoolHook::default(),
         }
     }
@@ -93,14 +90,13 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets how many messages that servers send of their own accord wait to be
-    /// [received](Pool::pushes), of all servers together, at least 1. Those of one server are besides
-    /// limited by [`ClientConfig::push_queue`]. One that finds no room is discarded, and
-    /// [counted](super::PoolPushes::lost): to hold back reading instead would hold back the replies,
-    /// too. Default: 1,024.
-    pub fn with_push_queue(mut self, messages: usize) -> Self {
-        self.push_queue = messages;
-        self
+    /// Puts what the servers send unasked into an inbox for so many messages, at least 1, from which it
+    /// is taken by hand. See [`ClientBuilder::with_inbox`]. To be called after
+    /// [`with_client`](Self::with_client).
+    pub fn with_inbox(mut self, messages: usize) -> (Self, Inbox) {
+        let (client, inbox) = self.client.with_inbox(messages);
+        self.client = client;
+        (self, inbox)
     }
 
     /// Has a hook hear of what happens to the pool and its servers; the last one set holds. It should
@@ -165,8 +161,8 @@ impl PoolBuilder {
     ///
     /// The function gets [the builder](Self::with_client) of the pool's clients, which it may change.
     /// What becomes of a client that another builder makes is not reported to the
-    /// [pool's hook](Self::on_event), and what its server sends of its own accord is not among the
-    /// [pool's](Pool::pushes).
+    /// [pool's hook](Self::on_event), and what its server sends unasked is not in the
+    /// [pool's inbox](Self::with_inbox).
     ///
     /// ```
     /// # #[cfg(feature = "testing")]
@@ -197,9 +193,8 @@ impl PoolBuilder {
     ) -> Pool {
         let runtime = Handle::current();
         let clients = ClientSet::default();
-        let (inlet, outlet) = push::channel(self.push_queue);
         let (hook, make) = (self.hook.clone(), Box::new(make));
-        let membership = Membership::new(servers, self.client, make, inlet, hook, clients.clone());
+        let membership = Membership::new(servers, self.client, make, hook, clients.clone());
         let balance = Balance::new(membership.balanced());
         let members = membership.watched();
         runtime.spawn(membership.run());
@@ -223,7 +218,6 @@ impl PoolBuilder {
             calls: Retry::new(policy, calls),
             clients,
             members,
-            pushes: Arc::new(outlet),
         }
     }
 

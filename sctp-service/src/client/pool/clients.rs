@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::Target;
 use crate::{
     Cause,
-    client::{Client, handle::Ending},
+    client::{Client, current::Ending},
 };
 
 /// The clients of a pool that have not ended: those of the servers that are listed, and those

@@ -14,7 +14,7 @@ use futures_core::Stream;
 use tokio::sync::watch;
 use tower::discover::Change;
 
-use super::{PoolEvent, clients::ClientSet, event::PoolHook, push::Inlet};
+use super::{PoolEvent, clients::ClientSet, event::PoolHook};
 use crate::client::{Client, ClientBuilder};
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
@@ -61,7 +61,6 @@ pub(super) struct Membership {
     last_number: u64,
     client: ClientBuilder,
     make: Make,
-    inlet: Inlet,
     hook: PoolHook,
     clients: ClientSet,
 }
@@ -72,7 +71,6 @@ impl Membership {
         servers: watch::Receiver<Vec<Target>>,
         client: ClientBuilder,
         make: Make,
-        inlet: Inlet,
         hook: PoolHook,
         clients: ClientSet,
     ) -> Self {
@@ -82,7 +80,6 @@ impl Membership {
             last_number: 0,
             client,
             make,
-            inlet,
             hook,
             clients,
         };
@@ -145,7 +142,7 @@ impl Membership {
         self.hook.emit(&PoolEvent::Added { server });
         let hook = self.hook.of_client(server);
         let builder = self.client.clone();
-        let builder = builder.of_pool(hook, self.inlet.of_server(server));
+        let builder = builder.of_pool(hook);
         let client = (self.make)(server, builder);
         self.clients.enter(server, &client);
         self.last_number += 1;

@@ -41,8 +41,9 @@
 //!
 //! # What servers send without being asked
 //!
-//! [`Pool::pushes`] is for all servers, and goes on whatever associations and servers come and go. Each
-//! message says which server it is from; [`Pool::client`] is the way to answer it.
+//! [`PoolBuilder::with_inbox`] makes an inbox for all servers, whatever associations and servers come
+//! and go. Each message has the [association](crate::Request::association) that it came on, to answer it.
+//! [`ClientBuilder::serving`](super::ClientBuilder::serving) serves them instead.
 //!
 //! # What is to be seen of it
 //!
@@ -56,7 +57,6 @@ mod builder;
 mod clients;
 mod event;
 mod members;
-mod push;
 mod ready_timeout;
 mod resolve;
 mod retry;
@@ -66,7 +66,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -77,13 +76,7 @@ use tower::{
 };
 use tower_service::Service;
 
-pub use self::{
-    builder::PoolBuilder,
-    event::PoolEvent,
-    members::Target,
-    push::{PoolPush, PoolPushes},
-    retry::RetryPolicy,
-};
+pub use self::{builder::PoolBuilder, event::PoolEvent, members::Target, retry::RetryPolicy};
 use self::{
     clients::ClientSet,
     members::{Members, Watched},
@@ -107,7 +100,6 @@ pub struct Pool {
     calls: Retried,
     clients: ClientSet,
     members: Watched,
-    pushes: Arc<push::Outlet>,
 }
 
 impl Pool {
@@ -137,36 +129,13 @@ impl Pool {
     }
 
     /// Returns the client of a server that is listed: to see what it is doing, or to send a message to
-    /// this server and no other, such as the answer to a [push](Self::pushes). It is in the pool's use:
+    /// this server and no other. It is in the pool's use:
     /// shut down, it gets no further call, and its server is out of the pool until it is listed anew.
     #[must_use]
     pub fn client(&self, server: &Target) -> Option<Client> {
         let members = self.members.borrow();
         let member = members.iter().find(|member| member.server == *server)?;
         Some(member.client.clone())
-    }
-
-    /// Takes the receiver of what the servers send of their own accord, each message with the server
-    /// that sent it. There is one: `None` when it was taken before.
-    ///
-    /// If nobody takes it, messages wait until there is no room for more, and further ones are
-    /// discarded.
-    ///
-    /// ```no_run
-    /// # async fn run(pool: sctp_service::client::pool::Pool) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut pushes = pool.pushes().ok_or("taken before")?;
-    /// while let Some(push) = pushes.recv().await {
-    ///     println!("{:?}: {:?}", push.server.addrs(), push.received.payload);
-    ///     if let Some(client) = pool.client(&push.server) {
-    ///         client.send("noted").await?;
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn pushes(&self) -> Option<PoolPushes> {
-        self.pushes.take(self)
     }
 
     /// Takes no further call, finishes those in flight, shuts every association down in order, and

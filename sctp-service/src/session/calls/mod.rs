@@ -2,7 +2,7 @@
 
 mod deadlines;
 
-use std::{collections::VecDeque, task::Context, time::Duration};
+use std::{collections::VecDeque, mem, task::Context, time::Duration};
 
 use sctp_core::{Reliability, SendFailed, StreamId};
 use sctp_tokio::{Message, Received};
@@ -93,26 +93,25 @@ impl Entry {
 pub(crate) struct Unresponsive;
 
 impl Calls {
-    /// `after` is the number of the client's last call on an earlier association, or 0.
-    pub(crate) fn new(
-        source: &Correlation,
-        info: &ConnectInfo,
-        limits: CallLimits,
-        after: CallId,
-    ) -> Self {
+    pub(crate) fn new(source: &Correlation, info: &ConnectInfo, limits: CallLimits) -> Self {
         Self {
             entries: IdMap::default(),
             waiting: VecDeque::new(),
             given_up: VecDeque::new(),
             deadlines: Deadlines::default(),
             live: 0,
-            last_id: after,
+            last_id: 0,
             lost: 0,
             unsent: 0,
             correlation: source.state(info),
             source: source.clone(),
             limits,
         }
+    }
+
+    /// Continues the numbers of calls after the last one of an earlier association.
+    pub(crate) fn number_after(&mut self, call: CallId) {
+        self.last_id = call;
     }
 
     /// Returns the number of the last call.
@@ -161,6 +160,18 @@ impl Calls {
             (None, Some(timeout)) => self.set_due_in(call, Kind::Timeout, timeout),
             (None, None) => {}
         }
+    }
+
+    /// Like [`start`](Self::start), for calls of handles alone.
+    pub(crate) fn start_handshake(&mut self, send: impl FnMut(CallId, Message)) {
+        let entries = &self.entries;
+        let is_of_client = |call| entries.get(&call).is_some_and(|entry| entry.room.is_none());
+        let (held, now) = mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|call| is_of_client(*call));
+        self.waiting = now;
+        self.start(send);
+        self.waiting.extend::<VecDeque<_>>(held);
     }
 
     /// Gives waiting calls their stream or identifier, and hands their messages to `send`.
@@ -301,12 +312,16 @@ impl Calls {
         self.correlation.set_streams(streams);
     }
 
-    /// Fails the calls that the peer forgot when it restarted. Those that wait for a stream or an
-    /// identifier are made after the restart.
+    /// Fails the calls that the peer forgot when it restarted, and those of handles, which are of the
+    /// association before the restart. Calls of a client that wait for a stream or an identifier are
+    /// made after the restart.
     ///
     /// A message may have been sent after the restart, but before this end was notified of it: its
     /// reply must not be taken for another.
     pub(crate) fn restart(&mut self, info: &ConnectInfo) {
+        self.fail_where(&Cause::Restarted, |entry| {
+            !entry.is_sent && (entry.message.is_none() || entry.room.is_some())
+        });
         self.correlation = self.source.state(info);
         self.given_up.clear();
         let (correlation, mut left) = (&mut self.correlation, Vec::new());
@@ -497,7 +512,7 @@ mod tests {
 
     fn calls(streams: u16) -> Calls {
         let info = ConnectInfo::default().with_streams(streams, streams);
-        Calls::new(&ByStream::new().into(), &info, LIMITS, 0)
+        Calls::new(&ByStream::new().into(), &info, LIMITS)
     }
 
     fn submit(calls: &mut Calls, permits: &Arc<Semaphore>) -> Reply {

@@ -34,6 +34,14 @@ impl Draining {
         }
     }
 
+    /// Begins the drain of an association whose messages need no service.
+    pub(super) fn without_reading(timeout: Duration) -> Self {
+        Self {
+            is_done: true,
+            ..Self::new(timeout)
+        }
+    }
+
     /// Returns `true` if nothing more is to be read.
     pub(super) fn is_done(&self) -> bool {
         self.is_done

@@ -11,7 +11,6 @@ use std::{
     convert::Infallible,
     ops::ControlFlow,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use draining::Draining;
@@ -28,7 +27,7 @@ use super::{
 pub(super) use waiting::may_have_left_requests;
 
 use crate::{
-    IntoReply, Request, Transport,
+    Cause, IntoReply, Request, Transport,
     ready::{poll_budget, poll_ready},
     timer::Timer,
 };
@@ -109,8 +108,12 @@ where
     }
 
     /// Reads what has arrived, and is done when that is answered.
-    pub(super) fn drain(&mut self, timeout: Duration) {
-        self.draining = Some(Box::new(Draining::new(timeout)));
+    pub(super) fn drain<T>(&mut self, connection: &Connection<T>) {
+        let timeout = connection.config.drain_timeout;
+        self.draining = Some(Box::new(match connection.is_served {
+            true => Draining::new(timeout),
+            false => Draining::without_reading(timeout),
+        }));
     }
 
     /// Returns `true` if nothing more is read, since the association is being drained.
@@ -270,6 +273,8 @@ where
             Inbound::PeerShutdown => self.peer_shut_down(connection),
             Inbound::Ended(end) if end.is_orderly() => {
                 self.peer_shut_down(connection);
+                // Every reply that there is was read before.
+                connection.fail_calls(&Cause::from(&end));
                 self.end = Some(end);
             }
             Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
@@ -301,6 +306,10 @@ where
             connection.counts.discarded_requests += 1;
             return;
         }
+        if !connection.is_served {
+            connection.unsolicited(&received);
+            return;
+        }
         connection.counts.requests += 1;
         self.number += 1;
         self.was_busy = true;
@@ -314,6 +323,7 @@ where
     /// an orderly end says; so calls go on for a while, and only their replies are discarded.
     fn peer_shut_down<T: Transport>(&mut self, connection: &mut Connection<T>) {
         connection.mute();
+        connection.fail_unsent_calls(&Cause::ShutDown);
         if !self.grace.is_set() {
             self.grace.set_in(connection.config.shutdown_timeout);
         }

@@ -15,7 +15,7 @@ use super::{
     super::{Exit, connection::Connection},
     Requests,
 };
-use crate::{IntoReply, Request, Shutdown, Transport, abort_reasons, timer::later};
+use crate::{Cause, IntoReply, Request, Shutdown, Transport, abort_reasons, timer::later};
 
 impl<S> Requests<S>
 where
@@ -24,14 +24,17 @@ where
     /// Leaves this state when there is nothing left to serve and nothing more to come.
     pub(super) fn check_done<T: Transport>(
         &mut self,
-        connection: &Connection<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         if !self.slots.is_empty() || self.order.len() > 0 || connection.waits_for_reply() {
             return ControlFlow::Continue(());
         }
         match self.end.take() {
             Some(end) => ControlFlow::Break(Exit::Ended(end)),
-            None if self.is_drained() => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            // A call that was accepted is made, whatever comes first.
+            None if self.is_drained() && connection.try_stop_accepting() => {
+                ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck))
+            }
             None => ControlFlow::Continue(()),
         }
     }
@@ -48,7 +51,10 @@ where
             }
             return ControlFlow::Break(match self.end.take() {
                 Some(end) => Exit::Ended(end),
-                None => Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT),
+                None => {
+                    connection.cause = Some(Box::new(Cause::ShutDown));
+                    Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT)
+                }
             });
         }
         if connection.expire_calls(cx)? {

@@ -24,6 +24,9 @@ pub(super) struct Events {
 fn client_hook() -> (impl Fn(&ClientEvent<'_>) + Clone + Send + Sync, Events) {
     let (told, heard) = mpsc::unbounded_channel();
     let hook = move |event: &ClientEvent<'_>| {
+        if let ClientEvent::Open { .. } = event {
+            return;
+        }
         // A test that has ended does not listen any more.
         drop(told.send(line(event)));
     };
@@ -40,6 +43,10 @@ pub(super) fn pool_hook() -> (impl Fn(&PoolEvent<'_>) + Send + Sync, Events) {
         let number = number.and_then(|addr| addr.rsplit('.').next().map(str::to_owned));
         let server = number.unwrap_or_else(|| "pool".into());
         let what = match event {
+            PoolEvent::Client {
+                event: ClientEvent::Open { .. },
+                ..
+            } => return,
             PoolEvent::Added { .. } => "added".into(),
             PoolEvent::Removed { .. } => "removed".into(),
             PoolEvent::Client { event, .. } => line(event),
@@ -72,13 +79,13 @@ fn line(event: &ClientEvent<'_>) -> String {
             assert!(*lasted < Duration::from_secs(3600));
             let reason = reason.map(|reason| format!(" ({reason})"));
             format!(
-                "{end}{}: {} calls, {} answered, {} late, {}/{} pushes lost, {} lost, {} unsent",
+                "{end}{}: {} calls, {} answered, {} late, {}/{} discarded, {} lost, {} unsent",
                 reason.unwrap_or_default(),
                 counts.calls,
                 counts.replies,
                 counts.late_replies,
-                counts.discarded_pushes,
-                counts.pushes,
+                counts.discarded_requests,
+                counts.requests + counts.discarded_requests,
                 counts.lost_calls,
                 counts.unsent_calls,
             )
@@ -142,12 +149,12 @@ fn hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
             failure(call).await;
         }
         let closed = "aborted by peer, reason \"enough\": 3 calls, 1 answered, 0 late, \
-                      0/0 pushes lost, 2 lost, 0 unsent";
+                      0/0 discarded, 2 lost, 0 unsent";
         events.expect(&[closed, "up"]).await;
         let _server = must(Hand::accept(&mut listener)).await;
         assert!(must(client.graceful_shutdown()).await.is_some());
         let closed = "shut down: 0 calls, 0 answered, 0 late, \
-                      0/0 pushes lost, 0 lost, 0 unsent";
+                      0/0 discarded, 0 lost, 0 unsent";
         events.expect(&[closed]).await;
     });
 }

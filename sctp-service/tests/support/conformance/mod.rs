@@ -3,7 +3,7 @@
 
 mod events;
 mod pool;
-mod pool_pushes;
+mod pool_inbox;
 mod scripted;
 mod served;
 mod server;

@@ -151,12 +151,14 @@ fn reply_before_an_orderly_end_counts() {
 }
 
 #[test]
-fn push_of_its_own_accord_arrives() {
+fn message_sent_unasked_arrives_in_the_inbox() {
     run(async {
-        let (client, server, _listener) = up().await;
-        let mut pushes = client.pushes().unwrap();
+        let (place, mut listener) = Place::new();
+        let (builder, mut inbox) = builder().with_inbox(1);
+        let _client = builder.connect(place.connector()).await.unwrap();
+        let server = must(Hand::accept(&mut listener)).await;
         server.send(0, "news").await;
-        assert_eq!(must(pushes.recv()).await.unwrap().payload, "news");
+        assert_eq!(must(inbox.recv()).await.unwrap().payload(), "news");
     });
 }
 
@@ -165,9 +167,8 @@ fn unaccepted_associations_close_with_the_listener() {
     run(async {
         let (place, listener) = Place::new();
         let client = Client::over(must(place.connector().connect()).await.unwrap());
-        let mut pushes = client.pushes().unwrap();
         drop(listener);
-        assert_eq!(must(pushes.recv()).await, None);
+        assert_eq!(must(client.closed()).await, Some(PEER));
         assert_eq!(client.last_end(), Some(PEER));
     });
 }
@@ -178,15 +179,13 @@ fn server_that_is_dropped_ends_in_order_unless_something_is_unread() {
         for unread in [false, true] {
             let (place, mut listener) = Place::new();
             let client = Client::over(must(place.connector().connect()).await.unwrap());
-            let mut pushes = client.pushes().unwrap();
             let server = must(Hand::accept(&mut listener)).await;
             if unread {
                 must(client.send("unread")).await.unwrap();
                 server.unread().await;
             }
             drop(server);
-            assert_eq!(must(pushes.recv()).await, None);
-            let end = client.last_end().unwrap();
+            let end = must(client.closed()).await.unwrap();
             if unread {
                 assert!(matches!(end, End::Aborted { by: Side::Peer, .. }), "{end}");
                 assert_eq!(end.reason().unwrap(), "");

@@ -36,18 +36,21 @@ fn each_call_gets_its_own_reply() {
 }
 
 #[test]
-fn what_comes_on_no_calls_stream_is_a_push() {
+fn message_on_no_stream_of_calls_is_for_the_inbox() {
     run(async {
         let (place, listener) = Place::new();
         let _server = Server::start(listener);
-        let client = builder().connect(place.connector()).await.unwrap();
-        let mut pushes = client.pushes().unwrap();
+        let (builder, mut inbox) = builder().with_inbox(64);
+        let client = builder.connect(place.connector()).await.unwrap();
         assert_eq!(answer(&client, "push").await, "pushed");
-        let push = must(pushes.recv()).await.unwrap();
-        assert_eq!((push.payload, push.info.stream.get()), ("news".into(), 0));
-        // A message that is no call is answered, too: on its stream, where that is a push.
+        let news = must(inbox.recv()).await.unwrap();
+        assert_eq!(
+            (&news.payload()[..], news.stream().get()),
+            (&b"news"[..], 0)
+        );
+        // A message that is no call is answered, too: on its stream, where that is a request.
         must(client.send("noted")).await.unwrap();
-        assert_eq!(must(pushes.recv()).await.unwrap().payload, "noted");
+        assert_eq!(must(inbox.recv()).await.unwrap().payload(), "noted");
     });
 }
 

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use sctp_service::client::{
-    Client,
-    pool::{Pool, PoolPush, PoolPushes, Target},
+use sctp_service::{
+    Inbox, Request,
+    client::{
+        Client,
+        pool::{Pool, PoolBuilder, Target},
+    },
 };
 use tokio::sync::watch;
 
@@ -18,6 +21,10 @@ use crate::{
     must,
     world::{Hand, Listener, Place, run},
 };
+
+fn pool_builder() -> PoolBuilder {
+    Pool::builder().with_client(Client::builder().with_config(config()))
+}
 
 fn target(server: u8) -> Target {
     SocketAddr::from(([192, 0, 2, server], 9877)).into()
@@ -49,10 +56,13 @@ impl World {
         }
     }
 
-    fn pool(&self, builder: sctp_service::client::pool::PoolBuilder) -> Pool {
+    fn pool_with_inbox(&self) -> (Pool, Inbox) {
+        let (builder, inbox) = pool_builder().with_inbox(64);
+        (self.pool(builder), inbox)
+    }
+
+    fn pool(&self, builder: PoolBuilder) -> Pool {
         let places = Arc::clone(&self.places);
-        let client = Client::builder().with_config(config());
-        let builder = builder.with_client(client);
         builder.watch_with(self.listed.clone(), move |target, client| {
             client.connect_in_background(places.lock().unwrap()[target].connector())
         })
@@ -63,86 +73,73 @@ impl World {
     }
 }
 
-async fn next(pushes: &mut PoolPushes) -> PoolPush {
-    must(pushes.recv()).await.unwrap()
-}
-
-async fn expect(pushes: &mut PoolPushes, server: u8, payload: &str) {
-    let push = next(pushes).await;
-    assert_eq!(
-        (&push.server, &push.received.payload[..]),
-        (&target(server), payload.as_bytes())
-    );
+/// Expects a message from this server, of which the pool has the association.
+async fn expect(inbox: &mut Inbox, pool: &Pool, server: u8, payload: &str) -> Request {
+    let request = must(inbox.recv()).await.unwrap();
+    assert_eq!(request.payload(), payload);
+    let association = pool.client(&target(server)).unwrap().association();
+    assert!(request.association().same_association(&association));
+    request
 }
 
 #[test]
-fn pushes_of_all_servers_come_whatever_associations_and_servers_come_and_go() {
+fn messages_of_all_servers_arrive_across_associations() {
     run(async {
         let mut world = World::new();
-        let pool = world.pool(Pool::builder());
-        let mut pushes = pool.pushes().unwrap();
-        assert!(pool.pushes().is_none());
+        let (pool, mut inbox) = world.pool_with_inbox();
         // No call has been made, and none will be.
-        let (first, second) = (must(world.accept(1)).await, must(world.accept(2)).await);
+        let (first, mut second) = (must(world.accept(1)).await, must(world.accept(2)).await);
         first.send(0, "one").await;
-        let push = next(&mut pushes).await;
-        assert_eq!(push.server, target(1));
-        assert_eq!(push.received.payload, "one");
-        assert_eq!(push.received.info.stream.get(), 0);
-        let before = push.connect_info;
+        let before = expect(&mut inbox, &pool, 1, "one").await;
+        assert_eq!(before.stream().get(), 0);
         second.send(0, "two").await;
-        expect(&mut pushes, 2, "two").await;
-        // An answer to one of them goes to no other.
-        let client = pool.client(&target(2)).unwrap();
-        must(client.send("noted")).await.unwrap();
-        let mut second = second;
+        let two = expect(&mut inbox, &pool, 2, "two").await;
+        // An answer goes to the one that asked.
+        must(two.association().send("noted")).await.unwrap();
         assert_eq!(must(second.recv()).await, (0, "noted".into()));
         // Another association with the same server.
         first.abort("enough");
         let first = must(world.accept(1)).await;
         first.send(0, "one again").await;
-        let push = next(&mut pushes).await;
-        assert_eq!(
-            (push.server, push.received.payload),
-            (target(1), "one again".into())
-        );
-        assert_ne!(push.connect_info, before);
+        let after = expect(&mut inbox, &pool, 1, "one again").await;
+        assert!(!before.association().same_association(after.association()));
+        must(before.association().send("too late"))
+            .await
+            .unwrap_err();
         // Another server, and one that is listed no more.
         world.list.send(vec![target(1), target(3)]).unwrap();
         assert!(second.end().await.is_orderly());
         let third = must(world.accept(3)).await;
         third.send(0, "three").await;
-        expect(&mut pushes, 3, "three").await;
+        expect(&mut inbox, &pool, 3, "three").await;
         let mut servers = pool.servers();
         servers.sort_by_key(|server| server.addrs()[0]);
         assert_eq!(servers, [target(1), target(3)]);
         assert!(pool.client(&target(2)).is_none());
         let ends = must(pool.graceful_shutdown()).await;
         assert_eq!(ends.len(), 2, "{ends:?}");
-        assert_eq!(must(pushes.recv()).await, None);
-        assert_eq!(pushes.lost(), 0);
+        assert!(must(inbox.recv()).await.is_none());
     });
 }
 
 #[test]
-fn messages_of_a_removed_server_are_received() {
+fn message_sent_before_its_server_was_removed_arrives() {
     run(async {
         let mut world = World::new();
-        let pool = world.pool(Pool::builder());
-        let mut pushes = pool.pushes().unwrap();
-        drop(pool);
+        let (pool, mut inbox) = world.pool_with_inbox();
         let mut first = must(world.accept(1)).await;
         let mut second = must(world.accept(2)).await;
         first.send(0, "farewell").await;
         first.send(0, "and again").await;
-        expect(&mut pushes, 1, "farewell").await;
+        expect(&mut inbox, &pool, 1, "farewell").await;
         world.list.send(vec![target(2)]).unwrap();
         assert!(first.end().await.is_orderly());
-        expect(&mut pushes, 1, "and again").await;
+        assert_eq!(must(inbox.recv()).await.unwrap().payload(), "and again");
         second.send(0, "still here").await;
-        expect(&mut pushes, 2, "still here").await;
-        drop(pushes);
+        expect(&mut inbox, &pool, 2, "still here").await;
+        drop(pool);
         assert!(second.end().await.is_orderly());
+        assert!(must(inbox.recv()).await.is_none());
     });
 }
 
@@ -151,13 +148,13 @@ fn hook_hears_of_servers_and_of_their_associations() {
     run(async {
         let mut world = World::new();
         let (hook, mut events) = pool_hook();
-        let pool = world.pool(Pool::builder().on_event(hook));
+        let pool = world.pool(pool_builder().on_event(hook));
         let (first, mut second) = (must(world.accept(1)).await, must(world.accept(2)).await);
         events
             .expect_all(&["1 added", "1 up", "2 added", "2 up"])
             .await;
         first.abort("enough");
-        let nothing = "0 calls, 0 answered, 0 late, 0/0 pushes lost, 0 lost, 0 unsent";
+        let nothing = "0 calls, 0 answered, 0 late, 0/0 discarded, 0 lost, 0 unsent";
         let aborted = format!("1 aborted by peer, reason \"enough\": {nothing}");
         events.expect(&[&aborted, "1 up"]).await;
         let _first = must(world.accept(1)).await;
@@ -177,7 +174,7 @@ fn hook_hears_when_no_server_is_ready_and_when_one_is() {
         let mut world = World::new();
         drop(world.listeners.drain(..));
         let (hook, mut events) = pool_hook();
-        let builder = Pool::builder().with_ready_timeout(Duration::from_millis(20));
+        let builder = pool_builder().with_ready_timeout(Duration::from_millis(20));
         let pool = world.pool(builder.on_event(hook));
         for _ in 0..3 {
             must(pool.request("x")).await.unwrap_err();

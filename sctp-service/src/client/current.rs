@@ -1,71 +1,32 @@
-//! State shared by the handles of a client, and admission of calls.
+//! The association to which the calls of a client go, and their admission.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
-use sctp_tokio::{End, Message, Received};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use sctp_tokio::End;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::abandoned::Abandoned;
-use crate::{
-    ConnectInfo,
-    handle::error::{CallError, Cause},
-};
-
-/// A request of a handle to the client's task.
-pub(super) struct Command {
-    pub(super) message: Message,
-    pub(super) kind: Kind,
-    /// Bounds the commands that wait and the calls in flight. Whoever drops the command makes
-    /// room for another.
-    pub(super) permit: OwnedSemaphorePermit,
-}
-
-pub(super) enum Kind {
-    Call(oneshot::Sender<Result<Received, CallError>>),
-    OneWay(oneshot::Sender<Result<(), CallError>>),
-}
-
-impl Command {
-    /// Returns `true` once nobody waits for it any more.
-    pub(super) fn is_abandoned(&self) -> bool {
-        match &self.kind {
-            Kind::Call(reply) => reply.is_closed(),
-            Kind::OneWay(done) => done.is_closed(),
-        }
-    }
-
-    pub(super) fn fail(self, error: CallError) {
-        // An error here means that nobody waits for it any more.
-        match self.kind {
-            Kind::Call(reply) => drop(reply.send(Err(error))),
-            Kind::OneWay(done) => drop(done.send(Err(error))),
-        }
-    }
-}
+use crate::{CallError, Cause, handle::HandleState};
 
 /// Status of the client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Status {
     pub(super) phase: Phase,
+    /// The association, from when it is up until it has ended.
+    pub(super) association: Option<Arc<HandleState>>,
     pub(super) last_end: Option<End>,
     /// The cause of having no association: the last one ended, or could not be set up.
     pub(super) last_error: Option<Cause>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Phase {
     /// There is no association until one is needed.
     Idle,
     /// One is being set up, or one is being ended.
     Between,
-    Open(ConnectInfo),
+    /// Calls go to this one.
+    Open(Arc<HandleState>),
     /// The last attempt, or the last association, ended so; the next attempt is not yet due.
     BackingOff(Cause),
     /// It was stopped: what is there is finished, and nothing is added.
@@ -75,10 +36,53 @@ pub(super) enum Phase {
 }
 
 impl Status {
+    pub(super) fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            association: None,
+            last_end: None,
+            last_error: None,
+        }
+    }
+
+    /// Admits calls to this association.
+    pub(super) fn admit(&mut self, state: &Arc<HandleState>) {
+        if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
+            self.phase = Phase::Open(Arc::clone(state));
+        }
+    }
+
     /// Stops admitting calls, for now.
     pub(super) fn stop_admitting(&mut self) {
         if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
             self.phase = Phase::Between;
+        }
+    }
+
+    /// Returns the association that takes calls.
+    pub(super) fn open(&self) -> Option<&Arc<HandleState>> {
+        match &self.phase {
+            Phase::Open(state) if !state.is_closed() => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Returns the end of the last association, which may have ended just now.
+    pub(super) fn last_end(&self) -> Option<End> {
+        let ended = self.association.as_ref().and_then(|state| state.ended());
+        ended.or_else(|| self.last_end.clone())
+    }
+}
+
+impl fmt::Debug for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("Idle"),
+            Self::Between => f.write_str("Between"),
+            Self::Open(state) => f.debug_tuple("Open").field(state.info()).finish(),
+            Self::BackingOff(cause) => f.debug_tuple("BackingOff").field(cause).finish(),
+            Self::Stopping => f.write_str("Stopping"),
+            Self::Closed(cause) => f.debug_tuple("Closed").field(cause).finish(),
         }
     }
 }
@@ -101,7 +105,7 @@ impl Ending {
         loop {
             let now = self.status.borrow_and_update().clone();
             if matches!(now.phase, Phase::Closed(_)) || self.status.changed().await.is_err() {
-                return self.status.borrow().last_end.clone();
+                return self.status.borrow().last_end();
             }
         }
     }
@@ -126,26 +130,26 @@ impl fmt::Debug for Ending {
 }
 
 /// Admission of a call, or its refusal.
-#[derive(Debug)]
 pub(super) enum Admission {
-    Permit(OwnedSemaphorePermit),
+    Place(Place),
     /// It is let in to fail.
     Failing(CallError),
 }
 
+/// A place among the calls under way, and the association that the call is for.
+pub(super) struct Place {
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) association: Arc<HandleState>,
+}
+
 /// State shared by all handles of a client. Dropping the last one ends the client.
-#[derive(Debug)]
 pub(super) struct Handle {
-    pub(super) commands: mpsc::Sender<Command>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) max_in_flight: usize,
     pub(super) status: watch::Receiver<Status>,
     pub(super) stop: CancellationToken,
     /// Asks for an association while there is none.
     pub(super) wanted: Arc<Notify>,
-    pub(super) abandoned: Arc<Abandoned>,
-    pub(super) pushes: Mutex<Option<mpsc::Receiver<Received>>>,
-    pub(super) lost_pushes: Arc<AtomicU64>,
     pub(super) wait_for_connection: bool,
 }
 
@@ -155,37 +159,39 @@ impl Handle {
         let mut status = self.status.clone();
         loop {
             let phase = status.borrow_and_update().phase.clone();
-            match phase {
-                Phase::Open(_) => {}
+            let association = match phase {
+                Phase::Open(association) if !association.is_closed() => association,
                 Phase::Closed(cause) => return Err(CallError::not_sent(cause)),
                 Phase::Stopping => return Err(closed()),
                 Phase::BackingOff(cause) if !self.wait_for_connection => {
                     return Ok(Admission::Failing(CallError::not_sent(cause)));
                 }
-                Phase::Idle | Phase::Between | Phase::BackingOff(_) => {
+                Phase::Open(_) | Phase::Idle | Phase::Between | Phase::BackingOff(_) => {
                     self.wanted.notify_one();
                     changed(&mut status).await?;
                     continue;
                 }
-            }
+            };
             let permits = Arc::clone(&self.permits);
             tokio::select! {
                 biased;
                 permit = permits.acquire_owned() => {
-                    return permit.map(Admission::Permit).map_err(|_| closed());
+                    let permit = permit.map_err(|_| closed())?;
+                    return Ok(Admission::Place(Place { permit, association }));
                 }
                 result = changed(&mut status) => result?,
             }
         }
     }
 
-    /// As [`admit`](Self::admit), if it can be told at once.
-    pub(super) fn try_admit(&self) -> Option<Result<Admission, CallError>> {
-        if !self.is_open() {
-            return None;
-        }
+    /// Like [`admit`](Self::admit), if there is no need to wait.
+    pub(super) fn try_admit(&self) -> Option<Admission> {
+        let association = Arc::clone(self.status.borrow().open()?);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        Some(Ok(Admission::Permit(permit)))
+        Some(Admission::Place(Place {
+            permit,
+            association,
+        }))
     }
 
     pub(super) fn ending(&self) -> Ending {
@@ -196,40 +202,20 @@ impl Handle {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.status.borrow().phase, Phase::Open(_))
+        self.status.borrow().open().is_some()
     }
 
-    /// Hands a command to the client's task.
-    pub(super) fn submit(&self, command: Command) {
-        // The queue has a place for every permit, so only the end of the task refuses one.
-        if let Err(refused) = self.commands.try_send(command) {
-            // If it panicked, its status is that of before: nobody is to be let in any more.
-            self.permits.close();
-            let cause = match &self.status.borrow().phase {
-                Phase::Closed(cause) => cause.clone(),
-                _ => Cause::Closed,
-            };
-            refused.into_inner().fail(CallError::not_sent(cause));
-        } else if !self.is_open() {
-            // The association ended since the call was let in.
-            self.wanted.notify_one();
-        }
+    /// Returns `true` if this is the association that takes calls.
+    pub(super) fn is_current(&self, association: &Arc<HandleState>) -> bool {
+        let status = self.status.borrow();
+        status
+            .open()
+            .is_some_and(|open| Arc::ptr_eq(open, association))
     }
 
     pub(super) fn in_flight(&self) -> usize {
         self.max_in_flight
             .saturating_sub(self.permits.available_permits())
-    }
-
-    pub(super) fn lost_pushes(&self) -> u64 {
-        self.lost_pushes.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn take_pushes(&self) -> Option<mpsc::Receiver<Received>> {
-        self.pushes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
     }
 }
 
