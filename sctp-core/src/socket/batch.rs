@@ -6,7 +6,7 @@ use bytes::{Buf as _, BytesMut};
 
 use super::{
     RecvMeta, Socket,
-    block_pool::{BlockPool, MAX_COPY, MAX_SLOT_LEN},
+    block_pool::{BlockPool, MAX_SLOT_LEN},
 };
 use crate::sys::{self, MAX_BATCH};
 
@@ -43,8 +43,9 @@ pub struct Part {
 /// slots, at most 576 KiB. Besides the block in use, at most 4.5 MiB are kept, and of these only
 /// the recently needed part.
 ///
-/// A held message keeps its block alive, even after the buffer is dropped. A message of up to 1 KiB
-/// keeps at most 66 KiB: in a longer block it is copied to a shorter one for copies.
+/// A held message keeps its block alive, even after the buffer is dropped: at most 66 KiB, or 64
+/// times its length if that is more. A message that would keep more is copied to a block of 64 KiB
+/// for copies. Parts of a message that was received in parts are not copied.
 pub struct RecvBatch {
     blocks: BlockPool,
     /// Copies of short messages.
@@ -147,7 +148,7 @@ impl RecvBatch {
             let data = if self.unfinished && range.len() + SHORT_REST >= self.slot_len {
                 self.unfinished = false;
                 self.blocks.take_slot(range.len(), self.slot_len)
-            } else if is_whole && range.len() <= MAX_COPY && self.blocks.is_long() {
+            } else if is_whole && self.blocks.is_copied(range.len()) {
                 self.blocks.take_copy(range.len(), &mut self.copies)
             } else {
                 self.blocks.current().split_to(range.len())
@@ -191,6 +192,8 @@ impl Socket {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// Simulates a receive of parts with these lengths and flags.
@@ -252,25 +255,50 @@ mod tests {
         assert_eq!(batch.slot_len, SLOT_LEN);
     }
 
-    #[test]
-    fn held_short_messages_keep_no_long_block() {
+    /// Holds short messages received beside long ones, and returns where both were.
+    fn hold_beside_long(short_len: usize) -> (Vec<BytesMut>, BTreeSet<*const u8>) {
         let mut batch = RecvBatch::new();
         // Sets the length of a slot.
         receive(&mut batch, &[(2048, 0), (38_000, libc::MSG_EOR)]);
         receive(&mut batch, &[(40_000, libc::MSG_EOR)]);
-        let mut held = Vec::new();
-        let mut ranges = std::collections::BTreeSet::new();
+        let (mut held, mut ranges) = (Vec::new(), BTreeSet::new());
         for _ in 0..200 {
-            let parts = receive(&mut batch, &[(10, libc::MSG_EOR), (40_000, libc::MSG_EOR)]);
-            let [short, long] = <[BytesMut; 2]>::try_from(parts).unwrap();
-            assert!(short == [1; 10][..] && long == [1; 40_000][..]);
+            let parts = [(short_len, libc::MSG_EOR), (40_000, libc::MSG_EOR)];
+            let [short, long] = <[BytesMut; 2]>::try_from(receive(&mut batch, &parts)).unwrap();
+            assert!(short == vec![1; short_len] && long == vec![1; 40_000]);
             ranges.insert(long.as_ptr());
             held.push(short);
         }
+        (held, ranges)
+    }
+
+    #[test]
+    fn held_short_messages_keep_no_long_block() {
+        let (held, ranges) = hold_beside_long(10);
         // The same block is reused.
         assert!(ranges.len() < 20, "{} ranges", ranges.len());
         let addrs = || held.iter().map(|short| short.as_ptr().addr());
         assert_eq!(addrs().max(), addrs().min().map(|first| first + 199 * 10));
+    }
+
+    #[test]
+    fn held_messages_share_blocks_for_copies() {
+        let (held, ranges) = hold_beside_long(8000);
+        assert!(ranges.len() < 20, "{} ranges", ranges.len());
+        // Each block of 64 KiB has eight of them.
+        let is_adjacent = |pair: &&[BytesMut]| pair[0].as_ptr_range().end == pair[1].as_ptr();
+        assert_eq!(held.windows(2).filter(is_adjacent).count(), 200 / 8 * 7);
+    }
+
+    #[test]
+    fn messages_of_one_length_are_not_copied() {
+        for len in [2048, 3000, 4096, 8192, 16 * 1024, 40_000, MAX_SLOT_LEN] {
+            let mut batch = RecvBatch::new();
+            for _ in 0..3 {
+                receive(&mut batch, &[(len, libc::MSG_EOR)]);
+            }
+            assert_eq!(batch.copies.current().capacity(), 0, "{len}");
+        }
     }
 
     #[test]

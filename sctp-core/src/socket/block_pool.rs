@@ -11,15 +11,23 @@ use crate::sys::MAX_BATCH;
 pub(super) const MAX_SLOT_LEN: usize = 64 * 1024;
 /// Maximum length of the slots of a block.
 ///
-/// A message stays in its block without a copy, so a held message of more than a kilobyte keeps its
-/// whole block: the length of 32 messages as long as the longest recent one, up to this limit. A
-/// shorter message is copied out of a long block.
+/// A message stays in its block without a copy, so a held message keeps its whole block: the length
+/// of 32 messages as long as the longest recent one, up to this limit. A message that is short
+/// against its block is copied out of it.
 const MAX_BLOCK_LEN: usize = 512 * 1024;
-/// Maximum length of a message that is copied out of a long block, so that it does not keep the
-/// block alive.
+/// Length up to which a message is copied out of any long block, so that it does not keep the block
+/// alive.
 ///
 /// Receiving a message costs many times as much as the copy.
-pub(super) const MAX_COPY: usize = 1024;
+const ALWAYS_COPIED: usize = 1024;
+/// Number of messages of one length that a block has space for, from which on a message of that
+/// length is copied out of a long block.
+///
+/// More than the 32 of a block whose messages are all of the same length, so that these are not
+/// copied.
+const COPIED_SHARE: usize = 64;
+/// Length of a block for copies. It has space for several of the longest.
+const COPY_BLOCK_LEN: usize = 64 * 1024;
 /// Maximum memory in retired blocks: that of 64 messages as long as the longest slot.
 ///
 /// A user that holds as many messages at a time then causes no allocation. New memory is more
@@ -73,15 +81,17 @@ impl BlockPool {
         }
     }
 
-    /// Returns `true` if the block is long, so that a held short message is worth a copy.
-    pub(super) fn is_long(&self) -> bool {
-        self.block_len >= LONG
+    /// Returns `true` if a held message of this length would keep much more memory than it needs, so
+    /// that it is worth a copy.
+    pub(super) fn is_copied(&self, len: usize) -> bool {
+        self.block_len >= LONG && len <= ALWAYS_COPIED.max(self.block_len / COPIED_SHARE)
     }
 
     /// Moves a message from the front of the block to `copies`, and returns it from there.
     pub(super) fn take_copy(&mut self, len: usize, copies: &mut Self) -> BytesMut {
-        if copies.block.capacity() < len {
-            copies.reserve(MAX_COPY, false);
+        let block = &mut copies.block;
+        if block.capacity() < len && !block.try_reclaim(COPY_BLOCK_LEN) {
+            copies.replace_block(COPY_BLOCK_LEN, len);
         }
         copies.block.extend_from_slice(&self.block[..len]);
         self.block.advance(len);
@@ -260,6 +270,25 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for round in 0..30 {
             let held: Vec<_> = (0..64).map(|_| receive(&mut blocks, LONG, false)).collect();
+            let places = held.iter().map(|message| message.as_ptr().addr());
+            let new = places.filter(|&place| seen.insert(place)).count();
+            assert!(round < 2 || new == 0, "{new} new in round {round}");
+        }
+    }
+
+    #[test]
+    fn copies_of_dropped_messages_allocate_nothing() {
+        let (mut blocks, mut copies) = (BlockPool::default(), BlockPool::for_copies());
+        let mut seen = std::collections::BTreeSet::new();
+        for round in 0..30 {
+            let held: Vec<_> = (0..64)
+                .map(|_| {
+                    blocks.reserve(LONG, false);
+                    blocks.current().resize(8000, 1);
+                    assert!(blocks.is_copied(8000));
+                    blocks.take_copy(8000, &mut copies)
+                })
+                .collect();
             let places = held.iter().map(|message| message.as_ptr().addr());
             let new = places.filter(|&place| seen.insert(place)).count();
             assert!(round < 2 || new == 0, "{new} new in round {round}");
