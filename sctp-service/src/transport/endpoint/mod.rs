@@ -22,6 +22,9 @@ const BACKLOG: usize = 128;
 ///
 /// It is [`serve`](crate::serve()) over an [`EndpointListener`], and everything said there holds.
 ///
+/// An association that falls behind needs a descriptor and an epoll watch of its own. Without them
+/// it is aborted, so that it does not hold up the others: see [`EndpointListener`].
+///
 /// ```no_run
 /// # async fn run() -> std::io::Result<()> {
 /// use sctp_service::{Payload, serve_endpoint};
@@ -55,8 +58,9 @@ where
 /// read, is peeled off to a socket of its own: it then delays itself alone. The threshold is 64
 /// events or 256 KiB that wait for its driver, or a shared send buffer that has been full for
 /// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
-/// has messages with missing fragments. If there is no descriptor or no epoll watch for that, it is aborted
-/// with the reason `receive queue full`.
+/// has messages with missing fragments. If there is no descriptor (`EMFILE`, `ENFILE`) or no epoll
+/// watch (`fs.epoll.max_user_watches`) for that, it is aborted with the reason `receive queue full`,
+/// and a warning is logged: it is not kept until there is one.
 ///
 /// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it follows to the
 /// new socket. An [`EndpointSender`] that was kept reaches only those that keep up: for one that was
