@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::sleep};
 
 use crate::{
     callers::Caller,
-    client,
+    client, duel,
     fault::Kind,
     peer, pool, pushers,
     rng::Rng,
@@ -27,6 +27,8 @@ use crate::{
 const SERVERS: u16 = 3;
 /// Threads that push, and as many tasks.
 const PUSHERS: u32 = 2;
+/// Threads with a driver of their own, and as many that complete what its calls wait for.
+const DUELS: u32 = 1;
 /// The callers of a client or a pool.
 const CALLERS: u32 = 6;
 
@@ -123,7 +125,13 @@ impl Execution {
         for pusher in 0..PUSHERS {
             let (run, rng) = self.shared();
             self.spawn(pushers::run(run, format!("task {pusher} that pushes"), rng));
-            self.start_thread(format!("thread {pusher} that pushes"));
+            let (run, rng) = self.shared();
+            let name = format!("thread {pusher} that pushes");
+            self.start_thread(pushers::run(run, name, rng));
+        }
+        for name in 0..DUELS {
+            let (run, rng) = self.shared();
+            self.start_thread(duel::run(run, format!("duel {name}"), rng));
         }
     }
 
@@ -148,13 +156,13 @@ impl Execution {
         (SERVERS, Arc::new(network))
     }
 
-    fn start_thread(&mut self, name: String) {
-        let (run, rng) = self.shared();
+    /// Runs a future on a thread of its own.
+    fn start_thread(&mut self, future: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.runtime.clone();
         let (done, ended) = oneshot::channel::<()>();
         thread::spawn(move || {
             let _done = done;
-            runtime.block_on(pushers::run(run, name, rng));
+            runtime.block_on(future);
         });
         self.spawn(async { drop(ended.await) });
     }

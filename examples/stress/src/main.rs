@@ -12,6 +12,7 @@
 mod book;
 mod callers;
 mod client;
+mod duel;
 mod execute;
 mod fault;
 mod handler;

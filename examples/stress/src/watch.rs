@@ -26,7 +26,7 @@ const LOOKS: u64 = 50;
 /// The server and association that something happens on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct At {
-    /// `None` if it is on one that a pool chooses.
+    /// `None` if it is one that a pool chooses, or that has no number.
     pub(crate) server: Option<u16>,
     /// `None` if there is none, or it is not known.
     pub(crate) assoc: Option<i32>,
@@ -36,7 +36,7 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.server {
             Some(server) => write!(f, "server {server}")?,
-            None => f.write_str("a server of a pool")?,
+            None => f.write_str("a server without a number")?,
         }
         match self.assoc {
             Some(assoc) => write!(f, ", association {assoc}"),
