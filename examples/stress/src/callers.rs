@@ -1,9 +1,13 @@
 //! Tasks that make one call after another.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use sctp_service::{
-    CallError, Cause, Message, Received,
+    AssociationHandle, CallError, Cause, Message, Received,
     client::{Client, pool::Pool},
 };
 use tokio::{
@@ -26,10 +30,17 @@ use crate::{
 /// The streams that calls go on, from 1.
 const STREAMS: usize = 16;
 
-/// A client or a pool.
+/// A client, a pool, or an end of an association that is served as well.
 #[derive(Clone, Debug)]
 pub(crate) enum Service {
-    Client { client: Client, server: u16 },
+    Client {
+        client: Client,
+        server: u16,
+    },
+    Handle {
+        handle: AssociationHandle,
+        server: u16,
+    },
     Pool(Pool),
 }
 
@@ -40,7 +51,18 @@ impl Service {
                 server: Some(*server),
                 assoc: client.connect_info().map(|info| info.assoc().get()),
             },
+            Self::Handle { handle, server } => At {
+                server: Some(*server),
+                assoc: handle.connect_info().map(|info| info.assoc().get()),
+            },
             Self::Pool(_) => At::default(),
+        }
+    }
+
+    fn work(&self, rng: &mut Rng) -> Work {
+        match self {
+            Self::Handle { .. } if rng.one_in(4) => Work::Back,
+            _ => Work::random(rng),
         }
     }
 
@@ -48,6 +70,8 @@ impl Service {
         match self {
             Self::Client { client, .. } if by_reserving => client.oneshot(message).await,
             Self::Client { client, .. } => client.request(message).await,
+            Self::Handle { handle, .. } if by_reserving => handle.caller().oneshot(message).await,
+            Self::Handle { handle, .. } => handle.request(message).await,
             Self::Pool(pool) => pool.request(message).await,
         }
     }
@@ -103,6 +127,27 @@ impl Caller {
         self
     }
 
+    /// Makes some calls, until one fails.
+    pub(crate) async fn burst(&mut self, run: &Run, service: &Service, calls: usize) {
+        for _ in 0..calls {
+            let mut failed = false;
+            if let Some(outcome) = self.once(run, service, &mut failed).await {
+                run.tally.add(outcome, 1);
+            }
+            if failed {
+                return;
+            }
+        }
+    }
+
+    /// Makes one call from within a handler, whose peer must not ask back in turn.
+    async fn ask_back(&mut self, run: &Run, service: &Service) {
+        let work = Work::random(&mut self.rng);
+        if let Some(outcome) = self.ask(run, service, work, &mut false).await {
+            run.tally.add(outcome, 1);
+        }
+    }
+
     async fn once(
         &mut self,
         run: &Run,
@@ -126,7 +171,18 @@ impl Caller {
                 }
             };
         }
-        let work = Work::random(&mut self.rng);
+        let work = service.work(&mut self.rng);
+        self.ask(run, service, work, pause).await
+    }
+
+    /// Makes one call. Returns its outcome if that is none of the faults.
+    async fn ask(
+        &mut self,
+        run: &Run,
+        service: &Service,
+        work: Work,
+        pause: &mut bool,
+    ) -> Option<&'static str> {
         let request = self.next(work, false);
         // Where the client does not choose it itself.
         let stream = u16::try_from(1 + self.rng.below(STREAMS)).unwrap_or(1);
@@ -165,6 +221,49 @@ impl Caller {
                 judge(run, &request, &error)
             }
         }
+    }
+}
+
+/// The callers of handlers that ask back.
+#[derive(Debug, Default)]
+pub(crate) struct Askers(Mutex<Vec<Caller>>);
+
+impl Askers {
+    pub(crate) fn add(&self, caller: Caller) {
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.push(caller);
+    }
+
+    fn take(&self) -> Option<Caller> {
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.pop()
+    }
+}
+
+/// A caller that goes back to the others, even if its handler is dropped.
+struct Asker<'a> {
+    run: &'a Run,
+    caller: Option<Caller>,
+}
+
+impl Drop for Asker<'_> {
+    fn drop(&mut self) {
+        if let Some(caller) = self.caller.take() {
+            self.run.askers.add(caller);
+        }
+    }
+}
+
+/// Asks the peer of a handler, unless all callers are busy.
+pub(crate) async fn ask_back(run: &Run, handle: AssociationHandle, server: u16) {
+    let mut asker = Asker {
+        run,
+        caller: run.askers.take(),
+    };
+    if let Some(caller) = &mut asker.caller {
+        caller
+            .ask_back(run, &Service::Handle { handle, server })
+            .await;
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
+    time::{Duration, Instant},
 };
 
 use sctp_service::{Message, Payload, Request, serve_association, testing::duplex};
@@ -28,6 +29,9 @@ use crate::{
 
 /// The most pairs of wake-ups of one call.
 const ROUNDS: usize = 1 << 10;
+
+/// The longest time of one call. Where other programs keep the processors, each pair takes long.
+const TIME: Duration = Duration::from_millis(200);
 
 /// The request of the call that keeps the driver busy, too short for a seed.
 const BUSY: &str = "busy";
@@ -96,7 +100,11 @@ impl Duel {
         let (rally, pairs) = Rally::new(1 + rng.skewed(ROUNDS), &mut rng);
         let turn = rally.turn();
         self.helpers.rally(rally);
+        let began = Instant::now();
         for (one, two) in pairs {
+            if began.elapsed() > TIME {
+                break;
+            }
             let serve = async { turn.fetch_add(1, Ordering::Release) };
             let _ = join!(biased; one, two, serve);
         }

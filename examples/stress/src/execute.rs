@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::sleep};
 use crate::{
     callers::Caller,
     client, duel,
+    equals::{self, EQUALS, Equals},
     fault::Kind,
     peer, pool, pushers,
     rng::Rng,
@@ -32,10 +33,16 @@ const DUELS: u32 = 1;
 /// The callers of a client or a pool.
 const CALLERS: u32 = 6;
 
-/// Clients, pools, and peers by hand, for each thread of the runtime.
+/// Tasks that ask on accepted associations, and as many threads.
+const ASKERS: u32 = 2;
+/// Callers of handlers that ask back.
+const BACK: u32 = 16;
+
+/// Clients, pools, peers by hand, and ends that connect to their equals, for each thread of the runtime.
 const CLIENTS: u32 = 2;
 const POOLS: u32 = 1;
-const PEERS: u32 = 1;
+const PEERS: u32 = 2;
+const DIALS: u32 = 1;
 
 /// The longest time for the last calls, pushes and ends. A hang is reported long before.
 const WIND_UP: Duration = Duration::from_secs(90);
@@ -60,7 +67,7 @@ struct Execution {
 pub(crate) fn execute(runtime: &Handle, seed: u64, threads: usize, time: Duration) -> Arc<Run> {
     // More threads than that cannot be.
     let workers = u32::try_from(threads).unwrap_or(u32::MAX >> 8);
-    let callers = workers * ((CLIENTS + POOLS) * CALLERS + PEERS);
+    let callers = workers * ((CLIENTS + POOLS + DIALS) * CALLERS + PEERS) + 2 * ASKERS + BACK;
     let run = Run::new(seed, threads, callers);
     let mut execution = Execution {
         run: Arc::clone(&run),
@@ -117,10 +124,13 @@ impl Execution {
             let (run, callers, rng) = self.with_callers();
             self.spawn(pool::run(run, name, all.clone(), callers, rng));
         }
+        let network = self.start_equals(workers);
+        let mut served = servers;
+        served.push((EQUALS, network));
         for _ in 0..workers * PEERS {
             let caller = self.caller();
             let (run, rng) = self.shared();
-            self.spawn(peer::run(run, servers.clone(), caller, rng));
+            self.spawn(peer::run(run, served.clone(), caller, rng));
         }
         for pusher in 0..PUSHERS {
             let (run, rng) = self.shared();
@@ -154,6 +164,36 @@ impl Execution {
         let task = scripted::run(run, listener, rng);
         self.serving.spawn_on(task, &self.runtime);
         (SERVERS, Arc::new(network))
+    }
+
+    fn start_equals(&mut self, workers: u32) -> Arc<Network> {
+        let (listener, network) = ScriptedListener::new();
+        let (network, equals) = (Arc::new(network), Arc::new(Equals::default()));
+        let (run, rng) = self.shared();
+        let server = Arc::clone(&network);
+        let task = equals::serve_all(run, Arc::clone(&equals), server, listener, rng);
+        self.serving.spawn_on(task, &self.runtime);
+        for name in 0..workers * DIALS {
+            let (run, callers, rng) = self.with_callers();
+            let network = Arc::clone(&network);
+            self.spawn(equals::dial(run, name, network, callers, rng));
+        }
+        for _ in 0..ASKERS {
+            for on_thread in [true, false] {
+                let caller = self.caller();
+                let (run, rng) = self.shared();
+                let asking = equals::ask(run, Arc::clone(&equals), caller, rng);
+                match on_thread {
+                    true => self.start_thread(asking),
+                    false => self.spawn(asking),
+                }
+            }
+        }
+        for _ in 0..BACK {
+            let caller = self.caller();
+            self.run.askers.add(caller);
+        }
+        network
     }
 
     /// Runs a future on a thread of its own.

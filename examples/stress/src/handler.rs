@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    callers,
     fault::Kind,
     helpers::{Rally, Step},
     payload::{self, Payload, Request},
@@ -71,6 +72,7 @@ impl Task {
     async fn serve(mut self) -> Reply {
         match Work::of(&self.request) {
             Work::Abort => return Reply::none().with_shutdown(Shutdown::abort(REASON)),
+            Work::Back => callers::ask_back(&self.run, self.peer.clone(), self.server).await,
             Work::Channel => return self.channel(),
             Work::Echo => {}
             Work::Join => self.join().await,

@@ -13,6 +13,7 @@ mod book;
 mod callers;
 mod client;
 mod duel;
+mod equals;
 mod execute;
 mod fault;
 mod handler;

@@ -1,6 +1,9 @@
 //! Peers by hand, which end their associations in every way, and start again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use sctp_service::Message;
 use sctp_service::testing::{Network, Peer};
@@ -8,9 +11,10 @@ use sctp_service::testing::{Network, Peer};
 use crate::{
     callers::{Caller, received_push},
     client::duplex,
+    equals::EQUALS,
     fault::Kind,
     outcome,
-    payload::{Payload, Request},
+    payload::{self, Payload, Request},
     rng::Rng,
     run::Run,
     watch::At,
@@ -46,6 +50,7 @@ pub(crate) async fn run(
             at,
             peer,
             due: Due::new(),
+            owed: VecDeque::new(),
             restarts: rng.one_in(4),
             rng: &mut rng,
             caller: &mut caller,
@@ -60,6 +65,8 @@ struct ByHand<'a> {
     at: At,
     peer: Peer,
     due: Due,
+    /// Replies that wait for room.
+    owed: VecDeque<Message>,
     restarts: bool,
     rng: &'a mut Rng,
     caller: &'a mut Caller,
@@ -79,7 +86,10 @@ impl ByHand<'_> {
                 break;
             }
             for _ in 0..self.rng.below(8) {
-                let work = Work::random(self.rng);
+                let work = match self.at.server {
+                    Some(EQUALS) if self.rng.one_in(4) => Work::Back,
+                    _ => Work::random(self.rng),
+                };
                 let request = self.caller.next(work, false);
                 if !self.ask(request).await {
                     return;
@@ -90,6 +100,7 @@ impl ByHand<'_> {
             }
             if self.restarts && self.rng.one_in(8) {
                 self.peer.restart();
+                self.owed.clear();
                 self.forget("calls of a peer that started again");
             }
         }
@@ -125,21 +136,43 @@ impl ByHand<'_> {
     /// Receives a message. Returns whether there was one.
     async fn receive(&mut self, kind: &'static str) -> bool {
         let number = self.due.keys().min().copied().unwrap_or_default();
-        let recv = self.peer.recv();
-        match self.caller.slot().during(kind, self.at, number, recv).await {
-            Some(message) => {
-                self.note(&message.payload);
-                true
-            }
-            None => {
-                self.over().await;
-                false
+        loop {
+            let next = async {
+                match self.owed.front() {
+                    None => Some(self.peer.recv().await),
+                    Some(reply) => tokio::select! {
+                        // After the end, it does nothing.
+                        () = self.peer.send(reply.clone()) => None,
+                        message = self.peer.recv() => Some(message),
+                    },
+                }
+            };
+            match self.caller.slot().during(kind, self.at, number, next).await {
+                Some(Some(message)) => {
+                    self.note(&message);
+                    return true;
+                }
+                Some(None) => {
+                    self.over().await;
+                    return false;
+                }
+                None => drop(self.owed.pop_front()),
             }
         }
     }
 
-    fn note(&mut self, payload: &[u8]) {
-        match Payload::decode(payload) {
+    fn note(&mut self, message: &Message) {
+        match Payload::decode(&message.payload) {
+            Payload::Request(request) => {
+                if let Some(wrong) = self.run.ledger.executed(&request) {
+                    self.run.lost(&request, wrong);
+                }
+                let reply = payload::reply(&message.payload);
+                let reply = Message::new(reply).on_stream(message.info.stream);
+                if !self.owed.is_empty() || !self.peer.try_send(reply.clone()) {
+                    self.owed.push_back(reply);
+                }
+            }
             Payload::Reply(request) => match self.due.remove(&request.number) {
                 Some(asked) if asked == request => self.run.tally.add(outcome::ANSWERED, 1),
                 // The server may not have heard of the restart when it replied.
@@ -209,7 +242,7 @@ impl ByHand<'_> {
                 .during("end of a peer by hand", self.at, 0, recv)
                 .await;
             match next {
-                Some(message) => self.note(&message.payload),
+                Some(message) => self.note(&message),
                 None => break,
             }
         }

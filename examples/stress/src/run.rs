@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     book::Book,
+    callers::Askers,
     fault::{Faults, Kind},
     helpers::Helpers,
     ledger::Ledger,
@@ -32,6 +33,7 @@ pub(crate) struct Run {
     pub(crate) book: Book,
     pub(crate) tally: Tally,
     pub(crate) helpers: Helpers,
+    pub(crate) askers: Askers,
     over: CancellationToken,
     /// No client is left: servers end. Until then, calls may wait for one.
     deserted: CancellationToken,
@@ -48,6 +50,7 @@ impl Run {
             book: Book::default(),
             tally: Tally::default(),
             helpers: Helpers::start(threads),
+            askers: Askers::default(),
             over: CancellationToken::new(),
             deserted: CancellationToken::new(),
             pushers: AtomicU32::new(0),

@@ -7,6 +7,8 @@ use crate::{payload::Request, rng::Rng};
 #[repr(u8)]
 pub(crate) enum Work {
     Abort,
+    /// Asks back. Only where both ends can.
+    Back,
     Channel,
     Echo,
     Join,
@@ -25,8 +27,9 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Abort,
+        Self::Back,
         Self::Channel,
         Self::Echo,
         Self::Join,
@@ -74,6 +77,7 @@ impl Work {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Abort => "call (abort)",
+            Self::Back => "call (asking back)",
             Self::Channel => "call (reply channel)",
             Self::Echo => "call (echo)",
             Self::Join => "call (join)",
