@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::client::Backoff;
+
 /// Order in which the requests of one association are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -115,6 +117,15 @@ pub struct Config {
     ///
     /// Defaults to 10 seconds.
     pub handshake_timeout: Duration,
+    /// The time that one attempt of [`Serve::with_dial`](crate::Serve::with_dial) to set up an
+    /// association may take.
+    ///
+    /// Defaults to 10 seconds.
+    pub connect_timeout: Duration,
+    /// The pauses between the attempts of [`Serve::with_dial`](crate::Serve::with_dial).
+    ///
+    /// Defaults to 100 milliseconds at first and 10 seconds at most.
+    pub backoff: Backoff,
     /// The time after which an idle association is shut down in order; `None` is for ever. An
     /// association is idle while nothing is read, no request waits, no call is in flight and no reply
     /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) sends make no
@@ -154,6 +165,8 @@ impl Default for Config {
             request_order: RequestOrder::default(),
             reply_stream: ReplyStream::default(),
             handshake_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
+            backoff: Backoff::default(),
             idle_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
@@ -253,6 +266,20 @@ impl Config {
     #[must_use]
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`backoff`](Self::backoff).
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
         self
     }
 

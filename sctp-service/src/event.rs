@@ -3,13 +3,14 @@
 use std::{
     any::Any,
     fmt, io,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
 use sctp_core::{AbortReason, PeerAddrChange};
-use sctp_tokio::{End, Received, RecvError, SendError};
+use sctp_tokio::{ConnectError, End, Received, RecvError, SendError};
 
 use crate::{
     AssociationHandle, ConnectInfo,
@@ -128,6 +129,19 @@ pub enum ServerEvent<'a> {
         /// The association.
         connect_info: &'a ConnectInfo,
     },
+    /// An attempt of [`Serve::with_dial`](crate::Serve::with_dial) to set up an association failed.
+    #[non_exhaustive]
+    ConnectFailed {
+        /// The addresses of the peer, as far as [`Connect::addrs`](crate::client::Connect::addrs)
+        /// knows them.
+        addrs: &'a [SocketAddr],
+        /// The error.
+        error: &'a ConnectError,
+        /// The number of failed attempts in a row.
+        failures: u32,
+        /// The pause before the next attempt.
+        next: Duration,
+    },
     /// Accepting failed; the server tries again after a pause.
     #[non_exhaustive]
     AcceptFailed {
@@ -152,7 +166,7 @@ impl ServerEvent<'_> {
             | Self::ReceiveFailed { connect_info, .. }
             | Self::Panicked { connect_info, .. }
             | Self::Refused { connect_info } => Some(connect_info),
-            Self::AcceptFailed { .. } => None,
+            Self::AcceptFailed { .. } | Self::ConnectFailed { .. } => None,
         }
     }
 }
@@ -240,6 +254,7 @@ pub(crate) struct LogLimits {
     pub(crate) panicked: LogLimiter,
     pub(crate) outlived: LogLimiter,
     pub(crate) no_reason: LogLimiter,
+    pub(crate) connect_failed: LogLimiter,
 }
 
 /// Lines in 10 seconds about associations that come up or end.
@@ -265,6 +280,7 @@ impl Default for LogLimits {
             panicked: LogLimiter::new(),
             outlived: LogLimiter::new(),
             no_reason: LogLimiter::new(),
+            connect_failed: LogLimiter::new(),
         }
     }
 }

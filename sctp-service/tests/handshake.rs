@@ -13,13 +13,12 @@ use std::{
 use bytes::Bytes;
 use futures::FutureExt;
 use sctp_service::{
-    AssociationHandle, Config, Correlation, Correlator, Identity, IncomingAssociation, Message,
-    Received, SendError, ServerEvent, Shutdown, Side, Waiting,
+    AssociationHandle, Config, IncomingAssociation, SendError, ServerEvent, Shutdown, Side,
     handler::handler_fn,
     serve, serve_association,
     testing::{Duplex, Peer, ScriptedListener, duplex},
 };
-use support::{Server, must, settle};
+use support::{Server, header::by_header, must, settle};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -439,33 +438,4 @@ async fn handshake_may_ask_the_peer() {
     let question = peer.recv().await.unwrap().payload;
     peer.send([b"!", &question[1..5], b"ann"].concat()).await;
     peer.expect_message("ann").await;
-}
-
-/// The first byte is `?` in requests and `!` in replies, the next four are the identifier.
-struct Header;
-
-impl Correlator for Header {
-    type Key = u32;
-
-    fn stamp(
-        &mut self,
-        number: u32,
-        message: &mut Message,
-    ) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
-        message.payload = [b"?", &number.to_be_bytes()[..], &message.payload]
-            .concat()
-            .into();
-        Ok(number)
-    }
-
-    fn identify(&mut self, received: &Received, _: Waiting<'_, u32>) -> Identity<u32> {
-        match received.payload.first_chunk() {
-            Some(&[b'!', a, b, c, d]) => Identity::Reply(u32::from_be_bytes([a, b, c, d])),
-            _ => Identity::Request,
-        }
-    }
-}
-
-fn by_header() -> Correlation {
-    Correlation::by_key(|_| Header)
 }

@@ -40,7 +40,7 @@ impl Backoff {
     }
 
     /// Returns the pause after this many failures in a row, of which there is at least one.
-    pub(super) fn pause(&self, failures: u32) -> Duration {
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let full = self.min.saturating_mul(1 << doublings).min(self.max);
         full - full.mul_f64(random() / 2.0)

@@ -17,8 +17,8 @@ use super::{
     supervisor::{Mode, Sessions, Supervisor},
 };
 use crate::{
-    ByStream, Correlation, Inbox, MakeService, Transport, event::EventHook, inbox::FillInbox,
-    log_limit::LogLimiter,
+    AssociationHandle, ByStream, Correlation, Inbox, MakeService, Transport, event::EventHook,
+    inbox::FillInbox, log_limit::LogLimiter, serve::Goodbye,
 };
 
 /// Sets up a [`Client`].
@@ -42,6 +42,7 @@ pub struct ClientBuilder {
     config: ClientConfig,
     correlation: Correlation,
     serving: Serving,
+    goodbye: Option<Goodbye>,
     hook: ClientHook,
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
@@ -61,6 +62,7 @@ impl ClientBuilder {
             config: ClientConfig::default(),
             correlation: ByStream::default().into(),
             serving: Serving::default(),
+            goodbye: None,
             hook: ClientHook::default(),
             #[cfg(feature = "pool")]
             pool_hook: ClientHook::default(),
@@ -154,6 +156,18 @@ impl ClientBuilder {
         self
     }
 
+    /// Says goodbye on an association that begins to drain: the client shuts down, or its
+    /// [association](Client::association) is to. SHUTDOWN waits for the future, up to the time that the end
+    /// may take. See [`Serve::on_drain`](crate::Serve::on_drain).
+    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    where
+        F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.goodbye = Some(Goodbye::new(goodbye));
+        self
+    }
+
     /// Reports to a pool as well.
     #[cfg(feature = "pool")]
     pub(super) fn of_pool(mut self, hook: ClientHook) -> Self {
@@ -185,6 +199,7 @@ impl ClientBuilder {
     ///
     /// Dropping the call ends the attempt.
     pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
+        connect.wanted().await;
         let first = timeout(self.config.connect_timeout, connect.connect())
             .await
             .unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }))
@@ -253,6 +268,7 @@ impl ClientBuilder {
             correlation: self.correlation,
             serving: self.serving,
             events: EventHook::of_client(hook.clone()),
+            goodbye: self.goodbye,
             stop: stop.clone(),
             last_call: 0,
         };

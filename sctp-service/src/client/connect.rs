@@ -1,6 +1,9 @@
 //! Sources of a client's associations.
 
-use std::{future::Future, net::SocketAddr};
+use std::{
+    future::{Future, ready},
+    net::SocketAddr,
+};
 
 use sctp_tokio::{Association, ConnectError, SocketBuilder};
 
@@ -65,6 +68,18 @@ pub trait Connect: Send + 'static {
     ///
     /// No error is final: the client tries again, with pauses.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Transport, ConnectError>> + Send;
+
+    /// Waits until an association is wanted. No time limit runs meanwhile.
+    ///
+    /// For peers that may connect to this end instead: [`PeerTable::vacant`](crate::PeerTable::vacant)
+    /// resolves when there is no association with a peer. By default it is ready at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Required of every implementation: it may be dropped and called again.
+    fn wanted(&mut self) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
 
     /// Returns the server's addresses as far as they are known beforehand: the log names the client
     /// by them. None unless an implementation says otherwise.

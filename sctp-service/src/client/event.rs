@@ -219,7 +219,9 @@ impl<'a> ClientEvent<'a> {
                 connect_info,
                 message,
             },
-            ServerEvent::Refused { .. } | ServerEvent::AcceptFailed { .. } => return None,
+            ServerEvent::Refused { .. }
+            | ServerEvent::AcceptFailed { .. }
+            | ServerEvent::ConnectFailed { .. } => return None,
         })
     }
 

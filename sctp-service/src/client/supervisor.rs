@@ -22,8 +22,8 @@ use super::{
     serving::{BoxService, Serving},
 };
 use crate::{
-    Cause, Config, Correlation, Transport, correlate::CallId, event::EventHook,
-    handle::HandleState, log_limit::LogLimiter, session::Session,
+    Cause, Config, Correlation, Side, Transport, correlate::CallId, event::EventHook,
+    handle::HandleState, log_limit::LogLimiter, serve::Goodbye, session::Session,
 };
 
 /// The times at which associations are set up.
@@ -116,6 +116,11 @@ impl<C: Connect> Supervisor<C> {
             }
         }
         self.set_phase(Phase::Between);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return ControlFlow::Break(()),
+            () = self.connect.wanted() => {}
+        }
         tokio::select! {
             biased;
             () = self.stop.cancelled() => ControlFlow::Break(()),
@@ -233,6 +238,7 @@ pub(super) struct Sessions {
     pub(super) correlation: Correlation,
     pub(super) serving: Serving,
     pub(super) events: EventHook,
+    pub(super) goodbye: Option<Goodbye>,
     pub(super) stop: CancellationToken,
     /// The number of the last call, on whichever association.
     pub(super) last_call: CallId,
@@ -242,7 +248,7 @@ impl Sessions {
     pub(super) fn up<T: Transport>(&self, transport: T) -> Up<T> {
         let state = HandleState::new(
             self.stop.child_token(),
-            transport.connect_info(),
+            transport.connect_info().with_initiated_by(Side::Local),
             Arc::clone(&self.config),
             transport.max_message(),
             true,
@@ -263,7 +269,8 @@ impl Sessions {
             state,
             Some(&self.correlation),
         )
-        .number_calls_after(self.last_call);
+        .number_calls_after(self.last_call)
+        .with_goodbye(self.goodbye.clone());
         match self.serving {
             Serving::Nothing => session.without_service(),
             Serving::By(_) => session,

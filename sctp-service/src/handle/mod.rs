@@ -4,6 +4,7 @@ pub(crate) mod call;
 mod caller;
 pub(crate) mod error;
 mod room;
+mod silence;
 mod state;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -12,8 +13,11 @@ pub use caller::Caller;
 use error::{CallError, Cause};
 pub(crate) use room::CallRoom;
 use sctp_tokio::{End, Message, Received, SendError};
+use silence::SilenceWatch;
 use state::Speaker;
-pub(crate) use state::{HandleState, Submission};
+pub(crate) use state::{HandleState, Observer, Submission};
+
+use tokio::time::{Instant, sleep_until};
 
 use crate::{ConnectInfo, Drain, Shutdown};
 
@@ -288,8 +292,8 @@ impl AssociationHandle {
     }
 
     /// Returns what tells when the server shuts down, or this association is
-    /// [to](Self::graceful_shutdown). For an association without a call in flight that is too late to send a
-    /// goodbye; see the guide [`between_equals`](crate::guide::between_equals).
+    /// [to](Self::graceful_shutdown). A goodbye is sent by
+    /// [`Serve::on_drain`](crate::Serve::on_drain).
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.drain
@@ -302,6 +306,70 @@ impl AssociationHandle {
         if let Some(state) = self.state() {
             state.drain().cancel();
         }
+    }
+
+    /// Leaves SHUTDOWN to the peer, which has announced it. For the handler of a protocol's own
+    /// disconnect request, such as Diameter's DPR (RFC 6733, section 5.4).
+    ///
+    /// No further call is accepted. Requests are read and answered, replies are awaited, and messages are
+    /// sent, until the SHUTDOWN of the peer. If none comes within
+    /// [`Config::shutdown_timeout`](crate::Config::shutdown_timeout), this end shuts the association down.
+    pub fn expect_shutdown(&self) {
+        if let Some(state) = self.state() {
+            state.expect_shutdown();
+        }
+    }
+
+    /// Waits until no message was received for this long while this end was reading: for a watchdog
+    /// (RFC 3539, section 3.4.1). The time runs from the call at the earliest.
+    ///
+    /// An association that is not read, since too many requests wait to be served, is not silent. One
+    /// that is closed is. A message that arrived is noted when it was read, so the wait may end late
+    /// by the time of one poll.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use sctp_service::{AssociationHandle, Shutdown};
+    ///
+    /// /// Asks after each half minute of silence, and aborts a peer that does not answer.
+    /// async fn watch(peer: AssociationHandle) {
+    ///     let interval = Duration::from_secs(30);
+    ///     while !peer.is_closed() {
+    ///         peer.silent_for(interval).await;
+    ///         if peer.request_within(interval, "are you there?").await.is_err() {
+    ///             let _ = peer.shutdown(Shutdown::abort("no reply to watchdog"));
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = watch;
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. Dropped and called again, it begins anew.
+    pub async fn silent_for(&self, time: Duration) {
+        let Some(state) = self.state() else {
+            return tokio::time::sleep(time).await;
+        };
+        let silence = SilenceWatch::new(state);
+        loop {
+            let due = silence.due(time);
+            if due <= Instant::now() {
+                return;
+            }
+            sleep_until(due).await;
+        }
+    }
+
+    /// Returns `true` if calls and messages are accepted, and no end has begun.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().is_some_and(|state| state.is_open())
+    }
+
+    /// Returns `true` if the handshake had ended at some time.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.state().is_some_and(|state| state.is_opened())
     }
 
     /// Returns `true` if nothing more is accepted: the association is shutting down or closed.

@@ -1,10 +1,14 @@
 //! Limits of messages and calls that the transport has not taken.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use sctp_tokio::SendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
 
+use super::state::Observer;
 use crate::Config;
 
 /// The limits of one association's pushed messages, and who waits. Made when the first message is
@@ -19,6 +23,13 @@ pub(super) struct Room {
     pub(super) ended: Notify,
     /// The handshake has ended.
     pub(super) opened: Notify,
+    observers: Mutex<Vec<Arc<dyn Observer>>>,
+}
+
+impl fmt::Debug for dyn Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// Room for one message, until it is dropped or kept.
@@ -46,6 +57,7 @@ impl Room {
             calls: Arc::new(Semaphore::new(limit(config.max_calls))),
             ended: Notify::new(),
             opened: Notify::new(),
+            observers: Mutex::default(),
         }
     }
 
@@ -101,6 +113,13 @@ impl Room {
     pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
         let place = self.try_acquire(len).ok()??;
         Some(CallRoom::new(self, place, len))
+    }
+
+    /// Returns those that are told when the association opens and ends.
+    pub(super) fn observers(&self) -> MutexGuard<'_, Vec<Arc<dyn Observer>>> {
+        self.observers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The transport has taken a message of this length, or refused it.

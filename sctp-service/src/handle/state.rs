@@ -19,6 +19,7 @@ use super::{
     call::{Abandon, Call, SendWaiter, Ticket, Waiter, task_gone},
     error::{CallError, Cause, Refusal},
     room::{CallRoom, Place, Room},
+    silence::Silence,
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
@@ -46,6 +47,8 @@ pub(crate) struct HandleState {
     outbound_streams: AtomicU16,
     /// Replies can be told from requests, so that calls can be made.
     is_correlated: bool,
+    /// Somebody watches for silence of the peer.
+    is_watched: AtomicBool,
     /// There is something in `core` that the session has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
@@ -64,6 +67,10 @@ struct Core {
     /// A call was dropped since the session looked last.
     has_dropped_calls: bool,
     shutdown: Option<Shutdown>,
+    /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
+    expects_shutdown: bool,
+    is_leaving: bool,
+    silence: Option<Box<Silence>>,
     room: Option<Arc<Room>>,
     session: Option<Waker>,
     /// Set from the first restart of the peer on.
@@ -86,6 +93,14 @@ enum Phase {
     Restarted(Latest),
 }
 
+/// One that is told when an association opens and ends, with no lock of the association held.
+pub(crate) trait Observer: Send + Sync {
+    /// The handshake has ended, or an end has begun.
+    fn changed(&self);
+    /// The association has ended, or restarted. Nobody who waits for that has been told yet.
+    fn ended(&self);
+}
+
 /// Sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speaker {
@@ -99,6 +114,7 @@ pub(crate) struct Taken {
     pub(crate) submitted: VecDeque<Submission>,
     pub(crate) has_dropped_calls: bool,
     pub(crate) shutdown: Option<Shutdown>,
+    pub(crate) expects_shutdown: bool,
 }
 
 /// A message that a handle handed in.
@@ -154,6 +170,9 @@ impl HandleState {
             submitted: VecDeque::new(),
             has_dropped_calls: false,
             shutdown: None,
+            expects_shutdown: false,
+            is_leaving: false,
+            silence: None,
             room: None,
             session: None,
             latest: None,
@@ -166,6 +185,7 @@ impl HandleState {
             config,
             max_message,
             is_correlated,
+            is_watched: AtomicBool::new(false),
             pending: AtomicBool::new(false),
             opened: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -352,7 +372,7 @@ impl HandleState {
         deadline: Option<Instant>,
     ) -> Call {
         let mut core = self.lock();
-        if core.phase.check().is_err() {
+        if core.phase.check().is_err() || core.is_leaving {
             drop(core);
             return Call::failed(self.call_refused());
         }
@@ -427,7 +447,7 @@ impl HandleState {
     fn call_room(&self) -> Result<Arc<Room>, CallError> {
         self.check_correlated()?;
         let mut core = self.lock();
-        if core.phase.check().is_err() {
+        if core.phase.check().is_err() || core.is_leaving {
             drop(core);
             return Err(self.call_refused());
         }
@@ -489,6 +509,67 @@ impl HandleState {
     /// Returns the time since the association came up.
     pub(crate) fn lasted(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// Leaves SHUTDOWN to the peer.
+    pub(super) fn expect_shutdown(&self) {
+        let mut core = self.lock();
+        if core.phase.check().is_err() || core.is_leaving {
+            return;
+        }
+        core.is_leaving = true;
+        core.expects_shutdown = true;
+        let room = core.room.clone();
+        self.wake(core);
+        if let Some(room) = room {
+            room.calls().close();
+            changed(&room);
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        let core = self.lock();
+        matches!(core.phase, Phase::Open) && !core.is_leaving && !self.drain.is_cancelled()
+    }
+
+    /// Has an observer told of what happens from now on. Returns `false` if the association has ended.
+    pub(crate) fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        let mut core = self.lock();
+        if core.phase.end().is_some() {
+            return false;
+        }
+        core.room(&self.config).observers().push(observer);
+        true
+    }
+
+    /// Begins to watch for silence.
+    pub(super) fn watch(&self) {
+        let mut core = self.lock();
+        let silence = core.silence.get_or_insert_with(|| Box::new(Silence::new()));
+        silence.watchers += 1;
+        self.is_watched.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn unwatch(&self) {
+        let mut core = self.lock();
+        let Some(silence) = &mut core.silence else {
+            return;
+        };
+        silence.watchers -= 1;
+        if silence.watchers == 0 {
+            core.silence = None;
+            self.is_watched.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the time at which the peer was last heard of, or could have been.
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        let core = self.lock();
+        let silence = core.silence.as_ref()?;
+        Some(match silence.is_reading {
+            true => silence.last_heard,
+            false => Instant::now(),
+        })
     }
 
     /// Has the session look here.
@@ -564,6 +645,7 @@ impl HandleState {
             submitted: mem::take(&mut core.submitted),
             has_dropped_calls: mem::take(&mut core.has_dropped_calls),
             shutdown: core.shutdown.take(),
+            expects_shutdown: mem::take(&mut core.expects_shutdown),
         }
     }
 
@@ -587,6 +669,28 @@ impl HandleState {
         drop(core);
         if let Some(room) = room {
             room.opened.notify_waiters();
+            changed(&room);
+        }
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed)
+    }
+
+    /// The peer was heard of.
+    pub(crate) fn note_heard(&self) {
+        if let Some(silence) = &mut self.lock().silence {
+            silence.last_heard = Instant::now();
+        }
+    }
+
+    /// The session reads, or holds the peer back.
+    pub(crate) fn note_reading(&self, is_reading: bool) {
+        if let Some(silence) = &mut self.lock().silence {
+            let was_reading = mem::replace(&mut silence.is_reading, is_reading);
+            if is_reading && !was_reading {
+                silence.last_heard = Instant::now();
+            }
         }
     }
 
@@ -628,10 +732,9 @@ impl HandleState {
     /// It is over. Returns how many accepted messages were never taken. Calls that were not taken
     /// fail with the cause.
     pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> usize {
-        let mut core = self.lock();
-        if core.phase.end().is_some() {
+        let Some(mut core) = self.lock_last() else {
             return 0;
-        }
+        };
         let left = mem::take(&mut core.submitted);
         self.leave(core, Phase::Over(end), left, cause)
     }
@@ -663,6 +766,29 @@ impl HandleState {
             .sum()
     }
 
+    /// Tells all observers that the association has ended, and returns the lock under which there are
+    /// none. `None` if it had ended before.
+    fn lock_last(&self) -> Option<MutexGuard<'_, Core>> {
+        loop {
+            let core = self.lock();
+            if core.phase.end().is_some() {
+                return None;
+            }
+            let observers = core
+                .room
+                .as_ref()
+                .map(|room| mem::take(&mut *room.observers()));
+            let observers = observers.unwrap_or_default();
+            if observers.is_empty() {
+                return Some(core);
+            }
+            drop(core);
+            for observer in observers {
+                observer.ended();
+            }
+        }
+    }
+
     /// Makes the state of the association after a restart of the peer, and ends this one. What a
     /// client submitted, and the session has not taken, goes there.
     pub(crate) fn renewed(&self, info: ConnectInfo) -> (Arc<Self>, usize) {
@@ -673,10 +799,9 @@ impl HandleState {
             self.max_message,
             self.is_correlated,
         );
-        let mut core = self.lock();
-        if core.phase.end().is_some() {
+        let Some(mut core) = self.lock_last() else {
             return (next, 0);
-        }
+        };
         let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
             .into_iter()
             .partition(Submission::is_of_client);
@@ -716,6 +841,14 @@ impl Core {
     fn room(&mut self, config: &Config) -> Arc<Room> {
         let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
         Arc::clone(room)
+    }
+}
+
+/// Tells the observers of a change.
+fn changed(room: &Room) {
+    let observers = room.observers().clone();
+    for observer in observers {
+        observer.changed();
     }
 }
 

@@ -20,9 +20,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use super::Executor;
+use super::{Executor, Goodbye};
 use crate::{
-    Config, ConnectInfo, Correlation, Listener, Transport, abort_reasons,
+    AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
     event::{EventHook, ServerEvent, panic_message},
     handle::HandleState,
     log_limit::LogLimiter,
@@ -47,14 +47,32 @@ pub(super) struct Server<E> {
     pub(super) config: Arc<Config>,
     pub(super) correlation: Option<Correlation>,
     pub(super) events: EventHook,
+    pub(super) goodbye: Option<Goodbye>,
     pub(super) executor: E,
     /// Cancelled when the server is to shut down.
     pub(super) drain: CancellationToken,
     /// One permit for each association. That it is a limit, and that all permits are back when
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
-    pub(super) refusals: LogLimiter,
+    pub(super) refusals: Arc<LogLimiter>,
     pub(super) losses: LogLimiter,
+}
+
+impl<E> Server<E> {
+    /// Makes a server that shares everything with this one and spawns in another way.
+    pub(super) fn with_executor<E2>(&self, executor: E2) -> Server<E2> {
+        Server {
+            config: Arc::clone(&self.config),
+            correlation: self.correlation.clone(),
+            events: self.events.clone(),
+            goodbye: self.goodbye.clone(),
+            executor,
+            drain: self.drain.clone(),
+            permits: Arc::clone(&self.permits),
+            refusals: Arc::clone(&self.refusals),
+            losses: LogLimiter::default(),
+        }
+    }
 }
 
 impl<E: Executor> Server<E> {
@@ -126,7 +144,7 @@ impl<E: Executor> Server<E> {
         match accepted {
             Ok(transport) => {
                 *losses = 0;
-                self.start(transport, make);
+                self.start(transport, make, Side::Peer, |()| ());
                 None
             }
             Err(error) if is_lost_association(&error) => {
@@ -156,26 +174,42 @@ impl<E: Executor> Server<E> {
 
     /// Starts serving an association. A panic in code of the user ends that association alone, and
     /// not the accept loop.
-    fn start<T, M, K>(&self, transport: T, make: &M)
+    ///
+    /// Calls `then` when it has ended.
+    pub(super) fn start<T, M, K>(
+        &self,
+        transport: T,
+        make: &M,
+        initiated_by: Side,
+        then: impl FnOnce(()) + Send + 'static,
+    ) -> Option<AssociationHandle>
     where
         T: Transport,
         M: MakeService<K>,
     {
-        let started = catch_unwind(AssertUnwindSafe(|| self.try_start(transport, make)));
-        if let Err(panic) = started
+        let start = || self.try_start(transport, make, initiated_by, then);
+        let started = catch_unwind(AssertUnwindSafe(start));
+        if let Err(panic) = &started
             && let Some(occurrences) = self.events.limits().panicked.record()
         {
-            let panic = panic_message(&*panic);
+            let panic = panic_message(&**panic);
             tracing::error!(panic, occurrences, "panic while an association was started");
         }
+        started.ok().flatten()
     }
 
-    fn try_start<T, M, K>(&self, mut transport: T, make: &M)
+    fn try_start<T, M, K>(
+        &self,
+        mut transport: T,
+        make: &M,
+        initiated_by: Side,
+        then: impl FnOnce(()) + Send + 'static,
+    ) -> Option<AssociationHandle>
     where
         T: Transport,
         M: MakeService<K>,
     {
-        let connect_info = transport.connect_info();
+        let connect_info = transport.connect_info().with_initiated_by(initiated_by);
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             if let Some(refused) = self.refusals.record() {
                 let limit = self.config.max_associations;
@@ -187,7 +221,7 @@ impl<E: Executor> Server<E> {
             if let Err(error) = transport.abort(&abort_reasons::TOO_MANY_ASSOCIATIONS) {
                 tracing::debug!(error = &error as &dyn Error, "cannot abort");
             }
-            return;
+            return None;
         };
         let make = match catch_unwind(AssertUnwindSafe(|| make.clone())) {
             Ok(make) => make,
@@ -207,7 +241,7 @@ impl<E: Executor> Server<E> {
                 if let Err(error) = transport.abort(&abort_reasons::INTERNAL_ERROR) {
                     tracing::debug!(error = &error as &dyn Error, "cannot abort");
                 }
-                return;
+                return None;
             }
         };
         let span = span(&connect_info);
@@ -222,6 +256,7 @@ impl<E: Executor> Server<E> {
             transport.max_message(),
             self.correlation.is_some(),
         );
+        let handle = AssociationHandle::new(Arc::clone(&state));
         let session = Session::new(
             transport,
             make,
@@ -229,9 +264,14 @@ impl<E: Executor> Server<E> {
             events,
             state,
             self.correlation.as_ref(),
-        );
-        let task = session.run(move |_| drop(permit));
+        )
+        .with_goodbye(self.goodbye.clone());
+        let task = session.run(move |_| {
+            drop(permit);
+            then(());
+        });
         self.executor.spawn(task.instrument(span));
+        Some(handle)
     }
 }
 

@@ -12,7 +12,7 @@ use sctp_tokio::{End, Side};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::accept::span;
+use super::{Goodbye, accept::span};
 use crate::{
     AssociationHandle, Config, Correlation, ServerEvent, Transport, event::EventHook,
     handle::HandleState, make::MakeService, session::Session,
@@ -65,6 +65,7 @@ where
         correlation: None,
         initiated_by: Side::Local,
         events: EventHook::default(),
+        goodbye: None,
         signal: Box::pin(pending()),
         state: None,
         run: |this| Box::pin(this.run()),
@@ -81,6 +82,7 @@ pub struct ServeAssociation<T, M, K> {
     correlation: Option<Correlation>,
     initiated_by: Side,
     events: EventHook,
+    goodbye: Option<Goodbye>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Made by `handle`, or else when the association is served.
     state: Option<Arc<HandleState>>,
@@ -122,6 +124,17 @@ impl<T, M, K> ServeAssociation<T, M, K> {
     /// Defaults to [`Side::Local`].
     pub fn with_initiated_by(mut self, side: Side) -> Self {
         self.initiated_by = side;
+        self
+    }
+
+    /// Says goodbye when the association begins to drain; see
+    /// [`Serve::on_drain`](crate::Serve::on_drain).
+    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    where
+        F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.goodbye = Some(Goodbye::new(goodbye));
         self
     }
 
@@ -173,7 +186,8 @@ where
             self.events,
             state,
             self.correlation.as_ref(),
-        );
+        )
+        .with_goodbye(self.goodbye);
         let mut served = pin!(session.run(|ended| ended.end).instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {

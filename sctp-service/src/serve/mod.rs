@@ -2,7 +2,9 @@
 
 mod accept;
 mod association;
+mod dial;
 mod executor;
+mod goodbye;
 
 use std::{
     fmt,
@@ -17,14 +19,17 @@ use std::{
 };
 
 use accept::Server;
+use dial::{BoxedExecutor, Dial};
 use tokio::{select, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use association::{ServeAssociation, serve_association};
 pub use executor::{Executor, TokioExecutor};
+pub(crate) use goodbye::Goodbye;
 
 use crate::{
-    Config, Correlation, Listener,
+    AssociationHandle, Config, Correlation, Listener,
+    client::Connect,
     event::{EventHook, ServerEvent},
     log_limit::LogLimiter,
     make::MakeService,
@@ -66,6 +71,8 @@ where
         config: Config::default(),
         correlation: None,
         events: EventHook::default(),
+        goodbye: None,
+        dials: Vec::new(),
         executor: TokioExecutor,
         signal: None,
         run: Serve::start,
@@ -81,6 +88,8 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     config: Config,
     correlation: Option<Correlation>,
     events: EventHook,
+    goodbye: Option<Goodbye>,
+    dials: Vec<Dial<M>>,
     executor: E,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Starts it. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
@@ -126,6 +135,88 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
+    /// Says goodbye on each association that begins to drain: the server shuts down, the association
+    /// alone is [to](AssociationHandle::graceful_shutdown), or it was
+    /// [idle](Config::idle_timeout) for too long. SHUTDOWN waits for the future.
+    ///
+    /// Requests are read and served while it runs, and the handle that it is given sends and makes calls.
+    /// The association is aborted after [`Config::drain_timeout`], as without it. There is no goodbye on
+    /// an association whose handshake has not ended, that a reply or
+    /// [`shutdown`](AssociationHandle::shutdown) ends, or whose peer was
+    /// [expected](AssociationHandle::expect_shutdown) to shut down. The last one set holds.
+    ///
+    /// A Diameter node disconnects so from its peers (RFC 6733, section 5.4):
+    ///
+    /// ```
+    /// # use sctp_service::{Correlation, Correlator, Identity, Message, Received, Waiting, testing::ScriptedListener};
+    /// # struct Diameter;
+    /// # impl Correlator for Diameter {
+    /// #     type Key = u8;
+    /// #     fn stamp(&mut self, _: u32, _: &mut Message) -> Result<u8, Box<dyn std::error::Error + Send + Sync>> { Ok(0) }
+    /// #     fn identify(&mut self, received: &Received, _: Waiting<'_, u8>) -> Identity<u8> {
+    /// #         if received.payload == "DPA" { Identity::Reply(0) } else { Identity::Request }
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let (listener, network) = ScriptedListener::new();
+    /// # let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// let server = sctp_service::serve(listener, async || "an answer")
+    ///     .with_correlation(Correlation::by_key(|_| Diameter))
+    ///     .on_drain(async |association| {
+    ///         // Without an answer the association is shut down all the same.
+    ///         let _ = association.request("DPR").await;
+    ///     })
+    /// #   .with_graceful_shutdown(async { drop(stopped.await) });
+    /// # ;
+    /// # let serving = tokio::spawn(server.into_future());
+    /// # let peer = network.connect().await.unwrap();
+    /// # peer.send("a request").await;
+    /// # peer.expect_message("an answer").await;
+    /// # stop.send(()).unwrap();
+    /// # peer.expect_message("DPR").await;
+    /// # peer.send("a late request").await;
+    /// # peer.expect_message("an answer").await;
+    /// # peer.send("DPA").await;
+    /// # peer.expect_shutdown().await;
+    /// # serving.await.unwrap();
+    /// # }
+    /// # use std::future::IntoFuture;
+    /// ```
+    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    where
+        F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.goodbye = Some(Goodbye::new(goodbye));
+        self
+    }
+
+    /// Sets up an association too, and another when it has ended, until the server shuts down: with
+    /// the same service, limits, correlation, events and drain as the accepted ones. For nodes that do
+    /// both. It may be called for each peer to connect to.
+    ///
+    /// Before each attempt [`Connect::wanted`] is awaited, so that no second association is set up with
+    /// a peer that has connected itself; see [`PeerTable`](crate::PeerTable). An attempt may take
+    /// [`Config::connect_timeout`]. The pauses between attempts are those of [`Config::backoff`]; an
+    /// association that ended before it was open, or sooner than the longest pause, counts as a failed
+    /// attempt. Dialled associations count in [`Config::max_associations`].
+    ///
+    /// Which local port an association is set up from is up to `connect`; for
+    /// [`Remote`](crate::client::Remote) it is a free one unless its socket is
+    /// [bound](sctp_tokio::SocketBuilder::bind). The kernel refuses a socket that is bound to the port of
+    /// a listener (`EADDRINUSE`) unless both were bound with
+    /// [`with_reuse_port`](sctp_tokio::SocketBuilder::with_reuse_port).
+    pub fn with_dial<C>(mut self, connect: C) -> Self
+    where
+        C: Connect,
+        M: MakeService<K>,
+        K: 'static,
+    {
+        self.dials.push(Dial::new(connect));
+        self
+    }
+
     /// Accepts from one more listener: the associations of all share the service and the limits,
     /// and each listener has a task of its own. Several that are bound to one port with
     /// `SO_REUSEPORT` share its load.
@@ -154,6 +245,8 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             config,
             correlation,
             events,
+            goodbye,
+            dials,
             signal,
             kind,
             ..
@@ -164,6 +257,8 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             config,
             correlation,
             events,
+            goodbye,
+            dials,
             executor,
             signal,
             run: Serve::start,
@@ -207,10 +302,11 @@ where
             config: Arc::new(self.config),
             correlation: self.correlation,
             events: self.events,
+            goodbye: self.goodbye,
             executor: self.executor,
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
-            refusals: LogLimiter::default(),
+            refusals: Arc::default(),
             losses: LogLimiter::default(),
         });
         // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
@@ -221,6 +317,10 @@ where
             let server = Arc::clone(&server);
             let make = self.make.clone();
             loops.spawn(async move { server.accept(listener, make).await });
+        }
+        for dial in self.dials {
+            let server = Arc::new(server.with_executor(BoxedExecutor::of(&server)));
+            loops.spawn(dial.run(server, self.make.clone()));
         }
         match self.signal {
             Some(signal) => select! {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
     Shutdown, Transport, event::EventHook, handle::HandleState, reply::ReplyMessage,
-    session::calls::Calls,
+    serve::Goodbye, session::calls::Calls,
 };
 
 /// The association as the session holds it.
@@ -37,6 +37,12 @@ pub(super) struct Connection<T> {
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.
     pub(super) calls: Option<Box<Calls>>,
+    /// The last words, for when the association begins to drain.
+    pub(super) goodbye: Option<Goodbye>,
+    /// The peer was heard of since the handles were told.
+    has_heard: bool,
+    /// A handle said that the peer will shut down.
+    pub(super) expects_shutdown: bool,
     /// The handshake, until the service is made.
     pub(super) early: Option<Box<Early>>,
     /// The kernel takes no more: the peer has shut down.
@@ -88,6 +94,9 @@ impl<T: Transport> Connection<T> {
             requested_shutdown: None,
             outbox: Outbox::default(),
             calls: None,
+            goodbye: None,
+            has_heard: false,
+            expects_shutdown: false,
             early: None,
             muted: false,
             ending: false,
@@ -100,12 +109,32 @@ impl<T: Transport> Connection<T> {
     /// Reads the next thing that happened.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
         Poll::Ready(match ready!(self.transport.poll_next_event(cx)) {
-            Ok(Event::Message(received)) => Inbound::Message(received),
+            Ok(Event::Message(received)) => {
+                self.has_heard = true;
+                Inbound::Message(received)
+            }
             Ok(Event::Notification(notification)) => self.notified(&notification),
             Ok(Event::Closed(end)) | Err(RecvError::Closed(end)) => Inbound::Ended(end),
             Ok(_) => Inbound::Other,
             Err(error) => Inbound::Failed(error),
         })
+    }
+
+    /// Tells handles that watch for silence that the peer was heard of. Once a poll: in the common
+    /// case, that none watches, it costs a look.
+    #[inline]
+    pub(super) fn note_heard(&mut self) {
+        if std::mem::take(&mut self.has_heard) && self.association.is_watched() {
+            self.association.note_heard();
+        }
+    }
+
+    /// Tells handles that watch for silence if this end reads.
+    #[inline]
+    pub(super) fn note_reading(&self, is_reading: bool) {
+        if self.association.is_watched() {
+            self.association.note_reading(is_reading);
+        }
     }
 
     fn notified(&mut self, notification: &Notification) -> Inbound {
@@ -141,6 +170,7 @@ impl<T: Transport> Connection<T> {
         self.discard_outbox(&Cause::Restarted);
         self.muted = false;
         self.requested_shutdown = None;
+        self.expects_shutdown = false;
         self.info = self.transport.connect_info();
         self.abandon_handshake();
         self.restart_calls();

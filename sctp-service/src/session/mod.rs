@@ -35,7 +35,8 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    abort_reasons, correlate::CallId, event::EventHook, handle::HandleState, timer::Timer,
+    abort_reasons, correlate::CallId, event::EventHook, handle::HandleState, serve::Goodbye,
+    timer::Timer,
 };
 
 /// Drives one association.
@@ -126,6 +127,12 @@ where
         self
     }
 
+    /// Sets the last words of an association that begins to drain.
+    pub(crate) fn with_goodbye(mut self, goodbye: Option<Goodbye>) -> Self {
+        self.connection.goodbye = goodbye;
+        self
+    }
+
     /// Runs the association to its end, reports both, and does `then` with the end.
     ///
     /// No `async fn`: that would have the session twice, as what it was called with and as what it runs. For
@@ -195,6 +202,7 @@ where
             // Every line of the user's that an association runs is below this one: readiness,
             // calls, futures, streams and their destructors.
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
+            self.connection.note_heard();
             let transition = match polled {
                 Ok(polled) => ready!(polled),
                 Err(panic) => Transition::Exit(self.connection.panicked(&*panic)),

@@ -32,6 +32,7 @@ impl<T: Transport> Connection<T> {
             self.give_up_dropped_calls();
         }
         self.start_calls();
+        self.expects_shutdown |= taken.expects_shutdown;
         if taken.shutdown.is_some() {
             self.requested_shutdown = taken.shutdown;
         }

@@ -57,6 +57,7 @@ impl AssociationMetrics {
             ServerEvent::HeldBack { .. } => counter!("sctp_calls_held_back_total").increment(1),
             ServerEvent::ReceiveFailed { .. } => failure("receive"),
             ServerEvent::AcceptFailed { .. } => failure("accept"),
+            ServerEvent::ConnectFailed { .. } => failure("connect"),
         }
     }
 }

@@ -1,8 +1,13 @@
 //! The last reads of an association that is being drained.
 
-use std::{task::Context, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use crate::timer::Timer;
+use crate::{AssociationHandle, serve::Goodbye, timer::Timer};
 
 /// The silence after which the receive queue counts as empty.
 ///
@@ -13,8 +18,8 @@ const QUIET: Duration = Duration::from_millis(1);
 /// Decides when an association that is being drained is read no more.
 ///
 /// What had arrived by then is still served: the peer's SCTP has acknowledged it.
-#[derive(Debug)]
 pub(super) struct Draining {
+    goodbye: Saying,
     /// Runs while nothing is found.
     quiet: Timer,
     /// Bounds reading, for a peer that never pauses.
@@ -22,12 +27,20 @@ pub(super) struct Draining {
     is_done: bool,
 }
 
+/// A goodbye under way.
+enum Saying {
+    NotBegun(Goodbye),
+    Begun(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Done,
+}
+
 impl Draining {
     /// Begins the drain. Half of its time is for reading, the rest for the calls that are left.
-    pub(super) fn new(timeout: Duration) -> Self {
+    pub(super) fn new(timeout: Duration, goodbye: Option<Goodbye>) -> Self {
         let mut reading = Timer::default();
         reading.set_in(timeout / 2);
         Self {
+            goodbye: goodbye.map_or(Saying::Done, Saying::NotBegun),
             quiet: Timer::default(),
             reading,
             is_done: false,
@@ -35,16 +48,37 @@ impl Draining {
     }
 
     /// Begins the drain of an association whose messages need no service.
-    pub(super) fn without_reading(timeout: Duration) -> Self {
+    pub(super) fn without_reading(timeout: Duration, goodbye: Option<Goodbye>) -> Self {
         Self {
             is_done: true,
-            ..Self::new(timeout)
+            ..Self::new(timeout, goodbye)
         }
     }
 
     /// Returns `true` if nothing more is to be read.
     pub(super) fn is_done(&self) -> bool {
-        self.is_done
+        self.is_done && !self.is_saying()
+    }
+
+    /// Returns `true` while a goodbye is under way.
+    fn is_saying(&self) -> bool {
+        !matches!(self.goodbye, Saying::Done)
+    }
+
+    /// Polls the goodbye, if there is one.
+    pub(super) fn poll_goodbye(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: impl FnOnce() -> AssociationHandle,
+    ) {
+        if let Saying::NotBegun(goodbye) = &self.goodbye {
+            self.goodbye = Saying::Begun(goodbye.say(handle()));
+        }
+        if let Saying::Begun(saying) = &mut self.goodbye
+            && let Poll::Ready(()) = saying.as_mut().poll(cx)
+        {
+            self.goodbye = Saying::Done;
+        }
     }
 
     /// Records that something was read.
@@ -54,6 +88,10 @@ impl Draining {
 
     /// Records that nothing was there to read.
     pub(super) fn found_nothing(&mut self, cx: &mut Context<'_>) {
+        // The peer may answer it with requests.
+        if self.is_saying() {
+            return;
+        }
         if !self.quiet.is_set() {
             self.quiet.set_in(QUIET);
         }

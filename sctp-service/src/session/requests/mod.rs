@@ -63,6 +63,8 @@ pub(super) struct Requests<S: Service<Request>> {
     end: Option<End>,
     /// Bounds the peer's last requests after it has shut down.
     grace: Timer,
+    /// Bounds the wait for a SHUTDOWN that the peer has announced.
+    peer_leaves: Timer,
     idle: Timer,
     idle_since: Instant,
     /// There was something to do since `idle_since`.
@@ -90,6 +92,7 @@ where
             heard_end: false,
             end: None,
             grace: Timer::default(),
+            peer_leaves: Timer::default(),
             idle,
             idle_since: Instant::now(),
             was_busy: false,
@@ -110,9 +113,12 @@ where
     /// Reads what has arrived, and is done when that is answered.
     pub(super) fn drain<T>(&mut self, connection: &Connection<T>) {
         let timeout = connection.config.drain_timeout;
+        // The peer has said goodbye already.
+        let goodbye = connection.goodbye.clone();
+        let goodbye = goodbye.filter(|_| !self.peer_leaves.is_set());
         self.draining = Some(Box::new(match connection.is_served {
-            true => Draining::new(timeout),
-            false => Draining::without_reading(timeout),
+            true => Draining::new(timeout, goodbye),
+            false => Draining::without_reading(timeout, goodbye),
         }));
     }
 
@@ -161,6 +167,9 @@ where
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
+        if let Some(draining) = &mut self.draining {
+            draining.poll_goodbye(cx, || connection.handle());
+        }
         for _ in 0..ROUNDS_PER_POLL {
             // Without budget all that is tokio's looks as if it were not ready.
             if !coop::has_budget_remaining() {

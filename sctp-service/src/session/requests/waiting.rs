@@ -31,6 +31,7 @@ where
         }
         match self.end.take() {
             Some(end) => ControlFlow::Break(Exit::Ended(end)),
+            None if self.peer_leaves.is_set() => ControlFlow::Continue(()),
             // A call that was accepted is made, whatever comes first.
             None if self.is_drained() && connection.try_stop_accepting() => {
                 ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck))
@@ -57,11 +58,13 @@ where
                 }
             });
         }
+        self.check_peer_leaves(cx, connection)?;
         if connection.expire_calls(cx)? {
             return ControlFlow::Continue(true);
         }
         self.check_idle(cx, connection)?;
         self.check_held_back(connection);
+        connection.note_reading(self.may_read(connection));
         if let Some(draining) = &mut self.draining
             && draining.poll_overdue(cx)
         {
@@ -79,6 +82,21 @@ where
                 ControlFlow::Continue(true)
             }
             Poll::Ready(end) => ControlFlow::Break(Exit::Ended(end)),
+        }
+    }
+
+    /// Leaves SHUTDOWN to a peer that has announced it, for as long as it may take.
+    fn check_peer_leaves<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit> {
+        if mem::take(&mut connection.expects_shutdown) && self.end.is_none() {
+            self.peer_leaves.set_in(connection.config.shutdown_timeout);
+        }
+        match self.peer_leaves.poll_elapsed(cx) {
+            true => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            false => ControlFlow::Continue(()),
         }
     }
 
@@ -106,6 +124,9 @@ where
         let Some(timeout) = connection.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
+        if self.draining.is_some() || self.peer_leaves.is_set() {
+            return ControlFlow::Continue(());
+        }
         let is_waiting =
             self.order.len() > 0 || connection.has_replies() || connection.waits_for_reply();
         if !self.slots.is_empty() || is_waiting {
@@ -119,6 +140,10 @@ where
             let due = later(self.idle_since, timeout);
             if Instant::now() >= due {
                 tracing::debug!("idle for too long");
+                if connection.goodbye.is_some() {
+                    connection.handle().graceful_shutdown();
+                    return ControlFlow::Continue(());
+                }
                 return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
             }
             self.idle.set(due);

@@ -1,0 +1,309 @@
+//! Associations by the identity of their peers.
+
+use std::{
+    collections::{HashMap, hash_map},
+    fmt,
+    hash::Hash,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use sctp_tokio::Side;
+use tokio::sync::Notify;
+
+use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
+
+/// Associations by the identity of their peers: Diameter's peer table (RFC 6733, section 2.6).
+///
+/// A make-service learns in its handshake who the peer is, and [claims](Self::claim) the identity for
+/// its association. Two nodes that connect to each other at once have two associations for a moment;
+/// which of them is kept is the election of the protocol, and so up to the caller.
+///
+/// An entry belongs to an association until it ends or its peer restarts. It is removed before
+/// [`closed`](AssociationHandle::closed) resolves.
+///
+/// Clones share one table. It is bounded by the number of associations.
+///
+/// ```
+/// use sctp_service::{IncomingAssociation, PeerTable, Shutdown, Side};
+///
+/// /// Claims the name of the peer, or loses the election (RFC 6733, section 5.6.4): of two associations
+/// /// that came up at once, the one is kept that the end with the higher name has set up.
+/// fn elect(
+///     table: &PeerTable<String>,
+///     (here, peer): (&str, &str),
+///     incoming: &IncomingAssociation,
+/// ) -> Result<(), Shutdown> {
+///     let refused = || Shutdown::abort("election lost");
+///     let Err(claimed) = table.claim(peer.to_owned(), incoming) else {
+///         return Ok(());
+///     };
+///     let winner = if here > peer { Side::Local } else { Side::Peer };
+///     let is_at_once = claimed.initiated_by != incoming.initiated_by();
+///     if claimed.is_open || !is_at_once || incoming.initiated_by() != winner {
+///         return Err(refused());
+///     }
+///     claimed.replace(refused()).map_err(|_| refused())
+/// }
+/// # let _ = elect;
+/// ```
+pub struct PeerTable<K>(Arc<Shared<K>>);
+
+struct Shared<K> {
+    entries: Mutex<HashMap<K, Entry>>,
+    /// An entry came, went, opened or began to end.
+    changed: Notify,
+}
+
+struct Entry {
+    association: AssociationHandle,
+    initiated_by: Side,
+}
+
+impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
+    /// Makes an empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Shared {
+            entries: Mutex::default(),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// Claims an identity for an association. [`get`](Self::get) returns it when it is open.
+    ///
+    /// An association that has ended already claims nothing.
+    ///
+    /// # Errors
+    ///
+    /// Another association has the identity.
+    pub fn claim(&self, key: K, incoming: &IncomingAssociation) -> Result<(), Claimed<K>> {
+        self.0.claim(Claim {
+            table: Arc::clone(&self.0),
+            key,
+            association: incoming.handle().clone(),
+            initiated_by: incoming.initiated_by(),
+        })
+    }
+
+    /// Returns the open association with a peer. One that drains is open no more.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<AssociationHandle> {
+        let entries = self.0.lock();
+        let association = &entries.get(key)?.association;
+        association.is_open().then(|| association.clone())
+    }
+
+    /// Waits until there is an open association with a peer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn wait_for(&self, key: &K) -> AssociationHandle {
+        self.0.wait(|| self.get(key)).await
+    }
+
+    /// Waits until no association has the identity: for
+    /// [`Connect::wanted`](crate::client::Connect::wanted).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn vacant(&self, key: &K) {
+        let is_vacant = || (!self.0.lock().contains_key(key)).then_some(());
+        self.0.wait(is_vacant).await;
+    }
+
+    /// Returns all open associations.
+    #[must_use]
+    pub fn handles(&self) -> Vec<(K, AssociationHandle)> {
+        let entries = self.0.lock();
+        let open = entries
+            .iter()
+            .filter(|(_, entry)| entry.association.is_open());
+        open.map(|(key, entry)| (key.clone(), entry.association.clone()))
+            .collect()
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + Sync + 'static> Shared<K> {
+    fn claim(&self, claim: Claim<K>) -> Result<(), Claimed<K>> {
+        let mut entries = self.lock();
+        match entries.get(&claim.key) {
+            Some(entry) if !entry.association.same_association(&claim.association) => {
+                return Err(Claimed::new(entry, claim));
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        self.enter(&mut entries, claim);
+        drop(entries);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Enters a claim, in place of another or of none. The lock of the table is held; that of an
+    /// association is taken inside of it, and never the other way round.
+    fn enter(&self, entries: &mut HashMap<K, Entry>, claim: Claim<K>) {
+        let watch = Arc::new(Watch {
+            table: Arc::downgrade(&claim.table),
+            key: claim.key.clone(),
+            association: claim.association.id(),
+        });
+        let is_live = claim
+            .association
+            .state()
+            .is_some_and(|state| state.observe(watch));
+        if is_live {
+            let entry = Entry {
+                association: claim.association,
+                initiated_by: claim.initiated_by,
+            };
+            entries.insert(claim.key, entry);
+        }
+    }
+
+    async fn wait<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // Before the look, or a change between the two would go unnoticed.
+            changed.as_mut().enable();
+            if let Some(result) = look() {
+                return result;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl<K> Shared<K> {
+    /// A panic cannot leave the table half changed, so poisoning is ignored.
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the entry of an association when it ends.
+struct Watch<K> {
+    table: Weak<Shared<K>>,
+    key: K,
+    association: u64,
+}
+
+impl<K: Eq + Hash + Clone + Send + Sync> Observer for Watch<K> {
+    fn changed(&self) {
+        if let Some(table) = self.table.upgrade() {
+            table.changed.notify_waiters();
+        }
+    }
+
+    fn ended(&self) {
+        let Some(table) = self.table.upgrade() else {
+            return;
+        };
+        let mut entries = table.lock();
+        let removed = match entries.entry(self.key.clone()) {
+            hash_map::Entry::Occupied(entry)
+                if entry.get().association.id() == self.association =>
+            {
+                Some(entry.remove())
+            }
+            _ => None,
+        };
+        drop(entries);
+        drop(removed);
+        table.changed.notify_waiters();
+    }
+}
+
+/// A claim that may be made good.
+struct Claim<K> {
+    table: Arc<Shared<K>>,
+    key: K,
+    association: AssociationHandle,
+    initiated_by: Side,
+}
+
+/// Error of [`PeerTable::claim`]: another association has the identity.
+#[non_exhaustive]
+pub struct Claimed<K> {
+    /// The association that has it.
+    pub holder: AssociationHandle,
+    /// The handshake of that association has ended, and it does not drain.
+    pub is_open: bool,
+    /// The end that set that association up.
+    pub initiated_by: Side,
+    claim: Box<Claim<K>>,
+}
+
+impl<K> Claimed<K> {
+    fn new(entry: &Entry, claim: Claim<K>) -> Self {
+        Self {
+            holder: entry.association.clone(),
+            is_open: entry.association.is_open(),
+            initiated_by: entry.initiated_by,
+            claim: Box::new(claim),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + Sync + 'static> Claimed<K> {
+    /// Takes the identity over, and ends the association that had it.
+    ///
+    /// # Errors
+    ///
+    /// Yet another association has got the identity meanwhile.
+    pub fn replace(self, end: Shutdown) -> Result<(), Self> {
+        let table = Arc::clone(&self.claim.table);
+        let mut entries = table.lock();
+        if let Some(entry) = entries.get(&self.claim.key)
+            && !entry.association.same_association(&self.holder)
+        {
+            return Err(Self::new(entry, *self.claim));
+        }
+        table.enter(&mut entries, *self.claim);
+        drop(entries);
+        table.changed.notify_waiters();
+        // An error means that it has just ended.
+        let _ = self.holder.shutdown(end);
+        Ok(())
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + Sync + 'static> Default for PeerTable<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> Clone for PeerTable<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K> fmt::Debug for PeerTable<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerTable")
+            .field("entries", &self.0.lock().len())
+            .finish()
+    }
+}
+
+impl<K> fmt::Debug for Claimed<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claimed")
+            .field("holder", &self.holder)
+            .field("is_open", &self.is_open)
+            .field("initiated_by", &self.initiated_by)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K> fmt::Display for Claimed<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("identity claimed by another association")
+    }
+}
+
+impl<K> std::error::Error for Claimed<K> {}

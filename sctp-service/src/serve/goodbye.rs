@@ -1,0 +1,25 @@
+//! Last messages of an association that begins to drain.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use crate::AssociationHandle;
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Function that says goodbye on an association, set by [`Serve::on_drain`](crate::Serve::on_drain).
+#[derive(Clone)]
+pub(crate) struct Goodbye(Arc<dyn Fn(AssociationHandle) -> BoxFuture + Send + Sync>);
+
+impl Goodbye {
+    pub(crate) fn new<F, Fut>(goodbye: F) -> Self
+    where
+        F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move |association| Box::pin(goodbye(association))))
+    }
+
+    pub(crate) fn say(&self, association: AssociationHandle) -> BoxFuture {
+        (self.0)(association)
+    }
+}
