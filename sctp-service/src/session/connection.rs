@@ -14,6 +14,7 @@ use super::{
     calling::Owner,
     early::Early,
     outbox::{Flushed, Outbox},
+    reading::Limits,
     requests::may_have_left_requests,
 };
 use crate::{
@@ -215,6 +216,14 @@ impl<T: Transport> Connection<T> {
     /// Returns `true` if replies wait. Messages of handles do not count.
     pub(super) fn has_replies(&self) -> bool {
         self.outbox.unowned() > 0
+    }
+
+    /// Returns the limits of reading.
+    pub(super) fn reading_limits(&self) -> Limits {
+        Limits {
+            held: self.config.read_ahead,
+            cost: self.config.read_ahead_bytes,
+        }
     }
 
     pub(super) fn is_flushed(&self) -> bool {

@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::{
     Session,
     connection::Inbound,
+    lifecycle::{Event, Step, step},
     state::{Exit, State, Transition},
 };
 use crate::{IntoReply, Request, Transport};
@@ -91,12 +92,9 @@ where
                 Inbound::Failed(error) => {
                     tracing::debug!(error = &error as &dyn Error, "receiving failed")
                 }
-                // The peer's new life does not know of the end that was begun.
-                Inbound::Restarted if matches!(self.state, State::AwaitingAck) => {
-                    self.start_shutdown()
-                }
-                // What was queued was for the peer as it was before.
-                Inbound::Restarted if matches!(self.state, State::Flushing) => {
+                // The peer does not know of the end that was begun before it restarted, and what was
+                // queued was for the peer as it was before.
+                Inbound::Restarted if step(self.phase(), Event::Restarted) == Step::Shutdown => {
                     return Poll::Ready(Transition::Flushed);
                 }
                 Inbound::Restarted | Inbound::PeerShutdown | Inbound::Other => {}

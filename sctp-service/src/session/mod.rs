@@ -5,8 +5,10 @@ pub(crate) mod calls;
 mod connection;
 mod early;
 mod ending;
+mod lifecycle;
 mod outbox;
 mod queue_pool;
+mod reading;
 mod report;
 mod requests;
 mod state;
@@ -25,6 +27,7 @@ use std::{
 
 use connection::Connection;
 use ending::aborted;
+use lifecycle::{Event, Phase, Step, step};
 pub(crate) use requests::order::cost as request_cost;
 use requests::{Requests, may_have_left_requests};
 use sctp_core::AbortReason;
@@ -35,8 +38,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    abort_reasons, correlate::CallId, event::EventHook, handle::HandleState, serve::Goodbye,
-    timer::Timer,
+    correlate::CallId, event::EventHook, handle::HandleState, serve::Goodbye, timer::Timer,
 };
 
 /// Drives one association.
@@ -275,28 +277,38 @@ where
             return None;
         }
         let shutdown = self.connection.take_requested_shutdown()?;
-        let heed = match &self.state {
-            State::Handshaking(_) => true,
-            State::Open(requests) => !requests.is_over(),
-            State::Flushing | State::AwaitingAck => shutdown.is_abort(),
-            State::Aborting | State::Closed(_) => false,
+        let event = match &shutdown {
+            Shutdown::AfterAck => Event::AfterAck,
+            Shutdown::Abort(_) => Event::Abort,
         };
-        heed.then_some(Exit::Shutdown(shutdown))
+        (step(self.phase(), event) != Step::Stay).then_some(Exit::Shutdown(shutdown))
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.state {
+            State::Handshaking(_) => Phase::Handshaking,
+            State::Open(requests) => requests.phase(),
+            State::Flushing => Phase::Flushing,
+            State::AwaitingAck => Phase::AwaitingAck,
+            State::Aborting => Phase::Aborting,
+            State::Closed(_) => Phase::Closed,
+        }
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Exit> {
-        let aborting = matches!(self.state, State::Aborting);
-        if self.drain.poll_elapsed(cx) && !aborting {
-            return Some(Exit::abort(&abort_reasons::SERVER_SHUTTING_DOWN));
+        if self.drain.poll_elapsed(cx)
+            && let Step::AbortWith(reason) = step(self.phase(), Event::DrainOverdue)
+        {
+            return Some(Exit::abort(reason));
         }
         if !self.deadline.poll_elapsed(cx) {
             return None;
         }
-        Some(if aborting {
-            Exit::Ended(aborted())
-        } else {
-            Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT)
-        })
+        match step(self.phase(), Event::Overdue) {
+            Step::AbortWith(reason) => Some(Exit::abort(reason)),
+            Step::Close => Some(Exit::Ended(aborted())),
+            _ => None,
+        }
     }
 
     fn apply(&mut self, transition: Transition<S>) {
@@ -356,9 +368,14 @@ where
     /// Leaves the peer's earlier life behind: its calls, whose replies it would not understand,
     /// and the service with what it knew about it. Who was let in then is let in anew.
     fn restart(&mut self) {
-        if self.drain.is_set() {
-            return self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck)));
+        let event = match self.drain.is_set() {
+            true => Event::RestartedInDrain,
+            false => Event::Restarted,
+        };
+        match step(self.phase(), event) {
+            Step::Flush => self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck))),
+            Step::Start => self.enter(State::Handshaking(None)),
+            _ => {}
         }
-        self.enter(State::Handshaking(None));
     }
 }

@@ -23,6 +23,8 @@ use tower_service::Service;
 use super::{
     Exit,
     connection::{Connection, Inbound},
+    lifecycle::Phase,
+    reading::{Ending, Load, may_read},
 };
 pub(super) use waiting::may_have_left_requests;
 
@@ -294,20 +296,33 @@ where
     }
 
     fn may_read<T: Transport>(&self, connection: &Connection<T>) -> bool {
+        let load = Load {
+            has_ready: self.order.has_ready(),
+            held: self.order.held(),
+            cost: self.order.cost(),
+            is_full: connection.is_full(),
+            is_drained: self.is_drained(),
+            is_awaited: connection.waits_for_reply(),
+            end: match self.end {
+                Some(_) => Ending::Read,
+                None if self.heard_end => Ending::Seen,
+                None => Ending::Unknown,
+            },
+        };
+        may_read(load, connection.reading_limits())
+    }
+
+    /// Returns the phase of the association.
+    pub(super) fn phase(&self) -> Phase {
         if self.end.is_some() {
-            return false;
+            Phase::PeerClosed
+        } else if self.draining.is_some() && !self.peer_leaves.is_set() {
+            Phase::Draining
+        } else if self.grace.is_set() {
+            Phase::PeerClosing
+        } else {
+            Phase::Open
         }
-        let room = !self.order.has_ready()
-            && self.order.held() < connection.config.read_ahead.max(1)
-            && self.order.cost() < connection.config.read_ahead_bytes.max(1)
-            && !connection.is_full();
-        // Replies are read whatever waits to be sent: two ends that both wait for room to reply
-        // must both go on reading, or neither gets any.
-        let is_urgent = connection.waits_for_reply()
-            && self.order.cost() < connection.config.read_ahead_bytes.max(1);
-        // Behind an end nothing more can arrive: what is left is no more than the receive buffer
-        // holds, and reading it tells whether there is still somebody to serve it for.
-        self.heard_end || is_urgent || (room && !self.is_drained())
     }
 
     fn take<T: Transport>(&mut self, received: Received, connection: &mut Connection<T>) {

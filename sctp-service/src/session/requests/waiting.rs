@@ -12,10 +12,15 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{
-    super::{Exit, connection::Connection},
+    super::{
+        Exit,
+        connection::Connection,
+        ending::aborted,
+        lifecycle::{Event, Step, step},
+    },
     Requests,
 };
-use crate::{Cause, IntoReply, Request, Shutdown, Transport, abort_reasons, timer::later};
+use crate::{Cause, IntoReply, Request, Shutdown, Transport, timer::later};
 
 impl<S> Requests<S>
 where
@@ -29,14 +34,13 @@ where
         if !self.slots.is_empty() || self.order.len() > 0 || connection.waits_for_reply() {
             return ControlFlow::Continue(());
         }
-        match self.end.take() {
-            Some(end) => ControlFlow::Break(Exit::Ended(end)),
-            None if self.peer_leaves.is_set() => ControlFlow::Continue(()),
+        match (step(self.phase(), Event::Served), self.end.take()) {
+            (Step::Close, Some(end)) => ControlFlow::Break(Exit::Ended(end)),
             // A call that was accepted is made, whatever comes first.
-            None if self.is_drained() && connection.try_stop_accepting() => {
+            (Step::Flush, _) if self.is_drained() && connection.try_stop_accepting() => {
                 ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck))
             }
-            None => ControlFlow::Continue(()),
+            _ => ControlFlow::Continue(()),
         }
     }
 
@@ -50,13 +54,15 @@ where
             if let Some(occurrences) = connection.events.limits().outlived.record() {
                 tracing::warn!(occurrences, "calls outlived their association for too long");
             }
-            return ControlFlow::Break(match self.end.take() {
-                Some(end) => Exit::Ended(end),
-                None => {
-                    connection.cause = Some(Box::new(Cause::ShutDown));
-                    Exit::abort(&abort_reasons::SHUTDOWN_TIMED_OUT)
-                }
-            });
+            return ControlFlow::Break(
+                match (step(self.phase(), Event::Overdue), self.end.take()) {
+                    (Step::AbortWith(reason), _) => {
+                        connection.cause = Some(Box::new(Cause::ShutDown));
+                        Exit::abort(reason)
+                    }
+                    (_, end) => Exit::Ended(end.unwrap_or_else(aborted)),
+                },
+            );
         }
         self.check_peer_leaves(cx, connection)?;
         if connection.expire_calls(cx)? {

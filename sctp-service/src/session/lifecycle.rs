@@ -1,0 +1,145 @@
+//! Lifecycle of an association: its phases, and the events that lead from one to another.
+
+use sctp_core::AbortReason;
+
+use crate::abort_reasons;
+
+/// Phase of an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The service is being made, and may exchange messages.
+    Handshaking,
+    /// Requests are read and served.
+    Open,
+    /// What has arrived is served, then the association is shut down.
+    Draining,
+    /// The peer has shut down, and its last requests are served.
+    PeerClosing,
+    /// As `PeerClosing`, and the end was read: nothing is left to end.
+    PeerClosed,
+    /// Replies that were queued before an orderly end are sent.
+    Flushing,
+    /// SHUTDOWN is sent when all is acknowledged.
+    AwaitingAck,
+    /// An ABORT is out.
+    Aborting,
+    /// The association has ended.
+    Closed,
+}
+
+/// Event that may lead to another phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A handle asks for an orderly end.
+    AfterAck,
+    /// A handle asks for an abort.
+    Abort,
+    /// Nothing is left to serve.
+    Served,
+    /// The peer restarted while the server, or this association, was not being drained.
+    Restarted,
+    /// The peer restarted during a drain.
+    RestartedInDrain,
+    /// The time for a drain is up.
+    DrainOverdue,
+    /// The time for the phase is up.
+    Overdue,
+}
+
+/// Result of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The event changes nothing.
+    Stay,
+    /// Enters `Handshaking`: the service is made anew.
+    Start,
+    /// Enters `Flushing`.
+    Flush,
+    /// Has SCTP shut down, and enters `AwaitingAck`.
+    Shutdown,
+    /// Aborts with the reason of the handle, and enters `Aborting`.
+    Abort,
+    /// Aborts with a reason of the framework's own, and enters `Aborting`.
+    AbortWith(&'static AbortReason),
+    /// Enters `Closed`, with the end that is known.
+    Close,
+}
+
+/// Decides what an event leads to.
+pub(super) fn step(phase: Phase, event: Event) -> Step {
+    use Phase::{
+        Aborting, AwaitingAck, Closed, Draining, Flushing, Handshaking, Open, PeerClosed,
+        PeerClosing,
+    };
+    match (phase, event) {
+        (Closed, _) => Step::Stay,
+
+        (Handshaking | Open | Draining | PeerClosing, Event::AfterAck) => Step::Flush,
+        // An end is under way, or has come.
+        (PeerClosed | Flushing | AwaitingAck | Aborting, Event::AfterAck) => Step::Stay,
+
+        (PeerClosed | Aborting, Event::Abort) => Step::Stay,
+        (_, Event::Abort) => Step::Abort,
+
+        (Draining, Event::Served) => Step::Flush,
+        (PeerClosed, Event::Served) => Step::Close,
+        (_, Event::Served) => Step::Stay,
+
+        (Aborting, Event::Restarted | Event::RestartedInDrain) => Step::Stay,
+        // The peer as it is now knows nothing of the end that was begun, nor of what was queued.
+        (Flushing | AwaitingAck, Event::Restarted | Event::RestartedInDrain) => Step::Shutdown,
+        (_, Event::Restarted) => Step::Start,
+        (_, Event::RestartedInDrain) => Step::Flush,
+
+        (Aborting, Event::DrainOverdue) => Step::Stay,
+        (_, Event::DrainOverdue) => Step::AbortWith(&abort_reasons::SERVER_SHUTTING_DOWN),
+
+        (PeerClosed | Aborting, Event::Overdue) => Step::Close,
+        (_, Event::Overdue) => Step::AbortWith(&abort_reasons::SHUTDOWN_TIMED_OUT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHASES: [Phase; 9] = [
+        Phase::Handshaking,
+        Phase::Open,
+        Phase::Draining,
+        Phase::PeerClosing,
+        Phase::PeerClosed,
+        Phase::Flushing,
+        Phase::AwaitingAck,
+        Phase::Aborting,
+        Phase::Closed,
+    ];
+
+    const DRAINED: Step = Step::AbortWith(&abort_reasons::SERVER_SHUTTING_DOWN);
+    const LATE: Step = Step::AbortWith(&abort_reasons::SHUTDOWN_TIMED_OUT);
+
+    /// Asserts one row of the table: the steps of all phases, in their order.
+    #[track_caller]
+    fn assert_steps(event: Event, steps: [Step; 9]) {
+        for (phase, expected) in PHASES.into_iter().zip(steps) {
+            assert_eq!(step(phase, event), expected, "{event:?} in {phase:?}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn each_event_in_each_phase() {
+        use Step::{Abort, Close, Flush, Shutdown, Start, Stay};
+        //                            Handshaking Open     Draining PeerClosing PeerClosed Flushing AwaitingAck Aborting Closed
+        assert_steps(Event::AfterAck, [Flush,   Flush,   Flush,   Flush,      Stay,      Stay,     Stay,       Stay,    Stay]);
+        assert_steps(Event::Abort,    [Abort,   Abort,   Abort,   Abort,      Stay,      Abort,    Abort,      Stay,    Stay]);
+        assert_steps(Event::Served,   [Stay,    Stay,    Flush,   Stay,       Close,     Stay,     Stay,       Stay,    Stay]);
+        assert_steps(Event::Restarted,
+                                      [Start,   Start,   Start,   Start,      Start,     Shutdown, Shutdown,   Stay,    Stay]);
+        assert_steps(Event::RestartedInDrain,
+                                      [Flush,   Flush,   Flush,   Flush,      Flush,     Shutdown, Shutdown,   Stay,    Stay]);
+        assert_steps(Event::DrainOverdue,
+                                      [DRAINED, DRAINED, DRAINED, DRAINED,    DRAINED,   DRAINED,  DRAINED,    Stay,    Stay]);
+        assert_steps(Event::Overdue,  [LATE,    LATE,    LATE,    LATE,       Close,     LATE,     LATE,       Close,   Stay]);
+    }
+}

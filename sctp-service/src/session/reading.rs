@@ -1,0 +1,143 @@
+//! Rule of reading: may the next message be read?
+
+/// Facts that the rule depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// There is a request whose turn it is, and that the service has not taken.
+    pub(super) has_ready: bool,
+    /// Requests that wait for an earlier one of their stream.
+    pub(super) held: usize,
+    /// The size of all requests that wait, in bytes.
+    pub(super) cost: usize,
+    /// As many replies wait for the peer as the send queue may hold.
+    pub(super) is_full: bool,
+    /// A drain has begun, and what had arrived was read.
+    pub(super) is_drained: bool,
+    /// A call, or a handshake, waits for what the peer sends.
+    pub(super) is_awaited: bool,
+    /// The association has ended as far as reading is concerned: nothing is left, or only what is
+    /// in the receive buffer.
+    pub(super) end: Ending,
+}
+
+/// Knowledge of the end of an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Unknown,
+    /// It was seen without reading, so messages may be in front of it.
+    Seen,
+    Read,
+}
+
+/// Limits of reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) held: usize,
+    pub(super) cost: usize,
+}
+
+/// Decides whether the next message may be read.
+pub(super) fn may_read(load: Load, limits: Limits) -> bool {
+    match load.end {
+        Ending::Read => false,
+        // Nothing more can arrive: what is left is no more than the receive buffer holds, and
+        // reading it tells whether there is still somebody to serve it for.
+        Ending::Seen => true,
+        Ending::Unknown => {
+            let is_free = !load.has_ready
+                && load.held < limits.held.max(1)
+                && !load.is_full
+                && !load.is_drained;
+            // What is awaited is read whatever waits to be sent: two ends that both wait for room to
+            // reply must both go on reading, or neither gets any.
+            (is_free || load.is_awaited) && load.cost < limits.cost.max(1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { held: 2, cost: 100 };
+
+    const IDLE: Load = Load {
+        has_ready: false,
+        held: 0,
+        cost: 0,
+        is_full: false,
+        is_drained: false,
+        is_awaited: false,
+        end: Ending::Unknown,
+    };
+
+    /// Asserts what the rule says of a load, before an end, behind one that was seen, and behind
+    /// one that was read.
+    #[track_caller]
+    fn assert_rule(load: Load, expected: [bool; 3]) {
+        for (end, expected) in [Ending::Unknown, Ending::Seen, Ending::Read]
+            .into_iter()
+            .zip(expected)
+        {
+            let load = Load { end, ..load };
+            assert_eq!(may_read(load, LIMITS), expected, "{load:?}");
+        }
+    }
+
+    #[test]
+    fn each_limit_holds_until_an_end_is_seen() {
+        assert_rule(IDLE, [true, true, false]);
+        let within = Load {
+            held: 1,
+            cost: 99,
+            ..IDLE
+        };
+        assert_rule(within, [true, true, false]);
+        let beyond = [
+            Load {
+                has_ready: true,
+                ..IDLE
+            },
+            Load { held: 2, ..IDLE },
+            Load { cost: 100, ..IDLE },
+            Load {
+                is_full: true,
+                ..IDLE
+            },
+            Load {
+                is_drained: true,
+                ..IDLE
+            },
+        ];
+        for load in beyond {
+            assert_rule(load, [false, true, false]);
+        }
+    }
+
+    #[test]
+    fn awaited_message_is_read_up_to_the_cost_alone() {
+        let within = Load {
+            has_ready: true,
+            held: 9,
+            cost: 99,
+            is_full: true,
+            is_drained: true,
+            is_awaited: true,
+            end: Ending::Unknown,
+        };
+        assert_rule(within, [true, true, false]);
+        let beyond = Load {
+            is_awaited: true,
+            cost: 100,
+            ..IDLE
+        };
+        assert_rule(beyond, [false, true, false]);
+    }
+
+    #[test]
+    fn limit_of_zero_counts_as_one() {
+        let none = Limits { held: 0, cost: 0 };
+        assert!(may_read(IDLE, none));
+        assert!(!may_read(Load { held: 1, ..IDLE }, none));
+    }
+}
