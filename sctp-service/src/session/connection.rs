@@ -218,6 +218,11 @@ impl<T: Transport> Connection<T> {
         self.outbox.unowned() > 0
     }
 
+    /// Returns `true` if a call waits for its reply, or a message of a handle or call to be sent.
+    pub(super) fn is_speaking(&self) -> bool {
+        self.waits_for_reply() || self.outbox.has_owned()
+    }
+
     /// Returns the limits of reading.
     pub(super) fn reading_limits(&self) -> Limits {
         Limits {

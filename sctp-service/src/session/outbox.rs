@@ -78,6 +78,11 @@ impl<O> Outbox<O> {
         self.messages.is_empty()
     }
 
+    /// Returns `true` if there is a message with an owner.
+    pub(crate) fn has_owned(&self) -> bool {
+        !self.owned.is_empty()
+    }
+
     /// Returns the number of messages without an owner.
     pub(crate) fn unowned(&self) -> usize {
         self.messages.len() - self.owned.len()

@@ -198,3 +198,19 @@ async fn call_with_a_time_of_its_own_fails_then() {
     assert_eq!(began.elapsed(), time);
     must(peer.recv()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn request_is_served_while_a_shutdown_waits_for_a_call() {
+    let (builder, mut inbox) = keyed().with_inbox(1);
+    let (client, peer) = client_with(builder, 2);
+    let asked = call(&client, "x");
+    let request = must(peer.recv()).await.unwrap();
+    let ending = tokio::spawn(async move { must(client.graceful_shutdown()).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    peer.send("0000Qlast").await;
+    settle().await;
+    peer.send([&request.payload[..4], b"A"].concat()).await;
+    payload(asked).await;
+    assert!(must(ending).await.unwrap().unwrap().is_orderly());
+    assert_eq!(must(inbox.recv()).await.unwrap().payload(), "0000Qlast");
+}

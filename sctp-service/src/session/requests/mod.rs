@@ -263,9 +263,11 @@ where
             return ControlFlow::Continue(false);
         }
         let Poll::Ready(inbound) = connection.poll_inbound(cx) else {
-            // Without budget the queue only looks empty.
+            // Without budget the queue only looks empty. While calls and messages of this end are
+            // under way, so is the association, and what the peer sends is served.
             if let Some(draining) = &mut self.draining
                 && coop::has_budget_remaining()
+                && !connection.is_speaking()
             {
                 draining.found_nothing(cx);
             }
