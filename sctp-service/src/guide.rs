@@ -5,12 +5,16 @@
 //! | [`errors`] | errors, timeouts, panics, and messages that cannot be sent; log targets |
 //! | [`graceful_shutdown`] | stopping a server without losing a request, in Kubernetes too |
 //! | [`between_equals`] | sending and calling from either end of an association |
+//! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |
 //! | [`from_axum`] | names and differences for users of axum |
 
 #[doc = include_str!("docs/between_equals.md")]
 pub mod between_equals {}
+
+#[doc = include_str!("docs/beyond_one_machine.md")]
+pub mod beyond_one_machine {}
 
 #[doc = include_str!("docs/errors.md")]
 pub mod errors {}

@@ -5,6 +5,8 @@
 //! it proved, and `docs/foreign-peers.md` must say the same: see `table.rs`.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
+#[path = "../support/fetched.rs"]
+mod fetched;
 mod iperf3;
 mod lksctp_tools;
 mod ncat_socat;
@@ -24,37 +26,14 @@ mod tshark;
 mod usrsctp;
 mod usrsctp_peer;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
+use fetched::{fetched, foreign};
 use netns::NetNs;
 use support::{Program, Server, echo_client, echo_server};
 
 /// Each association on a socket of its own, or all on one.
 const STYLES: [&str; 2] = ["peel-off", "one-to-many"];
-
-/// A program that `.ci/foreign-peers` has fetched.
-fn foreign(name: &str) -> Command {
-    let program = fetched(&format!("bin/{name}"));
-    let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", fetched("lib"));
-    command
-}
-
-/// A file or folder that `.ci/foreign-peers` has fetched.
-fn fetched(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .with_file_name("foreign")
-        .join(name);
-    assert!(
-        path.exists(),
-        "there is no {}: run .ci/foreign-peers",
-        path.display()
-    );
-    path
-}
 
 #[track_caller]
 fn spawn(name: &str, args: &[&str]) -> Program {
