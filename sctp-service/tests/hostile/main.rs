@@ -12,6 +12,7 @@ mod support;
 
 mod aborting;
 mod churn;
+mod correlation;
 mod reading;
 mod sending;
 mod wire;
@@ -74,6 +75,27 @@ impl Scene {
         let (log, logging) = Log::start();
         let held = Leaks::now();
         let server = Server::start_at(ip, style, config, socket, service);
+        let mut probe_client = ProbeClient::connect(server.addr).await;
+        probe_client.answered(10).await;
+        Self {
+            server,
+            probe_client,
+            log,
+            held,
+            begun: Instant::now(),
+            _logging: logging,
+        }
+    }
+
+    /// A server that can make calls.
+    async fn correlated<M, K>(style: Style, config: Config, service: M) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let (log, logging) = Log::start();
+        let held = Leaks::now();
+        let server = Server::start_correlated(style, config, service);
         let mut probe_client = ProbeClient::connect(server.addr).await;
         probe_client.answered(10).await;
         Self {

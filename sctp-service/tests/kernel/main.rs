@@ -12,6 +12,7 @@ mod support;
 mod panics;
 
 mod debug;
+mod equals;
 mod handles;
 mod handshake;
 mod isolation;

@@ -11,6 +11,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
+#[path = "../header.rs"]
+pub(crate) mod header;
 pub(crate) mod leaks;
 pub(crate) mod log;
 #[allow(unreachable_pub, reason = "it is shared with another crate's tests")]

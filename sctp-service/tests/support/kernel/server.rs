@@ -19,6 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::header::by_header;
 use super::must;
 
 /// The kind of socket that carries the associations.
@@ -114,6 +115,25 @@ impl Server {
             Style::PeelOff => Self::spawn(serve(socket.listen().unwrap(), service), config),
             Style::OneToMany => {
                 Self::spawn(serve_endpoint(socket.endpoint().unwrap(), service), config)
+            }
+        }
+    }
+
+    /// Starts a server that can make calls.
+    pub(crate) fn start_correlated<M, K>(style: Style, config: Config, service: M) -> Self
+    where
+        M: MakeService<K>,
+        K: 'static,
+    {
+        let socket = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+        match style {
+            Style::PeelOff => {
+                let server = serve(socket.listen().unwrap(), service);
+                Self::spawn(server.with_correlation(by_header()), config)
+            }
+            Style::OneToMany => {
+                let server = serve_endpoint(socket.endpoint().unwrap(), service);
+                Self::spawn(server.with_correlation(by_header()), config)
             }
         }
     }
