@@ -12,14 +12,17 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use clap::Parser;
 use sctp_service::{
-    AssociationHandle, Config, Correlation, Correlator, Identity, Message, Received, RequestOrder,
-    Waiting, serve_association,
+    AssociationHandle, Config, Correlation, Correlator, Identity, IncomingAssociation, MakeService,
+    Message, PeerTable, Received, RequestOrder, Serve, Shutdown, Side, ViaMakeService, Waiting,
+    client::Remote, handler::handler_fn, serve,
 };
-use sctp_tokio::{Association, Ppid, SctpListener};
+use sctp_tokio::{Ppid, SctpListener};
+use tokio::sync::oneshot;
+use tower::service_fn;
 use tracing_subscriber::EnvFilter;
 
-/// Plays a conversation between two Diameter-like nodes over one association: each sends
-/// requests, and each answers the other's.
+/// Plays a conversation between two Diameter-like nodes over one association: they exchange
+/// their names, each sends requests, each answers the other's, and one says goodbye.
 ///
 /// A message has Diameter's header (RFC 6733, section 3). A reply carries its request's
 /// hop-by-hop identifier, so it may come in any order and on any stream, and the R flag tells
@@ -47,65 +50,128 @@ async fn main() -> ExitCode {
 }
 
 async fn play() -> Result {
-    let mut listener = SctpListener::bind("127.0.0.1:0").await?;
+    let (server, client) = (Node::new("server"), Node::new("client"));
+    let listener = SctpListener::bind("127.0.0.1:0").await?;
     let addr = *listener.local_addrs()?.first().ok_or("no address")?;
-    let (accepted, connected) = tokio::try_join!(
-        async { listener.accept().await.map_err(Box::<dyn Error>::from) },
-        async { Association::connect(addr).await.map_err(Box::from) },
-    )?;
-    // From here on the two ends are alike.
-    let server = node("server", accepted);
-    let client = node("client", connected);
+    tokio::spawn(server.serve(listener).into_future());
+    // A node listens and connects alike.
+    let listener = SctpListener::bind("127.0.0.1:0").await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = client
+        .serve(listener)
+        .with_dial(Remote::new(addr))
+        .with_graceful_shutdown(async { drop(stopped.await) });
+    let serving = tokio::spawn(serving.into_future());
 
-    let (location, notice, session) = tokio::try_join!(
-        request(&client, 280, "are you there?"),
-        request(&server, 258, "your session has expired"),
-        request(&client, 272, "a session, please"),
+    let to_server = client.peers.wait_for(&"server".to_owned()).await;
+    let to_client = server.peers.wait_for(&"client".to_owned()).await;
+    let (watched, notice, session) = tokio::try_join!(
+        request(&to_server, WATCHDOG, "are you there?"),
+        request(&to_client, 258, "your session has expired"),
+        request(&to_server, 272, "a session, please"),
     )?;
-    for (who, answer) in [
-        ("client", location),
-        ("server", notice),
-        ("client", session),
-    ] {
+    for (who, answer) in [("client", watched), ("server", notice), ("client", session)] {
         say(who, &format!("is answered: {answer}"));
     }
-    client.graceful_shutdown();
-    if let Some(end) = client.closed().await {
+    let _ = stop.send(());
+    if let Some(end) = to_server.closed().await {
         say("client", &format!("the association is over: {end}"));
     }
-    Ok(())
+    Ok(serving.await?)
 }
 
-/// One end: serves the requests of its peer. Returns a handle to make requests with.
-fn node(name: &'static str, association: Association) -> AssociationHandle {
-    let handler = async move |payload: Bytes| answer(name, payload);
-    let mut node = serve_association(association, handler)
-        // Diameter knows no order between requests.
-        .with_config(Config::new().with_request_order(RequestOrder::Unordered))
-        .with_correlation(Correlation::by_key(|_| HopByHop));
-    let handle = node.handle();
-    tokio::spawn(node.into_future());
-    handle
+/// One end: serves the requests of its peers, and knows them by their names.
+#[derive(Clone)]
+struct Node {
+    name: &'static str,
+    peers: PeerTable<String>,
 }
 
-async fn request(node: &AssociationHandle, code: u32, text: &str) -> Result<String> {
+impl Node {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            peers: PeerTable::new(),
+        }
+    }
+
+    fn serve(
+        &self,
+        listener: SctpListener,
+    ) -> Serve<SctpListener, impl MakeService<ViaMakeService>, ViaMakeService> {
+        let node = self.clone();
+        let make_service = service_fn(move |mut incoming: IncomingAssociation| {
+            let node = node.clone();
+            async move {
+                let peer = node.exchange_capabilities(&mut incoming).await;
+                let peer = peer.ok_or(Shutdown::abort("no capabilities exchange"))?;
+                node.peers
+                    .claim(peer, &incoming)
+                    .map_err(|_| Shutdown::abort("election lost"))?;
+                let handler = async move |peer: AssociationHandle, payload: Bytes| {
+                    answer(node.name, &peer, payload)
+                };
+                Ok::<_, Shutdown>(handler_fn(handler))
+            }
+        });
+        serve(listener, make_service)
+            // Diameter knows no order between requests.
+            .with_config(Config::new().with_request_order(RequestOrder::Unordered))
+            .with_correlation(Correlation::by_key(|_| HopByHop))
+            .on_drain(async |peer| {
+                // Without an answer the association is shut down all the same.
+                let _ = request(&peer, DISCONNECT, "goodbye").await;
+            })
+    }
+
+    /// Tells the peer the name of this node, and returns the peer's.
+    async fn exchange_capabilities(&self, incoming: &mut IncomingAssociation) -> Option<String> {
+        let name = self.name.as_bytes();
+        let mut peer = if incoming.initiated_by() == Side::Local {
+            let ask = Message::new(Header::request(CAPABILITIES).encode(name));
+            let answer = incoming.request(ask.with_ppid(Ppid::DIAMETER)).await;
+            answer.ok()?.payload
+        } else {
+            let received = incoming.recv().await?;
+            let header = Header::decode(&mut received.payload.clone())?;
+            let answer = received.reply(header.answer().encode(name));
+            incoming.send(answer).await.ok()?;
+            // A request on another stream is not to overtake the answer.
+            incoming.acknowledged().await.ok()?;
+            received.payload
+        };
+        let header = Header::decode(&mut peer)?;
+        (header.code == CAPABILITIES).then(|| String::from_utf8_lossy(&peer).into_owned())
+    }
+}
+
+async fn request(peer: &AssociationHandle, code: u32, text: &str) -> Result<String> {
     // Requests of one kind go on one stream, and a lost one holds up no others.
     let stream = u16::try_from(code % 10)?;
     let message = Message::new(Header::request(code).encode(text.as_bytes()))
         .on_stream(stream)
         .with_ppid(Ppid::DIAMETER);
-    let mut answer = node.request(message).await?.payload;
+    let mut answer = peer.request(message).await?.payload;
     Header::decode(&mut answer).ok_or("the answer has no header")?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn answer(name: &str, mut payload: Bytes) -> Option<Bytes> {
+fn answer(name: &str, peer: &AssociationHandle, mut payload: Bytes) -> Option<Bytes> {
     let header = Header::decode(&mut payload)?;
     let text = String::from_utf8_lossy(&payload);
     say(name, &format!("is asked, command {}: {text}", header.code));
+    if header.code == DISCONNECT {
+        // The peer shuts down when it has the answer (RFC 6733, section 5.4).
+        peer.expect_shutdown();
+    }
     let answer = format!("yes to \"{text}\"");
     Some(header.answer().encode(answer.as_bytes()))
 }
+
+/// Command codes (RFC 6733, section 3.1).
+const CAPABILITIES: u32 = 257;
+const WATCHDOG: u32 = 280;
+const DISCONNECT: u32 = 282;
 
 /// The part of Diameter's header that this needs.
 #[derive(Clone, Copy)]
