@@ -15,7 +15,10 @@ use bytes::Bytes;
 use sctp_core::PeerAddrChangeState;
 use sctp_service::{
     Config, Extension, RecvError, Reply, Request, Typed,
-    client::{Backoff, Client, ClientConfig},
+    client::{
+        Backoff, Client, ClientConfig,
+        pool::{Pool, Target},
+    },
     codec::{DecodePayload, EncodePayload},
     handler::handler_fn,
     layer::{AbortOnErrorLayer, CatchPanicLayer, PeerRateLimitLayer, TraceLayer},
@@ -23,7 +26,7 @@ use sctp_service::{
     testing::{ScriptedListener, duplex},
 };
 use support::{Server, on, settle};
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tower::{BoxError, ServiceBuilder, service_fn};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -344,4 +347,31 @@ async fn servers_that_refuse_a_client_are_limited() {
     assert_eq!(events.len(), 2, "{events:?}");
     assert!(events[1] > 1000, "{events:?}");
     drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outages_of_a_pool_are_limited() {
+    for message in [
+        "no server ready, rejecting calls",
+        "a server is ready again",
+    ] {
+        let server = Server::new(async |payload: Bytes| payload);
+        let all: Vec<Target> = vec![SocketAddr::from(([192, 0, 2, 2], 9877)).into()];
+        let (list, listed) = watch::channel(all.clone());
+        let connector = server.network.connector();
+        let pool = Pool::builder()
+            .with_ready_timeout(Duration::from_millis(10))
+            .watch_with(listed, move |_, client| {
+                client.connect_in_background(connector.clone())
+            });
+        flood(message, 1, async || {
+            list.send_replace(Vec::new());
+            settle().await;
+            assert!(pool.request("x").await.is_err());
+            list.send_replace(all.clone());
+            settle().await;
+            assert!(pool.request("x").await.is_ok());
+        })
+        .await;
+    }
 }

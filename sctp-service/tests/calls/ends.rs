@@ -11,14 +11,14 @@ use std::{
 
 use sctp_service::{
     ByStream, Cause, Config, Fate, Request, Shutdown, serve_association,
-    testing::{Peer, duplex},
+    testing::{Duplex, Peer, duplex},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     Calling, assert_failed, call, reply_to,
     restarting::Restarting,
-    support::{on, settle},
+    support::{Server, must, on, settle},
 };
 
 #[tokio::test(start_paused = true)]
@@ -89,11 +89,12 @@ async fn reply_before_an_orderly_end_completes_its_call() {
     peer.expect_shutdown().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
-    type EndBy = fn(&Peer);
-    type IsCause = fn(&Cause) -> bool;
-    let ends: [(EndBy, IsCause); 4] = [
+type EndBy = fn(&Peer);
+type IsCause = fn(&Cause) -> bool;
+
+/// The ways in which a peer ends calls, and the causes that they then have.
+fn ends() -> [(EndBy, IsCause); 4] {
+    [
         (
             |peer| peer.shutdown(),
             |cause| matches!(cause, Cause::ShutDown),
@@ -107,8 +108,29 @@ async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
             |peer| peer.restart(),
             |cause| matches!(cause, Cause::Restarted),
         ),
-    ];
-    for (end, is_cause) in ends {
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn fate_of_an_unsent_call_is_known_whatever_ends_it() {
+    for (end, is_cause) in ends() {
+        let mut server = Calling::default();
+        let settings = Duplex::new().with_capacity(1);
+        let peer = server.server.network.connect_with(settings).await.unwrap();
+        let handle = server.ask(&peer).await;
+        handle.send("fills the peer").await.unwrap();
+        settle().await;
+        let asked = call(&handle, "?");
+        settle().await;
+        end(&peer);
+        let error = must(asked).await.unwrap().unwrap_err();
+        assert_failed(&error, is_cause, Fate::NotSent);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
+    for (end, is_cause) in ends() {
         let mut server = Calling::default();
         let (peer, handle) = server.connect().await;
         let asked = call(&handle, "?");
@@ -191,4 +213,36 @@ async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
     peer.send(on(11, "reply to a")).await;
     assert_eq!(a.await.unwrap().unwrap().payload, "reply to a");
     assert_eq!(b.await.unwrap().unwrap().payload, "reply to b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_of_a_lost_call_is_used_once_its_reply_is_overdue() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let handler = async move |request: Request| {
+        tell.send(request.association().clone()).await.unwrap();
+        request.into_payload()
+    };
+    let config = Config::new()
+        .with_call_timeout(Duration::from_secs(60))
+        .with_overdue_after(Duration::from_secs(20));
+    let server = Server::with(handler, |server| {
+        server
+            .with_config(config)
+            .with_correlation(ByStream::on(10..11))
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    let asked = call(&handles.recv().await.unwrap(), "lost");
+    peer.expect_message("lost").await;
+    peer.restart();
+    assert!(must(asked).await.unwrap().is_err());
+    let restarted = Instant::now();
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    let asked = call(&handles.recv().await.unwrap(), "next");
+    peer.expect_message("next").await;
+    assert_eq!(restarted.elapsed().as_secs(), 20);
+    peer.send(on(10, "reply")).await;
+    assert_eq!(must(asked).await.unwrap().unwrap().payload, "reply");
 }

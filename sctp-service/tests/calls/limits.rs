@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use sctp_service::{
-    Cause, Config, Correlation, Correlator, Fate, Identity, Message, Received, Refusal, SendError,
-    Waiting, testing::Duplex,
+    AssociationHandle, Cause, Config, Correlation, Correlator, Fate, Identity, Message, Received,
+    Refusal, Request, SendError, Waiting, testing::Duplex,
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tower::{Service, ServiceExt};
 
 use crate::{
     Calling, ask_back, assert_failed, by_header, call, reply_to,
-    support::{Server, on, settle},
+    support::{Server, must, on, settle},
     text,
 };
 
@@ -110,6 +113,31 @@ async fn call_without_room_in_time_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn call_without_a_limit_of_its_own_has_the_configured_one() {
+    let five = Duration::from_secs(5);
+    let mut server = Calling::new(Config::new().with_call_timeout(five));
+    let (_peer, handle) = server.connect().await;
+    let begun = Instant::now();
+    let error = must(handle.request("?")).await.unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::TimedOut),
+        Fate::Unknown,
+    );
+    assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sent_calls_leave_room_for_others() {
+    let mut server = Calling::new(Config::new().with_outbound_queue(1, 1));
+    let (peer, handle) = server.connect().await;
+    let _asked = [call(&handle, "1"), call(&handle, "2"), call(&handle, "3")];
+    for expected in [b"1", b"2", b"3"] {
+        assert_eq!(text(&must(peer.recv()).await.unwrap()), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn message_that_cannot_be_sent_fails_its_call_alone() {
     let mut server = Calling::default();
     let (peer, handle) = server.connect().await;
@@ -132,7 +160,12 @@ async fn calls_behind_too_many_requests_are_reported_once() {
     let config = Config::new()
         .with_max_in_flight(1)
         .with_read_ahead_bytes(2000);
-    let server = Server::with(ask_back, |server| {
+    let (tell, mut handles) = mpsc::channel(100);
+    let handler = async move |handle: AssociationHandle, request: Request| {
+        tell.send(handle.clone()).await.unwrap();
+        ask_back(handle, request).await
+    };
+    let server = Server::with(handler, |server| {
         server.with_config(config).with_correlation(by_header())
     });
     let peer = server.connect().await;
@@ -142,6 +175,11 @@ async fn calls_behind_too_many_requests_are_reported_once() {
         peer.send(on(stream, "?")).await;
     }
     peer.send(reply_to(&question, "!")).await;
+    let handle = handles.recv().await.unwrap();
+    for _ in 0..5 {
+        settle().await;
+        handle.send("wakes the session").await.unwrap();
+    }
     tokio::time::sleep(Duration::from_secs(31)).await;
     server.log.assert_has("HeldBack");
     let reported = server.log.lines();

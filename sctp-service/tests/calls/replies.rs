@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use sctp_service::{ByStream, Cause, Config, Fate, Message, Refusal, Request};
+use sctp_service::{
+    AssociationHandle, ByStream, Cause, Config, Fate, Message, Refusal, ReplyMessage, Request,
+    testing::Peer,
+};
 use tokio::sync::mpsc;
 
 use crate::{
     Calling, ask_back, assert_failed, by_header, call, reply_to,
-    support::{Server, on, settle},
+    support::{Server, must, on, settle},
     text,
 };
 
@@ -145,5 +148,89 @@ async fn reply_is_read_while_replies_to_the_peer_wait_for_room() {
     }
     for _ in 0..4 {
         peer.expect_message("yes").await;
+    }
+}
+
+/// The kernel names a message that it could not send by its context.
+#[tokio::test(start_paused = true)]
+async fn context_is_the_number_of_a_call_or_zero() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let handler = async move |request: Request| {
+        tell.send(request.association().clone()).await.unwrap();
+        ReplyMessage::from(with_context(request.payload().clone()))
+    };
+    let server = Server::with(handler, |server| server.with_correlation(by_header()));
+    let peer = server.connect().await;
+    peer.send("a request").await;
+    let reply = peer.expect_message("a request").await;
+    let handle = handles.recv().await.unwrap();
+    handle.send(with_context("one way")).await.unwrap();
+    let one_way = peer.expect_message("one way").await;
+    assert_eq!((reply.info.context, one_way.info.context), (0, 0));
+    for number in 1..=3 {
+        let _asked = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.request(with_context("?")).await }
+        });
+        assert_eq!(must(peer.recv()).await.unwrap().info.context, number);
+    }
+}
+
+fn with_context(payload: impl Into<bytes::Bytes>) -> Message {
+    let mut message = Message::new(payload);
+    message.info.context = 9;
+    message
+}
+
+#[tokio::test(start_paused = true)]
+async fn unexpected_reply_fails_the_calls_in_flight() {
+    let mut server = ByStreams::new();
+    let (peer, handle) = server.connect().await;
+    let asked = call(&handle, "?");
+    peer.expect_message("?").await;
+    peer.send(on(12, "who asked?")).await;
+    let error = must(asked).await.unwrap().unwrap_err();
+    assert_failed(
+        &error,
+        |cause| matches!(cause, Cause::Uncorrelated),
+        Fate::Unknown,
+    );
+    peer.expect_abort("unexpected reply").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_way_message_on_a_stream_of_calls_is_refused() {
+    let mut server = ByStreams::new();
+    let (peer, handle) = server.connect().await;
+    handle.send(on(10, "no call")).await.unwrap();
+    handle.send(on(9, "one way")).await.unwrap();
+    peer.expect_message("one way").await;
+    server.server.log.assert_has("SendRefused");
+}
+
+/// A server whose calls have the streams from 10.
+struct ByStreams {
+    server: Server,
+    handles: mpsc::Receiver<AssociationHandle>,
+}
+
+impl ByStreams {
+    fn new() -> Self {
+        let (tell, handles) = mpsc::channel(1);
+        let handler = async move |request: Request| {
+            tell.send(request.association().clone()).await.unwrap();
+            request.into_payload()
+        };
+        let server = Server::with(handler, |server| {
+            server.with_correlation(ByStream::on(10..))
+        });
+        Self { server, handles }
+    }
+
+    async fn connect(&mut self) -> (Peer, AssociationHandle) {
+        let peer = self.server.connect().await;
+        peer.send("hello").await;
+        peer.expect_message("hello").await;
+        (peer, self.handles.recv().await.unwrap())
     }
 }
