@@ -13,6 +13,7 @@ use tracing::{Instrument, Span};
 use super::{
     Client, ClientConfig, ClientEvent, ClientHook, Connect,
     current::{Handle, Phase, Status},
+    reconnect::{Closed, Decision, Reconnect},
     serving::Serving,
     supervisor::{Mode, Sessions, Supervisor},
 };
@@ -43,6 +44,7 @@ pub struct ClientBuilder {
     correlation: Correlation,
     serving: Serving,
     goodbye: Option<Goodbye>,
+    reconnect: Decision,
     hook: ClientHook,
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
@@ -63,6 +65,7 @@ impl ClientBuilder {
             correlation: ByStream::default().into(),
             serving: Serving::default(),
             goodbye: None,
+            reconnect: Decision::default(),
             hook: ClientHook::default(),
             #[cfg(feature = "pool")]
             pool_hook: ClientHook::default(),
@@ -124,6 +127,41 @@ impl ClientBuilder {
     pub fn with_inbox(self, messages: usize) -> (Self, Inbox) {
         let (fill, inbox) = FillInbox::new(messages);
         (self.serving(fill), inbox)
+    }
+
+    /// Decides, after each end of an association and each failed attempt, when to connect again, or
+    /// whether to: the server may have said why it ended the association. By default the client
+    /// connects again after the pause of [`ClientConfig::backoff`].
+    ///
+    /// The function runs in the client's task: it should be quick, and must not block. It is not
+    /// asked when the client was shut down, nor by [`connect`](Self::connect) when the first attempt
+    /// fails.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sctp_service::client::{Client, Reconnect, Remote};
+    /// use std::net::SocketAddr;
+    ///
+    /// let server: SocketAddr = "192.0.2.1:9877".parse()?;
+    /// let client = Client::builder()
+    ///     .with_reconnect(|closed| {
+    ///         let reason = closed.end.and_then(|end| end.reason());
+    ///         match reason.as_deref() {
+    ///             Some(b"do not want to talk to you") => Reconnect::Never,
+    ///             _ => Reconnect::After(closed.pause),
+    ///         }
+    ///     })
+    ///     .connect(Remote::new(server))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_reconnect(
+        mut self,
+        decide: impl Fn(&Closed<'_>) -> Reconnect + Send + Sync + 'static,
+    ) -> Self {
+        self.reconnect = Decision::new(decide);
+        self
     }
 
     /// Has a hook hear of what happens to the client's associations; the last one set holds. It runs
@@ -297,6 +335,7 @@ impl ClientBuilder {
             wanted: Arc::clone(&handle.wanted),
             sessions,
             hook,
+            reconnect: self.reconnect,
             failures: LogLimiter::new(),
             config: self.config,
         };

@@ -43,7 +43,8 @@
 //!
 //! It is set up [eagerly](ClientBuilder::connect), [in the
 //! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily),
-//! and again whenever it has ended, after a [pause](Backoff). [`Client::last_end`] is how the
+//! and again whenever it has ended, after a [pause](Backoff), unless
+//! [`ClientBuilder::with_reconnect`] decides otherwise. [`Client::last_end`] is how the
 //! last one ended. What happens to calls when it ends:
 //!
 //! | the end | calls not sent | calls sent |
@@ -84,6 +85,7 @@ mod event;
 mod metrics;
 #[cfg(feature = "pool")]
 pub mod pool;
+mod reconnect;
 mod service;
 mod serving;
 mod supervisor;
@@ -95,4 +97,5 @@ pub use connect::{Connect, Remote};
 pub use event::ClientEvent;
 pub(crate) use event::ClientHook;
 pub use metrics::ClientMetrics;
+pub use reconnect::{Closed, Reconnect};
 pub use service::Client;

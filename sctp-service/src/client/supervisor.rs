@@ -19,11 +19,17 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ClientConfig, ClientEvent, ClientHook, Connect,
     current::{Phase, Status},
+    reconnect::{Closed, Decision},
     serving::{BoxService, Serving},
 };
 use crate::{
-    Cause, Config, Correlation, Side, Transport, correlate::CallId, event::EventHook,
-    handle::HandleState, log_limit::LogLimiter, serve::Goodbye, session::Session,
+    Cause, Config, Correlation, Side, Transport,
+    correlate::CallId,
+    event::EventHook,
+    handle::HandleState,
+    log_limit::LogLimiter,
+    serve::Goodbye,
+    session::{Ended, Session},
 };
 
 /// The times at which associations are set up.
@@ -57,6 +63,7 @@ pub(super) struct Supervisor<C> {
     pub(super) wanted: Arc<Notify>,
     pub(super) sessions: Sessions,
     pub(super) hook: ClientHook,
+    pub(super) reconnect: Decision,
     pub(super) failures: LogLimiter,
     pub(super) config: ClientConfig,
 }
@@ -75,23 +82,31 @@ impl<C: Connect> Supervisor<C> {
                     ControlFlow::Break(()) => break Cause::Closed,
                 },
             };
-            let (cause, failed) = match attempt {
+            let (cause, end, failed) = match attempt {
                 Ok(up) => {
                     let began = Instant::now();
-                    let cause = self.session(up).await;
+                    let ended = self.session(up).await;
                     if began.elapsed() >= self.config.backoff.max() {
                         failures = 0;
                     }
-                    (cause, None)
+                    (ended.cause, Some(ended.end), None)
                 }
                 Err(error) => {
                     let error = Arc::new(error);
-                    (Cause::NotConnected(Arc::clone(&error)), Some(error))
+                    (Cause::NotConnected(Arc::clone(&error)), None, Some(error))
                 }
             };
             failures += 1;
             let is_last = self.mode == Mode::Once || self.stop.is_cancelled();
-            let pause = (!is_last).then(|| self.config.backoff.pause(failures));
+            let pause = match is_last {
+                true => None,
+                false => self.reconnect.pause(&Closed {
+                    cause: &cause,
+                    end: end.as_ref(),
+                    failures,
+                    pause: self.config.backoff.pause(failures),
+                }),
+            };
             if let Some(error) = failed {
                 self.report_failure(&error, failures, pause);
             }
@@ -143,8 +158,8 @@ impl<C: Connect> Supervisor<C> {
         }
     }
 
-    /// Runs the session of an association, and returns the cause with which its calls failed.
-    async fn session(&mut self, (transport, state): Up<C::Transport>) -> Cause {
+    /// Runs the session of an association to its end.
+    async fn session(&mut self, (transport, state): Up<C::Transport>) -> Ended {
         // Whoever wanted an association has one: the next end is no reason for another.
         pin!(self.wanted.notified()).as_mut().enable();
         self.status.send_modify(|status| {
@@ -173,10 +188,10 @@ impl<C: Connect> Supervisor<C> {
         self.status.send_modify(|status| {
             status.stop_admitting();
             status.association = None;
-            status.last_end = Some(ended.end);
+            status.last_end = Some(ended.end.clone());
         });
         self.sessions.last_call = ended.last_call;
-        ended.cause
+        ended
     }
 
     fn set_phase(&self, phase: Phase) {

@@ -9,7 +9,7 @@ use std::{
 
 use sctp_service::{
     Cause, Fate, Message,
-    client::{Backoff, Client, ClientConfig, Connect},
+    client::{Backoff, Client, ClientConfig, Connect, Reconnect},
     testing::{InMemory, Peer, duplex},
 };
 use sctp_tokio::ConnectError;
@@ -240,4 +240,33 @@ async fn errors_of_the_system_are_passed_on() {
         || async { Err::<InMemory, _>(ConnectError::Io(io::ErrorKind::OutOfMemory.into())) };
     let error = Client::builder().connect(connect).await.unwrap_err();
     assert!(matches!(error, ConnectError::Io(error) if error.kind() == io::ErrorKind::OutOfMemory));
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_connects_again_as_was_decided() {
+    let (connect, mut server) = server([]);
+    let client = Client::builder()
+        .with_reconnect(|closed| {
+            let reason = closed.end.and_then(|end| end.reason());
+            match reason.as_deref() {
+                Some(b"go away") => Reconnect::Never,
+                Some(b"a bug") => panic!("as the test wants it"),
+                _ => Reconnect::After(Duration::from_secs(60)),
+            }
+        })
+        .connect(connect)
+        .await
+        .unwrap();
+    let began = Instant::now();
+    server.peer().await.abort("later");
+    let second = server.peer().await;
+    assert_eq!(began.elapsed().as_secs(), 60);
+    second.abort("a bug");
+    let third = server.peer().await;
+    assert_eq!(began.elapsed().as_secs(), 60);
+    third.abort("go away");
+    let end = must(client.closed()).await.unwrap();
+    assert_eq!(end.reason().unwrap(), "go away");
+    let error = must(client.request("x")).await.unwrap_err();
+    assert_failed(&error, "aborted by peer", Fate::NotSent);
 }

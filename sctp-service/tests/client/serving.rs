@@ -214,3 +214,21 @@ async fn request_is_served_while_a_shutdown_waits_for_a_call() {
     assert!(must(ending).await.unwrap().unwrap().is_orderly());
     assert_eq!(must(inbox.recv()).await.unwrap().payload(), "0000Qlast");
 }
+
+#[tokio::test(start_paused = true)]
+async fn goodbye_goes_out_before_the_shutdown() {
+    let builder = keyed().on_drain(async |association| {
+        // Without an answer the association is shut down all the same.
+        let _ = association.request("goodbye").await;
+    });
+    let (client, peer) = client_with(builder, 2);
+    settle().await;
+    let ending = tokio::spawn(async move { must(client.graceful_shutdown()).await });
+    let request = must(peer.recv()).await.unwrap();
+    assert!(request.payload.ends_with(b"goodbye"));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!ending.is_finished());
+    peer.send([&request.payload[..4], b"A"].concat()).await;
+    peer.expect_shutdown().await;
+    assert!(must(ending).await.unwrap().unwrap().is_orderly());
+}
