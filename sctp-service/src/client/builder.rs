@@ -5,6 +5,7 @@ use std::{fmt, io, sync::Arc};
 use sctp_tokio::ConnectError;
 use tokio::{
     sync::{Notify, Semaphore, watch},
+    task::JoinSet,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -336,6 +337,7 @@ impl ClientBuilder {
             sessions,
             hook,
             reconnect: self.reconnect,
+            leaving: JoinSet::new(),
             failures: LogLimiter::new(),
             config: self.config,
         };

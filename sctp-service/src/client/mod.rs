@@ -56,6 +56,11 @@
 //! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
 //! | the peer starts again | go to its new life | [`Restarted`](crate::Cause::Restarted) |
 //!
+//! A server that shuts down may have made requests that the client's service has not answered. Calls
+//! fail then as the table says, and the next association is set up after the pause, while these
+//! requests are still served. With [`with_reconnect`](ClientBuilder::with_reconnect) it is set up when
+//! they are finished, since the function learns of the end first.
+//!
 //! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the calls
 //! that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such a hook, for
 //! the `metrics` facade.

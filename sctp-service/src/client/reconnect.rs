@@ -49,6 +49,10 @@ impl Decision {
         Self(Some(Arc::new(decide)))
     }
 
+    pub(super) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Returns the pause before the next attempt, or `None` if there is to be none. A function that
     /// panics decides as if there were none.
     pub(super) fn pause(&self, closed: &Closed<'_>) -> Option<Duration> {

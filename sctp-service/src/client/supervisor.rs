@@ -6,15 +6,18 @@ use std::{
     ops::ControlFlow,
     pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 use sctp_tokio::ConnectError;
 use tokio::{
     sync::{Notify, watch},
+    task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     ClientConfig, ClientEvent, ClientHook, Connect,
@@ -64,6 +67,8 @@ pub(super) struct Supervisor<C> {
     pub(super) sessions: Sessions,
     pub(super) hook: ClientHook,
     pub(super) reconnect: Decision,
+    /// The last association, if requests that its server made before it left are still served.
+    pub(super) leaving: JoinSet<()>,
     pub(super) failures: LogLimiter,
     pub(super) config: ClientConfig,
 }
@@ -85,11 +90,18 @@ impl<C: Connect> Supervisor<C> {
             let (cause, end, failed) = match attempt {
                 Ok(up) => {
                     let began = Instant::now();
-                    let ended = self.session(up).await;
+                    let outcome = self.session(up, failures + 1).await;
                     if began.elapsed() >= self.config.backoff.max() {
                         failures = 0;
                     }
-                    (ended.cause, Some(ended.end), None)
+                    match outcome {
+                        Some(ended) => (ended.cause, Some(ended.end), None),
+                        // The pause is over.
+                        None => {
+                            failures += 1;
+                            continue;
+                        }
+                    }
                 }
                 Err(error) => {
                     let error = Arc::new(error);
@@ -115,6 +127,7 @@ impl<C: Connect> Supervisor<C> {
                 break Cause::Closed;
             }
         };
+        while self.leaving.join_next().await.is_some() {}
         self.set_phase(Phase::Closed(cause));
     }
 
@@ -159,7 +172,14 @@ impl<C: Connect> Supervisor<C> {
     }
 
     /// Runs the session of an association to its end.
-    async fn session(&mut self, (transport, state): Up<C::Transport>) -> Ended {
+    ///
+    /// Returns `None` if the server has left, and requests that it made before are still served when
+    /// the pause after so many failures is over. The session then goes on in a task of its own.
+    async fn session(
+        &mut self,
+        (transport, state): Up<C::Transport>,
+        failures: u32,
+    ) -> Option<Ended> {
         // Whoever wanted an association has one: the next end is no reason for another.
         pin!(self.wanted.notified()).as_mut().enable();
         self.status.send_modify(|status| {
@@ -174,6 +194,12 @@ impl<C: Connect> Supervisor<C> {
         };
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
+        while self.leaving.try_join_next().is_some() {}
+        // One at a time; and whoever decides about connecting again is told of the end first.
+        let may_leave =
+            self.mode != Mode::Once && self.leaving.is_empty() && !self.reconnect.is_set();
+        let pause = self.config.backoff.pause(failures);
+        let mut left = None;
         let status = &self.status;
         let ended = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
@@ -182,16 +208,33 @@ impl<C: Connect> Supervisor<C> {
             }
             let polled = running.as_mut().poll(cx);
             current.update(status);
-            polled
+            if let Poll::Ready(ended) = polled {
+                return Poll::Ready(Some(ended));
+            }
+            if !may_leave || stopped || !current.state.is_closed() {
+                return Poll::Pending;
+            }
+            let left = left.get_or_insert_with(|| Box::pin(sleep(pause)));
+            left.as_mut().poll(cx).map(|()| None)
         })
         .await;
+        let Some(ended) = ended else {
+            self.sessions.last_call = current.state.last_call();
+            let status = self.status.clone();
+            let running = async move {
+                let ended = running.await;
+                status.send_modify(|status| status.last_end = Some(ended.end));
+            };
+            self.leaving.spawn(running.in_current_span());
+            return None;
+        };
         self.status.send_modify(|status| {
             status.stop_admitting();
             status.association = None;
             status.last_end = Some(ended.end.clone());
         });
         self.sessions.last_call = ended.last_call;
-        ended
+        Some(ended)
     }
 
     fn set_phase(&self, phase: Phase) {

@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     mem,
-    sync::{Arc, PoisonError, Weak, atomic::AtomicU64},
+    sync::{
+        Arc, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64},
+    },
     task::Waker,
     time::Duration,
 };
@@ -23,6 +26,7 @@ use super::{
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
+    correlate::CallId,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU16, Ordering},
@@ -52,6 +56,8 @@ pub(crate) struct HandleState {
     /// There is something in `core` that the session has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
+    /// The number of the last call, once no more are accepted.
+    last_call: AtomicU32,
     /// The session has made its service.
     opened: AtomicBool,
     /// Nothing more is accepted. A copy of what `core` says, for those who look often.
@@ -187,6 +193,7 @@ impl HandleState {
             is_correlated,
             is_watched: AtomicBool::new(false),
             pending: AtomicBool::new(false),
+            last_call: AtomicU32::new(0),
             opened: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             since: Instant::now(),
@@ -506,6 +513,10 @@ impl HandleState {
         self.opened.load(Ordering::Acquire)
     }
 
+    pub(crate) fn last_call(&self) -> CallId {
+        self.last_call.load(Ordering::Relaxed)
+    }
+
     /// Returns the time since the association came up.
     pub(crate) fn lasted(&self) -> Duration {
         self.since.elapsed()
@@ -696,6 +707,10 @@ impl HandleState {
 
     pub(crate) fn outbound_streams(&self) -> u16 {
         self.outbound_streams.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_last_call(&self, call: CallId) {
+        self.last_call.store(call, Ordering::Relaxed);
     }
 
     pub(crate) fn set_outbound_streams(&self, streams: u16) {

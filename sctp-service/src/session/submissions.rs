@@ -42,6 +42,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn stop_accepting(&mut self) {
         self.association.close();
         self.pump();
+        self.association.set_last_call(self.last_call());
     }
 
     /// Returns `true` if a handle may have requested a shutdown. Cheap: called once per call.

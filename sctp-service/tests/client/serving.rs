@@ -232,3 +232,40 @@ async fn goodbye_goes_out_before_the_shutdown() {
     peer.expect_shutdown().await;
     assert!(must(ending).await.unwrap().unwrap().is_orderly());
 }
+
+#[tokio::test(start_paused = true)]
+async fn next_association_is_set_up_while_the_last_requests_are_served() {
+    let (up, mut peers) = mpsc::unbounded_channel();
+    let connect = move || {
+        let (transport, peer) = duplex();
+        up.send(peer).unwrap();
+        std::future::ready(Ok(transport))
+    };
+    let (done, mut served) = mpsc::unbounded_channel();
+    let handler = async move |payload: Bytes| {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        done.send(payload).unwrap();
+    };
+    let client = keyed().serving(handler).connect(connect);
+    let client = must(client).await.unwrap();
+    let first = must(peers.recv()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    first.send("0000Qlast").await;
+    settle().await;
+    first.shutdown();
+    let second = must(peers.recv()).await.unwrap();
+    let asked = call(&client, "x");
+    let request = must(second.recv()).await.unwrap();
+    second.send([&request.payload[..4], b"A"].concat()).await;
+    payload(asked).await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(must(served.recv()).await.unwrap(), "0000Qlast");
+    assert_eq!(began.elapsed().as_secs(), 5);
+    // A shutdown waits for both.
+    second.send("0000Qlast").await;
+    settle().await;
+    second.shutdown();
+    let _third = must(peers.recv()).await.unwrap();
+    must(client.graceful_shutdown()).await;
+    assert_eq!(must(served.recv()).await.unwrap(), "0000Qlast");
+}
