@@ -94,7 +94,7 @@ impl ConnectInfo {
 
     /// Returns the end that set the association up (sent INIT). After a restart this is the peer.
     ///
-    /// RFC 6733, section 2.6.1, calls the two ends initiator and responder.
+    /// RFC 6733, section 5.6, calls the two ends initiator and responder.
     #[must_use]
     pub fn initiated_by(&self) -> Side {
         match self.0.initiated_here {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`errors`] | errors, timeouts, panics, and messages that cannot be sent; log targets |
 //! | [`graceful_shutdown`] | stopping a server without losing a request, in Kubernetes too |
-//! | [`between_equals`] | sending and calling from either end of an association |
+//! | [`between_equals`] | sending, calling, handshakes, goodbyes and dialling from either end of an association |
 //! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |

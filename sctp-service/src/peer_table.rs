@@ -19,6 +19,9 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 /// its association. Two nodes that connect to each other at once have two associations for a moment;
 /// which of them is kept is the election of the protocol, and so up to the caller.
 ///
+/// An end that knows whom it connects to claims the identity before it says who it is. If both ends claimed
+/// only when they have the other's answer, each would refuse what the other keeps.
+///
 /// An entry belongs to an association until it ends or its peer restarts. It is removed before
 /// [`closed`](AssociationHandle::closed) resolves.
 ///
@@ -28,7 +31,7 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 /// use sctp_service::{IncomingAssociation, PeerTable, Shutdown, Side};
 ///
 /// /// Claims the name of the peer, or loses the election (RFC 6733, section 5.6.4): of two associations
-/// /// that came up at once, the one is kept that the end with the higher name has set up.
+/// /// that came up at once, the one is kept that the end with the lower name has set up.
 /// fn elect(
 ///     table: &PeerTable<String>,
 ///     (here, peer): (&str, &str),
@@ -38,9 +41,9 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 ///     let Err(claimed) = table.claim(peer.to_owned(), incoming) else {
 ///         return Ok(());
 ///     };
-///     let winner = if here > peer { Side::Local } else { Side::Peer };
+///     let kept = if here > peer { Side::Peer } else { Side::Local };
 ///     let is_at_once = claimed.initiated_by != incoming.initiated_by();
-///     if claimed.is_open || !is_at_once || incoming.initiated_by() != winner {
+///     if claimed.is_open || !is_at_once || incoming.initiated_by() != kept {
 ///         return Err(refused());
 ///     }
 ///     claimed.replace(refused()).map_err(|_| refused())

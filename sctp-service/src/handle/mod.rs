@@ -3,6 +3,7 @@
 pub(crate) mod call;
 mod caller;
 pub(crate) mod error;
+mod observer;
 mod room;
 mod silence;
 mod state;
@@ -11,15 +12,15 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use caller::Caller;
 use error::{CallError, Cause};
+pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_tokio::{End, Message, Received, SendError};
-use silence::SilenceWatch;
 use state::Speaker;
-pub(crate) use state::{HandleState, Observer, Submission};
+pub(crate) use state::{HandleState, Submission};
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::{ConnectInfo, Drain, Shutdown};
+use crate::{ConnectInfo, Drain, Shutdown, timer::later};
 
 /// An association that is being served, for what the server begins: a message that nobody asked for
 /// (paging, a notice, a watchdog's request), or the end of the association.
@@ -407,5 +408,31 @@ impl fmt::Debug for AssociationHandle {
             Some(info) => write!(f, "AssociationHandle({info})"),
             None => f.write_str("AssociationHandle(none)"),
         }
+    }
+}
+
+/// One that watches, until it is dropped.
+pub(super) struct SilenceWatch<'a> {
+    state: &'a Arc<HandleState>,
+    begun: Instant,
+}
+
+impl<'a> SilenceWatch<'a> {
+    pub(super) fn new(state: &'a Arc<HandleState>) -> Self {
+        state.watch();
+        let begun = Instant::now();
+        Self { state, begun }
+    }
+
+    /// Returns the time at which there will have been silence for this long, as far as is known.
+    pub(super) fn due(&self, time: Duration) -> Instant {
+        let heard = self.state.last_heard().unwrap_or(self.begun);
+        later(heard.max(self.begun), time)
+    }
+}
+
+impl Drop for SilenceWatch<'_> {
+    fn drop(&mut self) {
+        self.state.unwatch();
     }
 }

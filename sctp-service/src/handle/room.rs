@@ -1,14 +1,11 @@
 //! Limits of messages and calls that the transport has not taken.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sctp_tokio::SendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
 
-use super::state::Observer;
+use super::observer::Observer;
 use crate::Config;
 
 /// The limits of one association's pushed messages, and who waits. Made when the first message is
@@ -24,12 +21,6 @@ pub(super) struct Room {
     /// The handshake has ended.
     pub(super) opened: Notify,
     observers: Mutex<Vec<Arc<dyn Observer>>>,
-}
-
-impl fmt::Debug for dyn Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Observer")
-    }
 }
 
 /// Room for one message, until it is dropped or kept.

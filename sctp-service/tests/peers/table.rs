@@ -1,13 +1,23 @@
 //! Associations by the identity of their peers.
 
-use std::future::IntoFuture;
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use sctp_service::{
     IncomingAssociation, PeerTable, ServerEvent, Shutdown, Side,
+    client::Connect,
     handler::handler_fn,
     serve, serve_association,
-    testing::{Network, Peer, ScriptedListener, duplex},
+    testing::{Connector, InMemory, Network, Peer, ScriptedListener, duplex},
 };
+use sctp_tokio::ConnectError;
+use tokio::time::sleep;
 use tower::service_fn;
 
 use crate::{
@@ -167,7 +177,7 @@ async fn replaced_association_is_ended_and_leaves_the_entry_of_its_successor() {
 #[tokio::test(start_paused = true)]
 async fn replace_fails_if_the_identity_changed_hands() {
     let table = PeerTable::<&str>::new();
-    let claims = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let claims = Arc::new(Mutex::new(Vec::new()));
     let connect = |insists: bool| {
         let (transport, peer) = duplex();
         let (table, claims) = (table.clone(), claims.clone());
@@ -251,4 +261,92 @@ fn association_of_none_claims_nothing() {
     let incoming = IncomingAssociation::new(sctp_service::ConnectInfo::default());
     table.claim("ann", &incoming).unwrap();
     assert!(table.vacant(&"ann").now_or_never_is_some());
+}
+
+/// The rule of RFC 6733, section 5.6.4.
+fn elect(
+    table: &PeerTable<&'static str>,
+    (here, peer): (&'static str, &'static str),
+    incoming: &IncomingAssociation,
+) -> Result<(), Shutdown> {
+    let refused = || Shutdown::abort("election lost");
+    let Err(claimed) = table.claim(peer, incoming) else {
+        return Ok(());
+    };
+    let kept = if here > peer { Side::Peer } else { Side::Local };
+    let is_at_once = claimed.initiated_by != incoming.initiated_by();
+    if claimed.is_open || !is_at_once || incoming.initiated_by() != kept {
+        return Err(refused());
+    }
+    claimed.replace(refused()).map_err(|_| refused())
+}
+
+/// Connects to its peer while there is no association with it.
+struct ToPeer(PeerTable<&'static str>, &'static str, Connector);
+
+impl Connect for ToPeer {
+    type Transport = InMemory;
+
+    async fn connect(&mut self) -> Result<InMemory, ConnectError> {
+        self.2.connect().await
+    }
+
+    async fn wanted(&mut self) {
+        self.0.vacant(&self.1).await;
+    }
+}
+
+/// Runs a node that listens and dials. Each opening of an association is counted.
+fn node(
+    names: (&'static str, &'static str),
+    listener: ScriptedListener,
+    to_peer: &Network,
+) -> (PeerTable<&'static str>, Arc<AtomicU32>) {
+    let table = PeerTable::new();
+    let electing = table.clone();
+    let make = service_fn(move |mut incoming: IncomingAssociation| {
+        let table = electing.clone();
+        async move {
+            if incoming.initiated_by() == Side::Local {
+                elect(&table, names, &incoming)?;
+                incoming.send("CER").await.map_err(|_| Shutdown::AfterAck)?;
+                incoming.recv().await.ok_or(Shutdown::AfterAck)?;
+            } else {
+                incoming.recv().await.ok_or(Shutdown::AfterAck)?;
+                elect(&table, names, &incoming)?;
+                incoming.send("CEA").await.map_err(|_| Shutdown::AfterAck)?;
+            }
+            Ok::<_, Shutdown>(handler_fn(echo))
+        }
+    });
+    let opened = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&opened);
+    let dial = ToPeer(table.clone(), names.1, to_peer.connector());
+    let server = serve(listener, make)
+        .with_dial(dial)
+        .on_event(move |event| {
+            if let ServerEvent::Open { .. } = event {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    tokio::spawn(server.into_future());
+    (table, opened)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_dial_each_other_at_once_keep_one_association() {
+    let (listener_a, to_a) = ScriptedListener::new();
+    let (listener_b, to_b) = ScriptedListener::new();
+    let (table_a, opened_a) = node(("a", "b"), listener_a, &to_b);
+    let (table_b, opened_b) = node(("b", "a"), listener_b, &to_a);
+    let kept = must(table_a.wait_for(&"b")).await;
+    must(table_b.wait_for(&"a")).await;
+    sleep(Duration::from_secs(60)).await;
+    assert!(!kept.is_closed());
+    assert_eq!(opened_a.load(Ordering::Relaxed), 1);
+    assert_eq!(opened_b.load(Ordering::Relaxed), 1);
+    // That of the lesser name has set it up.
+    assert_eq!(kept.connect_info().unwrap().initiated_by(), Side::Local);
+    let known = table_b.get(&"a").unwrap();
+    assert_eq!(known.connect_info().unwrap().initiated_by(), Side::Peer);
 }

@@ -1,0 +1,287 @@
+//! Models of what threads share, which `.ci/loom` runs.
+
+use std::{future::poll_fn, task::Poll};
+
+use loom::{future::block_on, model::Builder, thread};
+
+use super::*;
+use crate::{AssocId, Fate};
+
+fn state(config: Config) -> Arc<HandleState> {
+    let state = handshaking(config);
+    state.open();
+    state
+}
+
+fn handshaking(config: Config) -> Arc<HandleState> {
+    let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
+    // Without a timeout, since loom has no clock.
+    let config = Arc::new(config.with_call_timeout(None));
+    HandleState::new(CancellationToken::new(), info, config, None, true)
+}
+
+/// Makes a call that has found a place and room.
+fn call(state: &Arc<HandleState>) -> Call {
+    let places = state.call_places().unwrap();
+    state.call_with(Message::new("message"), places.try_acquire_owned().unwrap())
+}
+
+/// Does what the session does with a call: sends its message, and then has the reply.
+fn answer(submission: Submission) {
+    if let Submission::Call { mut waiter, .. } = submission {
+        drop(waiter.room.take());
+        waiter.finish(Ok(Received::new("reply", sctp_core::RecvInfo::default())));
+    }
+}
+
+fn push(state: &HandleState) -> bool {
+    state.try_send(Message::new("message")).is_ok()
+}
+
+/// Does what the session does: names itself, looks, and rests.
+fn drive(state: &HandleState, mut done: impl FnMut(Taken) -> bool) {
+    let mut registered = false;
+    block_on(poll_fn(|cx| {
+        if !mem::replace(&mut registered, true) {
+            state.register(cx.waker());
+        }
+        match state.is_pending() && done(state.take()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }));
+}
+
+#[test]
+fn driver_sees_a_message_and_the_shutdown() {
+    loom::model(|| {
+        let state = state(Config::new());
+        let handle = thread::spawn({
+            let state = Arc::clone(&state);
+            move || {
+                assert!(push(&state));
+                state.shutdown(Shutdown::AfterAck).unwrap();
+            }
+        });
+        let (mut messages, mut shutdown) = (0, None);
+        drive(&state, |taken| {
+            messages += taken.submitted.len();
+            shutdown = taken.shutdown.or(shutdown.take());
+            shutdown.is_some()
+        });
+        handle.join().unwrap();
+        assert_eq!((messages, shutdown), (1, Some(Shutdown::AfterAck)));
+    });
+}
+
+/// An observer hears of the end once, before those who wait for it, or is refused.
+#[test]
+fn observer_hears_of_the_end_or_is_refused() {
+    #[derive(Default)]
+    struct Ends(std::sync::atomic::AtomicUsize);
+
+    impl Observer for Ends {
+        fn changed(&self) {}
+
+        fn ended(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    loom::model(|| {
+        let state = state(Config::new());
+        let ends = Arc::new(Ends::default());
+        let observing = thread::spawn({
+            let (state, ends) = (Arc::clone(&state), Arc::clone(&ends));
+            move || state.observe(ends)
+        });
+        let waiting = thread::spawn({
+            let (state, ends) = (Arc::clone(&state), Arc::clone(&ends));
+            move || {
+                let is_over = state.lock().phase.end().is_some();
+                is_over.then(|| ends.0.load(Ordering::Relaxed))
+            }
+        });
+        state.end(None, None);
+        let seen = waiting.join().unwrap();
+        let is_accepted = observing.join().unwrap();
+        assert_eq!(ends.0.load(Ordering::Relaxed), usize::from(is_accepted));
+        assert!(seen.is_none_or(|seen| seen == usize::from(is_accepted)));
+    });
+}
+
+/// Every accepted message is taken, or counted as discarded at the end.
+#[test]
+fn accepted_messages_are_accounted_for() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let state = state(Config::new());
+        let handles = [(); 2].map(|()| {
+            let state = Arc::clone(&state);
+            thread::spawn(move || usize::from(push(&state)))
+        });
+        let taken = state.take().submitted.len();
+        let left = state.end(None, None);
+        let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
+        assert_eq!(accepted, taken + left);
+        assert!(!push(&state));
+    });
+}
+
+#[test]
+fn restart_loses_no_message() {
+    loom::model(|| {
+        let before = state(Config::new());
+        let handle = thread::spawn({
+            let before = Arc::clone(&before);
+            move || usize::from(push(&before))
+        });
+        let (after, left) = before.renewed(before.info().clone());
+        let accepted = handle.join().unwrap();
+        assert_eq!(accepted, left);
+        assert!(!push(&after));
+        after.open();
+        assert!(push(&after));
+    });
+}
+
+#[test]
+fn accepted_messages_stay_within_the_limit() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let state = state(Config::new().with_outbound_queue(2, 1024));
+        let handles = [(); 2].map(|()| {
+            let state = Arc::clone(&state);
+            thread::spawn(move || usize::from(push(&state)) + usize::from(push(&state)))
+        });
+        let taken = state.take().submitted;
+        for submission in &taken {
+            if let Submission::OneWay { message, .. } = submission {
+                state.give_back(message.payload.len());
+            }
+        }
+        let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();
+        let left = state.end(None, None);
+        assert_eq!(accepted, taken.len() + left);
+        assert!(taken.len() <= 2 && left <= 2);
+    });
+}
+
+/// The session finds the call by its closed channel when it is woken for it.
+#[test]
+fn session_sees_a_call_and_its_drop() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let state = state(Config::new());
+        let calling = thread::spawn({
+            let state = Arc::clone(&state);
+            move || drop(call(&state))
+        });
+        let mut waiters = Vec::new();
+        drive(&state, |taken| {
+            for submission in taken.submitted {
+                if let Submission::Call { waiter, .. } = submission {
+                    waiters.push(waiter);
+                }
+            }
+            taken.has_dropped_calls && waiters.iter().any(Waiter::is_gone)
+        });
+        calling.join().unwrap();
+    });
+}
+
+#[test]
+fn call_beyond_the_limits_has_its_turn() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let config = Config::new().with_max_calls(1).with_outbound_queue(1, 1);
+        let state = state(config);
+        let calling = thread::spawn({
+            let state = Arc::clone(&state);
+            move || {
+                let call =
+                    || Arc::clone(&state).request(Message::new("message"), None, Speaker::Handle);
+                block_on(async { futures::join!(call(), call()) })
+            }
+        });
+        let mut answered = 0;
+        // Loom fails where a call would wait for ever.
+        drive(&state, |taken| {
+            answered += taken.submitted.len();
+            taken.submitted.into_iter().for_each(answer);
+            answered == 2
+        });
+        let (one, two) = calling.join().unwrap();
+        assert!(one.is_ok() && two.is_ok());
+        assert_eq!(state.call_places().unwrap().available_permits(), 1);
+        assert!(push(&state));
+    });
+}
+
+/// Each call is answered, or fails as one that was not sent.
+#[test]
+fn calls_at_the_end_are_accounted_for() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let state = state(Config::new().with_max_calls(1));
+        let calls = [(); 2].map(|()| {
+            let state = Arc::clone(&state);
+            thread::spawn(move || {
+                block_on(state.request(Message::new("message"), None, Speaker::Handle))
+            })
+        });
+        let taken = state.take().submitted;
+        let sent = taken.len();
+        taken.into_iter().for_each(answer);
+        state.end(None, None);
+        let results = calls.map(|call| call.join().unwrap());
+        let answered = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(answered, sent);
+        for error in results.into_iter().filter_map(Result::err) {
+            assert_eq!(error.fate(), Fate::NotSent, "{error}");
+        }
+    });
+}
+
+#[test]
+fn call_at_a_restart_is_not_sent() {
+    loom::model(|| {
+        let before = state(Config::new());
+        let asking = thread::spawn({
+            let before = Arc::clone(&before);
+            move || block_on(before.request(Message::new("message"), None, Speaker::Handle))
+        });
+        let (after, _) = before.renewed(before.info().clone());
+        let error = asking.join().unwrap().unwrap_err();
+        assert_eq!(error.fate(), Fate::NotSent);
+        assert!(matches!(error.cause(), Cause::Restarted), "{error}");
+        assert!(after.take().submitted.is_empty());
+    });
+}
+
+#[test]
+fn call_during_the_handshake_is_made_when_it_ends() {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let state = handshaking(Config::new());
+        let asking = thread::spawn({
+            let (state, message) = (Arc::clone(&state), Message::new("message"));
+            move || block_on(state.request(message, None, Speaker::Handle))
+        });
+        assert!(state.take().submitted.is_empty());
+        state.open();
+        // Loom fails where the call would wait for ever.
+        drive(&state, |taken| {
+            let is_done = !taken.submitted.is_empty();
+            taken.submitted.into_iter().for_each(answer);
+            is_done
+        });
+        assert!(asking.join().unwrap().is_ok());
+    });
+}
