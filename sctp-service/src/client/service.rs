@@ -29,7 +29,7 @@ type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Sen
 /// shut down in order.
 ///
 /// As a tower [`Service`], `poll_ready` waits for an association and reserves a place for the
-/// call; a clone has no reservation. A client that is [shut down](Self::shutdown), or whose
+/// call; a clone has no reservation. A client that is [shut down](Self::graceful_shutdown), or whose
 /// association ended when it has none to [connect](super::Connect) with, fails `poll_ready`.
 pub struct Client {
     handle: Arc<Handle>,
