@@ -21,7 +21,9 @@ use crate::{Request, log_limit::LogLimiter};
 /// [`ClientBuilder::with_inbox`](crate::client::ClientBuilder::with_inbox).
 ///
 /// While the inbox is full, nothing more is read from the associations that have something for it,
-/// but replies to calls that are waited for. So the peers' SCTP holds back, and no message is lost.
+/// but replies to calls that are waited for. So the peers' SCTP holds back, and no message is lost
+/// while the client is up. What arrives once it has begun to end the association is discarded, and
+/// counted in [`Counts::discarded_requests`](crate::Counts::discarded_requests).
 ///
 /// [`Request::association`] is the association of a message: what is sent there answers the peer that
 /// asked, and no other. [`Request::connect_info`] names the peer.

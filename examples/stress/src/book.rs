@@ -24,6 +24,8 @@ pub(crate) struct Account {
     pub(crate) at: At,
     accepted: AtomicU64,
     received: AtomicU64,
+    /// Those that a client read when it had begun to shut down, and counted as discarded.
+    discarded: AtomicU64,
     /// The peer starts again, or is about to: messages may be missing in the middle.
     restarts: AtomicBool,
     /// The next number of each pusher.
@@ -143,6 +145,7 @@ impl Book {
             },
             accepted: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            discarded: AtomicU64::new(0),
             restarts: AtomicBool::new(false),
             expected: Mutex::default(),
         });
@@ -169,6 +172,19 @@ impl Book {
                 counts,
                 looks: watch.looks(),
             });
+        }
+    }
+
+    /// A client's association is over, which discarded so many messages.
+    pub(crate) fn discard(&self, server: u16, assoc: i32, messages: u64) {
+        let at = At {
+            server: Some(server),
+            assoc: Some(assoc),
+        };
+        for account in lock(&self.accounts).values() {
+            if account.at == at {
+                account.discarded.fetch_add(messages, Ordering::AcqRel);
+            }
         }
     }
 
@@ -239,7 +255,8 @@ impl Closed {
     /// Returns `true` if each push that was accepted has arrived, or is known to be discarded.
     fn is_settled(&self) -> bool {
         let accepted = self.account.accepted.load(Ordering::Acquire);
-        let received = self.account.received.load(Ordering::Acquire);
+        let received = self.account.received.load(Ordering::Acquire)
+            + self.account.discarded.load(Ordering::Acquire);
         let accounted = received + self.counts.discarded_sends;
         let restarts = self.account.restarts.load(Ordering::Acquire);
         let arrived = match &self.end {
@@ -253,7 +270,8 @@ impl Closed {
 
     fn describe(&self) -> String {
         format!(
-            "pushes on {}, {}{}: {} accepted, {} by its counts, {} discarded, {} received",
+            "pushes on {}, {}{}: {} accepted, {} by its counts, {} discarded, {} received, \
+             {} discarded by the client",
             self.account.at,
             self.end,
             if self.account.restarts.load(Ordering::Acquire) {
@@ -265,6 +283,7 @@ impl Closed {
             self.counts.sends,
             self.counts.discarded_sends,
             self.account.received.load(Ordering::Acquire),
+            self.account.discarded.load(Ordering::Acquire),
         )
     }
 }

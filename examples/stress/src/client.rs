@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sctp_service::{
     Inbox,
-    client::{Backoff, Client, ClientBuilder, ClientConfig},
+    client::{Backoff, Client, ClientBuilder, ClientConfig, ClientEvent},
     testing::{Duplex, Network},
 };
 use tokio::time::sleep;
@@ -38,7 +38,8 @@ pub(crate) async fn run(
             assoc: None,
         };
         let connector = network.connector_with(duplex(&mut rng));
-        let (builder, inbox) = builder(&mut rng).with_inbox(1 + rng.below(INBOX));
+        let builder = account(&run, *server, builder(&mut rng));
+        let (builder, inbox) = builder.with_inbox(1 + rng.below(INBOX));
         let client = match rng.below(3) {
             0 => builder.connect_lazily(connector),
             1 => builder.connect_in_background(connector),
@@ -75,6 +76,22 @@ pub(crate) async fn run(
             .await;
         let _ = slot.during("last pushes", at, round, receiving).await;
     }
+}
+
+/// Has a client account for what it discards, since it had begun to shut down.
+pub(crate) fn account(run: &Arc<Run>, server: u16, builder: ClientBuilder) -> ClientBuilder {
+    let run = Arc::clone(run);
+    builder.on_event(move |event| {
+        if let ClientEvent::Closed {
+            connect_info,
+            counts,
+            ..
+        } = event
+        {
+            let assoc = connect_info.assoc().get();
+            run.book.discard(server, assoc, counts.discarded_requests);
+        }
+    })
 }
 
 /// Settings of an association: short queues as well as long ones.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     callers::{self, Caller, Calling, PATIENCE, Service},
-    client::{INBOX, config, duplex},
+    client::{INBOX, account, config, duplex},
     payload::Header,
     rng::Rng,
     run::Run,
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     while !run.is_over() {
         round += 1;
         let (list, listed) = watch::channel(targets.clone());
-        let (pool, inbox) = start(listed, servers.clone(), &mut rng);
+        let (pool, inbox) = start(&run, listed, servers.clone(), &mut rng);
         let receiving = receive(&run, inbox);
         let calling = Calling::start(&run, callers, &Service::Pool(pool.clone()));
         for _ in 0..rng.below(20) {
@@ -65,6 +65,7 @@ pub(crate) async fn run(
 }
 
 fn start(
+    run: &Arc<Run>,
     listed: watch::Receiver<Vec<Target>>,
     servers: Vec<(u16, Arc<Network>)>,
     rng: &mut Rng,
@@ -77,6 +78,7 @@ fn start(
         false => builder,
     };
     let mut settings = rng.fork();
+    let run = Arc::clone(run);
     let (builder, inbox) = Pool::builder()
         .with_client(builder)
         .with_ready_timeout(PATIENCE)
@@ -87,7 +89,8 @@ fn start(
         let found = servers
             .iter()
             .find(|(number, _)| target(*number) == *server);
-        let network = found.map_or(&servers[0].1, |(_, network)| network);
+        let (number, network) = found.unwrap_or(&servers[0]);
+        let client = account(&run, *number, client);
         client.connect_in_background(network.connector_with(duplex(&mut settings)))
     });
     (pool, inbox)

@@ -24,7 +24,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 const LOOKS: u64 = 50;
 
 /// The server and association that something happens on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct At {
     /// `None` if it is one that a pool chooses, or that has no number.
     pub(crate) server: Option<u16>,
