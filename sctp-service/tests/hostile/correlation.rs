@@ -94,7 +94,8 @@ both_styles! {
         assert!(must(asked.recv()).await.unwrap(), "nobody answered the question");
         let grown = resident().saturating_sub(before);
         println!("requests flood while calls wait: {} more", kib(grown));
-        assert!(grown < 8 << 20, "{}", kib(grown));
+        // Without the bound on what is read ahead it is more than 3 MiB in that time.
+        assert!(grown < 2 << 20, "{}", kib(grown));
         flooding.abort();
         let _ = flooding.await;
         drop(receiver);
