@@ -4,12 +4,15 @@ use std::{future::IntoFuture, time::Duration};
 
 use bytes::Bytes;
 use sctp_service::{
-    AssociationHandle, Config, End, Message, Payload, Request, RequestOrder, ServerEvent, Side,
+    AssociationHandle, Config, End, IncomingAssociation, MakeService, Message, Payload, PeerTable,
+    Request, RequestOrder, ServerEvent, Shutdown, Side, ViaMakeService,
     client::{Client, ClientConfig, ClientEvent, Remote},
+    handler::handler_fn,
     serve,
 };
 use sctp_tokio::{AbortReason, SctpListener, SocketBuilder};
 use tokio::sync::mpsc;
+use tower::service_fn;
 
 use crate::{both_styles, must, reply, server::Server, support::leaks::alone, until_end};
 
@@ -165,5 +168,57 @@ fn dialling_from_the_port_of_the_listener_fails_with_a_reason() {
         assert!(error.contains("in use"), "{error}");
         serving.abort();
         let _ = serving.await;
+    });
+}
+
+/// A node that dials another, and has the association again after its end.
+#[test]
+fn dialled_association_is_found_by_its_peer_and_set_up_again() {
+    /// A make-service that claims the other's name.
+    fn claiming(
+        table: &PeerTable<&'static str>,
+        peer: &'static str,
+    ) -> impl MakeService<ViaMakeService> + use<> {
+        let table = table.clone();
+        service_fn(move |mut incoming: IncomingAssociation| {
+            let table = table.clone();
+            async move {
+                incoming
+                    .send("hello")
+                    .await
+                    .map_err(|_| Shutdown::AfterAck)?;
+                incoming.recv().await.ok_or(Shutdown::AfterAck)?;
+                let acknowledged = incoming.acknowledged().await;
+                acknowledged.map_err(|_| Shutdown::AfterAck)?;
+                table
+                    .claim(peer, &incoming)
+                    .map_err(|_| Shutdown::abort("claimed"))?;
+                Ok::<_, Shutdown>(handler_fn(async |payload: Payload| payload))
+            }
+        })
+    }
+
+    alone(async {
+        let (near, far) = (PeerTable::new(), PeerTable::new());
+        let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addrs().unwrap()[0];
+        let other = serve(listener, claiming(&far, "near"));
+        let other = tokio::spawn(other.into_future());
+        let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+        let node = serve(listener, claiming(&near, "far")).with_dial(Remote::new(addr));
+        let node = tokio::spawn(node.into_future());
+        for _ in 0..3 {
+            let here = must(near.wait_for(&"far")).await;
+            let there = must(far.wait_for(&"near")).await;
+            let sides = [&here, &there].map(|end| end.connect_info().unwrap().initiated_by());
+            assert_eq!(sides, [Side::Local, Side::Peer]);
+            there.shutdown(Shutdown::abort("again")).unwrap();
+            must(here.closed()).await.unwrap();
+            must(there.closed()).await.unwrap();
+        }
+        for task in [node, other] {
+            task.abort();
+            let _ = task.await;
+        }
     });
 }
