@@ -16,7 +16,7 @@
 //! | [`Payload`], `Bytes` | the user data |
 //! | `String` | the user data as text; other than UTF-8 aborts with `payload is not UTF-8` |
 //! | [`Received`], [`Request`] | the whole message, the whole request |
-//! | [`Typed`] | what the user data says, by a [codec](crate::codec) |
+//! | [`Typed`](crate::Typed) | what the user data says, by a [codec](crate::codec) |
 //! | [`StreamId`], [`Ppid`], [`RecvInfo`] | what came beside it |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
 //! | [`AssociationHandle`] | the association, to push to it and to end it, now and later |
@@ -44,7 +44,7 @@ use sctp_tokio::Received;
 pub use state::{FromRef, State};
 
 #[cfg(doc)]
-use crate::{AssociationHandle, ConnectInfo, Drain, Typed};
+use crate::{AssociationHandle, ConnectInfo, Drain};
 use crate::{IntoReply, Parts, Request};
 
 /// What can be made without the payload: any argument of a handler.

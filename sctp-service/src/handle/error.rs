@@ -5,9 +5,6 @@ use std::{error::Error, fmt, io, sync::Arc};
 use bytes::Bytes;
 use sctp_tokio::{ConnectError, End, SendError, Side};
 
-#[cfg(doc)]
-use crate::ByStream;
-
 /// Error of a call or a one-way send: its cause, and the fate of its message.
 ///
 /// | [`Cause`] | what happened |
@@ -97,7 +94,7 @@ pub enum Cause {
 #[non_exhaustive]
 pub enum Refusal {
     /// One-way messages go on the streams that are not used for calls; an answer to one would be
-    /// taken for the answer to a call otherwise. See [`ByStream`].
+    /// taken for the answer to a call otherwise. See [`ByStream`](crate::ByStream).
     CallStream {
         /// The stream that was asked for.
         stream: u16,
@@ -108,7 +105,7 @@ pub enum Refusal {
     /// Replies cannot be told from requests: the association has no correlation. See
     /// [`Serve::with_correlation`](crate::Serve::with_correlation).
     NoCorrelation,
-    /// None of the streams for calls was negotiated in both directions. See [`ByStream::on`].
+    /// None of the streams for calls was negotiated in both directions. See [`ByStream::on`](crate::ByStream::on).
     NoCallStream,
     /// The transport refused it.
     Send(SendError),
