@@ -40,7 +40,7 @@ fn middleware() {
         &[
             "polite: b\"HELLO\"",
             "polite: shut down",
-            "shy: b\"say something\"",
+            "shy: b\"say something on stream 0\"",
             "slow: aborted by peer, reason \"too slow\"",
             "greedy: aborted by peer, reason \"overloaded, try another server\"",
         ],

@@ -134,6 +134,18 @@ pub struct Config {
     /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
     /// for hours are normal in signalling.
     pub idle_timeout: Option<Duration>,
+    /// Age at which an association is drained, as
+    /// [`AssociationHandle::graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does:
+    /// requests and calls in flight finish, and the peer is to set up a new association. This spreads
+    /// peers over servers that were added later. `None` for no limit.
+    ///
+    /// The age of each association is up to 10 % shorter or longer, at random, so that associations
+    /// that came up together do not end together. It counts from when the service was made, and
+    /// begins anew when the peer restarts. An association that is not drained within `drain_timeout`
+    /// is aborted with the reason `server shutting down`.
+    ///
+    /// Defaults to `None`.
+    pub max_association_age: Option<Duration>,
     /// The time that an orderly end may take, from the reply that asks for it: longer, and the peer
     /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
     /// this is how long the calls of its last requests may take.
@@ -168,6 +180,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             backoff: Backoff::default(),
             idle_timeout: None,
+            max_association_age: None,
             shutdown_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
         }
@@ -287,6 +300,13 @@ impl Config {
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.idle_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`max_association_age`](Self::max_association_age).
+    #[must_use]
+    pub fn with_max_association_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.max_association_age = age.into();
         self
     }
 

@@ -7,6 +7,7 @@
 mod readme {}
 
 mod abort_reasons;
+mod arity;
 pub mod client;
 pub mod codec;
 mod config;
@@ -21,6 +22,7 @@ mod handle;
 pub mod handler;
 mod inbox;
 mod incoming;
+mod jitter;
 pub mod layer;
 mod log_limit;
 mod make;
@@ -56,10 +58,12 @@ pub use inbox::Inbox;
 pub use incoming::IncomingAssociation;
 pub use make::{MakeService, ViaMakeService, ViaService};
 pub use peer_table::{Claimed, PeerTable};
-pub use reply::{IntoReply, Reply, ReplyClosed, ReplyMessage, ReplySender};
+pub use reply::{
+    IntoReply, Reply, ReplyClosed, ReplyInfo, ReplyMessage, ReplyPart, ReplySender, Unordered,
+};
 pub use request::{Parts, Request};
 pub use router::{KeyRouter, Match, NestedRouter, Route, Router};
-pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, SendInfo, StreamId};
+pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
 pub use serve::{
     Executor, Serve, ServeAssociation, ServeFuture, TokioExecutor, serve, serve_association,

@@ -6,7 +6,9 @@ mod support;
 use std::time::Duration;
 
 use futures::StreamExt;
-use sctp_service::{Drain, Reply, ReplySender, Request, testing::request};
+use sctp_service::{
+    Config, Drain, Payload, Reply, ReplySender, Request, StreamId, testing::request,
+};
 use support::{Server, must, on, settle};
 use tokio::time::{Instant, sleep};
 
@@ -80,4 +82,84 @@ async fn without_a_server_it_never_starts() {
         () = request.drain().started() => panic!("it started"),
         () = settle() => {}
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_of_a_reply_lets_other_requests_finish() {
+    let server = Server::new(async |stream: StreamId, Payload(payload): Payload| {
+        if payload == "last" {
+            return Reply::new("no more").then_drain();
+        }
+        sleep(Duration::from_secs(stream.get().into())).await;
+        Reply::new(payload)
+    });
+    let (peer, other) = (server.connect().await, server.connect().await);
+    peer.send(on(5, "slow")).await;
+    peer.send(on(0, "last")).await;
+    peer.expect_message("no more").await;
+    peer.expect_message("slow").await;
+    peer.expect_shutdown().await;
+    other.send("hello").await;
+    other.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_behind_a_stream_of_replies_follows_its_last() {
+    let server = Server::new(async || Reply::stream(ticks().take(3)).then_drain());
+    let peer = server.connect().await;
+    peer.send("subscribe").await;
+    for _ in 0..3 {
+        peer.expect_message("tick").await;
+    }
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_of_a_reply_ends_after_its_timeout() {
+    let config = Config::new().with_drain_timeout(Duration::from_secs(3));
+    let server = Server::with_config(config, async |Payload(payload): Payload| {
+        if payload == "never" {
+            std::future::pending::<()>().await;
+        }
+        Reply::none().then_drain()
+    });
+    let peer = server.connect().await;
+    peer.send(on(1, "never")).await;
+    let begin = Instant::now();
+    peer.send(on(2, "last")).await;
+    peer.expect_abort("server shutting down").await;
+    assert_eq!(begin.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn association_of_maximum_age_is_drained() {
+    let config = Config::new().with_max_association_age(Duration::from_secs(100));
+    let server = Server::with_config(config, async |Payload(payload): Payload| {
+        sleep(Duration::from_secs(15)).await;
+        payload
+    });
+    let peer = server.connect().await;
+    let begin = Instant::now();
+    // Busy all the time; each request that was sent before the drain is served.
+    for _ in 0..4 {
+        peer.send(on(1, "first")).await;
+        peer.expect_message("first").await;
+    }
+    sleep(Duration::from_secs(29)).await;
+    assert!(begin.elapsed() < Duration::from_secs(90));
+    peer.send(on(1, "last")).await;
+    peer.expect_message("last").await;
+    peer.expect_shutdown().await;
+    let age = begin.elapsed().as_secs();
+    assert!((90..=125).contains(&age), "{age} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn age_for_ever_drains_nothing() {
+    let config = Config::new().with_max_association_age(Duration::MAX);
+    let server = Server::with_config(config, async |Payload(payload): Payload| payload);
+    let peer = server.connect().await;
+    sleep(Duration::from_secs(1_000_000)).await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
 }

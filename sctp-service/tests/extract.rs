@@ -7,8 +7,10 @@ use bytes::Bytes;
 use sctp_service::{
     AssocId, ConnectInfo, Extension, Message, Parts, Payload, Ppid, Received, RecvInfo, Request,
     Shutdown, State, StreamId,
-    extract::{FromRef, FromRequestParts},
-    handler::{Handler, handler_fn},
+    extract::{
+        AsyncFromRequest, AsyncFromRequestParts, FromRef, FromRequest, FromRequestParts, NotUtf8,
+    },
+    handler::{Handler, awaiting, handler_fn},
     testing::{MockConnectInfo, request},
 };
 use support::{Server, on};
@@ -33,7 +35,7 @@ where
 }
 
 #[tokio::test]
-async fn eight_arguments_of_every_kind() {
+async fn arguments_of_every_kind_are_extracted() {
     #[expect(clippy::too_many_arguments, reason = "that is the point")]
     async fn all(
         stream: StreamId,
@@ -55,6 +57,123 @@ async fn eight_arguments_of_every_kind() {
         answer(service, request(on(5, "four").with_ppid(60))).await,
         "5 60 state 4"
     );
+}
+
+#[tokio::test]
+async fn sixteen_arguments_are_extracted() {
+    #[expect(clippy::too_many_arguments, reason = "that is the point")]
+    async fn all(
+        a: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        _: StreamId,
+        b: Ppid,
+        text: String,
+    ) -> String {
+        format!("{a} {b} {text}")
+    }
+    let request = request(on(5, "last").with_ppid(60));
+    assert_eq!(answer(handler_fn(all), request).await, "5 60 last");
+}
+
+#[tokio::test]
+async fn tuple_extracts_its_parts_in_order() {
+    type Destination = (StreamId, Ppid);
+    let parts = handler_fn(async |(stream, ppid): Destination, text: String| {
+        format!("{stream} {ppid} {text}")
+    });
+    let message = || request(on(5, "text").with_ppid(60));
+    assert_eq!(answer(parts, message()).await, "5 60 text");
+    let whole =
+        handler_fn(async |((stream, _), text): (Destination, String)| format!("{stream} {text}"));
+    assert_eq!(answer(whole, message()).await, "5 text");
+
+    // The rejection of a part is that of the tuple.
+    let refusing = handler_fn(async |_: (StreamId, Extension<u8>)| "called");
+    let reply = refusing.oneshot(message()).await.unwrap();
+    assert_eq!(reply.shutdown(), Some(&Shutdown::abort("internal error")));
+}
+
+#[tokio::test]
+async fn option_and_result_keep_a_rejection_from_the_peer() {
+    let optional = handler_fn(async |text: Option<String>| text.unwrap_or("no text".into()));
+    assert_eq!(answer(optional.clone(), request("text")).await, "text");
+    assert_eq!(answer(optional, request(&b"\xff"[..])).await, "no text");
+    let result = handler_fn(async |text: Result<String, NotUtf8>| match text {
+        Ok(text) => text,
+        Err(error) => error.to_string(),
+    });
+    assert_eq!(
+        answer(result, request(&b"\xff"[..])).await,
+        "payload is not UTF-8"
+    );
+}
+
+/// Waits once, and then is there, or is not.
+struct Later(u64);
+
+impl<S: Sync> AsyncFromRequestParts<S> for Later {
+    type Rejection = &'static str;
+
+    async fn from_request_parts_async(parts: &mut Parts, _: &S) -> Result<Self, &'static str> {
+        tokio::task::yield_now().await;
+        match parts.number {
+            1 => Ok(Self(1)),
+            _ => Err("not the first"),
+        }
+    }
+}
+
+/// Waits once for the length of the payload.
+struct Len(usize);
+
+impl<S: Sync> AsyncFromRequest<S> for Len {
+    type Rejection = &'static str;
+
+    async fn from_request_async(request: Request, _: &S) -> Result<Self, &'static str> {
+        tokio::task::yield_now().await;
+        Ok(Self(request.payload().len()))
+    }
+}
+
+#[tokio::test]
+async fn awaiting_handler_mixes_extractors_of_both_kinds() {
+    let message = || request(on(2, "text"));
+    let mixed = handler_fn(awaiting(
+        async |stream: StreamId, Later(number): Later, text: String| {
+            format!("{stream} {number} {text}")
+        },
+    ));
+    assert_eq!(answer(mixed.clone(), message()).await, "2 1 text");
+    assert_eq!(
+        answer(mixed, message().with_number(2)).await,
+        "not the first"
+    );
+    let parts_last = handler_fn(awaiting(async |Later(number): Later| number.to_string()));
+    assert_eq!(answer(parts_last, message()).await, "1");
+    let payload_last = handler_fn(awaiting(async |_: Later, Len(len): Len| len.to_string()));
+    assert_eq!(answer(payload_last, message()).await, "4");
+}
+
+#[test]
+fn rejected_extraction_is_no_future() {
+    // Extractors can be called where there is no runtime, and at once.
+    let (mut parts, _) = request(on(3, "x")).into_parts();
+    assert_eq!(
+        StreamId::from_request_parts(&mut parts, &()),
+        Ok(StreamId::new(3))
+    );
+    assert_eq!(Bytes::from_request(request("x"), &()), Ok("x".into()));
 }
 
 #[tokio::test]
@@ -132,7 +251,7 @@ async fn extractor_of_ones_own_rejects_with_any_reply() {
     struct Known;
     impl<S: Sync> FromRequestParts<S> for Known {
         type Rejection = (&'static str, Shutdown);
-        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
             match parts.info.ppid {
                 Ppid::NGAP => Ok(Self),
                 _ => Err(("who are you?", Shutdown::AfterAck)),

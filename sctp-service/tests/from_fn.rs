@@ -12,9 +12,9 @@ use std::{
 };
 
 use sctp_service::{
-    AbortReason, IntoReply, Ppid, Reply, Request, Router, Shutdown,
+    AbortReason, Extension, IntoReply, Ppid, Reply, Request, Router, Shutdown, State, StreamId,
     handler::handler_fn,
-    layer::{AbortOnErrorLayer, Next, from_fn},
+    layer::{AbortOnErrorLayer, Next, from_fn, from_fn_with_state},
 };
 use support::{Server, on};
 use tokio::{
@@ -83,7 +83,9 @@ async fn middleware_may_reply_and_terminate() {
 #[tokio::test(start_paused = true)]
 async fn inner_service_is_called_as_it_was_ready() {
     let service = ServiceBuilder::new()
-        .layer(from_fn(async |request, next: Next| next.run(request).await))
+        .layer(from_fn(async |request: Request, next: Next| {
+            next.run(request).await
+        }))
         .concurrency_limit(1)
         .service(handler_fn(async |text: String| {
             sleep(Duration::from_secs(2)).await;
@@ -166,7 +168,7 @@ async fn aborts_of_errors_behind_it_are_replies_to_it() {
 /// next permit to it: then nobody else is served.
 #[tokio::test(start_paused = true)]
 async fn peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
-    let busy = async |request, next: Next| {
+    let busy = async |request: Request, next: Next| {
         let reply = next.run(request).await;
         match reply.shutdown() {
             Some(Shutdown::Abort(reason)) if reason.as_bytes() == b"overloaded" => {
@@ -244,4 +246,42 @@ async fn around_a_router() {
     peer.expect_message("-> [hello]").await;
     peer.send(on(0, "hello").with_ppid(2)).await;
     peer.expect_abort("no handler for PPID 2 on stream 0").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn middleware_takes_extractors_and_state() {
+    async fn tag(
+        State(name): State<&'static str>,
+        stream: StreamId,
+        request: Request,
+        next: Next,
+    ) -> (Reply, Option<Shutdown>) {
+        let (parts, payload) = request.into_parts();
+        let text = format!("{name} {stream} {}", payload.len());
+        let reply = next.run(Request::from_parts(parts, text.into())).await;
+        (reply, (stream.get() == 2).then_some(Shutdown::AfterAck))
+    }
+    let service = ServiceBuilder::new()
+        .layer(from_fn_with_state("amf", tag))
+        .service(handler_fn(async |text: String| text));
+    let server = Server::new(service);
+    let peer = server.connect().await;
+    peer.send(on(1, "four")).await;
+    peer.expect_message("amf 1 4").await;
+    peer.send(on(2, "x")).await;
+    peer.expect_message("amf 2 1").await;
+    peer.expect_shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejection_of_an_argument_is_the_reply_of_the_middleware() {
+    let service = ServiceBuilder::new()
+        .layer(from_fn(
+            async |_: Extension<u8>, request: Request, next: Next| next.run(request).await,
+        ))
+        .service(handler_fn(async || "called"));
+    let server = Server::new(service);
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_abort("internal error").await;
 }

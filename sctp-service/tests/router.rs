@@ -9,8 +9,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use panics::place_of_panic;
 use sctp_service::{
-    Extension, KeyRouter, MakeService, Match, Message, Ppid, Reply, Request, Router, Shutdown,
-    State, StreamId,
+    Extension, Handler, KeyRouter, MakeService, Match, Message, Ppid, Reply, Request, Router,
+    Shutdown, State, StreamId,
     layer::{Next, from_fn},
 };
 use support::{Server, must, on, settle};
@@ -338,4 +338,95 @@ fn two_fallbacks_panic() {
     let _ = Router::<()>::new()
         .fallback(other)
         .merge(Router::new().fallback(other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fallback_service_is_replaced_and_reset() {
+    let service = |text: &'static str| sctp_service::handler::handler_fn(async move || text);
+    let router = || {
+        Router::new()
+            .route(Ppid::NGAP, ngap)
+            .fallback_service(service("a service"))
+    };
+    let unknown = with_ppid(Ppid::M3UA);
+    expect(router(), &[(unknown.clone(), "a service")]).await;
+    let replaced = router().fallback_service(service("another"));
+    expect(replaced, &[(unknown.clone(), "another")]).await;
+    // Reset, it is out of the way of a merge.
+    let merged = router()
+        .reset_fallback()
+        .merge(Router::new().fallback(other));
+    expect(merged, &[(unknown.clone(), "fallback")]).await;
+
+    let server = Server::new(router().reset_fallback());
+    let peer = server.connect().await;
+    peer.send(unknown).await;
+    peer.expect_abort("no handler for PPID 3 on stream 1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn key_routers_merge_with_their_fallback() {
+    let router: KeyRouter<char> = by_letter().route('n', ngap).merge(
+        by_letter()
+            .route('s', s1ap)
+            .fallback_service(sctp_service::handler::handler_fn(other)),
+    );
+    assert!(router.has_routes());
+    let server = Server::new(router);
+    let peer = server.connect().await;
+    for (text, reply) in [("n", "ngap"), ("s", "s1ap"), ("x", "fallback")] {
+        peer.send(text).await;
+        peer.expect_message(reply).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn merge_keeps_the_layers_of_the_default_fallback() {
+    let layered = || {
+        Router::new()
+            .route(Ppid::NGAP, ngap)
+            .layer(from_fn(answer_aborts))
+    };
+    let plain = || Router::new().route(Ppid::S1AP, s1ap);
+    let case = [(with_ppid(Ppid::M3UA), "no handler for PPID 3 on stream 1")];
+    expect(layered().merge(plain()), &case).await;
+    expect(plain().merge(layered()), &case).await;
+}
+
+#[test]
+fn fallback_is_not_a_route() {
+    let router = Router::<()>::new().fallback(other);
+    assert!(!router.has_routes());
+    assert!(router.route(StreamId::new(1), zero).has_routes());
+    assert!(!by_letter::<()>().fallback(other).has_routes());
+}
+
+#[test]
+#[should_panic = "a route layer has no effect before there is a route"]
+fn route_layer_without_a_route_panics() {
+    let _ = Router::<()>::new().route_layer(from_fn(answer_aborts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn limit_around_a_handler_is_one_for_all_associations() {
+    let (entered, entries) = mpsc::channel(8);
+    let slow = async move |State(reply): State<&'static str>| {
+        entered.send(()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        reply
+    };
+    let router = Router::new()
+        .route(Ppid::NGAP, slow.layer(ConcurrencyLimitLayer::new(1)))
+        .with_state("done");
+    runs_one_call_at_a_time(router, &with_ppid(Ppid::NGAP), entries).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handler_with_a_layer_takes_the_state_of_each_router() {
+    let greet = async |State(name): State<&'static str>| name;
+    let greet = greet.layer(from_fn(answer_aborts));
+    for name in ["amf", "mme"] {
+        let router = Router::new().route(Ppid::NGAP, greet.clone());
+        expect(router.with_state(name), &[(with_ppid(Ppid::NGAP), name)]).await;
+    }
 }

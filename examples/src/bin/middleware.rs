@@ -22,7 +22,7 @@
 use std::{error::Error, future, io, net::SocketAddr, time::Duration};
 
 use sctp_service::{
-    AbortReason, IntoReply, Reply, Request,
+    AbortReason, IntoReply, Reply, Request, StreamId,
     handler::handler_fn,
     layer::{AbortOnErrorLayer, MetricsLayer, Next, TraceLayer, from_fn},
     serve,
@@ -45,9 +45,9 @@ fn reason(error: &(dyn Error + Send + Sync + 'static)) -> AbortReason {
 }
 
 /// Answers a blank text itself; all else goes on to the handler.
-async fn check(request: Request, next: Next) -> Reply {
+async fn check(stream: StreamId, request: Request, next: Next) -> Reply {
     if request.payload().iter().all(u8::is_ascii_whitespace) {
-        return "say something".into_reply();
+        return format!("say something on stream {stream}").into_reply();
     }
     next.run(request).await
 }

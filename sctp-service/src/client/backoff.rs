@@ -1,9 +1,8 @@
 //! The pauses between attempts.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
+
+use crate::jitter::random;
 
 /// The pauses between attempts to set up an association: they double from `min` to `max`, and
 /// each is shortened by up to a half at random, so that the clients of a server that failed do
@@ -45,13 +44,6 @@ impl Backoff {
         let full = self.min.saturating_mul(1 << doublings).min(self.max);
         full - full.mul_f64(random() / 2.0)
     }
-}
-
-/// A number from 0 to 1. The standard library's hasher has keys that differ from one to the
-/// next: random enough to spread clients, and no dependency.
-fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 32;
-    f64::from(u32::try_from(bits).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

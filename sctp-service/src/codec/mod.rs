@@ -1,7 +1,7 @@
 //! Handlers that take and return the messages of a protocol.
 //!
-//! A codec says how messages become payloads and payloads messages; [`Typed`] has a handler take
-//! and return what they mean:
+//! A codec converts between messages and payloads. [`Typed`] has a handler take and return the
+//! messages:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -32,12 +32,12 @@
 //! # let _ = sctp_service::handler::handler_fn(double);
 //! ```
 //!
-//! A payload that cannot be decoded aborts its association with the reason `malformed payload`,
-//! and nothing else: what was wrong is in the log, and may say more about a server than a peer
-//! should know. A handler that takes `Result<Typed<M, C>, BadPayload<_>>` decides itself.
+//! A payload that cannot be decoded aborts its association with the reason `malformed payload`. The
+//! details are logged, and not sent: they may tell more about a server than a peer should know. A
+//! handler that takes `Result<Typed<M, C>, BadPayload<_>>` chooses its own reply.
 //!
-//! A codec has no state: SCTP keeps messages apart, so each payload is decoded alone.
-//! [`OneFrame`] makes such a codec of one of tokio-util's.
+//! A codec has no state: SCTP preserves the boundaries of messages, so each payload is decoded by
+//! itself. [`OneFrame`] adapts the codecs of tokio-util.
 
 mod error;
 mod one_frame;
@@ -50,38 +50,38 @@ pub use error::{BadFrame, BadPayload};
 pub use one_frame::OneFrame;
 pub use typed::{Coded, Typed};
 
-/// Makes a message of a payload.
+/// Decodes payloads into messages.
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` cannot decode `{M}`",
     label = "no codec for this message",
     note = "implement `DecodePayload<{M}>` for `{Self}`"
 )]
 pub trait DecodePayload<M> {
-    /// What can be wrong with a payload; it goes to the log.
+    /// Error of a malformed payload, which is logged.
     type Error: fmt::Display;
 
     /// Decodes a payload.
     ///
     /// # Errors
     ///
-    /// The payload is no such message.
+    /// The payload is not such a message.
     fn decode(payload: Bytes) -> Result<M, Self::Error>;
 }
 
-/// Makes a payload of a message.
+/// Encodes messages into payloads.
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` cannot encode `{M}`",
     label = "no codec for this message",
     note = "implement `EncodePayload<{M}>` for `{Self}`"
 )]
 pub trait EncodePayload<M> {
-    /// What can be wrong with a message; it goes to the log.
+    /// Error of a message that cannot be encoded, which is logged.
     type Error: fmt::Display;
 
     /// Encodes a message.
     ///
     /// # Errors
     ///
-    /// There is no payload for such a message.
+    /// The message has no encoding.
     fn encode(message: M) -> Result<Bytes, Self::Error>;
 }

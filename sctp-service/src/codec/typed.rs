@@ -10,22 +10,23 @@ use crate::{
     IntoReply, Reply, Request, abort_reasons, extract::FromRequest, log_limit::LogLimiter,
 };
 
-/// A message of a protocol, and the codec of its payload: as the last argument of a handler what
-/// the request says, returned the reply.
+/// A message of a protocol, with the codec of its payload.
 ///
-/// As an argument it decodes the payload, and rejects the request with [`BadPayload`] if it
-/// cannot. Returned it is encoded, and goes where a payload goes: on the request's stream, with
-/// its PPID. A message that cannot be encoded is an error of the service: it is logged, and
-/// aborts the association with the reason `internal error`.
+/// As the last argument of a handler it decodes the payload, and rejects the request with [`BadPayload`] if it
+/// cannot. As the result of a handler it is encoded, and sent as a payload is: on the request's
+/// stream, with its PPID. A message that cannot be encoded is an error of the service: it is logged,
+/// and aborts the association with the reason `internal error`.
 ///
-/// A protocol usually names its own, `type Json<M> = Typed<M, JsonCodec>`, and an argument takes the
+/// A protocol usually defines an alias, `type Json<M> = Typed<M, JsonCodec>`. A pattern takes the
 /// message out: `async fn handler(Typed(order): Json<Order>)`.
 ///
-/// Its field is the message, an `M`: `<M as Coded<C>>::Message` is another name for that type.
+/// The field is the message, an `M`: `<M as Coded<C>>::Message` is another name for that type.
 pub struct Typed<M, C>(pub <M as Coded<C>>::Message);
 
-/// Every type, as the message of every codec: it lets [`Typed`] name its codec without having a
-/// field of that type, which would be in the way of taking it apart.
+/// Names the codec of a [`Typed`] without a field of that type.
+///
+/// Implemented for every type and every codec. A second field would prevent the pattern
+/// `Typed(message)`.
 pub trait Coded<C> {
     /// The type itself.
     type Message;
@@ -48,12 +49,12 @@ impl<M, C> Typed<M, C> {
         self.0
     }
 
-    /// Encodes it, for a [`Message`](crate::Message) that says itself where it goes, or for a
-    /// stream.
+    /// Encodes the message, for a [`Message`](crate::Message) with its own destination or for a
+    /// stream of replies.
     ///
     /// # Errors
     ///
-    /// What the codec says.
+    /// The error of the codec.
     pub fn encode(self) -> Result<Bytes, C::Error>
     where
         C: EncodePayload<M>,
@@ -62,13 +63,14 @@ impl<M, C> Typed<M, C> {
     }
 }
 
-impl<S: Sync, M, C> FromRequest<S> for Typed<M, C>
+impl<S, M, C> FromRequest<S> for Typed<M, C>
 where
     C: DecodePayload<M>,
 {
     type Rejection = BadPayload<C::Error>;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
         C::decode(request.into_payload())
             .map(Self::new)
             .map_err(BadPayload)
@@ -132,9 +134,8 @@ mod tests {
 
     use super::*;
 
-    /// What a codec is does not matter: there is none in it.
     #[test]
-    fn typed_reply_equals_its_message() {
+    fn codec_leaves_size_and_auto_traits_of_the_message() {
         fn shared<T: Send + Sync + Unpin + 'static>(_: &T) {}
         fn generic<M: Send + Sync + Unpin + 'static>(message: M) -> M {
             let typed = Typed::<M, Rc<str>>(message);

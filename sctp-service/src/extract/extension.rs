@@ -1,4 +1,4 @@
-//! What middleware attached.
+//! Values that middleware attached, as arguments.
 
 use std::{any::type_name, fmt, marker::PhantomData};
 
@@ -9,10 +9,11 @@ use crate::{IntoReply, Parts, Reply, abort_reasons, log_limit::LogLimiter};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Extension<T>(pub T);
 
-impl<S: Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Extension<T> {
+impl<S, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Extension<T> {
     type Rejection = MissingExtension<T>;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingExtension<T>> {
+    #[inline]
+    fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingExtension<T>> {
         parts
             .extensions
             .get()
@@ -22,8 +23,10 @@ impl<S: Sync, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Extensio
     }
 }
 
-/// No middleware attached such a value: a mistake in the server. As a reply it is logged, and
-/// aborts the association with the reason `internal error`.
+/// Rejection of an [`Extension`] that no middleware attached.
+///
+/// A mistake in the server. As a reply it is logged, and aborts the association with the reason
+/// `internal error`.
 pub struct MissingExtension<T>(PhantomData<fn() -> T>);
 
 impl<T> IntoReply for MissingExtension<T> {

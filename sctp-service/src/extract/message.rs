@@ -1,4 +1,4 @@
-//! The message itself, in its several forms.
+//! Extractors of the message itself.
 
 use std::{convert::Infallible, fmt};
 
@@ -9,14 +9,17 @@ use sctp_tokio::Received;
 use super::FromRequest;
 use crate::{IntoReply, Reply, ReplyMessage, Request};
 
-/// The user data of a message: as an argument the request's, returned the reply's.
+/// The user data of a message.
+///
+/// As an argument of a handler that of the request, as its result that of the reply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Payload(pub Bytes);
 
-impl<S: Sync> FromRequest<S> for Payload {
+impl<S> FromRequest<S> for Payload {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         Ok(Self(request.into_payload()))
     }
 }
@@ -33,40 +36,46 @@ impl IntoReply for Payload {
     }
 }
 
-impl<S: Sync> FromRequest<S> for Bytes {
+impl<S> FromRequest<S> for Bytes {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         Ok(request.into_payload())
     }
 }
 
-impl<S: Sync> FromRequest<S> for Received {
+impl<S> FromRequest<S> for Received {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         Ok(request.into())
     }
 }
 
-impl<S: Sync> FromRequest<S> for Request {
+impl<S> FromRequest<S> for Request {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         Ok(request)
     }
 }
 
-impl<S: Sync> FromRequest<S> for String {
+impl<S> FromRequest<S> for String {
     type Rejection = NotUtf8;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, NotUtf8> {
+    #[inline]
+    fn from_request(request: Request, _: &S) -> Result<Self, NotUtf8> {
         Self::from_utf8(request.into_payload().into()).map_err(|_| NotUtf8(()))
     }
 }
 
-/// The payload is not the text that the handler takes. As a reply it aborts the association with
-/// the reason `payload is not UTF-8`: a peer that speaks another protocol will go on doing so.
+/// Rejection of a `String` whose payload is not UTF-8.
+///
+/// As a reply it aborts the association with the reason `payload is not UTF-8`: a peer that speaks
+/// another protocol will go on doing so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotUtf8(());
 

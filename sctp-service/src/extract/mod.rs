@@ -1,6 +1,6 @@
-//! What a handler's arguments are made of.
+//! Extractors: the types that a handler may take as arguments.
 //!
-//! A handler names what it needs, and gets it:
+//! Each argument of a handler is made from the request:
 //!
 //! ```
 //! use sctp_service::{ConnectInfo, Payload, StreamId};
@@ -11,30 +11,46 @@
 //! # let _ = sctp_service::handler::handler_fn(handler);
 //! ```
 //!
-//! | argument | is |
+//! | argument | value |
 //! |---|---|
 //! | [`Payload`], `Bytes` | the user data |
 //! | `String` | the user data as text; other than UTF-8 aborts with `payload is not UTF-8` |
 //! | [`Received`], [`Request`] | the whole message, the whole request |
-//! | [`Typed`](crate::Typed) | what the user data says, by a [codec](crate::codec) |
-//! | [`StreamId`], [`Ppid`], [`RecvInfo`] | what came beside it |
+//! | [`Typed`](crate::Typed) | the user data, decoded by a [codec](crate::codec) |
+//! | [`StreamId`], [`Ppid`], [`RecvInfo`] | metadata of the message |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
-//! | [`AssociationHandle`] | the association, to push to it and to end it, now and later |
-//! | [`Drain`] | when the server shuts down |
-//! | [`State<T>`](State) | the state that the router or handler was given |
-//! | [`Extension<T>`](Extension) | what middleware attached |
+//! | [`AssociationHandle`] | a handle to send on the association and to close it, now and later |
+//! | [`Drain`] | the signal that the server or the association shuts down |
+//! | [`State<T>`](State) | the state of the router or handler |
+//! | [`Extension<T>`](Extension) | a value that middleware attached |
+//! | `Option<T>`, `Result<T, T::Rejection>` | `T`, or `None` or the rejection |
+//! | `(A, B, ..)` | several at once, up to 16 |
 //!
-//! Those of the first four rows take the payload, and can only be the last argument. `Result` of
-//! all works too, to see a rejection, and `Option` of the others. Implement [`FromRequestParts`]
-//! or [`FromRequest`] for your own.
+//! The extractors of the first four rows take the payload, and can only be the last argument.
+//!
+//! # Your own extractors
+//!
+//! Implement [`FromRequestParts`], or [`FromRequest`] for one that takes the payload. Extraction
+//! does not wait: it looks at one message that is there. So a handler's future is the future of the
+//! function itself, and no request costs an allocation for its arguments.
+//!
+//! An extractor that has to wait, for a database say, implements [`AsyncFromRequestParts`] or
+//! [`AsyncFromRequest`]. A handler that takes such arguments is wrapped by
+//! [`awaiting`](crate::handler::awaiting), and its future is boxed. Middleware made by
+//! [`from_fn`](crate::layer::from_fn) can wait as well, and attach the result as an [`Extension`].
 
+mod asynchronous;
 mod extension;
 mod message;
 mod parts;
 mod state;
+mod tuples;
 
-use std::{convert::Infallible, future::Future};
+use std::convert::Infallible;
 
+pub use asynchronous::{
+    AsyncFromRequest, AsyncFromRequestParts, ViaAsync, ViaAsyncParts, ViaReady,
+};
 pub use extension::{Extension, MissingExtension};
 pub use message::{NotUtf8, Payload};
 #[cfg(doc)]
@@ -47,7 +63,7 @@ pub use state::{FromRef, State};
 use crate::{AssociationHandle, ConnectInfo, Drain};
 use crate::{IntoReply, Parts, Request};
 
-/// What can be made without the payload: any argument of a handler.
+/// Extracts an argument of a handler from everything but the payload.
 ///
 /// ```
 /// use sctp_service::{Parts, Shutdown, extract::FromRequestParts};
@@ -59,7 +75,7 @@ use crate::{IntoReply, Parts, Request};
 /// impl<S: Sync> FromRequestParts<S> for Subscriber {
 ///     type Rejection = Shutdown;
 ///
-///     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Shutdown> {
+///     fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Shutdown> {
 ///         parts.extensions.get().cloned().ok_or(Shutdown::abort("who are you?"))
 ///     }
 /// }
@@ -68,22 +84,24 @@ use crate::{IntoReply, Parts, Request};
     message = "`{Self}` cannot be an argument of a handler, or not in this place",
     label = "not made of a request's parts",
     note = "only the last argument can take the payload (`Payload`, `Typed`, `Bytes`, `String`, `Received`, `Request`)",
-    note = "implement `FromRequestParts` for a type of your own, or `FromRequest` if it takes the payload"
+    note = "implement `FromRequestParts` for a type of your own, or `FromRequest` if it takes the payload",
+    note = "a handler with an argument that implements `AsyncFromRequestParts` is wrapped: `awaiting(handler)`"
 )]
 pub trait FromRequestParts<S>: Sized {
-    /// What is replied when it cannot be made.
+    /// Reply to a request from which the argument cannot be extracted.
     type Rejection: IntoReply;
 
-    /// Makes it.
-    fn from_request_parts(
-        parts: &mut Parts,
-        state: &S,
-    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+    /// Extracts the argument.
+    ///
+    /// # Errors
+    ///
+    /// The reply to send instead of calling the handler.
+    fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection>;
 }
 
-/// What takes the payload: the last argument of a handler.
+/// Extracts the last argument of a handler, which may take the payload.
 ///
-/// `Via` tells it apart from a [`FromRequestParts`] in that place, and is always inferred.
+/// `Via` tells it apart from a [`FromRequestParts`] in the same place, and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the last argument of a handler",
     label = "not made of a request",
@@ -91,38 +109,49 @@ pub trait FromRequestParts<S>: Sized {
     note = "implement `FromRequest` or `FromRequestParts` for a type of your own"
 )]
 pub trait FromRequest<S, Via = ViaRequest>: Sized {
-    /// What is replied when it cannot be made.
+    /// Reply to a request from which the argument cannot be extracted.
     type Rejection: IntoReply;
 
-    /// Makes it.
-    fn from_request(
-        request: Request,
-        state: &S,
-    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+    /// Extracts the argument.
+    ///
+    /// # Errors
+    ///
+    /// The reply to send instead of calling the handler.
+    fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection>;
 }
 
-/// Marks what is made of a whole request.
+/// Marks an extractor that takes the whole request.
 #[derive(Debug)]
 pub enum ViaRequest {}
 
-/// Marks what is made of a request's parts.
+/// Marks an extractor that takes the parts of a request.
 #[derive(Debug)]
 pub enum ViaParts {}
 
-impl<S: Sync, T: FromRequestParts<S>> FromRequest<S, ViaParts> for T {
+impl<S, T: FromRequestParts<S>> FromRequest<S, ViaParts> for T {
     type Rejection = T::Rejection;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+    #[inline]
+    fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let (mut parts, _) = request.into_parts();
-        Self::from_request_parts(&mut parts, state).await
+        Self::from_request_parts(&mut parts, state)
     }
 }
 
 /// Leaves the rejection to the handler.
-impl<S: Sync, T: FromRequest<S>> FromRequest<S> for Result<T, T::Rejection> {
+impl<S, T: FromRequest<S>> FromRequest<S> for Result<T, T::Rejection> {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
-        Ok(T::from_request(request, state).await)
+    fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_request(request, state))
+    }
+}
+
+/// Ignores the rejection. To reply or log it, take a `Result`.
+impl<S, T: FromRequest<S>> FromRequest<S> for Option<T> {
+    type Rejection = Infallible;
+
+    fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_request(request, state).ok())
     }
 }

@@ -1,4 +1,4 @@
-//! What came beside the payload.
+//! Extractors of everything beside the payload.
 
 use std::convert::Infallible;
 
@@ -9,10 +9,11 @@ use crate::{AssociationHandle, ConnectInfo, Drain, Parts};
 
 macro_rules! from_parts {
     ($($part:ty => |$parts:ident| $value:expr;)*) => {$(
-        impl<S: Sync> FromRequestParts<S> for $part {
+        impl<S> FromRequestParts<S> for $part {
             type Rejection = Infallible;
 
-            async fn from_request_parts($parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+            #[inline]
+            fn from_request_parts($parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
                 Ok($value)
             }
         }
@@ -29,20 +30,22 @@ from_parts! {
     Drain => |parts| parts.association.drain().clone();
 }
 
-/// Takes what can be made, and `None` for what cannot.
-impl<S: Sync, T: FromRequestParts<S>> FromRequestParts<S> for Option<T> {
+/// Ignores the rejection.
+impl<S, T: FromRequestParts<S>> FromRequestParts<S> for Option<T> {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(T::from_request_parts(parts, state).await.ok())
+    #[inline]
+    fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_request_parts(parts, state).ok())
     }
 }
 
 /// Leaves the rejection to the handler.
-impl<S: Sync, T: FromRequestParts<S>> FromRequestParts<S> for Result<T, T::Rejection> {
+impl<S, T: FromRequestParts<S>> FromRequestParts<S> for Result<T, T::Rejection> {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(T::from_request_parts(parts, state).await)
+    #[inline]
+    fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_request_parts(parts, state))
     }
 }

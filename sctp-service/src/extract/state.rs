@@ -5,22 +5,24 @@ use std::convert::Infallible;
 use super::FromRequestParts;
 use crate::Parts;
 
-/// The state that a router or a handler was given with `with_state`.
+/// State of the router or handler, set by `with_state`.
 ///
-/// It is cloned for each request: put what is large, or changes, into an `Arc`.
+/// The state is cloned for each request. Put large or mutable state into an `Arc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct State<T>(pub T);
 
-impl<S: Sync, T: FromRef<S>> FromRequestParts<S> for State<T> {
+impl<S, T: FromRef<S>> FromRequestParts<S> for State<T> {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
+    #[inline]
+    fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
         Ok(Self(T::from_ref(state)))
     }
 }
 
-/// What a part of the state can be taken from; implement it to give each handler only the part
-/// that it needs.
+/// Converts the whole state into a part of it.
+///
+/// Implement it to give each handler only the part that it needs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the state `{S}`, nor a part of it",
     label = "not in the state `{S}`",
@@ -28,7 +30,7 @@ impl<S: Sync, T: FromRef<S>> FromRequestParts<S> for State<T> {
     note = "implement `FromRef<{S}>` for `{Self}` to make it a part"
 )]
 pub trait FromRef<S> {
-    /// Takes the part.
+    /// Returns the part.
     fn from_ref(state: &S) -> Self;
 }
 

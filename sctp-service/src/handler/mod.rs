@@ -1,55 +1,124 @@
 //! Async functions as services.
 //!
-//! A handler is an async function of up to eight arguments, each of which is made of the
-//! request: see [`extract`](crate::extract). What it returns is anything that is
-//! [`IntoReply`]. Handlers answer; they do not fail: an error is a reply too, and the type that
-//! it has decides what the peer is told.
+//! A handler is an async function of up to 16 arguments, each of which is extracted from the request:
+//! see [`extract`](crate::extract). Its result is anything that implements [`IntoReply`]. A handler
+//! replies and does not fail: an error is a reply too, whose type decides what the peer receives.
 //!
-//! A handler without state can be served as it is, and where the compiler will not have it, put it
-//! into [`handler_fn`]: then it says which argument is no extractor, which result no reply, or what
-//! in the future is not `Send`. [`handler_fn`] makes a tower service of it,
-//! to put layers around; [`Handler::with_state`] gives it its state; and a
-//! [`Router`](crate::Router) chooses among several.
+//! A handler without state is served as it is. Where the compiler refuses a handler,
+//! [`handler_fn`] makes it name the argument that is no extractor, the result that is no reply, or
+//! the value in the future that is not `Send`. [`handler_fn`] also makes a tower service, to put
+//! layers around. [`Handler::with_state`] provides state, [`Handler::layer`] adds middleware to one
+//! handler, and a [`Router`](crate::Router) chooses among several.
 
+mod arguments;
+mod awaiting;
+mod future;
+mod layered;
 mod service;
-mod tuples;
 
 use std::{future::Future, pin::Pin};
 
-pub use service::{HandlerService, ReplyFuture};
-pub use tuples::{Arguments, Function};
+pub use arguments::{Arguments, AsyncArguments, Function};
+pub(crate) use arguments::{Sealed, rejection};
+pub use awaiting::{Awaiting, awaiting};
+pub use future::{HandlerFuture, ReplyFuture};
+pub use layered::{Layered, ViaLayer};
+pub use service::HandlerService;
+use tower_layer::Layer;
 
-#[cfg(doc)]
-use crate::IntoReply;
-use crate::{IncomingAssociation, MakeService, Reply, Request, Shutdown};
+use crate::{IncomingAssociation, IntoReply, MakeService, Reply, Request, Shutdown};
 
-/// What answers one request in the end.
+/// Boxed future of a reply.
 pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// An async function that answers requests.
+/// Async function that replies to requests.
 ///
-/// Implemented for functions of up to eight arguments: the last is
+/// Implemented for functions of up to 16 arguments: the last is
 /// [`FromRequest`](crate::extract::FromRequest), the others are
-/// [`FromRequestParts`](crate::extract::FromRequestParts), the result is
-/// [`IntoReply`], and the future is `Send`. `T` stands for the arguments, and is always
-/// inferred.
+/// [`FromRequestParts`](crate::extract::FromRequestParts), the result is [`IntoReply`], and the
+/// future is `Send`. `T` stands for the arguments, and is always inferred.
+///
+/// The future of a handler is that of the function: no request costs an allocation for it. For
+/// arguments whose extraction waits see [`awaiting`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
-    note = "a handler is an async function of up to eight arguments, handed over and not called: `handler`, not `handler()`",
+    note = "a handler is an async function of up to 16 arguments, handed over and not called: `handler`, not `handler()`",
     note = "its arguments are extractors, its result is `IntoReply`, and its future is `Send`",
     note = "to have a service on a route, use `route_service`"
 )]
 pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {
-    /// Answers one request.
-    fn call(self, request: Request, state: S) -> Pin<Box<dyn Future<Output = Reply> + Send>>;
+    /// Future of the reply.
+    type Future: Future<Output = Reply> + Send + 'static;
 
-    /// Makes a service of it, with a state that its arguments can be made of.
+    /// Replies to one request.
+    fn call(self, request: Request, state: S) -> Self::Future;
+
+    /// Makes a service of the handler, with the state that its arguments are extracted from.
     ///
-    /// Where the compiler says no more than that "its trait bounds were not satisfied", write
-    /// `Handler::with_state(handler, state)`: then it says which.
-    fn with_state(self, state: S) -> HandlerService<Self, S> {
+    /// Where the compiler only says that "its trait bounds were not satisfied", write
+    /// `Handler::with_state(handler, state)`: then it names the bound.
+    fn with_state(self, state: S) -> HandlerService<Self, S, Self::Future> {
         HandlerService::new(self, state)
+    }
+
+    /// Puts a layer around this handler only.
+    ///
+    /// The layer sees a service that is always ready. Its own limits are waited for in the call, as
+    /// with [`Router::layer`](crate::Router::layer), and hold for the route or service that the
+    /// handler becomes, in all associations together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use sctp_service::{Handler, Ppid, Router, layer::AbortOnErrorLayer};
+    /// use tower::ServiceBuilder;
+    ///
+    /// async fn lookup(name: String) -> String {
+    ///     name
+    /// }
+    ///
+    /// let in_time = ServiceBuilder::new()
+    ///     .layer(AbortOnErrorLayer::new())
+    ///     .timeout(Duration::from_secs(1));
+    /// let router: Router = Router::new()
+    ///     .route(Ppid::DIAMETER, lookup.layer(in_time))
+    ///     .fallback(async || "unknown protocol");
+    /// # let _ = router;
+    /// ```
+    fn layer<L>(self, layer: L) -> Layered<L, Self, T, S>
+    where
+        L: Layer<HandlerService<Self, S, Self::Future>>,
+    {
+        Layered::new(layer, self)
+    }
+
+    /// Separates the handler from its other uses, before it is given a state for good.
+    #[doc(hidden)]
+    fn detach(self, _: Sealed) -> Self {
+        self
+    }
+}
+
+// One implementation and no more, whatever the number of arguments: with only one that comes into
+// question, the compiler goes on to say which of its conditions is not met. With several it says
+// that there is none.
+impl<F, Args, S, Via> Handler<(Via, Args), S> for F
+where
+    F: Function<Args> + Clone + Send + Sync + 'static,
+    F::Output: Future<Output: IntoReply> + Send + 'static,
+    Args: Arguments<S, Via>,
+    S: Send + Sync + 'static,
+    (Via, Args): 'static,
+{
+    type Future = HandlerFuture<F::Output>;
+
+    #[inline]
+    fn call(self, request: Request, state: S) -> Self::Future {
+        match Args::extract(request, &state, Sealed(())) {
+            Ok(args) => HandlerFuture::running(self.call_with(args, Sealed(()))),
+            Err(rejection) => HandlerFuture::rejected(rejection),
+        }
     }
 }
 
@@ -67,7 +136,7 @@ pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {
 ///     .service(handler_fn(async |text: String| text.to_uppercase()));
 /// # let _ = service;
 /// ```
-pub fn handler_fn<H, T>(handler: H) -> HandlerService<H>
+pub fn handler_fn<H, T>(handler: H) -> HandlerService<H, (), H::Future>
 where
     H: Handler<T, ()>,
 {
@@ -83,7 +152,7 @@ where
     H: Handler<T, ()>,
     T: 'static,
 {
-    type Service = HandlerService<H>;
+    type Service = HandlerService<H, (), H::Future>;
     type Future = std::future::Ready<Result<Self::Service, Shutdown>>;
 
     fn make_service(self, _: IncomingAssociation) -> Self::Future {

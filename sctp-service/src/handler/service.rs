@@ -1,31 +1,40 @@
-//! A handler as a tower service.
+//! Handlers as tower services.
 
 use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    pin::Pin,
     task::{Context, Poll},
 };
 
 use tower_service::Service;
 
-use super::{BoxReply, Handler};
+use super::{Handler, ReplyFuture, Sealed};
 use crate::{Reply, Request};
 
-/// A handler as a tower service; always ready.
-pub struct HandlerService<H, S = ()> {
+/// Handler as a tower service, which is always ready.
+///
+/// `F` is the future of the handler.
+pub struct HandlerService<H, S, F> {
     handler: H,
     state: S,
-    /// [`Handler::call`]. Here, and not a bound of `Service`: of what is no handler the compiler
-    /// would say once more that it is no service.
-    call: fn(H, Request, S) -> BoxReply,
+    /// [`Handler::call`]. Here, and not a bound of `Service`: for what is no handler the compiler
+    /// would report a second time that it is no service.
+    call: fn(H, Request, S) -> F,
 }
 
-impl<H, S> HandlerService<H, S> {
+impl<H, S, F> HandlerService<H, S, F> {
     pub(super) fn new<T>(handler: H, state: S) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, S, Future = F>,
+    {
+        Self::sharing(handler.detach(Sealed(())), state)
+    }
+
+    /// Makes a service of a handler that shares what its clones share.
+    pub(super) fn sharing<T>(handler: H, state: S) -> Self
+    where
+        H: Handler<T, S, Future = F>,
     {
         Self {
             handler,
@@ -35,25 +44,28 @@ impl<H, S> HandlerService<H, S> {
     }
 }
 
-impl<H: Clone, S: Clone> Service<Request> for HandlerService<H, S> {
+impl<H, S, F> Service<Request> for HandlerService<H, S, F>
+where
+    H: Clone,
+    S: Clone,
+    F: Future<Output = Reply>,
+{
     type Response = Reply;
     type Error = Infallible;
-    type Future = ReplyFuture;
+    type Future = ReplyFuture<F>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> ReplyFuture {
-        ReplyFuture((self.call)(
-            self.handler.clone(),
-            request,
-            self.state.clone(),
-        ))
+    #[inline]
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (handler, state) = (self.handler.clone(), self.state.clone());
+        ReplyFuture::new((self.call)(handler, request, state))
     }
 }
 
-impl<H: Clone, S: Clone> Clone for HandlerService<H, S> {
+impl<H: Clone, S: Clone, F> Clone for HandlerService<H, S, F> {
     fn clone(&self) -> Self {
         Self {
             handler: self.handler.clone(),
@@ -63,28 +75,10 @@ impl<H: Clone, S: Clone> Clone for HandlerService<H, S> {
     }
 }
 
-impl<H, S> fmt::Debug for HandlerService<H, S> {
+impl<H, S, F> fmt::Debug for HandlerService<H, S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerService")
             .field("handler", &std::any::type_name::<H>())
             .finish_non_exhaustive()
-    }
-}
-
-/// The answer of a handler or a router.
-#[must_use = "futures do nothing unless polled"]
-pub struct ReplyFuture(pub(crate) BoxReply);
-
-impl Future for ReplyFuture {
-    type Output = Result<Reply, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for ReplyFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyFuture").finish_non_exhaustive()
     }
 }

@@ -1,20 +1,21 @@
-//! Middleware that knows SCTP.
+//! Middleware for SCTP services.
 //!
-//! Every stock layer of tower works unchanged: a [`Request`](crate::Request) goes in, a
-//! [`Reply`](crate::Reply) comes out. These are the ones that tower cannot have.
+//! The layers of tower work unchanged: a [`Request`](crate::Request) goes in, a
+//! [`Reply`](crate::Reply) comes out. The layers here depend on SCTP.
 //!
-//! | layer | on the association |
+//! | layer | effect on the association |
 //! |---|---|
 //! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
 //! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, an abort at first |
-//! | [`from_fn`] | whatever the async function wants that it is made of |
+//! | [`from_fn`] | the async function that it is made of decides |
+//! | [`map_request`], [`map_reply`] | an async function changes each request or reply |
 //! | [`MessageLimitLayer`] | it is drained after a number of requests |
 //! | [`MetricsLayer`] | nothing; requests and replies are counted and measured |
 //! | [`PeerRateLimitLayer`] | a peer that sends too fast is slowed down, or aborted |
 //! | [`TraceLayer`] | nothing; each request has a span |
 //!
-//! The order that a server usually wants, outermost first: trace, metrics, abort on error, the
-//! rate limit of peers, then whatever can fail.
+//! The usual order, outermost first: trace, metrics, abort on error, the rate limit of peers, then
+//! layers that can fail.
 //!
 //! ```
 //! use std::time::Duration;
@@ -47,6 +48,8 @@
 mod abort_on_error;
 mod catch_panic;
 mod from_fn;
+mod map_reply;
+mod map_request;
 mod message_limit;
 mod metrics;
 mod peer_rate_limit;
@@ -54,7 +57,14 @@ mod trace;
 
 pub use abort_on_error::{AbortOnError, AbortOnErrorFuture, AbortOnErrorLayer};
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
-pub use from_fn::{FromFn, FromFnFuture, FromFnLayer, Next, from_fn};
+pub use from_fn::{
+    FromFn, FromFnLayer, Middleware, MiddlewareArguments, Next, from_fn, from_fn_with_state,
+};
+pub use map_reply::{MapReply, MapReplyFuture, MapReplyLayer, map_reply};
+pub use map_request::{
+    IntoMappedRequest, MapRequest, MapRequestFuture, MapRequestLayer, RequestMapper, map_request,
+    map_request_with_state,
+};
 pub use message_limit::{MessageLimit, MessageLimitLayer};
 pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
 pub(crate) use metrics::{end_label, path_label};

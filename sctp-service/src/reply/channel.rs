@@ -1,4 +1,4 @@
-//! Replies that a task pushes.
+//! Replies that are sent by a task.
 
 use std::{
     fmt,
@@ -12,22 +12,22 @@ use tokio::sync::mpsc;
 use super::ReplyMessage;
 use crate::Shutdown;
 
-/// Pushes the messages of a reply; made by [`Reply::channel`](crate::Reply::channel).
+/// Sender of the messages of a reply; made by [`Reply::channel`](crate::Reply::channel).
 ///
-/// Clones push into the same reply. It ends when the last of them is dropped.
+/// Clones send into the same reply. The reply ends when the last of them is dropped.
 #[derive(Clone, Debug)]
 pub struct ReplySender(mpsc::Sender<Result<ReplyMessage, Shutdown>>);
 
 impl ReplySender {
-    /// Pushes a message, and waits for room: the channel fills when the peer does not read.
+    /// Sends a message. Waits while the channel is full, which it becomes if the peer does not read.
     ///
     /// # Errors
     ///
-    /// [`ReplyClosed`] when the association has ended, or the reply was dropped.
+    /// [`ReplyClosed`] if the association has closed, or the reply was dropped.
     ///
     /// # Cancel safety
     ///
-    /// Cancelled before it completes, nothing was pushed.
+    /// Cancel-safe: nothing was sent if the future is dropped before it completes.
     pub async fn send(&self, message: impl Into<ReplyMessage>) -> Result<(), ReplyClosed> {
         self.0
             .send(Ok(message.into()))
@@ -35,16 +35,16 @@ impl ReplySender {
             .map_err(|_| ReplyClosed(()))
     }
 
-    /// Ends the reply and the association. Messages that were pushed before go out first, unless
-    /// it is [`Shutdown::Abort`], which discards what is unsent.
+    /// Ends the reply and closes the association. Earlier messages are sent first, unless it is
+    /// [`Shutdown::Abort`], which discards what is unsent.
     ///
     /// # Errors
     ///
-    /// [`ReplyClosed`] when the association has ended, or the reply was dropped.
+    /// [`ReplyClosed`] if the association has closed, or the reply was dropped.
     ///
     /// # Cancel safety
     ///
-    /// Cancelled before it completes, the association lives on.
+    /// Dropped before it completes, the association stays open. The sender is gone.
     pub async fn shutdown(self, shutdown: Shutdown) -> Result<(), ReplyClosed> {
         self.0
             .send(Err(shutdown))
@@ -52,24 +52,23 @@ impl ReplySender {
             .map_err(|_| ReplyClosed(()))
     }
 
-    /// Resolves when nobody listens any more: the association has ended, or the reply was
-    /// dropped.
+    /// Completes when the association has closed, or the reply was dropped.
     ///
     /// # Cancel safety
     ///
-    /// It can be cancelled and called again.
+    /// Cancel-safe.
     pub async fn closed(&self) {
         self.0.closed().await;
     }
 }
 
-/// The association has ended, or the reply was dropped, so nothing more can be pushed.
+/// Error of a [`ReplySender`] whose association has closed, or whose reply was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyClosed(());
 
 impl fmt::Display for ReplyClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the association has ended, or the reply was dropped")
+        f.write_str("association closed or reply dropped")
     }
 }
 

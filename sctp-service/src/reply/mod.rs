@@ -1,4 +1,4 @@
-//! What a service answers with.
+//! Replies of a service.
 
 mod channel;
 mod into_reply;
@@ -13,19 +13,18 @@ use std::{
 use futures_core::Stream;
 
 pub use channel::{ReplyClosed, ReplySender};
-pub use into_reply::IntoReply;
-pub use message::ReplyMessage;
+pub use into_reply::{IntoReply, ReplyPart, Unordered};
+pub use message::{ReplyInfo, ReplyMessage};
 
 use crate::Shutdown;
 
-/// The rest of a reply, one message after the other; an error ends the association.
+/// Further messages of a reply. An error closes the association.
 pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shutdown>> + Send>>;
 
-/// What a service answers with: any number of messages, sent in order, and then perhaps a
-/// [`Shutdown`].
+/// Reply of a service: any number of messages, sent in order, and then perhaps the end of the
+/// association.
 ///
-/// Most handlers never name it: they return what they have, and [`IntoReply`] makes a reply of
-/// it.
+/// Most handlers never name it: their result is turned into a reply by [`IntoReply`].
 ///
 /// ```
 /// use sctp_service::{Message, Reply, Shutdown};
@@ -35,42 +34,52 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 /// let two = Reply::new("part 1").with_message("part 2");
 /// let elsewhere = Reply::new(Message::new("hello").on_stream(7));
 /// let last = Reply::new("goodbye").with_shutdown(Shutdown::AfterAck);
-/// # let _ = (none, one, two, elsewhere, last);
+/// let last_but_finish = Reply::new("no more requests").then_drain();
+/// # let _ = (none, one, two, elsewhere, last, last_but_finish);
 /// ```
 ///
-/// # Where messages go
+/// # Destination
 ///
 /// A payload (`Bytes`, `&'static str`, `String`, `Vec<u8>`) goes out on the stream that the
-/// request came on, with its payload protocol identifier, ordered or not as it was. The two
-/// directions are negotiated apart: a peer can have more streams than there are to answer on
-/// (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128, unless
-/// [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply then goes out on stream 0, unless
-/// [`Config::reply_stream`](crate::Config::reply_stream) says otherwise. A
-/// [`Message`](crate::Message) goes where its own `SendInfo` says; a stream that does not exist aborts
-/// the association with the reason `no stream to reply on`. Payloads are resolved by the
-/// driver, which still has the request: had [`IntoReply`] to do it, every layer that makes up a
-/// reply (on a timeout, say) would have to keep a part of the request until then.
+/// request came on, with its payload protocol identifier, ordered or not as it was. A
+/// [`Message`](crate::Message) goes where its own `SendInfo` says. A [`ReplyInfo`] sets single fields,
+/// as does a tuple such as `(Ppid, T)`: see [`IntoReply`].
+///
+/// The numbers of streams in the two directions are negotiated apart: a peer can have more streams
+/// than there are to reply on (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128,
+/// unless [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply whose stream is that of the
+/// request then goes out on stream 0, unless [`Config::reply_stream`](crate::Config::reply_stream) says
+/// otherwise. Another stream that does not exist aborts the association with
+/// the reason `no stream to reply on`.
 #[derive(Default)]
 #[must_use = "a reply is sent only if the service returns it"]
 pub struct Reply {
     first: Option<ReplyMessage>,
     rest: Vec<ReplyMessage>,
     stream: Option<ReplyStream>,
-    shutdown: Option<Shutdown>,
+    ending: Option<Ending>,
+}
+
+/// End of the association that a reply asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Requests that have arrived are served first, and so are calls in flight.
+    Drain,
+    Shutdown(Shutdown),
 }
 
 impl Reply {
-    /// Answers nothing, and lets the association live on.
+    /// Sends no message, and leaves the association open.
     pub const fn none() -> Self {
         Self {
             first: None,
             rest: Vec::new(),
             stream: None,
-            shutdown: None,
+            ending: None,
         }
     }
 
-    /// Answers one message.
+    /// Sends one message.
     pub fn new(message: impl Into<ReplyMessage>) -> Self {
         Self {
             first: Some(message.into()),
@@ -78,12 +87,11 @@ impl Reply {
         }
     }
 
-    /// Answers with a stream of messages, sent as they come.
+    /// Sends a stream of messages, each as it comes.
     ///
-    /// The call lasts until the stream ends: it counts as in flight, and where requests of a
-    /// stream are served in order, the next one waits for it. The stream is polled only while
-    /// the send queue has room, so it needs no bound of its own. It is dropped when the
-    /// association ends.
+    /// The request is in flight until the stream ends: where requests of an SCTP stream are served in
+    /// order, the next one waits. The stream is polled only while the send queue has room, so it
+    /// needs no bound of its own. It is dropped when the association closes.
     pub fn stream<S>(messages: S) -> Self
     where
         S: Stream<Item: Into<ReplyMessage>> + Send + 'static,
@@ -94,8 +102,8 @@ impl Reply {
         }
     }
 
-    /// Answers with a stream of messages that may end the association: the first `Err` is the
-    /// reply's last item and its [`Shutdown`].
+    /// Sends a stream of messages that may close the association: the first `Err` is the last item
+    /// of the reply and its [`Shutdown`].
     pub fn try_stream<S, M>(messages: S) -> Self
     where
         S: Stream<Item = Result<M, Shutdown>> + Send + 'static,
@@ -107,11 +115,10 @@ impl Reply {
         }
     }
 
-    /// Answers with what is pushed into a channel that holds up to `capacity` messages, at
-    /// least 1.
+    /// Sends the messages of a channel that holds up to `capacity` messages, at least 1.
     ///
-    /// For handlers that hand the answering to a task: return the reply, keep the sender. The
-    /// call lasts until the last sender is dropped.
+    /// For handlers that leave the reply to a task: return the reply, keep the sender. The request is
+    /// in flight until the last sender is dropped.
     #[must_use = "the reply must be returned, and the sender used"]
     pub fn channel(capacity: usize) -> (ReplySender, Self) {
         let (sender, stream) = channel::channel(capacity);
@@ -124,7 +131,7 @@ impl Reply {
         )
     }
 
-    /// Adds a message behind those that are there, and before a stream if there is one.
+    /// Adds a message after the others, and before a stream if there is one.
     ///
     /// On a reply that ends with [`Shutdown::Abort`] it is discarded: see
     /// [`with_shutdown`](Self::with_shutdown).
@@ -139,65 +146,96 @@ impl Reply {
         self
     }
 
-    /// Ends the association after this reply; the last one set holds.
+    /// Closes the association after this reply. Requests in flight are dropped.
     ///
-    /// With [`Shutdown::Abort`] the reply's messages are **discarded here**. An ABORT discards
-    /// what is unsent, so whether they went out would be a race; a reply that cannot be relied
-    /// on is better not sent. To say something first, use [`Shutdown::AfterAck`], or put it
-    /// into the reason.
+    /// Replaces an earlier shutdown or [drain](Self::then_drain).
+    ///
+    /// With [`Shutdown::Abort`] the messages of the reply are **discarded here**: an ABORT discards
+    /// what is unsent, so whether they reach the peer would be a race. To send a message first, use
+    /// [`Shutdown::AfterAck`], or put the text into the reason.
     pub fn with_shutdown(mut self, shutdown: Shutdown) -> Self {
         if shutdown.is_abort() {
             self = Self::none();
         }
-        self.shutdown = Some(shutdown);
+        self.ending = Some(Ending::Shutdown(shutdown));
         self
     }
 
-    /// Returns the messages that are known already, in order; those of a stream are not.
+    /// Drains the association after this reply, as
+    /// [`AssociationHandle::graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does.
+    ///
+    /// Requests that have arrived are served, requests and calls in flight finish, and then the
+    /// association is shut down. After [`Config::drain_timeout`](crate::Config::drain_timeout) it is
+    /// aborted with the reason `server shutting down`. HTTP/2 calls this GOAWAY.
+    ///
+    /// Has no effect on a reply with a [shutdown](Self::with_shutdown), which is more than a drain.
+    pub fn then_drain(mut self) -> Self {
+        self.ending.get_or_insert(Ending::Drain);
+        self
+    }
+
+    /// Changes the destination of each message, those of a stream included.
+    pub(crate) fn map_info(mut self, change: impl Fn(&mut ReplyInfo) + Send + 'static) -> Self {
+        for message in self.first.iter_mut().chain(&mut self.rest) {
+            change(&mut message.info);
+        }
+        self.map_stream(|inner| Box::pin(message::Changed { inner, change }))
+    }
+
+    /// Returns the messages in order, without those of a stream.
     pub fn messages(&self) -> impl Iterator<Item = &ReplyMessage> {
         self.first.iter().chain(&self.rest)
     }
 
-    /// Whether more messages come from a stream.
+    /// Returns `true` if further messages come from a stream.
     #[must_use]
     pub fn is_streaming(&self) -> bool {
         self.stream.is_some()
     }
 
-    /// Returns how the association ends after this reply, if it does.
+    /// Returns the shutdown that follows this reply, if one does.
     #[must_use]
     pub fn shutdown(&self) -> Option<&Shutdown> {
-        self.shutdown.as_ref()
+        match &self.ending {
+            Some(Ending::Shutdown(shutdown)) => Some(shutdown),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the association is [drained](Self::then_drain) after this reply.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.ending == Some(Ending::Drain)
     }
 
     fn is_abort(&self) -> bool {
-        self.shutdown.as_ref().is_some_and(Shutdown::is_abort)
+        self.shutdown().is_some_and(Shutdown::is_abort)
     }
 
-    /// Puts something around the stream, if there is one.
+    /// Wraps the stream, if there is one.
     pub(crate) fn map_stream(mut self, map: impl FnOnce(ReplyStream) -> ReplyStream) -> Self {
         self.stream = self.stream.map(map);
         self
     }
 
-    /// Takes it apart for the driver.
+    /// Takes the reply apart for the session.
     pub(crate) fn into_parts(self) -> ReplyParts {
         ReplyParts {
             first: self.first,
             rest: self.rest,
             stream: self.stream,
-            shutdown: self.shutdown,
+            ending: self.ending,
         }
     }
 }
 
-/// A reply taken apart. Its first message has its place in the struct, so that the common reply
+/// Parts of a reply. The first message has its place in the struct, so that the common reply
 /// needs no allocation.
 pub(crate) struct ReplyParts {
     pub(crate) first: Option<ReplyMessage>,
     pub(crate) rest: Vec<ReplyMessage>,
     pub(crate) stream: Option<ReplyStream>,
-    pub(crate) shutdown: Option<Shutdown>,
+    pub(crate) ending: Option<Ending>,
 }
 
 impl<M: Into<ReplyMessage>> FromIterator<M> for Reply {
@@ -216,7 +254,7 @@ impl fmt::Debug for Reply {
         f.debug_struct("Reply")
             .field("messages", &self.messages().collect::<Vec<_>>())
             .field("streaming", &self.is_streaming())
-            .field("shutdown", &self.shutdown)
+            .field("ending", &self.ending)
             .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! What a route leads to while its state is still missing.
+//! Destinations of routes whose state is still missing.
 
 use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
 
@@ -8,16 +8,17 @@ use tower_service::Service;
 use super::Route;
 use crate::{IntoReply, Request, handler::Handler};
 
-/// Becomes a route when the state is there.
+/// Becomes a route when the state is provided.
 pub(super) trait IntoRoute<S>: Send + Sync {
     fn to_route(&self, state: &S) -> Route;
 }
 
-/// What a route of a router leads to.
+/// Destination of a route.
 pub(super) type Endpoint<S> = Arc<dyn IntoRoute<S>>;
 
-/// A [`Router`](crate::Router) or a [`KeyRouter`](crate::KeyRouter) that is to be nested in another
-/// one; both are `Into` it.
+/// [`Router`](crate::Router) or [`KeyRouter`](crate::KeyRouter) to be nested in another one.
+///
+/// Both convert into it.
 pub struct NestedRouter<S>(pub(super) Endpoint<S>);
 
 impl<S> fmt::Debug for NestedRouter<S> {
@@ -26,7 +27,7 @@ impl<S> fmt::Debug for NestedRouter<S> {
     }
 }
 
-/// Puts a layer around something that still waits for its state.
+/// Puts a layer around a destination whose state is still missing.
 pub(super) fn layered<S, L>(inner: &Endpoint<S>, layer: &L) -> Endpoint<S>
 where
     S: 'static,
@@ -41,12 +42,12 @@ where
     })
 }
 
-/// Gives the state to something that waits for it.
+/// Provides the state of a destination.
 pub(super) fn resolved<S, S2>(endpoint: &Endpoint<S>, state: &S) -> Endpoint<S2> {
     Arc::new(Resolved(endpoint.to_route(state)))
 }
 
-/// A handler, which takes the state.
+/// Handler that takes the state.
 pub(super) struct FromHandler<H, T> {
     handler: H,
     arguments: PhantomData<fn() -> T>,
@@ -72,7 +73,7 @@ where
     }
 }
 
-/// A service, which has all it needs.
+/// Service that needs no state.
 pub(super) struct FromService<Svc>(pub(super) Svc);
 
 impl<Svc, S> IntoRoute<S> for FromService<Svc>
@@ -86,7 +87,7 @@ where
     }
 }
 
-/// A route that has its state already.
+/// Route that has its state already.
 struct Resolved(Route);
 
 impl<S> IntoRoute<S> for Resolved {
@@ -95,7 +96,7 @@ impl<S> IntoRoute<S> for Resolved {
     }
 }
 
-/// A layer around something that still waits for its state.
+/// Layer around a destination whose state is still missing.
 struct Layered<S, L> {
     inner: Endpoint<S>,
     layer: L,

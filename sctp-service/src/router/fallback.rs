@@ -1,4 +1,4 @@
-//! The route of requests that match no other.
+//! Route of the requests that match no other.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::{Endpoint, FromService, Route, layered};
 use crate::{IntoReply, Reply, Request, Shutdown, handler::BoxReply};
 
-/// The fallback of a router, to whatever it leads.
+/// Fallback of a router, generic over its destination.
 #[derive(Clone)]
 pub(super) enum Fallback<E> {
     /// The default one, which aborts. It is an endpoint once there is a layer around it.
@@ -27,6 +27,18 @@ impl<E> Fallback<E> {
         matches!(self, Self::Set(_))
     }
 
+    /// Takes the fallback of another router if it was set, or if this one is the default without
+    /// layers.
+    pub(super) fn merge(&mut self, other: &Self)
+    where
+        E: Clone,
+    {
+        let is_bare = matches!(self, Self::Default(None));
+        if other.is_set() || is_bare {
+            *self = other.clone();
+        }
+    }
+
     pub(super) fn map<F>(&self, map: impl Fn(&E) -> F) -> Fallback<F> {
         match self {
             Self::Default(layered) => Fallback::Default(layered.as_ref().map(map)),
@@ -36,7 +48,7 @@ impl<E> Fallback<E> {
 }
 
 impl<S: 'static> Fallback<Endpoint<S>> {
-    /// Puts a layer around it.
+    /// Puts a layer around the fallback.
     pub(super) fn layered<L>(&self, layer: &L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -55,7 +67,7 @@ impl<S: 'static> Fallback<Endpoint<S>> {
 }
 
 impl Fallback<Route> {
-    /// Answers a request; the default one with an abort, for the reason that `unmatched` gives.
+    /// Replies to a request. The default fallback aborts with the reason that `unmatched` returns.
     pub(super) fn call(
         &self,
         mut request: Request,

@@ -1,4 +1,4 @@
-//! Finding the route of a request by its key.
+//! Finds the route of a request by its key.
 
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{Request, Shutdown, handler::BoxReply};
 /// Finds the key of a request.
 type FindKey<K> = Arc<dyn Fn(&Request) -> Option<K> + Send + Sync>;
 
-/// The routes, to whatever they lead.
+/// Routes by key, generic over their destination.
 pub(super) struct KeyTable<K, E> {
     pub(super) key: FindKey<K>,
     pub(super) routes: HashMap<K, E>,
@@ -30,6 +30,29 @@ impl<K: Hash + Eq + Clone, E> KeyTable<K, E> {
     }
 }
 
+impl<K: Hash + Eq + Clone + fmt::Debug, E> KeyTable<K, E> {
+    #[track_caller]
+    pub(super) fn add(&mut self, key: K, endpoint: E) {
+        let taken = self.routes.insert(key.clone(), endpoint).is_some();
+        assert!(!taken, "there is a route for key {key:?} already");
+    }
+
+    #[track_caller]
+    pub(super) fn merge(&mut self, other: &Self)
+    where
+        E: Clone,
+    {
+        for (key, endpoint) in &other.routes {
+            self.add(key.clone(), endpoint.clone());
+        }
+        assert!(
+            !self.fallback.is_set() || !other.fallback.is_set(),
+            "both routers have a fallback"
+        );
+        self.fallback.merge(&other.fallback);
+    }
+}
+
 impl<K: Hash + Eq + fmt::Debug> KeyTable<K, Route> {
     pub(super) fn call(&self, request: Request) -> BoxReply {
         let key = (self.key)(&request);
@@ -42,7 +65,7 @@ impl<K: Hash + Eq + fmt::Debug> KeyTable<K, Route> {
     }
 }
 
-/// What the default fallback answers.
+/// Returns the shutdown of the default fallback.
 fn unknown<K: fmt::Debug>(key: Option<&K>, request: &Request) -> Shutdown {
     let (ppid, stream) = (request.ppid(), request.stream());
     Shutdown::abort(match key {

@@ -1,4 +1,4 @@
-//! Choose a handler by a key in the payload.
+//! Router by a key in the payload.
 
 use std::{
     collections::HashMap,
@@ -21,12 +21,12 @@ use crate::{
     handler::{Handler, ReplyFuture},
 };
 
-/// Chooses a handler for each request by a key of the protocol's own: a command code, a procedure
-/// code, the first byte. A function finds the key in the request, and one look-up the route,
-/// however many there are.
+/// Chooses a handler for each request by a key of the protocol, such as a command code, a procedure
+/// code or the first byte.
 ///
-/// It is a service by itself, and most often [nested](crate::Router::nest) under the PPID of its
-/// protocol:
+/// A function finds the key in the request, and one look-up finds the route, however many there
+/// are. The router is a service by itself, and most often [nested](crate::Router::nest) under the PPID
+/// of its protocol:
 ///
 /// ```
 /// use sctp_service::{KeyRouter, Payload, Ppid, Request, Router, State};
@@ -60,16 +60,16 @@ use crate::{
 /// # let _ = router;
 /// ```
 ///
-/// What has no route, or no key at all, goes to the [fallback](Self::fallback). State, layers and
-/// backpressure are as with a [`Router`](crate::Router). The function runs for every request, before
-/// the handler and its extractors: it should be cheap, and look no further than it must.
+/// Requests without a key, or whose key has no route, go to the [fallback](Self::fallback). State,
+/// layers and backpressure are as with a [`Router`](crate::Router). The function is called for every
+/// request, before the extractors of the handler: it should be cheap.
 pub struct KeyRouter<K, S = ()> {
     inner: Arc<Inner<K, S>>,
 }
 
 struct Inner<K, S> {
     table: KeyTable<K, Endpoint<S>>,
-    /// What the table becomes when the first request comes, shared by all clones.
+    /// The table with its state and layers, made at the first request and shared by all clones.
     resolved: OnceLock<KeyTable<K, Route>>,
 }
 
@@ -78,8 +78,9 @@ where
     K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
     S: Clone + Send + Sync + 'static,
 {
-    /// Begins with no routes, and with what finds the key of a request; `None` where it has none,
-    /// being too short, say.
+    /// Creates a router without routes, with the function that finds the key of a request.
+    ///
+    /// The function returns `None` for a request that has no key: one that is too short, say.
     #[must_use]
     pub fn new(key: impl Fn(&Request) -> Option<K> + Send + Sync + 'static) -> Self {
         Self::from_table(KeyTable {
@@ -93,7 +94,7 @@ where
     ///
     /// # Panics
     ///
-    /// When there is a route for the key already.
+    /// Panics if there is a route for the key already.
     #[track_caller]
     #[must_use]
     pub fn route<H, T>(self, key: K, handler: H) -> Self
@@ -108,7 +109,7 @@ where
     ///
     /// # Panics
     ///
-    /// When there is a route for the key already.
+    /// Panics if there is a route for the key already.
     #[track_caller]
     #[must_use]
     pub fn route_service<Svc>(self, key: K, service: Svc) -> Self
@@ -120,22 +121,22 @@ where
         self.add(key, Arc::new(FromService(service)))
     }
 
-    /// Hands all requests with a key to another router, of either kind.
+    /// Passes all requests with a key to another router, of either kind.
     ///
     /// # Panics
     ///
-    /// When there is a route for the key already.
+    /// Panics if there is a route for the key already.
     #[track_caller]
     #[must_use]
     pub fn nest(self, key: K, router: impl Into<NestedRouter<S>>) -> Self {
         self.add(key, router.into().0)
     }
 
-    /// Sets the handler for requests whose key has no route, or that have none; the last one set
-    /// holds.
+    /// Sets the handler for requests without a key, or whose key has no route. Replaces an earlier
+    /// one.
     ///
-    /// Default: abort with the reason `no handler for key 316 (PPID 46, stream 3)`, the key as its
-    /// `Debug` shows it, or `no key in this message (PPID 46, stream 3)`.
+    /// By default these abort with the reason `no handler for key 316 (PPID 46, stream 3)`, the key
+    /// as its `Debug` shows it, or `no key in this message (PPID 46, stream 3)`.
     #[must_use]
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
@@ -147,8 +148,31 @@ where
         Self::from_table(table)
     }
 
-    /// Puts a layer around every route that is there now, and around the fallback, the default
-    /// one too, as [`Router::layer`](crate::Router::layer) does.
+    /// Sets the service for requests that no route matches. Replaces an earlier fallback.
+    #[must_use]
+    pub fn fallback_service<Svc>(self, service: Svc) -> Self
+    where
+        Svc: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        Svc::Response: IntoReply,
+        Svc::Future: Send,
+    {
+        let mut table = self.into_table();
+        table.fallback = Fallback::Set(Arc::new(FromService(service)));
+        Self::from_table(table)
+    }
+
+    /// Restores the default fallback, without the layers around it.
+    ///
+    /// Before [`merge`](Self::merge), for a router that has a fallback of its own.
+    #[must_use]
+    pub fn reset_fallback(self) -> Self {
+        let mut table = self.into_table();
+        table.fallback = Fallback::default();
+        Self::from_table(table)
+    }
+
+    /// Puts a layer around every route that was added before, and around the fallback, as
+    /// [`Router::layer`](crate::Router::layer) does.
     #[must_use]
     pub fn layer<L>(self, layer: L) -> Self
     where
@@ -162,7 +186,13 @@ where
         Self::from_table(self.inner.table.map(wrap, fallback))
     }
 
-    /// As [`layer`](Self::layer), but not around the fallback.
+    /// Puts a layer around every route that was added before, and not around the fallback, as
+    /// [`Router::route_layer`](crate::Router::route_layer) does.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no route: the layer would have no effect.
+    #[track_caller]
     #[must_use]
     pub fn route_layer<L>(self, layer: L) -> Self
     where
@@ -171,11 +201,37 @@ where
         <L::Service as Service<Request>>::Response: IntoReply,
         <L::Service as Service<Request>>::Future: Send,
     {
+        assert!(
+            self.has_routes(),
+            "a route layer has no effect before there is a route"
+        );
         let wrap = |inner: &Endpoint<S>| layered(inner, &layer);
         Self::from_table(self.inner.table.map(wrap, Fallback::clone))
     }
 
-    /// Provides the state. The router that comes of it needs another one, or none at all.
+    /// Adds all routes of another router.
+    ///
+    /// The key of a request is found by the function of this router; that of the other one is
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics if both have a route for the same key, or if both have a fallback.
+    #[track_caller]
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        let mut table = self.into_table();
+        table.merge(&other.inner.table);
+        Self::from_table(table)
+    }
+
+    /// Returns `true` if there is a route. A fallback is none.
+    #[must_use]
+    pub fn has_routes(&self) -> bool {
+        !self.inner.table.routes.is_empty()
+    }
+
+    /// Provides the state. The resulting router needs another one, or none.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> KeyRouter<K, S2> {
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
@@ -190,8 +246,7 @@ where
     #[track_caller]
     fn add(self, key: K, endpoint: Endpoint<S>) -> Self {
         let mut table = self.into_table();
-        let taken = table.routes.insert(key.clone(), endpoint).is_some();
-        assert!(!taken, "there is a route for key {key:?} already");
+        table.add(key, endpoint);
         Self::from_table(table)
     }
 
@@ -253,7 +308,7 @@ where
 
     fn call(&mut self, request: Request) -> ReplyFuture {
         let table = self.inner.resolved.get_or_init(|| self.resolve(&()));
-        ReplyFuture(table.call(request))
+        ReplyFuture::new(table.call(request))
     }
 }
 

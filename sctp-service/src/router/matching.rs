@@ -1,4 +1,4 @@
-//! What a route is for.
+//! Requests that a route is for.
 
 use std::{fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::Request;
 /// Decides whether a request takes a route.
 pub(super) type Predicate = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
-/// Which requests a route is for; made from a [`Ppid`], a [`StreamId`] or a predicate.
+/// Requests that a route is for; made from a [`Ppid`], a [`StreamId`] or a predicate.
 #[derive(Clone)]
 pub struct Match(pub(super) Kind);
 
@@ -21,9 +21,10 @@ pub(super) enum Kind {
 }
 
 impl Match {
-    /// Matches what a predicate says. Predicates are asked in the order in which their routes
-    /// were added, before PPIDs and streams are looked at, and for every request: they should be
-    /// cheap.
+    /// Matches the requests for which a predicate returns `true`.
+    ///
+    /// Predicates are called for every request, in the order in which their routes were added, before
+    /// PPIDs and streams are looked up. They should be cheap.
     pub fn when(predicate: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::When(Arc::new(predicate)))
     }

@@ -1,5 +1,4 @@
-//! Choose a handler by payload protocol identifier, by stream, by a key in the payload, or by
-//! anything else.
+//! Routers, which choose a handler for each request.
 
 mod endpoint;
 mod fallback;
@@ -27,8 +26,9 @@ use tower_service::Service;
 
 use crate::{IntoReply, Request, handler::Handler};
 
-/// Chooses a handler for each request: by predicate, by payload protocol identifier, by stream. A
-/// [`KeyRouter`] chooses by what the payload says.
+/// Chooses a handler for each request by predicate, payload protocol identifier or stream.
+///
+/// A [`KeyRouter`] chooses by a key in the payload.
 ///
 /// ```
 /// use sctp_service::{Match, Payload, Ppid, Router, State, StreamId};
@@ -53,18 +53,17 @@ use crate::{IntoReply, Request, handler::Handler};
 /// # Precedence
 ///
 /// Predicates come first, in the order in which they were added; then the PPID, then the stream,
-/// then the [fallback](Self::fallback). Without one, a request that nothing matches aborts its
-/// association with a reason that says what was not known: a peer that speaks another protocol is
-/// better told than ignored.
+/// then the [fallback](Self::fallback). Without a fallback, a request that no route matches aborts its
+/// association with a reason that names what was unknown.
 ///
 /// # Backpressure
 ///
-/// A router is always ready, since which route a request takes is not known before it is there.
-/// A route's own limits (a `concurrency_limit` in [`layer`](Self::layer), say) are waited for in
+/// A router is always ready: the route of a request is not known before the request has arrived.
+/// The limits of a route (a `concurrency_limit` in [`layer`](Self::layer), say) are waited for in
 /// the call, which counts as in flight. A limit that is to slow the peer down belongs *around*
 /// the router, with a `ServiceBuilder`.
 ///
-/// `S` is the state that is still missing; [`with_state`](Self::with_state) provides it, and only
+/// `S` is the state that is still missing. [`with_state`](Self::with_state) provides it, and only
 /// a `Router<()>` is a service.
 pub struct Router<S = ()> {
     inner: Arc<Inner<S>>,
@@ -72,13 +71,13 @@ pub struct Router<S = ()> {
 
 struct Inner<S> {
     table: Table<Endpoint<S>>,
-    /// What the table becomes when the first request comes, shared by all clones: a layer around
-    /// a route is applied once, and its limit is one for all associations.
+    /// The table with its state and layers, made at the first request and shared by all clones: a
+    /// layer around a route is applied once, and its limit holds for all associations together.
     resolved: OnceLock<Table<Route>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// Begins with no routes.
+    /// Creates a router without routes.
     #[must_use]
     pub fn new() -> Self {
         Self::from_table(Table::default())
@@ -89,7 +88,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Panics
     ///
-    /// When there is a route for the same PPID or stream already.
+    /// Panics if there is a route for the same PPID or stream already.
     #[track_caller]
     #[must_use]
     pub fn route<H, T>(self, matching: impl Into<Match>, handler: H) -> Self
@@ -104,7 +103,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Panics
     ///
-    /// When there is a route for the same PPID or stream already.
+    /// Panics if there is a route for the same PPID or stream already.
     #[track_caller]
     #[must_use]
     pub fn route_service<Svc>(self, matching: impl Into<Match>, service: Svc) -> Self
@@ -116,23 +115,24 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.add(matching.into(), Arc::new(FromService(service)))
     }
 
-    /// Hands all requests that match to another router, or to a [`KeyRouter`]:
-    /// `nest(Ppid::NGAP, by_stream)`. What that one does not know goes to its own fallback.
+    /// Passes all requests that match to another router, or to a [`KeyRouter`]:
+    /// `nest(Ppid::NGAP, by_stream)`. Requests that the inner router does not know go to its own
+    /// fallback.
     ///
     /// # Panics
     ///
-    /// When there is a route for the same PPID or stream already.
+    /// Panics if there is a route for the same PPID or stream already.
     #[track_caller]
     #[must_use]
     pub fn nest(self, matching: impl Into<Match>, router: impl Into<NestedRouter<S>>) -> Self {
         self.add(matching.into(), router.into().0)
     }
 
-    /// Adds all routes of another router; its predicates come behind those that are there.
+    /// Adds all routes of another router. Its predicates come after those of this one.
     ///
     /// # Panics
     ///
-    /// When both have a route for the same PPID or stream, or both have a fallback.
+    /// Panics if both have a route for the same PPID or stream, or if both have a fallback.
     #[track_caller]
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
@@ -141,12 +141,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self::from_table(table)
     }
 
-    /// Sets the handler for what nothing else matches; the last one set holds.
+    /// Sets the handler for requests that no route matches. Replaces an earlier one.
     ///
-    /// Default: abort with the reason `no handler for PPID 4711 on stream 3`; of a router that tells
-    /// only streams apart, `no handler for stream 3 (PPID 60)`, since the PPID may well be known to
-    /// the router around it; and of one that has only predicates, `no handler for this message (PPID
-    /// 60, stream 3)`.
+    /// By default these abort with the reason `no handler for PPID 4711 on stream 3`. A router that
+    /// has only streams gives `no handler for stream 3 (PPID 60)`, since the PPID may be known to an
+    /// outer router, and one that has only predicates `no handler for this message (PPID 60, stream
+    /// 3)`.
     #[must_use]
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
@@ -158,9 +158,33 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self::from_table(table)
     }
 
-    /// Puts a layer around every route that is there now, and around the fallback, the default
-    /// one too: the layer sees requests that no route matches. Each route has a service of the
-    /// layer's of its own; all associations share it.
+    /// Sets the service for requests that no route matches. Replaces an earlier fallback.
+    #[must_use]
+    pub fn fallback_service<Svc>(self, service: Svc) -> Self
+    where
+        Svc: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        Svc::Response: IntoReply,
+        Svc::Future: Send,
+    {
+        let mut table = self.into_table();
+        table.fallback = Fallback::Set(Arc::new(FromService(service)));
+        Self::from_table(table)
+    }
+
+    /// Restores the default fallback, without the layers around it.
+    ///
+    /// Before [`merge`](Self::merge), for a router that has a fallback of its own.
+    #[must_use]
+    pub fn reset_fallback(self) -> Self {
+        let mut table = self.into_table();
+        table.fallback = Fallback::default();
+        Self::from_table(table)
+    }
+
+    /// Puts a layer around every route that was added before, and around the fallback.
+    ///
+    /// The default fallback is included, so that the layer sees requests that no route matches. Each
+    /// route has its own service of the layer, which all associations share.
     #[must_use]
     pub fn layer<L>(self, layer: L) -> Self
     where
@@ -172,8 +196,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.wrap(layer, true)
     }
 
-    /// As [`layer`](Self::layer), but not around the fallback: for what only known requests are
-    /// to pass, such as counting or authorisation.
+    /// Puts a layer around every route that was added before, and not around the fallback.
+    ///
+    /// For middleware that only known requests should pass, such as authorisation.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no route: the layer would have no effect.
+    #[track_caller]
     #[must_use]
     pub fn route_layer<L>(self, layer: L) -> Self
     where
@@ -182,10 +212,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         <L::Service as Service<Request>>::Response: IntoReply,
         <L::Service as Service<Request>>::Future: Send,
     {
+        assert!(
+            self.has_routes(),
+            "a route layer has no effect before there is a route"
+        );
         self.wrap(layer, false)
     }
 
-    /// Provides the state. The router that comes of it needs another one, or none at all.
+    /// Provides the state. The resulting router needs another one, or none.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> Router<S2> {
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
@@ -214,7 +248,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self::from_table(table)
     }
 
-    /// To change it. Not by a closure: that would hide from a panic who called.
+    /// Returns the table, to change it. A closure would hide the caller from a panic.
     fn into_table(self) -> Table<Endpoint<S>> {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,
@@ -230,6 +264,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 }
 
 impl<S> Router<S> {
+    /// Returns `true` if there is a route. A fallback is none.
+    #[must_use]
+    pub fn has_routes(&self) -> bool {
+        self.inner.table.has_routes()
+    }
+
     fn from_table(table: Table<Endpoint<S>>) -> Self {
         Self {
             inner: Arc::new(Inner {

@@ -1,4 +1,4 @@
-//! One route, whatever it leads to.
+//! Routes, independent of their destination.
 
 use std::{
     convert::Infallible,
@@ -12,16 +12,16 @@ use tower_service::Service;
 
 use crate::{
     IntoReply, Reply, Request,
-    handler::{BoxReply, Handler, ReplyFuture},
+    handler::{BoxReply, Handler, ReplyFuture, Sealed},
     ready::poll_ready,
 };
 
-/// One route of a [`Router`](crate::Router), as the layers around it see it: a service that is
-/// always ready.
+/// Route of a [`Router`](crate::Router), as the layers around it see it: a service that is always
+/// ready.
 #[derive(Clone)]
 pub struct Route(Arc<dyn Answer>);
 
-/// Answers requests from behind a pointer.
+/// Replies to requests, as a trait object.
 trait Answer: Send + Sync {
     fn answer(&self, request: Request) -> BoxReply;
 }
@@ -33,7 +33,10 @@ impl Route {
         T: 'static,
         S: Clone + Send + Sync + 'static,
     {
-        Self::from_fn(move |request| handler.clone().call(request, state.clone()))
+        let handler = handler.detach(Sealed(()));
+        Self::from_fn(move |request| -> BoxReply {
+            Box::pin(handler.clone().call(request, state.clone()))
+        })
     }
 
     pub(super) fn from_service<Svc>(service: Svc) -> Self
@@ -61,7 +64,7 @@ impl Route {
     }
 }
 
-/// A closure that answers. `Fn` itself would do, but its trait object reads worse.
+/// Closure that replies. `Fn` itself would do, but its trait object reads worse.
 struct AnswerWith<F>(F);
 
 impl<F: Fn(Request) -> BoxReply + Send + Sync> Answer for AnswerWith<F> {
@@ -80,7 +83,7 @@ impl Service<Request> for Route {
     }
 
     fn call(&mut self, request: Request) -> ReplyFuture {
-        ReplyFuture(self.answer(request))
+        ReplyFuture::new(self.answer(request))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A router as a service, and what every type should be.
+//! Routers as services.
 
 use std::{
     convert::Infallible,
@@ -22,7 +22,7 @@ impl Service<Request> for Router<()> {
     }
 
     fn call(&mut self, request: Request) -> ReplyFuture {
-        ReplyFuture(
+        ReplyFuture::new(
             self.inner
                 .resolved
                 .get_or_init(|| self.resolve(&()))

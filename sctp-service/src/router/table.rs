@@ -1,4 +1,4 @@
-//! Finding the route of a request.
+//! Finds the route of a request.
 
 use std::{collections::HashMap, fmt};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Request, Shutdown, handler::BoxReply};
 
-/// The routes of a router, to whatever they lead.
+/// Routes of a router, generic over their destination.
 #[derive(Clone)]
 pub(super) struct Table<E> {
     when: Vec<(Predicate, E)>,
@@ -42,6 +42,10 @@ impl<E> Table<E> {
         }
     }
 
+    pub(super) fn has_routes(&self) -> bool {
+        !(self.when.is_empty() && self.ppids.is_empty() && self.streams.is_empty())
+    }
+
     #[track_caller]
     pub(super) fn merge(&mut self, other: &Self)
     where
@@ -60,9 +64,7 @@ impl<E> Table<E> {
             !self.fallback.is_set() || !other.fallback.is_set(),
             "both routers have a fallback"
         );
-        if !self.fallback.is_set() {
-            self.fallback = other.fallback.clone();
-        }
+        self.fallback.merge(&other.fallback);
     }
 
     pub(super) fn map<F>(
@@ -106,8 +108,8 @@ impl Table<Route> {
         }
     }
 
-    /// What the default fallback answers: what was not found here. It may be a nested router, which
-    /// has the PPID because that is known.
+    /// Returns the shutdown of the default fallback, with what was not found in this table. The PPID
+    /// may be known to an outer router.
     fn unknown(&self, request: &Request) -> Shutdown {
         let (ppid, stream) = (request.ppid(), request.stream());
         Shutdown::abort(if !self.ppids.is_empty() {

@@ -1,6 +1,6 @@
 //! An error that is no reply.
 //!
-//! says: `std::io::Error` is nothing that can be sent as a reply
+//! says: `std::io::Error` cannot be sent as a reply
 //! says: or implement `IntoReply` for `std::io::Error`
 use sctp_service::{Ppid, Router};
 

@@ -1,29 +1,32 @@
-use std::{fmt, future::Future};
+use std::{fmt, marker::PhantomData};
 
 use tower_layer::Layer;
 
-use super::{FromFn, Next};
-use crate::{IntoReply, Request};
+use super::{FromFn, Middleware};
 
-/// Makes a layer of an async function, which gets each request and the [`Next`] service. What
-/// becomes of the association is the function's choice, as it is a handler's.
+/// Makes a layer of an async function.
 ///
-/// It passes the request on with [`Next::run`], changed or not, and replies with what comes back,
-/// changed or not. Or it replies at once, and what is behind it never sees the request.
+/// The last two arguments of the function are the [`Request`](crate::Request) and the
+/// [`Next`](super::Next) service. Arguments before these are [extractors](crate::extract) of parts,
+/// as in a handler; a rejection is the reply, and nothing further in is called.
+///
+/// The function passes the request on with [`Next::run`](super::Next::run), and returns the reply,
+/// or changes either. Or it replies at once, and the inner service never sees the request. Like a
+/// handler, it may close the association.
 ///
 /// ```
 /// use sctp_service::{
-///     IntoReply, Reply, Request, Shutdown,
+///     IntoReply, Reply, Request, Shutdown, StreamId,
 ///     handler::handler_fn,
 ///     layer::{Next, from_fn},
 /// };
 /// use tower::ServiceBuilder;
 ///
-/// /// Ends an association whose peer does not begin with the version that is spoken here.
-/// async fn check_version(request: Request, next: Next) -> Reply {
+/// /// Aborts the association of a peer that speaks an unknown version.
+/// async fn check_version(stream: StreamId, request: Request, next: Next) -> Reply {
 ///     let (parts, mut payload) = request.into_parts();
 ///     if payload.first() != Some(&1) {
-///         return Shutdown::abort("unknown version").into_reply();
+///         return Shutdown::abort(format!("unknown version on stream {stream}")).into_reply();
 ///     }
 ///     let rest = payload.split_off(1);
 ///     next.run(Request::from_parts(parts, rest)).await
@@ -42,40 +45,90 @@ use crate::{IntoReply, Request};
 /// # });
 /// ```
 ///
-/// State that the function needs is captured by a closure: `from_fn(move |request, next|
-/// audit(log.clone(), request, next))`.
+/// Readiness is passed on: while the inner service is not ready, the function is not called, and the
+/// association is not read. The inner service cannot fail. One that can, such as tower's timeout, goes
+/// inside an [`AbortOnErrorLayer`](crate::layer::AbortOnErrorLayer) of its own, and the function sees
+/// its aborts as replies. Each request costs a clone of the inner service and two allocations; [a
+/// layer of your own](crate::guide::middleware) has neither.
 ///
-/// Readiness is passed on: while the service behind it is not ready, the function is not called,
-/// and the association is not read. What is behind it cannot fail; what can, such as tower's
-/// timeout, goes inside an [`AbortOnErrorLayer`](crate::layer::AbortOnErrorLayer) of its own, whose
-/// aborts the function sees as replies. Each request costs a clone of the service behind it and
-/// two allocations; [a layer of your own](crate::guide::middleware) has neither.
-pub fn from_fn<F, Fut>(function: F) -> FromFnLayer<F>
+/// A closure can capture what it needs; the types of its arguments are written out. For
+/// [`State`](crate::State) among the arguments see [`from_fn_with_state`].
+pub fn from_fn<F, T>(function: F) -> FromFnLayer<F, (), T>
 where
-    F: Fn(Request, Next) -> Fut + Clone,
-    Fut: Future<Output: IntoReply>,
+    F: Middleware<T, ()>,
 {
-    FromFnLayer { function }
+    from_fn_with_state((), function)
 }
 
-/// The layer that [`from_fn`] makes.
-#[derive(Clone, Copy)]
-pub struct FromFnLayer<F> {
+/// Makes a layer of an async function that takes [`State`](crate::State).
+///
+/// Otherwise like [`from_fn`].
+///
+/// ```
+/// use sctp_service::{
+///     Ppid, Reply, Request, Router, State, StreamId,
+///     layer::{Next, from_fn_with_state},
+/// };
+///
+/// #[derive(Clone)]
+/// struct App {
+///     name: &'static str,
+/// }
+///
+/// async fn log(State(app): State<App>, stream: StreamId, request: Request, next: Next) -> Reply {
+///     println!("{}: {} bytes on stream {stream}", app.name, request.payload().len());
+///     next.run(request).await
+/// }
+///
+/// let app = App { name: "amf" };
+/// let router: Router = Router::new()
+///     .route(Ppid::NGAP, async |State(app): State<App>| app.name)
+///     .layer(from_fn_with_state(app.clone(), log))
+///     .with_state(app);
+/// # let _ = router;
+/// ```
+pub fn from_fn_with_state<F, S, T>(state: S, function: F) -> FromFnLayer<F, S, T>
+where
+    F: Middleware<T, S>,
+{
+    FromFnLayer {
+        function,
+        state,
+        arguments: PhantomData,
+    }
+}
+
+/// Layer that [`from_fn`] makes.
+pub struct FromFnLayer<F, S, T> {
     function: F,
+    state: S,
+    arguments: PhantomData<fn(T)>,
 }
 
-impl<F: Clone, S> Layer<S> for FromFnLayer<F> {
-    type Service = FromFn<F, S>;
+impl<F: Clone, Svc, S: Clone, T> Layer<Svc> for FromFnLayer<F, S, T> {
+    type Service = FromFn<F, Svc, S, T>;
 
-    fn layer(&self, inner: S) -> FromFn<F, S> {
+    fn layer(&self, inner: Svc) -> Self::Service {
         FromFn {
             inner,
             function: self.function.clone(),
+            state: self.state.clone(),
+            arguments: PhantomData,
         }
     }
 }
 
-impl<F> fmt::Debug for FromFnLayer<F> {
+impl<F: Clone, S: Clone, T> Clone for FromFnLayer<F, S, T> {
+    fn clone(&self) -> Self {
+        Self {
+            function: self.function.clone(),
+            state: self.state.clone(),
+            arguments: PhantomData,
+        }
+    }
+}
+
+impl<F, S, T> fmt::Debug for FromFnLayer<F, S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FromFnLayer")
             .field("function", &std::any::type_name::<F>())

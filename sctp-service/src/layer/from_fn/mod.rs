@@ -1,63 +1,67 @@
-//! Middleware that is an async function.
+//! Middleware made from an async function.
 
-mod future;
+mod arguments;
 mod layer;
 mod next;
 
 use std::{
     convert::Infallible,
     fmt,
-    future::Future,
+    marker::PhantomData,
     task::{Context, Poll},
 };
 
 use tower_service::Service;
 
-pub use future::FromFnFuture;
-pub use layer::{FromFnLayer, from_fn};
+pub use arguments::{Middleware, MiddlewareArguments};
+pub use layer::{FromFnLayer, from_fn, from_fn_with_state};
 pub use next::Next;
 
-use crate::{IntoReply, Reply, Request};
+use crate::{
+    IntoReply, Reply, Request,
+    handler::{ReplyFuture, Sealed},
+};
 
-/// Calls an async function with each request and the service behind it; see [`from_fn`].
-#[derive(Clone)]
-pub struct FromFn<F, S> {
-    inner: S,
+/// Calls an async function with each request and the inner service; see [`from_fn`].
+pub struct FromFn<F, Svc, S, T> {
+    inner: Svc,
     function: F,
+    state: S,
+    arguments: PhantomData<fn(T)>,
 }
 
-impl<F, S> FromFn<F, S> {
+impl<F, Svc, S, T> FromFn<F, Svc, S, T> {
     /// Returns the inner service.
     #[must_use]
-    pub fn get_ref(&self) -> &S {
+    pub fn get_ref(&self) -> &Svc {
         &self.inner
     }
 
     /// Returns the inner service.
     #[must_use]
-    pub fn get_mut(&mut self) -> &mut S {
+    pub fn get_mut(&mut self) -> &mut Svc {
         &mut self.inner
     }
 
     /// Takes the inner service out.
     #[must_use]
-    pub fn into_inner(self) -> S {
+    pub fn into_inner(self) -> Svc {
         self.inner
     }
 }
 
-impl<F, Fut, S> Service<Request> for FromFn<F, S>
+impl<F, Svc, S, T> Service<Request> for FromFn<F, Svc, S, T>
 where
-    F: Fn(Request, Next) -> Fut,
-    Fut: Future<Output: IntoReply>,
-    S: Service<Request, Response: IntoReply, Error = Infallible, Future: Send>
+    F: Middleware<T, S>,
+    S: Clone,
+    Svc: Service<Request, Response: IntoReply, Error = Infallible, Future: Send>
         + Clone
         + Send
         + 'static,
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = FromFnFuture<Fut>;
+    type Future = ReplyFuture<F::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -66,12 +70,24 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         // The function gets the one that is ready, with whatever that has reserved.
         let clone = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, clone);
-        FromFnFuture::new((self.function)(request, Next::new(ready)))
+        let next = Next::new(std::mem::replace(&mut self.inner, clone));
+        let (function, state) = (self.function.clone(), self.state.clone());
+        ReplyFuture::new(function.call_middleware(request, next, state, Sealed(())))
     }
 }
 
-impl<F, S: fmt::Debug> fmt::Debug for FromFn<F, S> {
+impl<F: Clone, Svc: Clone, S: Clone, T> Clone for FromFn<F, Svc, S, T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            function: self.function.clone(),
+            state: self.state.clone(),
+            arguments: PhantomData,
+        }
+    }
+}
+
+impl<F, Svc: fmt::Debug, S, T> fmt::Debug for FromFn<F, Svc, S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FromFn")
             .field("function", &std::any::type_name::<F>())

@@ -4,11 +4,10 @@ use tower_service::Service;
 
 use crate::{IntoReply, Reply, Request, handler::BoxReply};
 
-/// The rest of the stack, as a [`from_fn`](super::from_fn) middleware sees it: ready, for one
-/// call.
+/// Inner service of a [`from_fn`](super::from_fn) middleware, ready for one call.
 ///
-/// Dropped without a call it gives back what the services behind it have reserved for this
-/// request, such as the permit of a concurrency limit.
+/// Dropping it without a call gives back what the inner services have reserved for this request,
+/// such as the permit of a concurrency limit.
 #[must_use = "without `run`, nothing behind this middleware sees the request"]
 pub struct Next {
     call: Box<dyn FnOnce(Request) -> BoxReply + Send>,
@@ -34,8 +33,8 @@ impl Next {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the call behind it, at whichever `await` that is. What it has not
-    /// answered by then it never does; nothing of it reaches the wire.
+    /// Dropping the future drops the inner call at its current `await`. Nothing of its reply reaches
+    /// the wire.
     pub async fn run(self, request: Request) -> Reply {
         (self.call)(request).await
     }

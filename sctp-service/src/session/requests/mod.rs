@@ -11,6 +11,7 @@ use std::{
     convert::Infallible,
     ops::ControlFlow,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use draining::Draining;
@@ -30,6 +31,7 @@ pub(super) use waiting::may_have_left_requests;
 
 use crate::{
     Cause, IntoReply, Request, Transport,
+    jitter::random,
     ready::{poll_budget, poll_ready},
     timer::Timer,
 };
@@ -37,6 +39,9 @@ use crate::{
 /// The number of rounds that one poll does at most before other tasks have their turn. A round polls one
 /// call, starts one, and reads one message.
 const ROUNDS_PER_POLL: usize = 32;
+
+/// A time beyond all others, which can be multiplied.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Reads requests, calls the service, and queues the replies.
 ///
@@ -69,6 +74,8 @@ pub(super) struct Requests<S: Service<Request>> {
     peer_leaves: Timer,
     idle: Timer,
     idle_since: Instant,
+    /// Time until the association is drained because of its age.
+    age: Timer,
     /// There was something to do since `idle_since`.
     was_busy: bool,
     /// Slots wait for replies behind more requests than may be read ahead.
@@ -84,6 +91,11 @@ where
         if let Some(timeout) = connection.config.idle_timeout {
             idle.set_in(timeout);
         }
+        let mut age = Timer::default();
+        if let Some(max) = connection.config.max_association_age {
+            // So that associations that came up together do not all come back together.
+            age.set_in(max.min(FOR_EVER).mul_f64(0.9 + 0.2 * random()));
+        }
         let mut this = Self {
             service,
             order: Order::new(connection.config.request_order),
@@ -97,6 +109,7 @@ where
             peer_leaves: Timer::default(),
             idle,
             idle_since: Instant::now(),
+            age,
             was_busy: false,
             is_held_back: false,
         };
@@ -244,7 +257,7 @@ where
         let ticket = Ticket {
             lane,
             reply_to: request.info().reply(),
-            shutdown: None,
+            ending: None,
         };
         let index = self.slots.start(self.service.call(request), ticket);
         // Most handlers answer at once: polled here, they need no second round.

@@ -9,7 +9,10 @@ use super::{
     Requests,
     slots::Progress,
 };
-use crate::{IntoReply, Reply, Request, Shutdown, Transport, reply::ReplyMessage};
+use crate::{
+    IntoReply, Reply, Request, Shutdown, Transport,
+    reply::{Ending, ReplyMessage},
+};
 
 impl<S> Requests<S>
 where
@@ -67,11 +70,11 @@ where
         }
         match reply.stream {
             Some(stream) if !connection.is_muted() => {
-                ticket.shutdown = reply.shutdown;
+                ticket.ending = reply.ending;
                 self.slots.reply(index, stream);
                 ControlFlow::Continue(())
             }
-            _ => self.finish(index, reply.shutdown),
+            _ => self.finish(index, reply.ending, connection),
         }
     }
 
@@ -90,20 +93,29 @@ where
                 self.slots.wake(index);
                 ControlFlow::Continue(())
             }
-            Some(Err(shutdown)) => self.finish(index, Some(shutdown)),
+            Some(Err(shutdown)) => self.finish(index, Some(Ending::Shutdown(shutdown)), connection),
             None => {
-                let shutdown = ticket.shutdown.take();
-                self.finish(index, shutdown)
+                let ending = ticket.ending.take();
+                self.finish(index, ending, connection)
             }
         }
     }
 
-    fn finish(&mut self, index: usize, shutdown: Option<Shutdown>) -> ControlFlow<Exit> {
+    fn finish<T: Transport>(
+        &mut self,
+        index: usize,
+        ending: Option<Ending>,
+        connection: &Connection<T>,
+    ) -> ControlFlow<Exit> {
         self.release(index);
-        match shutdown {
+        match ending {
             // The peer's own shutdown is complete: there is nothing left to end.
             Some(_) if self.end.is_some() => ControlFlow::Continue(()),
-            Some(shutdown) => ControlFlow::Break(Exit::Shutdown(shutdown)),
+            Some(Ending::Shutdown(shutdown)) => ControlFlow::Break(Exit::Shutdown(shutdown)),
+            Some(Ending::Drain) => {
+                connection.handle().graceful_shutdown();
+                ControlFlow::Continue(())
+            }
             None => ControlFlow::Continue(()),
         }
     }

@@ -13,7 +13,7 @@ use sctp_core::{SendInfo, StreamId};
 use super::wake::{SlotWaker, WakeQueue};
 use crate::{
     Shutdown,
-    reply::{ReplyMessage, ReplyStream, poll_next},
+    reply::{Ending, ReplyMessage, ReplyStream, poll_next},
 };
 
 /// The maximum number of idle slots that keep the memory of their last future for the next one.
@@ -27,7 +27,7 @@ pub(super) struct Ticket {
     /// Destination of the payloads of the reply.
     pub(super) reply_to: SendInfo,
     /// End of the association after a reply that is a stream.
-    pub(super) shutdown: Option<Shutdown>,
+    pub(super) ending: Option<Ending>,
 }
 
 /// Result of polling a call.
@@ -264,7 +264,7 @@ mod tests {
         Ticket {
             lane: None,
             reply_to: SendInfo::default(),
-            shutdown: None,
+            ending: None,
         }
     }
 
@@ -357,7 +357,7 @@ mod models {
             let ticket = Ticket {
                 lane: None,
                 reply_to: SendInfo::default(),
-                shutdown: None,
+                ending: None,
             };
             let index = slots.start(call, ticket);
             let mut polled = slots.poll(index);

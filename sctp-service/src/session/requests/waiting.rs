@@ -69,6 +69,10 @@ where
             return ControlFlow::Continue(true);
         }
         self.check_idle(cx, connection)?;
+        if self.age.poll_elapsed(cx) {
+            tracing::debug!("maximum age reached, draining the association");
+            connection.handle().graceful_shutdown();
+        }
         self.check_held_back(connection);
         connection.note_reading(self.may_read(connection));
         if let Some(draining) = &mut self.draining

@@ -98,7 +98,7 @@ async fn service(name: &'static str, calls: Calls, drain: Drain, request: Reques
         b"quit" => Reply::new(payload).with_shutdown(Shutdown::AfterAck),
         b"push" => {
             let mut push = ReplyMessage::from("news");
-            push.info = Some(SendInfo::default());
+            push.info = SendInfo::default().into();
             Reply::new(push).with_message("pushed")
         }
         b"wait" => {
