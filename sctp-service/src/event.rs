@@ -227,12 +227,13 @@ pub(crate) struct EventHook(Arc<Reports>);
 
 #[derive(Default)]
 struct Reports {
-    hook: Option<AnyHook>,
+    hooks: Vec<AnyHook>,
     limits: LogLimits,
 }
 
+#[derive(Clone)]
 enum AnyHook {
-    Server(Box<Hook>),
+    Server(Arc<Hook>),
     Client(ClientHook),
 }
 
@@ -297,9 +298,12 @@ impl LogLimits {
 }
 
 impl EventHook {
-    pub(crate) fn new(hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+    /// Adds a hook behind the others.
+    pub(crate) fn with(self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        let mut hooks = self.0.hooks.clone();
+        hooks.push(AnyHook::Server(Arc::new(hook)));
         Self(Arc::new(Reports {
-            hook: Some(AnyHook::Server(Box::new(hook))),
+            hooks,
             limits: LogLimits::default(),
         }))
     }
@@ -307,25 +311,28 @@ impl EventHook {
     /// Has the hook of a client receive what concerns its associations.
     pub(crate) fn of_client(hook: ClientHook) -> Self {
         Self(Arc::new(Reports {
-            hook: Some(AnyHook::Client(hook)),
+            hooks: vec![AnyHook::Client(hook)],
             limits: LogLimits::of_client(),
         }))
     }
 
     pub(crate) fn emit(&self, event: &ServerEvent<'_>) {
-        match &self.0.hook {
-            None => {}
-            Some(AnyHook::Server(hook)) => guard(|| hook(event)),
-            Some(AnyHook::Client(hook)) => hook.emit_association(event),
+        for hook in &self.0.hooks {
+            match hook {
+                AnyHook::Server(hook) => guard(|| hook(event)),
+                AnyHook::Client(hook) => hook.emit_association(event),
+            }
         }
     }
 
     pub(crate) fn emit_unsolicited(&self, connect_info: &ConnectInfo, received: &Received) {
-        if let Some(AnyHook::Client(hook)) = &self.0.hook {
-            hook.emit(&ClientEvent::Unsolicited {
-                connect_info,
-                received,
-            });
+        for hook in &self.0.hooks {
+            if let AnyHook::Client(hook) = hook {
+                hook.emit(&ClientEvent::Unsolicited {
+                    connect_info,
+                    received,
+                });
+            }
         }
     }
 
@@ -336,10 +343,6 @@ impl EventHook {
 
 impl fmt::Debug for EventHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.hook.is_some() {
-            "EventHook(set)"
-        } else {
-            "EventHook(unset)"
-        })
+        write!(f, "EventHook({})", self.0.hooks.len())
     }
 }

@@ -31,6 +31,7 @@ mod ready;
 mod reply;
 mod request;
 mod router;
+mod sealed;
 mod serve;
 mod session;
 mod shutdown;

@@ -165,8 +165,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Has a hook hear of what happens to the client's associations; the last one set holds. It runs
-    /// in the client's task: it should be quick, and must not block. See [`ClientEvent`].
+    /// Adds a hook that is called with each event of the client's associations. See [`ClientEvent`].
+    ///
+    /// Several hooks are called in the order in which they were added. They run in the client's task:
+    /// they should be quick, and must not block.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -191,7 +193,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn on_event(mut self, hook: impl Fn(&ClientEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.hook = ClientHook::new(hook);
+        self.hook = self.hook.and(ClientHook::new(hook));
         self
     }
 

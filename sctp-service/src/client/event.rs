@@ -256,8 +256,7 @@ impl ClientHook {
         Self(Some(Arc::new(hook)))
     }
 
-    /// Has another one hear of everything as well, after this one.
-    #[cfg(feature = "pool")]
+    /// Calls another hook after this one.
     pub(super) fn and(self, next: Self) -> Self {
         match (&self.0, &next.0) {
             (None, _) => next,

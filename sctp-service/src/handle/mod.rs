@@ -10,6 +10,8 @@ mod state;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+#[cfg(feature = "testing")]
+pub(crate) use call::Waiter;
 pub use caller::Caller;
 use error::{CallError, Cause};
 pub(crate) use observer::Observer;

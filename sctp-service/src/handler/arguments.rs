@@ -4,6 +4,7 @@ use crate::{
     IntoReply, Reply, Request,
     arity::for_each_arity,
     extract::{AsyncFromRequest, AsyncFromRequestParts, FromRequest, FromRequestParts},
+    sealed::Sealed,
 };
 
 /// Function or closure whose arguments are the tuple `Args`.
@@ -47,11 +48,6 @@ pub trait AsyncArguments<S, Via>: Sized {
 pub(crate) fn rejection(rejection: impl IntoReply) -> Box<Reply> {
     Box::new(rejection.into_reply())
 }
-
-/// Keeps other crates from implementing a trait: they cannot name it in a signature.
-#[derive(Debug)]
-#[expect(unnameable_types, reason = "traits with it in a signature are sealed")]
-pub struct Sealed(pub(crate) ());
 
 impl<F, Output> Function<()> for F
 where

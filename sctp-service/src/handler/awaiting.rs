@@ -2,8 +2,8 @@
 
 use std::{fmt, future::Future};
 
-use super::{AsyncArguments, BoxReply, Function, Handler, Sealed};
-use crate::{IntoReply, Request, extract::ViaAsync};
+use super::{AsyncArguments, BoxReply, Function, Handler};
+use crate::{IntoReply, Request, extract::ViaAsync, sealed::Sealed};
 
 /// Handler with arguments whose extraction waits; made by [`awaiting`].
 #[derive(Clone, Copy)]

@@ -11,8 +11,8 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{BoxReply, Handler, HandlerService, Sealed};
-use crate::{IntoReply, Request, ready::poll_ready};
+use super::{BoxReply, Handler, HandlerService};
+use crate::{IntoReply, Request, ready::poll_ready, sealed::Sealed};
 
 /// Handler with a layer around it; made by [`Handler::layer`].
 pub struct Layered<L, H, T, S>

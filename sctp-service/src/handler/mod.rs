@@ -18,15 +18,17 @@ mod service;
 
 use std::{future::Future, pin::Pin};
 
+pub(crate) use arguments::rejection;
 pub use arguments::{Arguments, AsyncArguments, Function};
-pub(crate) use arguments::{Sealed, rejection};
 pub use awaiting::{Awaiting, awaiting};
 pub use future::{HandlerFuture, ReplyFuture};
 pub use layered::{Layered, ViaLayer};
 pub use service::HandlerService;
 use tower_layer::Layer;
 
-use crate::{IncomingAssociation, IntoReply, MakeService, Reply, Request, Shutdown};
+use crate::{
+    IncomingAssociation, IntoReply, MakeService, Reply, Request, Shutdown, sealed::Sealed,
+};
 
 /// Boxed future of a reply.
 pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Reply> + Send>>;

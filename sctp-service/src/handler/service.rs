@@ -9,8 +9,8 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Handler, ReplyFuture, Sealed};
-use crate::{Reply, Request};
+use super::{Handler, ReplyFuture};
+use crate::{Reply, Request, sealed::Sealed};
 
 /// Handler as a tower service, which is always ready.
 ///

@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use crate::{
     IntoReply, Reply, Request,
-    handler::{Arguments, Function, Sealed, rejection},
+    handler::{Arguments, Function, rejection},
+    sealed::Sealed,
 };
 
 /// Makes a layer of an async function that changes each request, or replies to it.

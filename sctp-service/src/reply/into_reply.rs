@@ -7,7 +7,7 @@ use sctp_core::{AbortReason, Ppid, Reliability, StreamId};
 use sctp_tokio::Message;
 
 use super::{Reply, ReplyInfo, ReplyMessage};
-use crate::{Shutdown, handler::Sealed};
+use crate::{Shutdown, sealed::Sealed};
 
 /// Converts the result of a handler into a [`Reply`].
 ///

@@ -12,8 +12,9 @@ use tower_service::Service;
 
 use crate::{
     IntoReply, Reply, Request,
-    handler::{BoxReply, Handler, ReplyFuture, Sealed},
+    handler::{BoxReply, Handler, ReplyFuture},
     ready::poll_ready,
+    sealed::Sealed,
 };
 
 /// Route of a [`Router`](crate::Router), as the layers around it see it: a service that is always

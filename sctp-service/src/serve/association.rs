@@ -138,10 +138,12 @@ impl<T, M, K> ServeAssociation<T, M, K> {
         self
     }
 
-    /// Has a hook hear of what happens; the last one set holds. It should be quick, and must not
-    /// block.
+    /// Adds a hook that is called with each event of the association.
+    ///
+    /// Several hooks are called in the order in which they were added. They should be quick, and must
+    /// not block.
     pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.events = EventHook::new(hook);
+        self.events = self.events.with(hook);
         self
     }
 }

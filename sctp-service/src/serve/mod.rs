@@ -69,6 +69,7 @@ where
         listeners: vec![listener],
         make: make_service,
         config: Config::default(),
+        drain_timeout: None,
         correlation: None,
         events: EventHook::default(),
         goodbye: None,
@@ -86,6 +87,8 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     listeners: Vec<L>,
     make: M,
     config: Config,
+    /// Set apart from the configuration, so that neither setter undoes the other.
+    drain_timeout: Option<Duration>,
     correlation: Option<Correlation>,
     events: EventHook,
     goodbye: Option<Goodbye>,
@@ -114,13 +117,15 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
-    /// Sets [`Config::drain_timeout`]: how long a graceful shutdown may take. Default 20 s.
+    /// Sets the time that a graceful shutdown may take, whatever [`Config::drain_timeout`] says.
+    ///
+    /// Defaults to that of the configuration.
     pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
-        self.config.drain_timeout = timeout;
+        self.drain_timeout = Some(timeout);
         self
     }
 
-    /// Replaces all limits and times, the drain timeout among them.
+    /// Replaces all limits and times but a [drain timeout](Self::with_drain_timeout) that was set apart.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -225,10 +230,12 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
-    /// Has a hook hear of what happens to associations; the last one set holds. It runs in the
-    /// task of the association: it should be quick, and must not block.
+    /// Adds a hook that is called with each event of an association.
+    ///
+    /// Several hooks are called in the order in which they were added. They run in the task of the
+    /// association: they should be quick, and must not block.
     pub fn on_event(mut self, hook: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.events = EventHook::new(hook);
+        self.events = self.events.with(hook);
         self
     }
 
@@ -243,6 +250,7 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             listeners,
             make,
             config,
+            drain_timeout,
             correlation,
             events,
             goodbye,
@@ -255,6 +263,7 @@ impl<L, M, K, E> Serve<L, M, K, E> {
             listeners,
             make,
             config,
+            drain_timeout,
             correlation,
             events,
             goodbye,
@@ -294,7 +303,10 @@ where
         ServeFuture(Box::pin(self.run()))
     }
 
-    async fn run(self) {
+    async fn run(mut self) {
+        if let Some(timeout) = self.drain_timeout {
+            self.config.drain_timeout = timeout;
+        }
         // `acquire_many` below counts with 32 bits.
         let limit = u32::try_from(self.config.max_associations).unwrap_or(u32::MAX >> 3);
         let drain = CancellationToken::new();

@@ -40,7 +40,7 @@ impl ScriptedListener {
         let network = Network {
             shared: Arc::new(Shared {
                 door: Mutex::new(door),
-                next_number: AtomicI32::new(FIRST),
+                next_number: Arc::new(AtomicI32::new(FIRST)),
             }),
         };
         (listener, network)
@@ -104,7 +104,8 @@ pub struct Network {
 #[derive(Debug)]
 struct Shared {
     door: Mutex<Door>,
-    next_number: AtomicI32,
+    /// Number of the next association, shared by [networks](Network::another) of one test.
+    next_number: Arc<AtomicI32>,
 }
 
 /// The way to one listener.
@@ -163,6 +164,22 @@ impl Network {
         let listener;
         (listener, *door) = ScriptedListener::with_door();
         Ok(listener)
+    }
+
+    /// Creates another listener and the network to reach it.
+    ///
+    /// For a server with several listeners. No two associations of the two networks have the same
+    /// [`AssocId`](crate::AssocId) or peer address; those of networks that were created apart do.
+    #[must_use]
+    pub fn another(&self) -> (ScriptedListener, Self) {
+        let (listener, door) = ScriptedListener::with_door();
+        let network = Self {
+            shared: Arc::new(Shared {
+                door: Mutex::new(door),
+                next_number: Arc::clone(&self.shared.next_number),
+            }),
+        };
+        (listener, network)
     }
 
     /// Has the next accept fail.

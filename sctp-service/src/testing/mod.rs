@@ -10,7 +10,9 @@
 //! | `serve` | a `Client` | `serve(listener, ..)` | [`network.connector()`](Network::connector) |
 //! | the test | a `Client` | [`listener.accept_peer()`](ScriptedListener::accept_peer) | [`network.connector()`](Network::connector) |
 //!
-//! [`duplex`] gives both ends of one association that needs no listener. Nothing here takes time of
+//! [`duplex`] gives both ends of one association that needs no listener. A single service needs no
+//! association at all: tower's `oneshot` calls it with a [`request`], or with one of a [`Recorder`], which
+//! records what it does with its handle. Nothing here takes time of
 //! its own, so tests of timeouts run at once under tokio's paused clock. The [guide](crate::guide::testing)
 //! says how to test what.
 //!
@@ -46,10 +48,12 @@ mod listener;
 mod mock;
 mod notification;
 mod peer;
+mod recorder;
 mod transport;
 mod wire;
 
 pub use listener::{Connector, Network, ScriptedListener};
 pub use mock::{MockConnectInfo, MockConnectInfoService, request};
 pub use peer::Peer;
+pub use recorder::{RecordedCall, Recorder};
 pub use transport::{Duplex, InMemory, duplex};

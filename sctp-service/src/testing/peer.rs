@@ -226,6 +226,38 @@ impl Peer {
         }
     }
 
+    /// Asserts that the next message satisfies a predicate, and returns the message.
+    ///
+    /// For messages with an identifier or a time in them, or by stream or PPID.
+    ///
+    /// # Panics
+    ///
+    /// Panics if another message comes, or the association ends.
+    #[track_caller]
+    pub fn expect_message_where(
+        &self,
+        predicate: impl FnOnce(&Message) -> bool,
+    ) -> impl Future<Output = Message> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let Ok(next) = timeout(PATIENCE, self.recv()).await else {
+                panic!("at {caller}: expected a message, and nothing came");
+            };
+            let Some(message) = next else {
+                let end = self.closed().await;
+                panic!("at {caller}: expected a message, and the association ended: {end}");
+            };
+            assert!(
+                predicate(&message),
+                "at {caller}: expected another message than \"{}\" on stream {} with PPID {}",
+                message.payload.escape_ascii(),
+                message.info.stream,
+                message.info.ppid
+            );
+            message
+        }
+    }
+
     /// Asserts that the association ends in order, with nothing left to read.
     ///
     /// # Panics

@@ -107,7 +107,7 @@ pub(super) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 9_877))
 }
 
-fn numbered(number: i32) -> ConnectInfo {
+pub(super) fn numbered(number: i32) -> ConnectInfo {
     let port = 40_000 + u16::try_from((number - FIRST) % 20_000).unwrap_or_default();
     ConnectInfo::new(AssocId::new(number))
         .with_peer_addrs([SocketAddr::from(([192, 0, 2, 1], port))])

@@ -99,8 +99,10 @@ impl PoolBuilder {
         (self, inbox)
     }
 
-    /// Has a hook hear of what happens to the pool and its servers; the last one set holds. It should
-    /// be quick, and must not block. See [`PoolEvent`].
+    /// Adds a hook that is called with each event of the pool and its servers. See [`PoolEvent`].
+    ///
+    /// Several hooks are called in the order in which they were added. They should be quick, and must
+    /// not block.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -122,7 +124,7 @@ impl PoolBuilder {
     /// # }
     /// ```
     pub fn on_event(mut self, hook: impl Fn(&PoolEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.hook = PoolHook::new(hook);
+        self.hook = self.hook.and(PoolHook::new(hook));
         self
     }
 

@@ -89,6 +89,18 @@ impl PoolHook {
         Self(Some(Arc::new(hook)))
     }
 
+    /// Calls another hook after this one.
+    pub(super) fn and(self, next: Self) -> Self {
+        match (&self.0, &next.0) {
+            (None, _) => next,
+            (_, None) => self,
+            _ => Self::new(move |event| {
+                self.emit(event);
+                next.emit(event);
+            }),
+        }
+    }
+
     pub(super) fn emit(&self, event: &PoolEvent<'_>) {
         let Some(hook) = &self.0 else { return };
         guard(|| hook(event));

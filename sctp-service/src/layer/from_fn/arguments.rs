@@ -5,7 +5,8 @@ use crate::{
     IntoReply, Reply, Request,
     arity::for_each_arity,
     extract::{FromRequest, FromRequestParts},
-    handler::{Function, HandlerFuture, Sealed, rejection},
+    handler::{Function, HandlerFuture, rejection},
+    sealed::Sealed,
 };
 
 /// Async function that is middleware; see [`from_fn`](super::from_fn).

@@ -17,10 +17,7 @@ pub use arguments::{Middleware, MiddlewareArguments};
 pub use layer::{FromFnLayer, from_fn, from_fn_with_state};
 pub use next::Next;
 
-use crate::{
-    IntoReply, Reply, Request,
-    handler::{ReplyFuture, Sealed},
-};
+use crate::{IntoReply, Reply, Request, handler::ReplyFuture, sealed::Sealed};
 
 /// Calls an async function with each request and the inner service; see [`from_fn`].
 pub struct FromFn<F, Svc, S, T> {
