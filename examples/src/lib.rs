@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`address`] | from names to addresses |
 //! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
+//! | [`diameter`] | messages of Diameter's base protocol |
 //! | [`format`](mod@format) | figures for people |
 //! | [`line`](mod@line) | the text that people type and read |
 //! | [`plot`] | pictures of measurements |
@@ -14,6 +15,7 @@
 
 pub mod address;
 pub mod client;
+pub mod diameter;
 pub mod format;
 pub mod line;
 pub mod plot;

@@ -7,6 +7,7 @@
 
 #[path = "../support/fetched.rs"]
 mod fetched;
+mod freediameter;
 mod iperf3;
 mod lksctp_tools;
 mod ncat_socat;

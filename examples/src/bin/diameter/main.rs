@@ -1,0 +1,166 @@
+//! A node of Diameter's base protocol (RFC 6733): `diameter --help`.
+#![forbid(unsafe_code)]
+
+mod dial;
+mod messages;
+mod node;
+
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Parser;
+use sctp_examples::{address, signal};
+use sctp_service::{Config, Correlation, RequestOrder, serve};
+use sctp_tokio::{AssocId, SocketBuilder, options::DelayedSack};
+use tokio::{sync::watch, task::JoinSet};
+use tower::service_fn;
+use tracing_subscriber::EnvFilter;
+
+use messages::HopByHop;
+use node::Node;
+
+/// Exchanges accounting messages with other Diameter nodes, in both directions.
+///
+/// Prints a line for each event to standard output. RUST_LOG chooses what is logged to standard
+/// error. SIGTERM or Ctrl-C: it sends Disconnect-Peer-Request to every peer, waits for the answers,
+/// and ends in order.
+#[derive(Parser)]
+#[command(after_help = "\
+Try it:
+  diameter --identity a.example --realm example --listen 127.0.0.1:3868 &
+  diameter --identity b.example --realm example --peer 127.0.0.1 --ask 1")]
+struct Args {
+    /// Identity of this node, a domain name
+    #[arg(long, value_name = "HOST")]
+    identity: String,
+    /// Realm of this node
+    #[arg(long)]
+    realm: String,
+    /// Listen on this address, HOST[:PORT]; several make the node multi-homed. Port 0 lets the kernel
+    /// choose one
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    /// Connect to this peer, ADDR[,ADDR]...: several addresses are one multi-homed peer
+    #[arg(long, value_name = "ADDR")]
+    peer: Vec<String>,
+    /// Connect from this address, HOST[:PORT]
+    #[arg(long, value_name = "ADDR")]
+    local: Option<String>,
+    /// Send a watchdog request when nothing was heard of a peer for so long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    watchdog: Duration,
+    /// Send an accounting request to each open peer this often
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    ask: Option<Duration>,
+    /// Number of accounting requests to send each time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    burst: usize,
+    /// Abort peers that have not exchanged capabilities after so long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    handshake_timeout: Duration,
+}
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The port of Diameter.
+const PORT: u16 = 3868;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody can be told if standard error is gone.
+            let _ = writeln!(io::stderr(), "diameter: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result {
+    let signal = signal::stop()?;
+    let (stop, stopping) = watch::channel(false);
+    let node = Arc::new(Node::new(&args, stopping.clone()));
+    let config = Config::new()
+        // Diameter knows no order between requests.
+        .with_request_order(RequestOrder::Unordered)
+        .with_handshake_timeout(args.handshake_timeout)
+        .with_max_calls(4096);
+    let mut tasks = JoinSet::new();
+    if !args.listen.is_empty() {
+        let addrs = resolve(&args.listen, PORT).await?;
+        let listener = socket(addrs).listen()?;
+        let serving = Arc::clone(&node);
+        let make_service =
+            service_fn(move |incoming| Arc::clone(&serving).open(incoming, Arc::default()));
+        let leaving = Arc::clone(&node);
+        let server = serve(listener, make_service)
+            .with_config(config.clone())
+            .with_correlation(Correlation::by_key(HopByHop::new))
+            .with_graceful_shutdown(async move { leaving.disconnected().await });
+        for addr in server.local_addrs()? {
+            say(format_args!("listening on {addr}"));
+        }
+        tasks.spawn(server.into_future());
+    }
+    let local = resolve(args.local.as_slice(), 0).await?;
+    for peer in &args.peer {
+        let addrs: Vec<String> = peer.split(',').map(str::to_owned).collect();
+        let addrs = resolve(&addrs, PORT).await?;
+        let socket = socket(local.clone());
+        let dial = dial::dial(Arc::clone(&node), socket, addrs, config.clone());
+        tasks.spawn(dial);
+    }
+    signal.await;
+    stop.send_replace(true);
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    node.disconnected().await;
+    Ok(())
+}
+
+/// Sets sockets up. Peers whose small messages wait for what is on its way, as freeDiameter's do, must
+/// not wait for a delayed acknowledgement each time.
+fn socket(bind: Vec<SocketAddr>) -> SocketBuilder {
+    SocketBuilder::new()
+        .bind(bind)
+        .configure(|socket| socket.set_delayed_sack(AssocId::FUTURE, &DelayedSack::off()))
+}
+
+/// Resolves addresses that may be without a port.
+async fn resolve(names: &[String], port: u16) -> Result<Vec<SocketAddr>> {
+    let with_port = |name: &String| match name.parse() {
+        Ok(addr) => SocketAddr::new(addr, port).to_string(),
+        Err(_) if name.contains(':') => name.clone(),
+        Err(_) => format!("{name}:{port}"),
+    };
+    let names: Vec<String> = names.iter().map(with_port).collect();
+    Ok(address::resolve(&names).await?)
+}
+
+/// Prints a line about an event.
+fn say(line: impl fmt::Display) {
+    // Signalling goes on without a reader.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) => Err("it is more than nothing".to_owned()),
+        duration => duration.map_err(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,422 @@
+//! `diameter`: nodes that talk to each other, and what a node does with input that is wrong.
+#![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
+
+mod support;
+
+use std::{net::Ipv4Addr, process::Command};
+
+use sctp_examples::diameter::{Avp, Header, Message, avp, command, result};
+use sctp_service::Ppid;
+use sctp_tokio::{Association, RecvError, SctpListener};
+use support::{Program, Server};
+
+fn node(identity: &str, args: &[&str]) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_diameter"));
+    command.env_remove("RUST_LOG");
+    command.args(["--identity", identity, "--realm", "example"]);
+    command.args(args);
+    Program::spawn(command)
+}
+
+fn listening(identity: &str, args: &[&str]) -> Server {
+    let args = [&["--listen", "127.0.0.1:0"], args].concat();
+    Server::of(node(identity, &args))
+}
+
+/// An address at which nobody listens.
+async fn free_addr() -> String {
+    let listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addrs().unwrap()[0].to_string()
+}
+
+/// A peer that a test plays.
+struct Peer {
+    association: Association,
+    identity: &'static str,
+}
+
+impl Peer {
+    /// Connects, and says nothing.
+    async fn connect(server: &Server, identity: &'static str) -> Self {
+        let association = Association::connect(server.addr()).await.unwrap();
+        Self {
+            association,
+            identity,
+        }
+    }
+
+    /// Connects, and exchanges capabilities.
+    async fn open(server: &Server, identity: &'static str) -> Self {
+        let mut peer = Self::connect(server, identity).await;
+        let answer = peer.ask(&peer.capabilities()).await;
+        assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+        assert_eq!(answer.text(avp::ORIGIN_HOST), Some("node.example"));
+        assert!(
+            answer
+                .get(avp::HOST_IP_ADDRESS)
+                .unwrap()
+                .address()
+                .is_some()
+        );
+        peer
+    }
+
+    fn request(&self, code: u32, application: u32) -> Message {
+        Message::request(code, application, 1)
+            .with(Avp::of_text(avp::ORIGIN_HOST, self.identity))
+            .with(Avp::of_text(avp::ORIGIN_REALM, "example"))
+    }
+
+    fn capabilities(&self) -> Message {
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        self.request(command::CAPABILITIES_EXCHANGE, 0)
+            .with(Avp::of_address(avp::HOST_IP_ADDRESS, loopback))
+            .with(Avp::of_number(avp::VENDOR_ID, 0))
+            .with(Avp::of_text(avp::PRODUCT_NAME, "test"))
+            .with(Avp::of_number(avp::ACCT_APPLICATION_ID, 3))
+    }
+
+    fn accounting(&self, realm: &str) -> Message {
+        self.request(command::ACCOUNTING, 3)
+            .with(Avp::of_text(avp::SESSION_ID, "session"))
+            .with(Avp::of_text(avp::DESTINATION_REALM, realm))
+            .with(Avp::of_number(avp::ACCOUNTING_RECORD_TYPE, 1))
+            .with(Avp::of_number(avp::ACCOUNTING_RECORD_NUMBER, 0))
+    }
+
+    async fn send(&self, octets: impl Into<Vec<u8>>) {
+        // As many nodes do, it sends Diameter without its PPID.
+        let message = sctp_tokio::Message::new(octets.into());
+        self.association.send(message).await.unwrap();
+    }
+
+    async fn receive(&mut self) -> Message {
+        let received = self.association.recv().await.unwrap().unwrap();
+        Message::decode(received.payload).unwrap()
+    }
+
+    async fn ask(&mut self, request: &Message) -> Message {
+        self.ask_octets(request.encode().unwrap().to_vec()).await
+    }
+
+    async fn ask_octets(&mut self, octets: Vec<u8>) -> Message {
+        let request = Header::peek(&octets).unwrap();
+        self.send(octets).await;
+        let answer = self.receive().await;
+        assert!(!answer.header.is_request());
+        assert_eq!(answer.header.code, request.code);
+        assert_eq!(answer.header.hop_by_hop, request.hop_by_hop);
+        assert_eq!(answer.header.end_to_end, request.end_to_end);
+        let is_error = answer.header.flags & Header::ERROR != 0;
+        let result = answer.number(avp::RESULT_CODE).unwrap();
+        assert_eq!(is_error, result::is_protocol_error(result), "{result}");
+        answer
+    }
+
+    /// Sends a watchdog request with an AVP, as these octets, and returns the result and the code of
+    /// the Failed-AVP.
+    async fn watchdog_with(&mut self, octets: &[u8]) -> (u32, Option<u32>) {
+        let mut request = self
+            .request(command::DEVICE_WATCHDOG, 0)
+            .encode()
+            .unwrap()
+            .to_vec();
+        request.extend(octets);
+        request.resize(request.len().next_multiple_of(4), 0);
+        let length = u32::try_from(request.len()).unwrap().to_be_bytes();
+        request[1..4].copy_from_slice(&length[1..]);
+        let answer = self.ask_octets(request).await;
+        let failed = answer.get(avp::FAILED_AVP);
+        let failed = failed.map(|avp| u32::from_be_bytes(*avp.data.first_chunk().unwrap()));
+        (answer.number(avp::RESULT_CODE).unwrap(), failed)
+    }
+
+    /// Expects the node to end the association in order.
+    async fn expect_shutdown(&mut self) {
+        assert!(self.association.recv().await.unwrap().is_none());
+    }
+
+    /// Expects an abort with a reason.
+    async fn expect_abort(&mut self, reason: &str) {
+        match self.association.recv().await {
+            Err(RecvError::Closed(end)) => assert_eq!(end.reason().unwrap(), reason),
+            other => panic!("it is not closed: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn nodes_ask_each_other_and_say_goodbye() {
+    let times = ["--watchdog", "0.2", "--ask", "0.7"];
+    let mut a = listening("a.example", &times);
+    let addr = a.addr().to_owned();
+    let mut b = node("b.example", &[&["--peer", &addr][..], &times].concat());
+    a.program.stdout.find("open b.example (responder)");
+    b.stdout.find("open a.example (initiator)");
+    for (program, peer) in [(&mut a.program, "b.example"), (&mut b, "a.example")] {
+        program.stdout.find(&format!("asked by {peer}: 271"));
+        program.stdout.find(&format!("{peer} answers 271: 2001"));
+        program.stdout.find(&format!("watchdog {peer} answered"));
+    }
+    b.terminate();
+    b.exits_with(0);
+    b.stdout.find("closed a.example: disconnected REBOOTING");
+    a.program
+        .stdout
+        .find("closed b.example: disconnected REBOOTING");
+    a.program.terminate();
+    a.program.exits_with(0);
+}
+
+#[test]
+fn node_connects_again_to_a_peer_that_rebooted() {
+    let mut a = listening("a.example", &[]);
+    let addr = a.addr().to_owned();
+    let mut b = node("b.example", &["--peer", &addr]);
+    b.stdout.find("open a.example (initiator)");
+    a.program.terminate();
+    a.program.exits_with(0);
+    a.program
+        .stdout
+        .find("closed b.example: disconnected REBOOTING");
+    b.stdout.find("closed a.example: disconnected REBOOTING");
+    let _a = Server::of(node("a.example", &["--listen", &addr]));
+    b.stdout.find("open a.example (initiator)");
+    b.terminate();
+    b.exits_with(0);
+}
+
+#[test]
+fn peer_that_is_killed_is_noticed() {
+    let a = listening("a.example", &[]);
+    let mut b = node("b.example", &["--peer", a.addr()]);
+    b.stdout.find("open a.example");
+    a.program.signal("KILL");
+    b.stdout.find("closed a.example: ");
+    b.terminate();
+    b.exits_with(0);
+}
+
+#[tokio::test]
+async fn nodes_that_connect_to_each_other_keep_one_association() {
+    let (first, second) = (free_addr().await, free_addr().await);
+    let mut a = node("a.example", &["--listen", &first, "--peer", &second]);
+    let mut b = node("b.example", &["--listen", &second, "--peer", &first]);
+    let a_open = a.stdout.find("open b.example");
+    let b_open = b.stdout.find("open a.example");
+    assert_ne!(a_open.contains("initiator"), b_open.contains("initiator"));
+    for program in [&mut a, &mut b] {
+        program.terminate();
+        program.exits_with(0);
+        let printed = program.stdout.text();
+        assert_eq!(printed.matches("open ").count(), 1, "{printed}");
+        assert_eq!(printed.matches("closed ").count(), 1, "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn second_peer_of_one_identity_is_refused() {
+    let server = listening("node.example", &[]);
+    let mut first = Peer::open(&server, "peer.example").await;
+    let mut second = Peer::connect(&server, "PEER.example").await;
+    let answer = second.ask(&second.capabilities()).await;
+    let result = answer.number(avp::RESULT_CODE);
+    assert_eq!(result, Some(result::ELECTION_LOST));
+    second.expect_shutdown().await;
+    let mut same = Peer::connect(&server, "node.example").await;
+    let answer = same.ask(&same.capabilities()).await;
+    let result = answer.number(avp::RESULT_CODE);
+    assert_eq!(result, Some(result::UNKNOWN_PEER));
+    let answer = first.ask(&first.accounting("example")).await;
+    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+    assert_eq!(answer.text(avp::SESSION_ID), Some("session"));
+}
+
+#[tokio::test]
+async fn bad_capabilities_are_answered_and_the_association_ends() {
+    let server = listening("node.example", &[]);
+    let good = Peer::connect(&server, "peer.example").await.capabilities();
+    let without = |code| {
+        let mut request = good.clone();
+        request.avps.retain(|avp| avp.code != code);
+        request
+    };
+    let tls = good
+        .clone()
+        .with(Avp::of_number(avp::INBAND_SECURITY_ID, 1));
+    for (request, expected) in [
+        (without(avp::ORIGIN_HOST), result::MISSING_AVP),
+        (without(avp::HOST_IP_ADDRESS), result::MISSING_AVP),
+        (
+            without(avp::ACCT_APPLICATION_ID),
+            result::NO_COMMON_APPLICATION,
+        ),
+        (tls, result::NO_COMMON_SECURITY),
+        (
+            good.clone().with(Avp::new(0xffff, "")),
+            result::AVP_UNSUPPORTED,
+        ),
+        (
+            good.clone().with(Avp::new(avp::VENDOR_ID, "abc")),
+            result::INVALID_AVP_LENGTH,
+        ),
+    ] {
+        let mut peer = Peer::connect(&server, "peer.example").await;
+        let answer = peer.ask(&request).await;
+        assert_eq!(answer.number(avp::RESULT_CODE), Some(expected));
+        peer.expect_shutdown().await;
+    }
+    // Nothing of this has left a trace.
+    Peer::open(&server, "peer.example").await;
+}
+
+#[tokio::test]
+async fn peer_must_begin_with_capabilities() {
+    let server = listening("node.example", &["--handshake-timeout", "0.3"]);
+    let mut peer = Peer::connect(&server, "peer.example").await;
+    let request = peer.request(command::DEVICE_WATCHDOG, 0);
+    peer.send(request.encode().unwrap()).await;
+    peer.expect_shutdown().await;
+    let mut peer = Peer::connect(&server, "peer.example").await;
+    peer.send("hello").await;
+    peer.expect_shutdown().await;
+    let mut peer = Peer::connect(&server, "peer.example").await;
+    peer.expect_abort("handshake timed out").await;
+    Peer::open(&server, "peer.example").await;
+}
+
+#[tokio::test]
+async fn malformed_requests_are_answered_with_their_result() {
+    let server = listening("node.example", &[]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let vendor_id =
+        |flags, length, data: &[u8]| [&[0, 0, 1, 10, flags, 0, 0, length], data].concat();
+    for (octets, expected) in [
+        (vendor_id(0x44, 12, &[0; 4]), result::INVALID_AVP_BITS),
+        (vendor_id(0x40, 3, &[0; 4]), result::INVALID_AVP_LENGTH),
+        (vendor_id(0x40, 99, &[0; 4]), result::INVALID_AVP_LENGTH),
+        (vendor_id(0x40, 10, &[0; 4]), result::INVALID_AVP_LENGTH),
+        (vendor_id(0xc0, 12, &[0, 0, 0, 1]), result::AVP_UNSUPPORTED),
+    ] {
+        let answered = peer.watchdog_with(&octets).await;
+        assert_eq!(answered, (expected, Some(avp::VENDOR_ID)), "{octets:?}");
+    }
+    let not_utf8 = [0, 0, 1, 25, 0, 0, 0, 9, 0xff];
+    let answered = peer.watchdog_with(&not_utf8).await;
+    assert_eq!(
+        answered,
+        (result::INVALID_AVP_VALUE, Some(avp::ERROR_MESSAGE))
+    );
+    let mut version = peer
+        .request(command::DEVICE_WATCHDOG, 0)
+        .encode()
+        .unwrap()
+        .to_vec();
+    version[0] = 9;
+    let answer = peer.ask_octets(version).await;
+    let result = answer.number(avp::RESULT_CODE);
+    assert_eq!(result, Some(result::UNSUPPORTED_VERSION));
+    assert_eq!(peer.watchdog_with(&[]).await, (result::SUCCESS, None));
+    peer.send("too short").await;
+    peer.expect_abort("message without a header").await;
+}
+
+#[tokio::test]
+async fn requests_that_nobody_serves_are_answered_with_their_result() {
+    let server = listening("node.example", &[]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let mut application = peer.accounting("example");
+    application.header.application = 9;
+    let twice = peer
+        .accounting("example")
+        .with(Avp::of_text(avp::ORIGIN_HOST, "b"));
+    let elsewhere = peer
+        .accounting("example")
+        .with(Avp::of_text(avp::DESTINATION_HOST, "b"));
+    for (request, expected) in [
+        (peer.request(999, 0), result::COMMAND_UNSUPPORTED),
+        (
+            peer.request(command::DEVICE_WATCHDOG, 3),
+            result::APPLICATION_UNSUPPORTED,
+        ),
+        (application, result::APPLICATION_UNSUPPORTED),
+        (peer.request(command::ACCOUNTING, 3), result::MISSING_AVP),
+        (
+            peer.request(command::DISCONNECT_PEER, 0),
+            result::MISSING_AVP,
+        ),
+        (twice, result::AVP_OCCURS_TOO_MANY_TIMES),
+        (peer.accounting("elsewhere"), result::REALM_NOT_SERVED),
+        (elsewhere, result::UNABLE_TO_DELIVER),
+    ] {
+        let answer = peer.ask(&request).await;
+        assert_eq!(
+            answer.number(avp::RESULT_CODE),
+            Some(expected),
+            "{request:?}"
+        );
+    }
+    let answer = peer.ask(&peer.capabilities()).await;
+    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+}
+
+#[tokio::test]
+async fn message_with_another_ppid_is_aborted() {
+    let server = listening("node.example", &[]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let message = sctp_tokio::Message::new("hello").with_ppid(Ppid::NGAP);
+    peer.association.send(message).await.unwrap();
+    peer.expect_abort("no handler for PPID 60 on stream 0")
+        .await;
+}
+
+#[tokio::test]
+async fn peer_that_says_goodbye_ends_the_association_itself() {
+    let mut server = listening("node.example", &[]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let request = peer.request(command::DISCONNECT_PEER, 0);
+    let request = request.with(Avp::of_number(avp::DISCONNECT_CAUSE, 1));
+    let answer = peer.ask(&request).await;
+    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+    peer.association.shutdown().await.unwrap();
+    server
+        .program
+        .stdout
+        .find("closed peer.example: disconnected BUSY");
+}
+
+#[tokio::test]
+async fn peer_that_answers_no_watchdog_is_aborted() {
+    let mut server = listening("node.example", &["--watchdog", "0.1"]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let request = peer.receive().await;
+    assert_eq!(request.header.code, command::DEVICE_WATCHDOG);
+    peer.expect_abort("no watchdog answer").await;
+    server
+        .program
+        .stdout
+        .find("closed peer.example: aborted no watchdog answer");
+}
+
+#[tokio::test]
+async fn peers_get_a_goodbye_when_the_node_stops() {
+    let mut server = listening("node.example", &[]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    server.program.terminate();
+    let request = peer.receive().await;
+    assert_eq!(request.header.code, command::DISCONNECT_PEER);
+    assert_eq!(request.number(avp::DISCONNECT_CAUSE), Some(0));
+    let mut answer = peer.request(command::DISCONNECT_PEER, 0);
+    answer.header = request.header.answer();
+    let answer = answer.with(Avp::of_number(avp::RESULT_CODE, result::SUCCESS));
+    peer.send(answer.encode().unwrap()).await;
+    peer.expect_shutdown().await;
+    server.program.exits_with(0);
+}
+
+#[test]
+fn duration_of_nothing_is_refused() {
+    let mut node = node("a.example", &["--ask", "0"]);
+    node.exits_with(2);
+    node.stderr.find("it is more than nothing");
+}
