@@ -19,7 +19,7 @@ use std::{
 pub struct Extensions(Option<Box<HashMap<TypeId, Box<dyn Value>>>>);
 
 impl Extensions {
-    /// Makes an empty map.
+    /// Creates an empty map.
     #[must_use]
     pub const fn new() -> Self {
         Self(None)
@@ -63,7 +63,7 @@ impl Extensions {
         removed.into_any().downcast().ok().map(|value| *value)
     }
 
-    /// Whether nothing is attached.
+    /// Returns `true` if nothing is attached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|map| map.is_empty())
@@ -77,8 +77,7 @@ impl fmt::Debug for Extensions {
     }
 }
 
-/// What a value must be able to do: be shared between threads, and be cloned with its request,
-/// as tower's retry does.
+/// Value that can be shared between threads, and cloned with its request, as tower's retry does.
 trait Value: Any + Send + Sync {
     fn clone_box(&self) -> Box<dyn Value>;
     fn as_any(&self) -> &dyn Any;

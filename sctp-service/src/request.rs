@@ -6,7 +6,7 @@ use sctp_tokio::Received;
 
 use crate::{AssociationHandle, ConnectInfo, Drain, Extensions};
 
-/// One inbound message with all that is known about it: what a service is called with.
+/// One inbound message with its metadata: the argument of a service.
 ///
 /// Cloning shares the payload, so tower's retry and hedge can clone it without a copy.
 #[derive(Clone, Debug)]
@@ -15,20 +15,20 @@ pub struct Request {
     parts: Parts,
 }
 
-/// What is known about a request beside its payload. Extractors work on it.
+/// Everything of a request but its payload. Extractors work on it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Parts {
-    /// What the kernel said about the message: stream, payload protocol identifier, ordering.
+    /// Metadata from the kernel: stream, payload protocol identifier, ordering.
     pub info: RecvInfo,
     /// The association that it came on.
     pub connect_info: ConnectInfo,
-    /// The how-manieth request of its association this is, from 1. A restart of the peer starts
-    /// anew.
+    /// Sequence number of this request on its association, starting at 1, also after a restart of
+    /// the peer.
     pub number: u64,
-    /// The association as what can be pushed to, and ended, while and after the request lasts.
+    /// Handle of the association, valid during and after the request.
     pub association: AssociationHandle,
-    /// What middleware attached.
+    /// Values that middleware attached.
     pub extensions: Extensions,
 }
 
@@ -47,7 +47,7 @@ impl Request {
         Self { payload, parts }
     }
 
-    /// Sets the how-manieth request of its association this is.
+    /// Sets the sequence number of the request on its association.
     #[must_use]
     pub fn with_number(mut self, number: u64) -> Self {
         self.parts.number = number;
@@ -65,7 +65,7 @@ impl Request {
         &self.payload
     }
 
-    /// Returns what the kernel said about the message.
+    /// Returns the metadata from the kernel.
     #[must_use]
     pub fn info(&self) -> &RecvInfo {
         &self.parts.info
@@ -89,13 +89,13 @@ impl Request {
         &self.parts.connect_info
     }
 
-    /// Returns the how-manieth request of its association this is, from 1.
+    /// Returns the sequence number of the request on its association, starting at 1.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.parts.number
     }
 
-    /// Returns what tells when the server shuts down.
+    /// Returns the signal that the server or the association shuts down.
     #[must_use]
     pub fn drain(&self) -> &Drain {
         self.parts.association.drain()
@@ -108,13 +108,13 @@ impl Request {
         &self.parts.association
     }
 
-    /// Returns what middleware attached.
+    /// Returns the values that middleware attached.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
     }
 
-    /// Returns what middleware attached, to attach more.
+    /// Returns the values that middleware attached, to attach more.
     #[must_use]
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.parts.extensions
@@ -126,13 +126,13 @@ impl Request {
         self.payload
     }
 
-    /// Takes it apart into what extractors work on, and the user data.
+    /// Splits the request into the parts that extractors work on, and the user data.
     #[must_use]
     pub fn into_parts(self) -> (Parts, Bytes) {
         (self.parts, self.payload)
     }
 
-    /// Puts it together again.
+    /// Joins the parts and the user data.
     #[must_use]
     pub fn from_parts(parts: Parts, payload: Bytes) -> Self {
         Self { payload, parts }
