@@ -1,4 +1,5 @@
-//! freeDiameterd: another implementation of Diameter's base protocol.
+//! freeDiameterd: another implementation of Diameter's base protocol. Debian's package has no
+//! application, so it relays those of our nodes.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -10,14 +11,14 @@ use super::{
     table::proved,
 };
 
-/// Its address and that of our node. It takes no loopback address.
+/// Its address and those of our nodes. It takes no loopback address.
 const THEIRS: &str = "10.99.0.1";
-const OURS: &str = "10.99.0.2";
+const OURS: [&str; 2] = ["10.99.0.2", "10.99.0.3"];
 
 /// A namespace with these addresses.
 fn namespace() -> NetNs {
     let namespace = NetNs::new();
-    for addr in [OURS, THEIRS] {
+    for addr in OURS.iter().chain(&[THEIRS]) {
         namespace.ip(&format!("addr add {addr}/32 dev lo"));
     }
     namespace
@@ -99,15 +100,52 @@ fn node_in(namespace: &NetNs, identity: &str, args: &[&str]) -> Program {
 }
 
 #[test]
+fn freediameter_relays_between_our_nodes() {
+    let namespace = namespace();
+    let folder = Folder::new("relay");
+    let relay = relay_in(&namespace, &folder.configure(""));
+    let [mut a, mut b] = [("a.example", OURS[0]), ("b.example", OURS[1])].map(|(name, local)| {
+        let args = ["--peer", THEIRS, "--local", local, "--watchdog", "6"];
+        let ask = ["--ask", "10", "--burst", "1000"];
+        node_in(&namespace, name, &[&args[..], &ask].concat())
+    });
+    for node in [&mut a, &mut b] {
+        node.stdout.find("open relay.example (initiator)");
+    }
+    // What is asked before both are there has nobody to go to.
+    for node in [&mut a, &mut b] {
+        node.stdout.find("asked by relay.example: 271");
+        for _ in 0..1000 {
+            node.stdout.find("relay.example answers 271: 2001");
+        }
+    }
+    for node in [&mut a, &mut b] {
+        node.terminate();
+        node.exits_with(0);
+        node.stdout
+            .find("closed relay.example: disconnected REBOOTING");
+    }
+    drop(relay);
+    proved(
+        freediameter_relays_between_our_nodes,
+        &[(
+            "freediameterd",
+            "server",
+            "exchanges capabilities with two nodes of ours, relays a thousand accounting requests at once in each direction, and answers their goodbye",
+        )],
+    );
+}
+
+#[test]
 fn freediameter_connects_to_our_node() {
     let namespace = namespace();
     let folder = Folder::new("peer");
-    let listen = format!("{OURS}:0");
+    let listen = format!("{}:0", OURS[0]);
     let args = ["--listen", &listen, "--watchdog", "1"];
     let mut node = Server::of(node_in(&namespace, "a.example", &args));
     let connect = format!(
         r#"ConnectPeer = "a.example" {{ ConnectTo = "{}"; Port = {}; No_TLS; TcTimer = 1; }};"#,
-        OURS,
+        OURS[0],
         node.port()
     );
     let config = folder.configure(&connect);
