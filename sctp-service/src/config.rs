@@ -57,8 +57,8 @@ pub struct Config {
     ///
     /// Default 64.
     pub max_in_flight: usize,
-    /// The number of requests of one association that are held because an earlier one of their stream is
-    /// being served, at least 1. At the limit reading stops, and the peer's window
+    /// The number of requests of one association that are held because an earlier one of their
+    /// stream is being served, at least 1. At the limit reading stops, and the peer's window
     /// closes.
     ///
     /// Default 64.
@@ -69,8 +69,8 @@ pub struct Config {
     ///
     /// Default 1 MiB.
     pub read_ahead_bytes: usize,
-    /// The number of replies of one association that wait for the peer to read, at least 1. At the limit
-    /// no further request is read: a peer that does not read its replies stalls itself alone.
+    /// The number of replies of one association that wait for the peer to read, at least 1. At the
+    /// limit no further request is read: a peer that does not read its replies stalls itself alone.
     ///
     /// Default 256.
     pub reply_queue: usize,
@@ -78,13 +78,14 @@ pub struct Config {
     ///
     /// Default 1 MiB.
     pub reply_queue_bytes: usize,
-    /// The number of messages accepted by an [`AssociationHandle`](crate::AssociationHandle) that wait for the
-    /// peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send) waits.
+    /// The number of messages accepted by an [`AssociationHandle`](crate::AssociationHandle) that
+    /// wait for the peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send)
+    /// waits.
     ///
     /// Default 64.
     pub outbound_queue: usize,
-    /// Like `outbound_queue`, in bytes of payload; a message that is longer than all of them has them to
-    /// itself.
+    /// Like `outbound_queue`, in bytes of payload; a message that is longer than all of them has
+    /// them to itself.
     ///
     /// Default 256 KiB.
     pub outbound_queue_bytes: usize,

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::handle::HandleState;
 
 /// Tells a service that its server is [shutting down](crate::Serve::with_graceful_shutdown), or its
-/// association [alone](crate::AssociationHandle::graceful_shutdown): an argument of a handler, and part of every [`Request`](crate::Request).
+/// association [alone](crate::AssociationHandle::graceful_shutdown): an argument of a handler, and
+/// part of every [`Request`](crate::Request).
 ///
 /// Calls in flight may finish, for up to [`Config::drain_timeout`](crate::Config::drain_timeout).
 /// One that never would, since it pushes messages for as long as there are any, ends itself

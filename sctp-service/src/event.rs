@@ -76,9 +76,9 @@ pub enum ServerEvent<'a> {
         change: &'a PeerAddrChange,
     },
     /// A reply could not be sent as the service wanted it: it is empty or too large, an error in
-    /// the service, or its stream does not exist. The association is aborted with the reason `internal error` or
-    /// `no stream to reply on`, since a peer that waits for an answer would otherwise wait for
-    /// ever.
+    /// the service, or its stream does not exist. The association is aborted with the reason
+    /// `internal error` or `no stream to reply on`, since a peer that waits for an answer would
+    /// otherwise wait for ever.
     #[non_exhaustive]
     ReplyRefused {
         /// The association.
@@ -86,8 +86,8 @@ pub enum ServerEvent<'a> {
         /// The error.
         error: &'a SendError,
     },
-    /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused by the
-    /// transport, and is not sent. Nothing else happens: nobody waits for an answer.
+    /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused
+    /// by the transport, and is not sent. Nothing else happens: nobody waits for an answer.
     #[non_exhaustive]
     SendRefused {
         /// The association.
@@ -113,8 +113,8 @@ pub enum ServerEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// The service, its make-service or a `Clone` of them panicked; the association is aborted with the reason `internal error`, and
-    /// nothing else is affected.
+    /// The service, its make-service or a `Clone` of them panicked; the association is aborted with
+    /// the reason `internal error`, and nothing else is affected.
     #[non_exhaustive]
     Panicked {
         /// The association.

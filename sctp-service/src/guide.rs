@@ -1,4 +1,5 @@
-//! Guides to tasks that involve several items. Their code is compiled, and run where it needs no kernel.
+//! Guides to tasks that involve several items. Their code is compiled, and run where it needs no
+//! kernel.
 //!
 //! | guide | covers |
 //! |---|---|

@@ -19,8 +19,8 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 /// its association. Two nodes that connect to each other at once have two associations for a moment;
 /// which of them is kept is the election of the protocol, and so up to the caller.
 ///
-/// An end that knows whom it connects to claims the identity before it says who it is. If both ends claimed
-/// only when they have the other's answer, each would refuse what the other keeps.
+/// An end that knows whom it connects to claims the identity before it says who it is. If both ends
+/// claimed only when they have the other's answer, each would refuse what the other keeps.
 ///
 /// An entry belongs to an association until it ends or its peer restarts. It is removed before
 /// [`closed`](AssociationHandle::closed) resolves.

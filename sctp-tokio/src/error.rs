@@ -11,19 +11,22 @@ use crate::{
     error_context::{AddrList, with_context},
 };
 
-/// Error of establishing an association. See [`guide::errors`](crate::guide::errors) for the cause of each.
+/// Error of establishing an association. See [`guide::errors`](crate::guide::errors) for the cause
+/// of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The peer's kernel answered with an ABORT, which has no reason: nobody listens, or the backlog is full.
+    /// The peer's kernel answered with an ABORT, which has no reason: nobody listens, or the
+    /// backlog is full.
     ///
-    /// A program that rejects an association does so after its establishment. Then connecting succeeds, and the
-    /// first receive is [`RecvError::Closed`].
+    /// A program that rejects an association does so after its establishment. Then connecting
+    /// succeeds, and the first receive is [`RecvError::Closed`].
     Refused {
         /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
     },
-    /// The peer did not answer within the attempts of `SCTP_INITMSG`, which take minutes by default, or within
+    /// The peer did not answer within the attempts of `SCTP_INITMSG`, which take minutes by
+    /// default, or within
     /// [`SocketBuilder::with_connect_timeout`](crate::SocketBuilder::with_connect_timeout).
     TimedOut {
         /// The addresses tried. Empty if they are unknown.
@@ -46,8 +49,8 @@ pub enum ConnectError {
     /// Any other error.
     ///
     /// The kind is `Unsupported` if the kernel has no SCTP, or lacks an option
-    /// ([`UnsupportedOption::of`](crate::options::UnsupportedOption::of)). It is `AddrInUse`, `AddrNotAvailable`
-    /// or `PermissionDenied` if a local address cannot be bound.
+    /// ([`UnsupportedOption::of`](crate::options::UnsupportedOption::of)). It is `AddrInUse`,
+    /// `AddrNotAvailable` or `PermissionDenied` if a local address cannot be bound.
     Io(io::Error),
 }
 
@@ -120,8 +123,8 @@ impl From<ConnectError> for io::Error {
     }
 }
 
-/// Error of sending a message, no part of which was sent. See [`guide::errors`](crate::guide::errors) for the
-/// cause of each.
+/// Error of sending a message, no part of which was sent. See
+/// [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
@@ -131,8 +134,8 @@ pub enum SendError {
     ShuttingDown,
     /// The association does not exist.
     ///
-    /// From an [`Endpoint`](crate::Endpoint): it is closed, was peeled off, or is not established yet. From a
-    /// handle of sctp-service: the handle has no association, or the peer restarted.
+    /// From an [`Endpoint`](crate::Endpoint): it is closed, was peeled off, or is not established
+    /// yet. From a handle of sctp-service: the handle has no association, or the peer restarted.
     NoAssociation,
     /// The message is empty, which SCTP does not allow.
     Empty,
@@ -159,8 +162,8 @@ pub enum SendError {
         /// The number of outbound streams.
         negotiated: u16,
     },
-    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock) means that the
-    /// send buffer is full.
+    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock)
+    /// means that the send buffer is full.
     Io(io::Error),
 }
 
@@ -222,8 +225,8 @@ impl SendError {
         }
     }
 
-    /// Returns `true` if the send would have blocked, as `try_` methods report it. The same message can be sent
-    /// later.
+    /// Returns `true` if the send would have blocked, as `try_` methods report it. The same message
+    /// can be sent later.
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
@@ -312,14 +315,14 @@ pub enum RecvError {
     /// The association was aborted or lost. [`End::reason`] is the peer's reason.
     Closed(End),
     /// The peer sent a message larger than
-    /// [`SocketBuilder::with_max_message_size`](crate::SocketBuilder::with_max_message_size), and was aborted,
-    /// except on a one-to-one socket.
+    /// [`SocketBuilder::with_max_message_size`](crate::SocketBuilder::with_max_message_size), and
+    /// was aborted, except on a one-to-one socket.
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock) means that nothing
-    /// has arrived.
+    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock)
+    /// means that nothing has arrived.
     Io(io::Error),
 }
 

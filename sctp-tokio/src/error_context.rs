@@ -51,8 +51,8 @@ impl AddrOwner {
 
     /// Replaces the text of an error if the association does not have the address.
     ///
-    /// The kernel returns `EINVAL` also for a closed association, and for much else. For a local address it returns
-    /// `EADDRNOTAVAIL`.
+    /// The kernel returns `EINVAL` also for a closed association, and for much else. For a local
+    /// address it returns `EADDRNOTAVAIL`.
     pub(crate) fn explain(
         self,
         error: io::Error,

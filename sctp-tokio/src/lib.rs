@@ -14,8 +14,8 @@
 //! | Handle messages with a tower service | the crate `sctp-service` |
 //! | Make the system calls directly | the crate `sctp-core` |
 //!
-//! With [`Association`] and [`SctpListener`] a slow peer delays no other. On an [`Endpoint`] all peers share
-//! one send buffer and one receive queue.
+//! With [`Association`] and [`SctpListener`] a slow peer delays no other. On an [`Endpoint`] all
+//! peers share one send buffer and one receive queue.
 //!
 //! # Three forms of each operation
 //!
@@ -31,8 +31,9 @@
 //!
 //! # Runtime
 //!
-//! Sockets need a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and `enable_all`
-//! provide it. Creating a socket elsewhere panics, which includes connecting and accepting.
+//! Sockets need a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and
+//! `enable_all` provide it. Creating a socket elsewhere panics, which includes connecting and
+//! accepting.
 //!
 //! # Closing an association
 //!
@@ -43,12 +44,13 @@
 //! | drop | SHUTDOWN, or ABORT if messages are unread | either of the above |
 //! | failure of the network | nothing | [`End::Lost`] after the kernel's retransmissions |
 //!
-//! The end is queued behind the messages: receive until [`Event::Closed`] (or `None`), and no message is lost.
+//! The end is queued behind the messages: receive until [`Event::Closed`] (or `None`), and no
+//! message is lost.
 //!
 //! # Guides
 //!
-//! [`guide::errors`] lists the errors of each operation, and [`guide::performance`] the choices that decide
-//! throughput and latency.
+//! [`guide::errors`] lists the errors of each operation, and [`guide::performance`] the choices
+//! that decide throughput and latency.
 
 #![forbid(unsafe_code)]
 

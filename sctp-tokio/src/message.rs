@@ -56,9 +56,10 @@ impl Message {
 
     /// Limits the kernel's attempts to deliver the message. Defaults to [`Reliability::Reliable`].
     ///
-    /// Send other messages longer than one packet on a stream of their own, or [unordered](Self::unordered).
-    /// After one is abandoned, Linux may not deliver the messages behind it on the same stream, although they are
-    /// reliable and acknowledged. An orderly end of the association does not show the loss.
+    /// Send other messages longer than one packet on a stream of their own, or
+    /// [unordered](Self::unordered). After one is abandoned, Linux may not deliver the messages
+    /// behind it on the same stream, although they are reliable and acknowledged. An orderly end of
+    /// the association does not show the loss.
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.info.reliability = reliability;
@@ -111,8 +112,8 @@ impl Received {
         self.info.ppid
     }
 
-    /// Creates a reply: on the same stream, with the same payload protocol identifier, and ordered if this
-    /// message was.
+    /// Creates a reply: on the same stream, with the same payload protocol identifier, and ordered
+    /// if this message was.
     #[must_use]
     pub fn reply(&self, payload: impl Into<Bytes>) -> Message {
         Message::new(payload).with_info(self.info.reply())

@@ -1,7 +1,7 @@
 //! Sends that wait for room when the peer aborts, and nobody receives.
 //!
-//! What ends such a wait differs from run to run where threads really run at the same time: the SMP guest
-//! shows it (`SCTP_KERNEL=smp`), User-Mode Linux does not.
+//! What ends such a wait differs from run to run where threads really run at the same time: the SMP
+//! guest shows it (`SCTP_KERNEL=smp`), User-Mode Linux does not.
 #![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 

@@ -24,7 +24,8 @@ use sctp_tokio::{
 use support::{LOOPBACK, listener_with, must, pair_with};
 use tokio::task::{JoinHandle, yield_now};
 
-/// The most that a task can do in a row: 128 operations, each of which may have a wait of its own beside it.
+/// The most that a task can do in a row: 128 operations, each of which may have a wait of its own
+/// beside it.
 const MOST: usize = 130;
 /// More operations than that, of which the kernel holds what they send.
 const MANY: usize = 200;

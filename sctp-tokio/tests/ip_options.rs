@@ -36,7 +36,8 @@ fn set(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     socket.set_priority(PRIORITY)
 }
 
-/// Mark, priority, octet without the bits of ECN, and hops; the device, which always follows, is checked.
+/// Mark, priority, octet without the bits of ECN, and hops; the device, which always follows, is
+/// checked.
 fn found(association: &Association, addr: SocketAddr) -> [u32; 4] {
     let socket = association.socket().unwrap();
     let socket = SockRef::from(socket);

@@ -1,5 +1,5 @@
-//! All associations in one task, as an alternative to a task for each: nothing is spawned, and a wake-up
-//! does not pass through the runtime's queue.
+//! All associations in one task, as an alternative to a task for each: nothing is spawned, and a
+//! wake-up does not pass through the runtime's queue.
 
 use std::io;
 

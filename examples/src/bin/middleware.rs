@@ -1,6 +1,6 @@
-//! Layers around a service: tower's timeout, load shedding and concurrency limit as they are,
-//! three that know SCTP, and one that is an async function. What fails inside ends its association with a reason, and the order of
-//! the layers says what sees what:
+//! Layers around a service: tower's timeout, load shedding and concurrency limit as they are, three
+//! that know SCTP, and one that is an async function. What fails inside ends its association with a
+//! reason, and the order of the layers says what sees what:
 //!
 //! ```text
 //! trace            a span and an event for each request

@@ -38,7 +38,8 @@ const ASKERS: u32 = 2;
 /// Callers of handlers that ask back.
 const BACK: u32 = 16;
 
-/// Clients, pools, peers by hand, and ends that connect to their equals, for each thread of the runtime.
+/// Clients, pools, peers by hand, and ends that connect to their equals, for each thread of the
+/// runtime.
 const CLIENTS: u32 = 2;
 const POOLS: u32 = 1;
 const PEERS: u32 = 2;

@@ -1,12 +1,13 @@
 //! Stress of sctp-service on all processors, over its transport in memory.
 //!
-//! Servers, clients, pools, peers by hand, and threads that push run beside each other for a given time.
-//! Every call and every push is followed to its outcome. A call must be answered once, or fail with an
-//! error that the run can have caused; a push that was accepted must arrive, unless its association ended
-//! otherwise than in order. Nothing may be pending for 5 seconds while the rest makes progress.
+//! Servers, clients, pools, peers by hand, and threads that push run beside each other for a given
+//! time. Every call and every push is followed to its outcome. A call must be answered once, or
+//! fail with an error that the run can have caused; a push that was accepted must arrive, unless
+//! its association ended otherwise than in order. Nothing may be pending for 5 seconds while the
+//! rest makes progress.
 //!
-//! The last line is `N calls, N pushes, N hung, N lost`; the status is 1 if one of the last two is not 0.
-//! Random choices follow from the seed; the scheduling of threads does not.
+//! The last line is `N calls, N pushes, N hung, N lost`; the status is 1 if one of the last two is
+//! not 0. Random choices follow from the seed; the scheduling of threads does not.
 #![forbid(unsafe_code)]
 
 mod book;

@@ -1,5 +1,5 @@
-//! usrsctp's own programs. It is an SCTP stack of its own: nothing of Linux's is on its side. It speaks SCTP inside
-//! UDP, which Linux does as well, where a namespace's settings say so.
+//! usrsctp's own programs. It is an SCTP stack of its own: nothing of Linux's is on its side. It
+//! speaks SCTP inside UDP, which Linux does as well, where a namespace's settings say so.
 
 use std::process::Command;
 

@@ -198,8 +198,8 @@ impl ClientBuilder {
     }
 
     /// Says goodbye on an association that begins to drain: the client shuts down, or its
-    /// [association](Client::association) is to. SHUTDOWN waits for the future, up to the time that the end
-    /// may take. See [`Serve::on_drain`](crate::Serve::on_drain).
+    /// [association](Client::association) is to. SHUTDOWN waits for the future, up to the time that
+    /// the end may take. See [`Serve::on_drain`](crate::Serve::on_drain).
     pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,

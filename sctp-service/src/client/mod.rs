@@ -17,10 +17,10 @@
 //! # Which reply belongs to which call
 //!
 //! SCTP has no request identifier. By default each call has a stream of its own, and its reply
-//! comes back on that stream: [`ByStream`](crate::ByStream). A call does not wait for the answer to another, nor
-//! for its lost packets, since streams do not. Both ends of an association ask for 128 streams by
-//! default, so 127 calls are under way side by side, and more wait their turn. For protocols that
-//! have an identifier in the payload there is [`Correlator`](crate::Correlator).
+//! comes back on that stream: [`ByStream`](crate::ByStream). A call does not wait for the answer to
+//! another, nor for its lost packets, since streams do not. Both ends of an association ask for 128
+//! streams by default, so 127 calls are under way side by side, and more wait their turn. For
+//! protocols that have an identifier in the payload there is [`Correlator`](crate::Correlator).
 //!
 //! What streams do not do by themselves is to let a short message pass a *long* one that has begun
 //! to be sent. Where messages are long and calls are not to wait for them, both ends need
@@ -31,8 +31,8 @@
 //!
 //! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
 //! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
-//! [`Call`](crate::Call). Whatever happens instead, the call fails with what is known: [`CallError`](crate::CallError). None
-//! outlives its association, and none waits longer than
+//! [`Call`](crate::Call). Whatever happens instead, the call fails with what is known:
+//! [`CallError`](crate::CallError). None outlives its association, and none waits longer than
 //! [`call_timeout`](ClientConfig::call_timeout).
 //!
 //! A call can be dropped at any time. A message that has not gone out never does. For one that
@@ -61,9 +61,9 @@
 //! requests are still served. With [`with_reconnect`](ClientBuilder::with_reconnect) it is set up when
 //! they are finished, since the function learns of the end first.
 //!
-//! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the calls
-//! that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such a hook, for
-//! the `metrics` facade.
+//! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the
+//! calls that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such
+//! a hook, for the `metrics` facade.
 //!
 //! The guide to [errors](crate::guide::errors#what-a-client-gets) has a table of what can happen, and
 //! what a call then fails with.

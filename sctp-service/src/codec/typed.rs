@@ -12,10 +12,10 @@ use crate::{
 
 /// A message of a protocol, with the codec of its payload.
 ///
-/// As the last argument of a handler it decodes the payload, and rejects the request with [`BadPayload`] if it
-/// cannot. As the result of a handler it is encoded, and sent as a payload is: on the request's
-/// stream, with its PPID. A message that cannot be encoded is an error of the service: it is logged,
-/// and aborts the association with the reason `internal error`.
+/// As the last argument of a handler it decodes the payload, and rejects the request with
+/// [`BadPayload`] if it cannot. As the result of a handler it is encoded, and sent as a payload is:
+/// on the request's stream, with its PPID. A message that cannot be encoded is an error of the
+/// service: it is logged, and aborts the association with the reason `internal error`.
 ///
 /// A protocol usually defines an alias, `type Json<M> = Typed<M, JsonCodec>`. A pattern takes the
 /// message out: `async fn handler(Typed(order): Json<Order>)`.

@@ -39,7 +39,8 @@ use crate::{ConnectInfo, handle::error::Refusal};
 /// the reason `unexpected reply`, and its calls fail with
 /// [`Cause::Uncorrelated`](crate::Cause::Uncorrelated). Streams are used in turn, so that an
 /// unexpected message is likely to arrive on an idle one. One that arrives on a busy stream is
-/// taken for the reply; to detect it, a protocol needs an identifier and a [`Correlator`](crate::Correlator).
+/// taken for the reply; to detect it, a protocol needs an identifier and a
+/// [`Correlator`](crate::Correlator).
 ///
 /// # Restarts
 ///

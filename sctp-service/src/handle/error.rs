@@ -105,7 +105,8 @@ pub enum Refusal {
     /// Replies cannot be told from requests: the association has no correlation. See
     /// [`Serve::with_correlation`](crate::Serve::with_correlation).
     NoCorrelation,
-    /// None of the streams for calls was negotiated in both directions. See [`ByStream::on`](crate::ByStream::on).
+    /// None of the streams for calls was negotiated in both directions. See
+    /// [`ByStream::on`](crate::ByStream::on).
     NoCallStream,
     /// The transport refused it.
     Send(SendError),
@@ -136,9 +137,9 @@ impl CallError {
         self.fate
     }
 
-    /// Returns `true` if the same message can be sent again, to this server or another, without the risk
-    /// that it is acted on twice. It says nothing about whether that would help: a message that
-    /// was [refused](Cause::Refused) is refused again.
+    /// Returns `true` if the same message can be sent again, to this server or another, without the
+    /// risk that it is acted on twice. It says nothing about whether that would help: a message
+    /// that was [refused](Cause::Refused) is refused again.
     #[must_use]
     pub fn is_safe_to_retry(&self) -> bool {
         self.fate == Fate::NotSent

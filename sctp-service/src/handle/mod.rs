@@ -27,12 +27,13 @@ use crate::{ConnectInfo, Drain, Shutdown, timer::later};
 /// An association that is being served, for what the server begins: a message that nobody asked for
 /// (paging, a notice, a watchdog's request), or the end of the association.
 ///
-/// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what a
-/// make-service [gets](crate::IncomingAssociation::handle), and of the events
-/// [`Up`](crate::ServerEvent::Up), [`Open`](crate::ServerEvent::Open), `Restarted` and `Closed`. It is cheap to clone, works from any task and
-/// thread, and for [`serve`](crate::serve()), [`serve_endpoint`](crate::serve_endpoint) and
-/// [`serve_association`](crate::serve_association) alike. It keeps nothing open: neither the
-/// association, nor its descriptor, nor a server that shuts down waits for one.
+/// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what
+/// a make-service [gets](crate::IncomingAssociation::handle), and of the events
+/// [`Up`](crate::ServerEvent::Up), [`Open`](crate::ServerEvent::Open), `Restarted` and `Closed`. It
+/// is cheap to clone, works from any task and thread, and for [`serve`](crate::serve()),
+/// [`serve_endpoint`](crate::serve_endpoint) and [`serve_association`](crate::serve_association)
+/// alike. It keeps nothing open: neither the association, nor its descriptor, nor a server that
+/// shuts down waits for one.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
@@ -90,10 +91,10 @@ use crate::{ConnectInfo, Drain, Shutdown, timer::later};
 /// # Limits
 ///
 /// Up to [`Config::outbound_queue`](crate::Config::outbound_queue) messages, with up to
-/// [`outbound_queue_bytes`](crate::Config::outbound_queue_bytes), are accepted and not yet taken by the
-/// transport: a peer that does not read makes [`send`](Self::send) wait, and never the server's memory
-/// grow. They do not count in [`reply_queue`](crate::Config::reply_queue), and sent or waiting they keep no
-/// association from being [idle](crate::Config::idle_timeout).
+/// [`outbound_queue_bytes`](crate::Config::outbound_queue_bytes), are accepted and not yet taken by
+/// the transport: a peer that does not read makes [`send`](Self::send) wait, and never the server's
+/// memory grow. They do not count in [`reply_queue`](crate::Config::reply_queue), and sent or
+/// waiting they keep no association from being [idle](crate::Config::idle_timeout).
 ///
 /// # What becomes of accepted messages
 ///
@@ -140,9 +141,9 @@ impl AssociationHandle {
         self.state().map(|state| state.info())
     }
 
-    /// Returns a number to know it by, as the key of a map: no other association that this process serves
-    /// has it, nor has another life of the peer, unlike the [`AssocId`](crate::AssocId), which is unique on one
-    /// socket and outlives a restart. 0 if it is the default, of none.
+    /// Returns a number to know it by, as the key of a map: no other association that this process
+    /// serves has it, nor has another life of the peer, unlike the [`AssocId`](crate::AssocId),
+    /// which is unique on one socket and outlives a restart. 0 if it is the default, of none.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.state().map_or(0, |state| state.id())
@@ -178,8 +179,8 @@ impl AssociationHandle {
     ///
     /// Those of [`send`](Self::send), and [`Io`](SendError::Io) of kind
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
-    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has not read,
-    /// or the association is not open yet.
+    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has
+    /// not read, or the association is not open yet.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.try_send(message.into()),
@@ -276,17 +277,18 @@ impl AssociationHandle {
     }
 
     /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
-    /// answered and accepted before is acknowledged, `Abort` at once with its reason. **Calls in flight
-    /// are dropped**, that of a handler which does this itself too, unless it answers without waiting for
-    /// anything: so a handler ends its association through its reply. To let calls finish is
-    /// [`graceful_shutdown`](Self::graceful_shutdown). An abort overrides an orderly end that is under way;
-    /// otherwise the first one holds. Where the peer has shut down already, nothing is left to end: calls
-    /// of its last requests go on. It resolves nothing: see [`closed`](Self::closed).
+    /// answered and accepted before is acknowledged, `Abort` at once with its reason. **Calls in
+    /// flight are dropped**, that of a handler which does this itself too, unless it answers
+    /// without waiting for anything: so a handler ends its association through its reply. To let
+    /// calls finish is [`graceful_shutdown`](Self::graceful_shutdown). An abort overrides an
+    /// orderly end that is under way; otherwise the first one holds. Where the peer has shut down
+    /// already, nothing is left to end: calls of its last requests go on. It resolves nothing: see
+    /// [`closed`](Self::closed).
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is nothing left
-    /// to end.
+    /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is
+    /// nothing left to end.
     pub fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.shutdown(shutdown),
@@ -302,9 +304,10 @@ impl AssociationHandle {
         &self.drain
     }
 
-    /// Begins a graceful shutdown of this association alone, as that of the server is for all:
-    /// the requests that have arrived are answered, and the association is shut down in order; after [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with
-    /// the reason `server shutting down`. Its handlers hear of it by their [`Drain`].
+    /// Begins a graceful shutdown of this association alone, as that of the server is for all: the
+    /// requests that have arrived are answered, and the association is shut down in order; after
+    /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with the reason
+    /// `server shutting down`. Its handlers hear of it by their [`Drain`].
     pub fn graceful_shutdown(&self) {
         if let Some(state) = self.state() {
             state.drain().cancel();
@@ -314,9 +317,10 @@ impl AssociationHandle {
     /// Leaves SHUTDOWN to the peer, which has announced it. For the handler of a protocol's own
     /// disconnect request, such as Diameter's DPR (RFC 6733, section 5.4).
     ///
-    /// No further call is accepted. Requests are read and answered, replies are awaited, and messages are
-    /// sent, until the SHUTDOWN of the peer. If none comes within
-    /// [`Config::shutdown_timeout`](crate::Config::shutdown_timeout), this end shuts the association down.
+    /// No further call is accepted. Requests are read and answered, replies are awaited, and
+    /// messages are sent, until the SHUTDOWN of the peer. If none comes within
+    /// [`Config::shutdown_timeout`](crate::Config::shutdown_timeout), this end shuts the
+    /// association down.
     pub fn expect_shutdown(&self) {
         if let Some(state) = self.state() {
             state.expect_shutdown();
@@ -382,9 +386,9 @@ impl AssociationHandle {
     }
 
     /// Resolves when the association is over, with how it ended. When the hook hears of it in
-    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed), this is so already, but tasks that wait for it
-    /// may not have run yet. `None` if the peer restarted, which is the end of
-    /// this handle and not of the association, or if its task was dropped, as when the runtime stops.
+    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed), this is so already, but tasks that wait
+    /// for it may not have run yet. `None` if the peer restarted, which is the end of this handle
+    /// and not of the association, or if its task was dropped, as when the runtime stops.
     ///
     /// # Cancel safety
     ///
@@ -396,8 +400,9 @@ impl AssociationHandle {
         }
     }
 
-    /// Returns `true` if both are of the same association and no restart lies between them: after a restart the
-    /// identifier is the same, and the peer has forgotten everything. Two of none are not.
+    /// Returns `true` if both are of the same association and no restart lies between them: after a
+    /// restart the identifier is the same, and the peer has forgotten everything. Two of none are
+    /// not.
     #[must_use]
     pub fn same_association(&self, other: &Self) -> bool {
         self.id() == other.id() && self.id() != 0

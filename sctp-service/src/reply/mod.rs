@@ -46,11 +46,11 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 /// as does a tuple such as `(Ppid, T)`: see [`IntoReply`].
 ///
 /// The numbers of streams in the two directions are negotiated apart: a peer can have more streams
-/// than there are to reply on (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128,
-/// unless [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply whose stream is that of the
-/// request then goes out on stream 0, unless [`Config::reply_stream`](crate::Config::reply_stream) says
-/// otherwise. Another stream that does not exist aborts the association with
-/// the reason `no stream to reply on`.
+/// than there are to reply on (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for
+/// 128, unless [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply whose stream is
+/// that of the request then goes out on stream 0, unless
+/// [`Config::reply_stream`](crate::Config::reply_stream) says otherwise. Another stream that does
+/// not exist aborts the association with the reason `no stream to reply on`.
 #[derive(Default)]
 #[must_use = "a reply is sent only if the service returns it"]
 pub struct Reply {

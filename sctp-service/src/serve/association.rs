@@ -22,11 +22,11 @@ use crate::{
 /// [`Listener`](crate::Listener) accepted. It resolves when the association has ended, with how
 /// it did.
 ///
-/// All is as with [`serve`](crate::serve()), of which this is what happens to each association:
-/// in SCTP, who connected is not who asks. A client that serves can ask all the same: what it
-/// sends through its own [`SendHalf`](sctp_tokio::SendHalf), or pushes through an
-/// [`AssociationHandle`](crate::AssociationHandle), goes out between the replies, and what is answered to it
-/// comes to the service, like any message.
+/// All is as with [`serve`](crate::serve()), of which this is what happens to each association: in
+/// SCTP, who connected is not who asks. A client that serves can ask all the same: what it sends
+/// through its own [`SendHalf`](sctp_tokio::SendHalf), or pushes through an
+/// [`AssociationHandle`](crate::AssociationHandle), goes out between the replies, and what is
+/// answered to it comes to the service, like any message.
 ///
 /// ```no_run
 /// use sctp_service::{Payload, serve_association};

@@ -125,7 +125,8 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
-    /// Replaces all limits and times but a [drain timeout](Self::with_drain_timeout) that was set apart.
+    /// Replaces all limits and times but a [drain timeout](Self::with_drain_timeout) that was set
+    /// apart.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -144,9 +145,9 @@ impl<L, M, K, E> Serve<L, M, K, E> {
     /// alone is [to](AssociationHandle::graceful_shutdown), or it was
     /// [idle](Config::idle_timeout) for too long. SHUTDOWN waits for the future.
     ///
-    /// Requests are read and served while it runs, and the handle that it is given sends and makes calls.
-    /// The association is aborted after [`Config::drain_timeout`], as without it. There is no goodbye on
-    /// an association whose handshake has not ended, that a reply or
+    /// Requests are read and served while it runs, and the handle that it is given sends and makes
+    /// calls. The association is aborted after [`Config::drain_timeout`], as without it. There is
+    /// no goodbye on an association whose handshake has not ended, that a reply or
     /// [`shutdown`](AssociationHandle::shutdown) ends, or whose peer was
     /// [expected](AssociationHandle::expect_shutdown) to shut down. The last one set holds.
     ///
@@ -209,8 +210,8 @@ impl<L, M, K, E> Serve<L, M, K, E> {
     ///
     /// Which local port an association is set up from is up to `connect`; for
     /// [`Remote`](crate::client::Remote) it is a free one unless its socket is
-    /// [bound](sctp_tokio::SocketBuilder::bind). The kernel refuses a socket that is bound to the port of
-    /// a listener (`EADDRINUSE`) unless both were bound with
+    /// [bound](sctp_tokio::SocketBuilder::bind). The kernel refuses a socket that is bound to the
+    /// port of a listener (`EADDRINUSE`) unless both were bound with
     /// [`with_reuse_port`](sctp_tokio::SocketBuilder::with_reuse_port).
     pub fn with_dial<C>(mut self, connect: C) -> Self
     where

@@ -137,8 +137,8 @@ where
 
     /// Runs the association to its end, reports both, and does `then` with the end.
     ///
-    /// No `async fn`: that would have the session twice, as what it was called with and as what it runs. For
-    /// the same reason it takes `then`, and is not awaited in a block of the caller's.
+    /// No `async fn`: that would have the session twice, as what it was called with and as what it
+    /// runs. For the same reason it takes `then`, and is not awaited in a block of the caller's.
     #[expect(
         clippy::manual_async_fn,
         reason = "it takes less memory, as said above"

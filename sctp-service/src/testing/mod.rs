@@ -11,9 +11,9 @@
 //! | the test | a `Client` | [`listener.accept_peer()`](ScriptedListener::accept_peer) | [`network.connector()`](Network::connector) |
 //!
 //! [`duplex`] gives both ends of one association that needs no listener. A single service needs no
-//! association at all: tower's `oneshot` calls it with a [`request`], or with one of a [`Recorder`], which
-//! records what it does with its handle. Nothing here takes time of
-//! its own, so tests of timeouts run at once under tokio's paused clock. The [guide](crate::guide::testing)
+//! association at all: tower's `oneshot` calls it with a [`request`], or with one of a
+//! [`Recorder`], which records what it does with its handle. Nothing here takes time of its own, so
+//! tests of timeouts run at once under tokio's paused clock. The [guide](crate::guide::testing)
 //! says how to test what.
 //!
 //! ```

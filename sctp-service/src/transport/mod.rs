@@ -99,10 +99,10 @@ pub trait Transport: Send + 'static {
 
 /// Where associations come from.
 ///
-/// One around another sees each association before it is served: to set options of its own, say. To send
-/// without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep, and not a
-/// [`SendHalf`](sctp_tokio::SendHalf): it keeps no descriptor, goes out in order with the replies, and works over every transport, for
-/// [`serve_endpoint`](crate::serve_endpoint) too.
+/// One around another sees each association before it is served: to set options of its own, say. To
+/// send without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep,
+/// and not a [`SendHalf`](sctp_tokio::SendHalf): it keeps no descriptor, goes out in order with the
+/// replies, and works over every transport, for [`serve_endpoint`](crate::serve_endpoint) too.
 ///
 /// ```
 /// use std::{io, net::SocketAddr};

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::support::leaks::resident;
 
-/// Answers a good client with what it said. For others it asks back, and answers with what was answered.
+/// Answers a good client with what it said. For others it asks back, and answers with what was
+/// answered.
 async fn ask_back(handle: AssociationHandle, request: Request) -> Bytes {
     if request.payload().starts_with(b"good") {
         return request.into_payload();

@@ -32,10 +32,10 @@ pub enum End {
     /// An ABORT closed the association at once. Unacknowledged messages may be lost.
     ///
     /// An ABORT of the peer without a cause usually means that the peer's kernel does not know the
-    /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. In a network that
-    /// reorders packets such an ABORT can hide the real end: a heartbeat or SACK that reaches the peer after
-    /// the association's end is answered by one, which may overtake the SHUTDOWN COMPLETE or an ABORT with a
-    /// reason.
+    /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. In a
+    /// network that reorders packets such an ABORT can hide the real end: a heartbeat or SACK that
+    /// reaches the peer after the association's end is answered by one, which may overtake the
+    /// SHUTDOWN COMPLETE or an ABORT with a reason.
     Aborted {
         /// The end that sent the ABORT.
         by: Side,
@@ -44,12 +44,13 @@ pub enum End {
     },
     /// The peer no longer answers, or the kernel gave the association up.
     Lost {
-        /// The kernel's error: `TimedOut` if the peer no longer answers. `NotConnected` if there is none, as on
-        /// an [`Endpoint`](crate::Endpoint): on a shared socket an ABORT without a cause cannot be told from
-        /// silence.
+        /// The kernel's error: `TimedOut` if the peer no longer answers. `NotConnected` if there is
+        /// none, as on an [`Endpoint`](crate::Endpoint): on a shared socket an ABORT without a
+        /// cause cannot be told from silence.
         error: io::ErrorKind,
     },
-    /// The association is closed, and its end is queued behind unread messages. Never returned by a receive.
+    /// The association is closed, and its end is queued behind unread messages. Never returned by a
+    /// receive.
     Unread,
 }
 
@@ -60,7 +61,8 @@ impl End {
         matches!(self, Self::Shutdown { .. })
     }
 
-    /// Returns the upper layer's reason in the peer's ABORT, or `None` if the peer's user did not abort.
+    /// Returns the upper layer's reason in the peer's ABORT, or `None` if the peer's user did not
+    /// abort.
     #[must_use]
     pub fn reason(&self) -> Option<Bytes> {
         match self {

@@ -101,9 +101,9 @@ impl Association {
 
     /// Shuts the association down and returns its end.
     ///
-    /// Everything that was sent is delivered and acknowledged before the SHUTDOWN handshake. Messages that
-    /// arrive meanwhile are discarded. To receive them, use [`start_shutdown`](Self::start_shutdown) and
-    /// receive until [`Event::Closed`].
+    /// Everything that was sent is delivered and acknowledged before the SHUTDOWN handshake.
+    /// Messages that arrive meanwhile are discarded. To receive them, use
+    /// [`start_shutdown`](Self::start_shutdown) and receive until [`Event::Closed`].
     ///
     /// A peer that does not read can delay the shutdown without limit; see
     /// [`shutdown_within`](Self::shutdown_within).
@@ -114,8 +114,8 @@ impl Association {
     ///
     /// # Cancel safety
     ///
-    /// The shutdown starts when the future is first polled, and dropping the future does not stop it. The
-    /// method can be called again.
+    /// The shutdown starts when the future is first polled, and dropping the future does not stop
+    /// it. The method can be called again.
     pub async fn shutdown(&mut self) -> io::Result<End> {
         self.start_shutdown()?;
         poll_fn(|cx| self.poll_end(cx)).await
@@ -129,8 +129,8 @@ impl Association {
     ///
     /// # Cancel safety
     ///
-    /// The shutdown starts when the future is first polled. Dropping the future does not stop the shutdown,
-    /// and no abort follows.
+    /// The shutdown starts when the future is first polled. Dropping the future does not stop the
+    /// shutdown, and no abort follows.
     pub async fn shutdown_within(
         &mut self,
         limit: Duration,
@@ -236,7 +236,8 @@ impl Association {
 
     /// Returns the peer's addresses at the time the association was established, in the kernel's order.
     ///
-    /// Available after the association is closed too; [`peer_addrs`](Self::peer_addrs) is the current list.
+    /// Available after the association is closed too; [`peer_addrs`](Self::peer_addrs) is the
+    /// current list.
     #[must_use]
     pub fn initial_peer_addrs(&self) -> &[SocketAddr] {
         &self.shared().peer_addrs
@@ -263,8 +264,8 @@ impl Association {
         self.shared().inbound_streams()
     }
 
-    /// Returns the socket, for options and statistics, or `None` if the association was closed before it
-    /// had a socket of its own.
+    /// Returns the socket, for options and statistics, or `None` if the association was closed
+    /// before it had a socket of its own.
     ///
     /// Receiving from the socket directly takes messages away from the association.
     #[must_use]
@@ -306,9 +307,9 @@ impl Association {
 
     /// Aborts the association without a reason, on any kind of socket.
     ///
-    /// A one-to-one socket sends the ABORT when its last handle is dropped (`SO_LINGER` with a timeout of
-    /// 0): at once, unless a [`SendHalf`] is left. Other sockets send it at once, as [`abort`](Self::abort)
-    /// does. Unsent messages are discarded.
+    /// A one-to-one socket sends the ABORT when its last handle is dropped (`SO_LINGER` with a
+    /// timeout of 0): at once, unless a [`SendHalf`] is left. Other sockets send it at once, as
+    /// [`abort`](Self::abort) does. Unsent messages are discarded.
     ///
     /// # Errors
     ///

@@ -53,15 +53,16 @@ macro_rules! association_options {
                 self.option(Socket::assoc_stats)
             }
 
-            /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
-            /// size of the largest message that can be sent; see [`Socket::send_buffer_size`].
+            /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It
+            /// is the size of the largest message that can be sent; see
+            /// [`Socket::send_buffer_size`].
             ///
             /// An association inherits the size from its listener or endpoint.
             ///
             /// # Errors
             ///
-            /// Returns `NotConnected` if the association was closed before it had a socket, and errors of
-            /// `getsockopt(2)`. A closed association is not an error.
+            /// Returns `NotConnected` if the association was closed before it had a socket, and
+            /// errors of `getsockopt(2)`. A closed association is not an error.
             #[doc(alias = "SO_SNDBUF")]
             pub fn send_buffer_size(&self) -> io::Result<usize> {
                 self.option(|socket, _| socket.send_buffer_size())
@@ -90,8 +91,8 @@ macro_rules! association_options {
             ///
             /// # Errors
             ///
-            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
-            /// address. Otherwise the same as for all options.
+            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
+            /// have the address. Otherwise the same as for all options.
             pub fn path_info(&self, addr: SocketAddr) -> io::Result<PathInfo> {
                 self.option(|socket, id| {
                     let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -104,8 +105,8 @@ macro_rules! association_options {
             ///
             /// # Errors
             ///
-            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
-            /// address. Otherwise the same as for all options.
+            /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
+            /// have the address. Otherwise the same as for all options.
             pub fn set_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
                 self.option(|socket, id| {
                     let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -118,8 +119,9 @@ macro_rules! association_options {
             ///
             /// # Errors
             ///
-            /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of local
-            /// addresses, if this end does not have the address. Otherwise the same as for all options.
+            /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of
+            /// local addresses, if this end does not have the address. Otherwise the same as for
+            /// all options.
             pub fn set_peer_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
@@ -133,8 +135,8 @@ macro_rules! association_options {
             ///
             /// # Errors
             ///
-            /// Returns `InvalidInput` if the peer does not have the address. Otherwise the same as for all
-            /// options.
+            /// Returns `InvalidInput` if the peer does not have the address. Otherwise the same as
+            /// for all options.
             pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
                 self.option(|socket, id| {
                     let explain = |error| match addr {
@@ -147,12 +149,13 @@ macro_rules! association_options {
 
             /// Adds local addresses; see [`Socket::bindx_add`]. Their port must be that of the socket.
             ///
-            /// With ASCONF (RFC 5061) the peer is informed and uses them. Without, it does not know them.
+            /// With ASCONF (RFC 5061) the peer is informed and uses them. Without, it does not know
+            /// them.
             ///
             /// # Errors
             ///
-            /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the same as for
-            /// all options.
+            /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the
+            /// same as for all options.
             pub fn bindx_add(&self, addrs: &[SocketAddr]) -> io::Result<()> {
                 self.option(|socket, id| {
                     keep_asconf(socket, id);
@@ -161,8 +164,8 @@ macro_rules! association_options {
                 })
             }
 
-            /// Removes local addresses; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061) the peer is
-            /// informed and stops using them.
+            /// Removes local addresses; see [`Socket::bindx_remove`]. With ASCONF (RFC 5061) the
+            /// peer is informed and stops using them.
             ///
             /// # Errors
             ///
@@ -176,13 +179,14 @@ macro_rules! association_options {
                 })
             }
 
-            /// Asks to restart streams at sequence number 0 (RFC 6525); see [`Socket::reset_streams`]. An
-            /// empty list means all streams. [`Notification::StreamReset`](crate::Notification::StreamReset)
-            /// reports the result.
+            /// Asks to restart streams at sequence number 0 (RFC 6525); see
+            /// [`Socket::reset_streams`]. An empty list means all streams.
+            /// [`Notification::StreamReset`](crate::Notification::StreamReset) reports the result.
             ///
             /// # Errors
             ///
-            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all options.
+            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all
+            /// options.
             pub fn reset_streams(
                 &self,
                 direction: ResetDirection,
@@ -193,12 +197,13 @@ macro_rules! association_options {
 
             /// Asks for more streams in each direction (RFC 6525); see [`Socket::add_streams`].
             ///
-            /// [`Notification::StreamChange`](crate::Notification::StreamChange) reports the result. The new
-            /// streams can be used once it has been received.
+            /// [`Notification::StreamChange`](crate::Notification::StreamChange) reports the
+            /// result. The new streams can be used once it has been received.
             ///
             /// # Errors
             ///
-            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all options.
+            /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all
+            /// options.
             pub fn add_streams(&self, inbound: u16, outbound: u16) -> io::Result<()> {
                 self.option(|socket, id| socket.add_streams(id, inbound, outbound))
             }
@@ -209,8 +214,8 @@ macro_rules! association_options {
             #[doc = concat!("[activate](", stringify!($handle), "::set_active_auth_key) it,")]
             /// deactivate the old one, and
             #[doc = concat!("[delete](", stringify!($handle), "::delete_auth_key)")]
-            /// it after [`Notification::Authentication`](crate::Notification::Authentication) has reported
-            /// that it is no longer in use.
+            /// it after [`Notification::Authentication`](crate::Notification::Authentication) has
+            /// reported that it is no longer in use.
             ///
             /// # Errors
             ///

@@ -45,14 +45,15 @@ const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 /// Receiving half of an [`Association`](crate::Association), created by
 /// [`split`](crate::Association::split).
 ///
-/// Dropping this half does not close the association. Once the receive buffer is full, the peer can send
-/// nothing more, and the end of the association is not detected. If messages were unread, the association
-/// is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
+/// Dropping this half does not close the association. Once the receive buffer is full, the peer can
+/// send nothing more, and the end of the association is not detected. If messages were unread, the
+/// association is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
 pub struct RecvHalf {
     pub(super) shared: Arc<AssociationShared>,
     reassembler: Reassembler,
     parts: VecDeque<Part>,
-    /// End that has been received, returned after the reports of failed sends that are queued behind it.
+    /// End that has been received, returned after the reports of failed sends that are queued
+    /// behind it.
     pending_end: Option<End>,
     /// Error of the socket for which no notification has been received yet.
     pending_error: Option<io::Error>,
@@ -142,8 +143,8 @@ impl RecvHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
-    /// errors of [`recv`](Self::recv).
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is
+    /// none, and the errors of [`recv`](Self::recv).
     pub fn try_recv(&mut self) -> Result<Option<Received>, RecvError> {
         loop {
             return match self.try_next_event()? {
@@ -159,8 +160,9 @@ impl RecvHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`RecvError::TooLarge`] if a message exceeded the limit, after which the peer is aborted, and
-    /// [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue after the error.
+    /// Returns [`RecvError::TooLarge`] if a message exceeded the limit, after which the peer is
+    /// aborted, and [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue
+    /// after the error.
     ///
     /// # Cancel safety
     ///
@@ -217,8 +219,8 @@ impl RecvHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
-    /// errors of [`next_event`](Self::next_event).
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is
+    /// none, and the errors of [`next_event`](Self::next_event).
     pub fn try_next_event(&mut self) -> Result<Event, RecvError> {
         loop {
             if let Some(event) = self.next_queued() {
@@ -271,9 +273,9 @@ impl RecvHalf {
 
     /// Polls for the end of the association without receiving.
     ///
-    /// For a server that accepts no more work for now, and should not work for a peer that is gone. The end
-    /// is detected within a second. Everything queued stays queued; if it hides the reason, the result is
-    /// [`End::Unread`].
+    /// For a server that accepts no more work for now, and should not work for a peer that is gone.
+    /// The end is detected within a second. Everything queued stays queued; if it hides the reason,
+    /// the result is [`End::Unread`].
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             if let Some(end) = self.shared.end() {
@@ -491,7 +493,8 @@ mod tests {
         assert!(client.end().is_none());
     }
 
-    /// With `IP_RECVERR` the error of an ICMP message stays pending, and is returned instead of `EPIPE`.
+    /// With `IP_RECVERR` the error of an ICMP message stays pending, and is returned instead of
+    /// `EPIPE`.
     #[tokio::test]
     async fn network_error_pending_on_closed_association_is_its_end() {
         let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();

@@ -28,9 +28,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Sending half of an [`Association`](crate::Association), created by
 /// [`split`](crate::Association::split) and [`sender`](crate::Association::sender).
 ///
-/// Handles are cheap to clone, and messages of several clones do not mix. The async methods can be used
-/// by any number of tasks at once. A handle keeps one waker for its `poll_` methods, so a task that polls
-/// needs its own clone.
+/// Handles are cheap to clone, and messages of several clones do not mix. The async methods can be
+/// used by any number of tasks at once. A handle keeps one waker for its `poll_` methods, so a task
+/// that polls needs its own clone.
 ///
 /// As a `Sink`, a handle holds up to [`Socket::MAX_BATCH`] messages until it is flushed. A clone starts
 /// with none.
@@ -71,8 +71,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
-    /// and the errors of [`send`](Self::send).
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+    /// buffer is full, and the errors of [`send`](Self::send).
     pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
         self.try_send_vectored(&message.info, &[IoSlice::new(&message.payload)])
     }
@@ -90,7 +90,8 @@ impl SendHalf {
         self.poll_send_vectored(cx, &message.info, &[IoSlice::new(&message.payload)])
     }
 
-    /// Sends a message whose payload is in several buffers, at most 1,024 (`IOV_MAX`). The kernel joins them.
+    /// Sends a message whose payload is in several buffers, at most 1,024 (`IOV_MAX`). The kernel
+    /// joins them.
     ///
     /// # Errors
     ///
@@ -119,8 +120,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
-    /// and the errors of [`send_vectored`](Self::send_vectored).
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+    /// buffer is full, and the errors of [`send_vectored`](Self::send_vectored).
     pub fn try_send_vectored(
         &self,
         info: &SendInfo,
@@ -137,8 +138,8 @@ impl SendHalf {
             .map_err(|error| self.shared.send_error(error, info, len))
     }
 
-    /// Polls to send a message from several buffers. Only the waker of the most recent call on this handle is
-    /// kept.
+    /// Polls to send a message from several buffers. Only the waker of the most recent call on this
+    /// handle is kept.
     ///
     /// # Errors
     ///
@@ -160,13 +161,13 @@ impl SendHalf {
             .map_err(|error| self.shared.send_error(error, info, len))
     }
 
-    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short messages
-    /// share packets. Messages leave the queue when they are sent.
+    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short
+    /// messages share packets. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// Returns the error of the front message, which has left the queue. The messages behind it stay; call
-    /// again to continue.
+    /// Returns the error of the front message, which has left the queue. The messages behind it
+    /// stay; call again to continue.
     ///
     /// # Cancel safety
     ///
@@ -187,12 +188,13 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when they are sent.
+    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when
+    /// they are sent.
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
-    /// and the errors of [`send_queue`](Self::send_queue).
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+    /// buffer is full, and the errors of [`send_queue`](Self::send_queue).
     pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         let Some(socket) = self.shared.socket() else {
             return queue
@@ -205,8 +207,8 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Polls to send all messages of a queue. Pending while the send buffer is full. Only the waker of the
-    /// most recent call on this handle is kept.
+    /// Polls to send all messages of a queue. Pending while the send buffer is full. Only the waker
+    /// of the most recent call on this handle is kept.
     ///
     /// # Errors
     ///
@@ -232,8 +234,8 @@ impl SendHalf {
         Poll::Ready(Ok(()))
     }
 
-    /// Starts the shutdown without waiting: everything that was sent is delivered and acknowledged, then
-    /// SHUTDOWN is sent. [`Event::Closed`](crate::Event::Closed) reports completion.
+    /// Starts the shutdown without waiting: everything that was sent is delivered and acknowledged,
+    /// then SHUTDOWN is sent. [`Event::Closed`](crate::Event::Closed) reports completion.
     ///
     /// # Errors
     ///
@@ -242,13 +244,13 @@ impl SendHalf {
         self.shared.start_shutdown()
     }
 
-    /// Aborts the association without waiting: an ABORT with the reason is sent, and unsent messages are
-    /// discarded.
+    /// Aborts the association without waiting: an ABORT with the reason is sent, and unsent
+    /// messages are discarded.
     ///
     /// # Errors
     ///
-    /// Returns [`Unsupported`](io::ErrorKind::Unsupported) on a one-to-one socket, on which Linux cannot send
-    /// a reason. A closed association is not an error.
+    /// Returns [`Unsupported`](io::ErrorKind::Unsupported) on a one-to-one socket, on which Linux
+    /// cannot send a reason. A closed association is not an error.
     pub fn abort(&self, reason: &AbortReason) -> io::Result<()> {
         self.shared.abort(reason)
     }
@@ -304,12 +306,12 @@ impl SendHalf {
         self.shared.outbound_streams()
     }
 
-    /// Waits until the peer's SCTP has acknowledged everything that was sent on the association, by any
-    /// handle. Messages sent meanwhile prolong the wait. Abandoned messages (partial reliability) count as
-    /// done.
+    /// Waits until the peer's SCTP has acknowledged everything that was sent on the association, by
+    /// any handle. Messages sent meanwhile prolong the wait. Abandoned messages (partial
+    /// reliability) count as done.
     ///
-    /// An acknowledgement does not mean that the peer's application has read the message. Nothing needs to
-    /// be received meanwhile.
+    /// An acknowledgement does not mean that the peer's application has read the message. Nothing
+    /// needs to be received meanwhile.
     ///
     /// # Errors
     ///
@@ -381,10 +383,11 @@ impl fmt::Debug for SendHalf {
 
 /// Sends messages in batches.
 ///
-/// * `poll_ready` and `start_send` accept up to [`Socket::MAX_BATCH`] messages without sending them, and
-///   reject invalid ones at once. `feed` and `send_all` fill a batch.
-/// * `poll_flush` completes when the kernel has all messages, which is before the peer acknowledges them.
-///   An error concerns one message, which is dropped. Flushing again continues with the others.
+/// * `poll_ready` and `start_send` accept up to [`Socket::MAX_BATCH`] messages without sending
+///   them, and reject invalid ones at once. `feed` and `send_all` fill a batch.
+/// * `poll_flush` completes when the kernel has all messages, which is before the peer
+///   acknowledges them. An error concerns one message, which is dropped. Flushing again continues
+///   with the others.
 /// * `poll_close` flushes, and then starts the shutdown *of the association*: SCTP has no half close.
 ///   It does not wait for the end.
 ///

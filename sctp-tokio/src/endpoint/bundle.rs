@@ -63,11 +63,13 @@ pub(crate) struct Outcome {
 
 /// Sends the messages of a queue at these positions. The kernel must accept each whenever it has space.
 ///
-/// Messages that are followed by another one for the same association are sent with `MSG_MORE` in one
-/// system call, and the last message of each association without it in another. So messages share packets,
-/// none stays behind, and two system calls serve any number of associations. Nothing can come between them.
+/// Messages that are followed by another one for the same association are sent with `MSG_MORE` in
+/// one system call, and the last message of each association without it in another. So messages
+/// share packets, none stays behind, and two system calls serve any number of associations. Nothing
+/// can come between them.
 ///
-/// If the space is not certain, messages are sent without `MSG_MORE` in order, as many as the kernel accepts.
+/// If the space is not certain, messages are sent without `MSG_MORE` in order, as many as the
+/// kernel accepts.
 pub(crate) fn send_many<O: BatchSender>(
     queue: &VecDeque<(AssocId, Message)>,
     mut indices: Indices,
@@ -159,8 +161,8 @@ impl<O: BatchSender> Bundle<'_, O> {
         }
     }
 
-    /// Sends from the front without `MSG_MORE`, in one system call. Returns the number sent. If it is 0, records
-    /// the first message as failed, unless another one is recorded.
+    /// Sends from the front without `MSG_MORE`, in one system call. Returns the number sent. If it
+    /// is 0, records the first message as failed, unless another one is recorded.
     fn send_plainly(&mut self, indices: &[usize]) -> usize {
         let result = match self.sender.send_plain(self.items(indices)) {
             Ok(0) => Err(ErrorKind::WriteZero.into()),
@@ -198,7 +200,8 @@ impl<O: BatchSender> Bundle<'_, O> {
 }
 
 impl Outcome {
-    /// Removes sent messages from the queue. Returns the new position and the error of the refused message.
+    /// Removes sent messages from the queue. Returns the new position and the error of the refused
+    /// message.
     pub(crate) fn settle(
         self,
         queue: &mut VecDeque<(AssocId, Message)>,

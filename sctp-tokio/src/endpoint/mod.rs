@@ -47,18 +47,19 @@ use crate::{
 
 /// One-to-many socket: one descriptor for all peers.
 ///
-/// The associations share one send buffer and one receive queue. A peer that does not read delays the
-/// others, until it is peeled off or closed. [`SctpListener`](crate::SctpListener) has no such coupling.
+/// The associations share one send buffer and one receive queue. A peer that does not read delays
+/// the others, until it is peeled off or closed. [`SctpListener`](crate::SctpListener) has no such
+/// coupling.
 ///
-/// Unless `net.sctp.sndbuf_policy=1` was set when the socket was made, the cost of a message grows with the
-/// number of associations; see [`guide::performance`](crate::guide::performance). Send replies together,
-/// with [`EndpointSender::send_many`].
+/// Unless `net.sctp.sndbuf_policy=1` was set when the socket was made, the cost of a message grows
+/// with the number of associations; see [`guide::performance`](crate::guide::performance). Send
+/// replies together, with [`EndpointSender::send_many`].
 ///
 /// Messages are sent to associations, never to addresses: after an association's end, a send by address
 /// would open another one.
 ///
-/// Dropping the endpoint closes its associations once no [`EndpointSender`] is left. They are shut down, or
-/// aborted if any message is unread.
+/// Dropping the endpoint closes its associations once no [`EndpointSender`] is left. They are shut
+/// down, or aborted if any message is unread.
 pub struct Endpoint {
     state: Arc<EndpointState>,
     queue: RecvQueue,
@@ -67,8 +68,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// Binds an endpoint to an address.
     ///
-    /// If a name resolves to several addresses, the first that can be bound is used. For several addresses at
-    /// once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    /// If a name resolves to several addresses, the first that can be bound is used. For several
+    /// addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
     ///
     /// The wildcard address announces every address of the machine to peers; see
     /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
@@ -116,7 +117,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Returns [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue after it.
+    /// Returns [`RecvError::Io`] for an unexpected error of the kernel. Further calls continue
+    /// after it.
     ///
     /// # Cancel safety
     ///
@@ -174,18 +176,18 @@ impl Endpoint {
         }
     }
 
-    /// Moves an association to a socket of its own, with everything queued for it. The association then delays
-    /// no other.
+    /// Moves an association to a socket of its own, with everything queued for it. The association
+    /// then delays no other.
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the association does not exist, and an error if the process has no descriptors
-    /// left (`EMFILE`, `ENFILE`). The association then stays where it is.
+    /// Returns `InvalidInput` if the association does not exist, and an error if the process has no
+    /// descriptors left (`EMFILE`, `ENFILE`). The association then stays where it is.
     ///
     /// Returns an error if the reactor has no watches or memory for the new socket (`ENOSPC` at
-    /// `fs.epoll.max_user_watches`, `ENOMEM`). The endpoint then keeps the association apart from its socket:
-    /// call this method again, or [`abort`](Self::abort) the association. Meanwhile nothing is received on it,
-    /// not even its end, and sends return [`SendError::NoAssociation`].
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). The endpoint then keeps the association apart from
+    /// its socket: call this method again, or [`abort`](Self::abort) the association. Meanwhile
+    /// nothing is received on it, not even its end, and sends return [`SendError::NoAssociation`].
     ///
     /// # Panics
     ///
@@ -248,14 +250,15 @@ impl Endpoint {
 
     /// Starts an association with a peer that has these addresses.
     ///
-    /// An event of the association reports the result: a notification when it is established, or its end.
+    /// An event of the association reports the result: a notification when it is established, or
+    /// its end.
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the addresses cannot belong to one peer: the list is empty, a port is 0, ports
-    /// differ, an address is `0.0.0.0`, or no address is of a local family. Returns other errors of
-    /// `sctp_connectx`, with the addresses: no route, or an existing association with that peer. The kind is
-    /// `AddrNotAvailable` if another socket has that association.
+    /// Returns `InvalidInput` if the addresses cannot belong to one peer: the list is empty, a port
+    /// is 0, ports differ, an address is `0.0.0.0`, or no address is of a local family. Returns
+    /// other errors of `sctp_connectx`, with the addresses: no route, or an existing association
+    /// with that peer. The kind is `AddrNotAvailable` if another socket has that association.
     pub fn connect(&self, peer: &[SocketAddr]) -> io::Result<AssocId> {
         check_peer(peer)?;
         let socket = self.state.io.socket();
@@ -339,8 +342,8 @@ impl Endpoint {
         self.state.local_addrs()
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
-    /// largest message that can be sent on any of the associations.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
+    /// size of the largest message that can be sent on any of the associations.
     ///
     /// # Errors
     ///
@@ -350,8 +353,8 @@ impl Endpoint {
         self.state.io.socket().send_buffer_size()
     }
 
-    /// Returns the socket, for options and statistics. Receiving from the socket directly takes messages away
-    /// from the endpoint.
+    /// Returns the socket, for options and statistics. Receiving from the socket directly takes
+    /// messages away from the endpoint.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.state.io.socket()
@@ -361,9 +364,10 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Returns the endpoint if an [`EndpointSender`] exists, if received data has not been returned yet, or if it
-    /// keeps an association that could not be registered with the reactor (see [`peel_off`](Self::peel_off)).
-    /// Call [`try_next_event`](Self::try_next_event) until `WouldBlock` to receive the rest.
+    /// Returns the endpoint if an [`EndpointSender`] exists, if received data has not been returned
+    /// yet, or if it keeps an association that could not be registered with the reactor (see
+    /// [`peel_off`](Self::peel_off)). Call [`try_next_event`](Self::try_next_event) until
+    /// `WouldBlock` to receive the rest.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if !self.queue.is_empty() || !self.state.unregistered().is_empty() {
             return Err(Box::new(self));

@@ -21,8 +21,8 @@ use crate::{
 /// Handle for sending on the associations of an [`Endpoint`](crate::Endpoint), created by
 /// [`sender`](crate::Endpoint::sender). Cheap to clone.
 ///
-/// The async methods can be used by any number of tasks at once. A handle keeps one waker for its `poll_`
-/// methods.
+/// The async methods can be used by any number of tasks at once. A handle keeps one waker for its
+/// `poll_` methods.
 #[derive(Clone)]
 pub struct EndpointSender {
     state: Arc<EndpointState>,
@@ -49,13 +49,14 @@ impl EndpointSender {
         }
     }
 
-    /// Sends a message on an association, whole or not at all. Waits for space in the send buffer, which all
-    /// associations share.
+    /// Sends a message on an association, whole or not at all. Waits for space in the send buffer,
+    /// which all associations share.
     ///
     /// # Errors
     ///
-    /// Returns a [`SendError`]. [`SendError::NoAssociation`] includes an association whose establishment has not
-    /// been received yet, and one that was [peeled off](crate::Endpoint::peel_off).
+    /// Returns a [`SendError`]. [`SendError::NoAssociation`] includes an association whose
+    /// establishment has not been received yet, and one that was [peeled
+    /// off](crate::Endpoint::peel_off).
     ///
     /// # Cancel safety
     ///
@@ -73,7 +74,8 @@ impl EndpointSender {
         }
     }
 
-    /// Polls to send a message on an association. Only the waker of the most recent call on this handle is kept.
+    /// Polls to send a message on an association. Only the waker of the most recent call on this
+    /// handle is kept.
     ///
     /// # Errors
     ///
@@ -103,35 +105,36 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full,
-    /// and the errors of [`send`](Self::send).
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+    /// buffer is full, and the errors of [`send`](Self::send).
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.state.try_send(assoc, message)
     }
 
-    /// Sends a message on every established association with one system call (`SCTP_SENDALL`, RFC 6458 section
-    /// 5.3.4). Does nothing if there is none.
+    /// Sends a message on every established association with one system call (`SCTP_SENDALL`, RFC
+    /// 6458 section 5.3.4). Does nothing if there is none.
     ///
-    /// This operation has no form that waits. The kernel stops at the first association that it cannot send on,
-    /// and does not report how many came before it. A second attempt would send twice on those.
+    /// This operation has no form that waits. The kernel stops at the first association that it
+    /// cannot send on, and does not report how many came before it. A second attempt would send
+    /// twice on those.
     ///
     /// # Errors
     ///
     /// Returns the error of the first association that failed: [`SendError::Io`] of kind
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full, and of kind `InvalidInput` if the
-    /// association has no such stream.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full, and of kind
+    /// `InvalidInput` if the association has no such stream.
     #[doc(alias = "SCTP_SENDALL")]
     pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
         self.state.try_send_to_all(message)
     }
 
-    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short messages share
-    /// packets. Messages leave the queue when they are sent.
+    /// Sends all messages of a queue in order, with two system calls for up to 32 messages. Short
+    /// messages share packets. Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// Returns the error of the front message, which has left the queue. The messages behind it stay; call
-    /// again to continue.
+    /// Returns the error of the front message, which has left the queue. The messages behind it
+    /// stay; call again to continue.
     ///
     /// # Cancel safety
     ///
@@ -153,7 +156,8 @@ impl EndpointSender {
         Ok(())
     }
 
-    /// Polls to send all messages of a queue. Only the waker of the most recent call on this handle is kept.
+    /// Polls to send all messages of a queue. Only the waker of the most recent call on this handle
+    /// is kept.
     ///
     /// # Errors
     ///
@@ -176,12 +180,14 @@ impl EndpointSender {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when they are sent.
+    /// Sends messages of a queue while the send buffer has space. Messages leave the queue when
+    /// they are sent.
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full.
-    /// Otherwise returns the error of the front message, which has left the queue too.
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+    /// buffer is full. Otherwise returns the error of the front message, which has left the queue
+    /// too.
     pub fn try_send_queue(
         &self,
         assoc: AssocId,
@@ -193,10 +199,11 @@ impl EndpointSender {
         Ok(())
     }
 
-    /// Sends all messages of a queue, each on its association, with two system calls for up to 32 messages.
+    /// Sends all messages of a queue, each on its association, with two system calls for up to 32
+    /// messages.
     ///
-    /// Messages of one association stay in order, and short ones share packets. Messages leave the queue when
-    /// they are sent. Use this method to reply to everything that has arrived:
+    /// Messages of one association stay in order, and short ones share packets. Messages leave the
+    /// queue when they are sent. Use this method to reply to everything that has arrived:
     ///
     /// ```no_run
     /// # use std::{collections::VecDeque, io};
@@ -225,14 +232,14 @@ impl EndpointSender {
     /// # }
     /// ```
     ///
-    /// A message without space in the send buffer holds up all messages behind it. If each association has its
-    /// own send buffer (`net.sctp.sndbuf_policy=1` when the socket was made), it holds up only those of the same
-    /// association.
+    /// A message without space in the send buffer holds up all messages behind it. If each
+    /// association has its own send buffer (`net.sctp.sndbuf_policy=1` when the socket was made),
+    /// it holds up only those of the same association.
     ///
     /// # Errors
     ///
-    /// Returns the error of a rejected message and its association. That message has left the queue, and the
-    /// others stay; call again to continue.
+    /// Returns the error of a rejected message and its association. That message has left the
+    /// queue, and the others stay; call again to continue.
     ///
     /// # Cancel safety
     ///
@@ -256,8 +263,8 @@ impl EndpointSender {
         }
     }
 
-    /// Polls to send all messages of a queue, each on its association. Only the waker of the most recent call on
-    /// this handle is kept.
+    /// Polls to send all messages of a queue, each on its association. Only the waker of the most
+    /// recent call on this handle is kept.
     ///
     /// # Errors
     ///
@@ -287,13 +294,14 @@ impl EndpointSender {
         }
     }
 
-    /// Sends messages of a queue, each on its association, while the send buffer has space. Messages leave the
-    /// queue when they are sent.
+    /// Sends messages of a queue, each on its association, while the send buffer has space.
+    /// Messages leave the queue when they are sent.
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no space for the
-    /// rest of the queue. Otherwise returns the error of a rejected message, which has left the queue too.
+    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no
+    /// space for the rest of the queue. Otherwise returns the error of a rejected message, which
+    /// has left the queue too.
     pub fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,
@@ -306,9 +314,9 @@ impl EndpointSender {
         }
     }
 
-    /// Waits until a send that found no space is worth repeating: the socket is writable, an association was
-    /// closed or has no unacknowledged data, or 20 milliseconds have passed. The writability of a shared socket
-    /// alone is not reliable.
+    /// Waits until a send that found no space is worth repeating: the socket is writable, an
+    /// association was closed or has no unacknowledged data, or 20 milliseconds have passed. The
+    /// writability of a shared socket alone is not reliable.
     ///
     /// # Errors
     ///
@@ -341,11 +349,11 @@ impl EndpointSender {
         Poll::Ready(result)
     }
 
-    /// Starts the shutdown of an association without waiting (`SCTP_EOF`): everything that was sent is delivered
-    /// and acknowledged, then SHUTDOWN is sent.
+    /// Starts the shutdown of an association without waiting (`SCTP_EOF`): everything that was sent
+    /// is delivered and acknowledged, then SHUTDOWN is sent.
     ///
-    /// An association that is not established yet is aborted without a reason. An event reports its end as
-    /// [`End::Aborted`](crate::End::Aborted) by this end.
+    /// An association that is not established yet is aborted without a reason. An event reports its
+    /// end as [`End::Aborted`](crate::End::Aborted) by this end.
     ///
     /// # Errors
     ///
@@ -354,8 +362,8 @@ impl EndpointSender {
         self.state.start_shutdown(assoc)
     }
 
-    /// Aborts an association without waiting (`SCTP_ABORT`): an ABORT with the reason is sent, and unsent
-    /// messages are discarded.
+    /// Aborts an association without waiting (`SCTP_ABORT`): an ABORT with the reason is sent, and
+    /// unsent messages are discarded.
     ///
     /// # Errors
     ///
@@ -364,7 +372,8 @@ impl EndpointSender {
         self.state.abort(assoc, reason)
     }
 
-    /// Returns the numbers of inbound and outbound streams, or `None` if the association is not established.
+    /// Returns the numbers of inbound and outbound streams, or `None` if the association is not
+    /// established.
     #[must_use]
     pub fn streams(&self, assoc: AssocId) -> Option<(u16, u16)> {
         let peers = self.state.peers();
@@ -382,8 +391,8 @@ impl EndpointSender {
         self.state.io.socket().peer_addrs(assoc)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
-    /// largest message that can be sent on any of the associations.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
+    /// size of the largest message that can be sent on any of the associations.
     ///
     /// # Errors
     ///

@@ -33,8 +33,8 @@ use crate::{
 
 /// Time after which a waiting send is repeated without a wake-up.
 ///
-/// Writability of a shared socket is that of all associations together. With `net.sctp.sndbuf_policy=1` it
-/// may never come although a send would succeed.
+/// Writability of a shared socket is that of all associations together. With
+/// `net.sctp.sndbuf_policy=1` it may never come although a send would succeed.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// Positions of the messages of a bundle, or the error of the first message.
@@ -106,8 +106,8 @@ impl EndpointState {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the send credit, which also serialises sends. Everything that would interfere with a bundle takes
-    /// this lock, before [`EndpointState::peers`].
+    /// Locks the send credit, which also serialises sends. Everything that would interfere with a
+    /// bundle takes this lock, before [`EndpointState::peers`].
     pub(crate) fn credit(&self) -> MutexGuard<'_, SendCredit> {
         self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +134,8 @@ impl EndpointState {
 
     /// Moves an association to a socket of its own.
     ///
-    /// Never within a bundle: its last message would not reach what the others have held back (`MSG_MORE`).
+    /// Never within a bundle: its last message would not reach what the others have held back
+    /// (`MSG_MORE`).
     pub(crate) fn peel_off(&self, assoc: AssocId) -> io::Result<(Socket, Peer)> {
         let _between_bundles = self.credit();
         let socket = self.io.socket().peel_off(assoc)?;
@@ -267,8 +268,8 @@ impl EndpointState {
         ignore_already_closed(socket.send_eof(assoc), || socket.has_association(assoc))
     }
 
-    /// Returns `true` if an association is not established yet. On `SCTP_EOF` the kernel drops it without a
-    /// notification (`sctp_sf_cookie_wait_prm_shutdown`), on `SCTP_ABORT` with one.
+    /// Returns `true` if an association is not established yet. On `SCTP_EOF` the kernel drops it
+    /// without a notification (`sctp_sf_cookie_wait_prm_shutdown`), on `SCTP_ABORT` with one.
     fn is_connecting(&self, assoc: AssocId) -> bool {
         use AssociationState::{CookieEchoed, CookieWait};
         let status = self.io.socket().status(assoc);
@@ -291,8 +292,8 @@ impl EndpointState {
         })
     }
 
-    /// Sends one bundle from a queue, skipping associations whose buffers are full. Returns `None` if there may
-    /// be more to send.
+    /// Sends one bundle from a queue, skipping associations whose buffers are full. Returns `None`
+    /// if there may be more to send.
     pub(crate) fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,

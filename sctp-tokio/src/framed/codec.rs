@@ -20,16 +20,17 @@ use crate::{
 
 /// Encodes and decodes messages with a codec of tokio-util, one frame per message.
 ///
-/// SCTP preserves message boundaries, so a codec needs no length field, and may have one. The end of a
-/// message is the end of the codec's input: an incomplete frame is passed to [`Decoder::decode_eof`]. The
-/// adapter implements:
+/// SCTP preserves message boundaries, so a codec needs no length field, and may have one. The end
+/// of a message is the end of the codec's input: an incomplete frame is passed to
+/// [`Decoder::decode_eof`]. The adapter implements:
 ///
 /// * `Stream` of decoded items with their [`RecvInfo`], over an [`Association`] or a [`RecvHalf`].
-/// * `Sink` of `(item, SendInfo)`, over an [`Association`], a [`SendHalf`](crate::SendHalf), or any other sink
-///   of [`Message`]s. [`RecvInfo::reply`] returns the [`SendInfo`] of a reply, and `SendInfo::default()` is
-///   stream 0.
+/// * `Sink` of `(item, SendInfo)`, over an [`Association`], a [`SendHalf`](crate::SendHalf), or
+///   any other sink of [`Message`]s. [`RecvInfo::reply`] returns the [`SendInfo`] of a reply, and
+///   `SendInfo::default()` is stream 0.
 ///
-/// The codec decodes in the receive buffer, without a copy. Data that the codec keeps occupies that buffer.
+/// The codec decodes in the receive buffer, without a copy. Data that the codec keeps occupies that
+/// buffer.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -151,9 +152,9 @@ impl<T, C: Decoder> MessageFramed<T, C> {
 
 /// Decodes each message, and ends when the stream of messages ends.
 ///
-/// A message that is not exactly one frame is an error. After an incomplete frame or an error of the codec
-/// the stream ends, because the codec's state is unknown. The association stays open: the caller decides
-/// whether to abort it.
+/// A message that is not exactly one frame is an error. After an incomplete frame or an error of
+/// the codec the stream ends, because the codec's state is unknown. The association stays open: the
+/// caller decides whether to abort it.
 impl<C: Decoder + Unpin> Stream for MessageFramed<RecvHalf, C> {
     type Item = Result<(C::Item, RecvInfo), DecodeError<C::Error>>;
 

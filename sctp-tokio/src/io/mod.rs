@@ -29,14 +29,16 @@ use wakers::{Waiter, Wakers};
 /// Time after which a waiting send is repeated without a wake-up.
 ///
 /// When an association is closed, the kernel frees its queue without raising writability
-/// (`sctp_association_free` removes it from the list that `sctp_write_space` walks). The last notification
-/// raises it, but can come before the space is free.
+/// (`sctp_association_free` removes it from the list that `sctp_write_space` walks). The last
+/// notification raises it, but can come before the space is free.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Time after which a send is repeated once the socket has had an error: the reactor no longer wakes it.
+/// Time after which a send is repeated once the socket has had an error: the reactor no longer
+/// wakes it.
 const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
-/// Error of registering a socket: the user's limit of watches (`fs.epoll.max_user_watches`), or no memory.
+/// Error of registering a socket: the user's limit of watches (`fs.epoll.max_user_watches`), or no
+/// memory.
 ///
 /// Both can pass, and the socket may carry an established association.
 #[derive(Debug)]
@@ -54,8 +56,8 @@ impl From<RegisterError> for io::Error {
 
 /// Socket registered with the runtime's reactor (edge-triggered epoll).
 ///
-/// Every loop tries first, and waits only after `WouldBlock`. Any other error is returned: it does not clear
-/// readiness, so repeating it would spin.
+/// Every loop tries first, and waits only after `WouldBlock`. Any other error is returned: it does
+/// not clear readiness, so repeating it would spin.
 #[derive(Debug)]
 pub(crate) struct Io {
     fd: AsyncFd<Socket>,
@@ -63,8 +65,8 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    /// Registers a socket, or returns it with the error. Panics outside a tokio runtime with its I/O and
-    /// time drivers enabled.
+    /// Registers a socket, or returns it with the error. Panics outside a tokio runtime with its
+    /// I/O and time drivers enabled.
     #[track_caller]
     pub(crate) fn new(socket: Socket) -> Result<Self, RegisterError> {
         // Waits have timers. Without a time driver this panics here, instead of in the first send
@@ -115,8 +117,8 @@ impl Io {
 
     /// Receives a batch, appended to `parts`. Only the waker of the most recent call is kept.
     ///
-    /// A batch that was not full has emptied the queue, so readiness is cleared without a further call. An edge in
-    /// between is not lost: only the readiness that led here is cleared.
+    /// A batch that was not full has emptied the queue, so readiness is cleared without a further
+    /// call. An edge in between is not lost: only the readiness that led here is cleared.
     pub(crate) fn poll_receive(
         &self,
         cx: &mut Context<'_>,
@@ -135,11 +137,11 @@ impl Io {
         }
     }
 
-    /// Calls `send` until it does not block, and again after each [`RETRY`]. Only the waker of the most recent
-    /// call is kept for each waiter.
+    /// Calls `send` until it does not block, and again after each [`RETRY`]. Only the waker of the
+    /// most recent call is kept for each waiter.
     ///
-    /// Unlike reading, it tries before it waits: the writability of a new socket is often unknown, and a task woken
-    /// by [`Io::wake_writers`] must learn the reason.
+    /// Unlike reading, it tries before it waits: the writability of a new socket is often unknown,
+    /// and a task woken by [`Io::wake_writers`] must learn the reason.
     pub(crate) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
@@ -195,8 +197,8 @@ impl Io {
         self.writers.wake_by_ref();
     }
 
-    /// Waits for writability and clears it. For callers that try again after each wait, and after some time without
-    /// one: once the socket has had an error, this may wait forever.
+    /// Waits for writability and clears it. For callers that try again after each wait, and after
+    /// some time without one: once the socket has had an error, this may wait forever.
     pub(crate) async fn forget_writable(&self) -> io::Result<()> {
         if !forget(self.fd.writable().await?) {
             pending::<()>().await;
@@ -205,8 +207,8 @@ impl Io {
     }
 }
 
-/// Clears writability. Returns `false` if the socket is not writable but had an error, for example of ICMP
-/// (`IP_RECVERR`). The reactor takes that for the end of writing and never clears it.
+/// Clears writability. Returns `false` if the socket is not writable but had an error, for example
+/// of ICMP (`IP_RECVERR`). The reactor takes that for the end of writing and never clears it.
 fn forget(mut guard: AsyncFdReadyGuard<'_, Socket>) -> bool {
     let writable = guard.ready() & Ready::WRITABLE;
     guard.clear_ready();

@@ -27,8 +27,8 @@ struct Partial {
     stream: u16,
     unordered: bool,
     data: BytesMut,
-    /// Set after the limit was exceeded. The message is dropped up to its end, so that its rest is not taken for a
-    /// message.
+    /// Set after the limit was exceeded. The message is dropped up to its end, so that its rest is
+    /// not taken for a message.
     dropped: bool,
 }
 
@@ -46,20 +46,21 @@ impl Partial {
 
 /// Joins the parts of messages (`MSG_EOR`), and decodes notifications, which arrive whole.
 ///
-/// Incomplete messages are kept by association, because parts are interleaved on a shared socket, and by
-/// stream and order, because with I-DATA they are interleaved within an association. Their size is limited per
-/// association and for all associations of a shared socket together.
+/// Incomplete messages are kept by association, because parts are interleaved on a shared socket,
+/// and by stream and order, because with I-DATA they are interleaved within an association. Their
+/// size is limited per association and for all associations of a shared socket together.
 #[derive(Debug)]
 pub(crate) struct Reassembler {
     limit: usize,
     /// Limit for the incomplete messages of all associations together.
     total_limit: usize,
-    /// Rarely occupied: only by a message larger than the kernel's window, or one at the end of a batch.
+    /// Rarely occupied: only by a message larger than the kernel's window, or one at the end of a
+    /// batch.
     partials: Vec<Partial>,
 }
 
-/// Number of incomplete messages of maximum size on a shared socket. A message is incomplete only while the
-/// kernel delivers it in parts.
+/// Number of incomplete messages of maximum size on a shared socket. A message is incomplete only
+/// while the kernel delivers it in parts.
 const SHARED_FACTOR: usize = 64;
 
 impl Reassembler {
@@ -167,8 +168,8 @@ impl Reassembler {
 
     /// Drops a message that the kernel has stopped delivering.
     ///
-    /// With I-DATA the event has stream and order, and other messages of the association continue. Without, both
-    /// are 0, but at most one message is incomplete.
+    /// With I-DATA the event has stream and order, and other messages of the association continue.
+    /// Without, both are 0, but at most one message is incomplete.
     pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
         let named = |partial: &Partial| {
             partial.assoc == event.assoc

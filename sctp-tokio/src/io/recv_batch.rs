@@ -8,16 +8,18 @@ use socket2::SockRef;
 thread_local! {
     /// Receive buffer of the thread, so that an idle association holds none.
     ///
-    /// Each receive continues in the same block. A block is reused when all messages in it have been dropped.
+    /// Each receive continues in the same block. A block is reused when all messages in it have
+    /// been dropped.
     static BATCH: RefCell<RecvBatch> = RefCell::new(RecvBatch::new());
-    /// Pool of empty queues. A busy association does not allocate per batch, and an idle one holds no memory.
+    /// Pool of empty queues. A busy association does not allocate per batch, and an idle one holds
+    /// no memory.
     static QUEUE_POOL: RefCell<Vec<VecDeque<Part>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The maximum number of pooled queues per thread.
 const MAX_POOLED: usize = 8;
-/// Queues with a larger capacity are freed instead of pooled. It holds a batch and the rest of the previous
-/// one.
+/// Queues with a larger capacity are freed instead of pooled. It holds a batch and the rest of the
+/// previous one.
 const MAX_POOLED_LEN: usize = 2 * Socket::MAX_BATCH;
 
 /// Hint of a receive about the next one.
@@ -70,8 +72,8 @@ pub(crate) fn has_message(parts: &VecDeque<Part>) -> bool {
     parts.iter().any(is_message)
 }
 
-/// Makes `close(2)` abort the socket's associations instead of shutting them down, as it does while messages
-/// are unread in the kernel.
+/// Makes `close(2)` abort the socket's associations instead of shutting them down, as it does while
+/// messages are unread in the kernel.
 pub(crate) fn abort_on_close(socket: &Socket) -> io::Result<()> {
     SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
@@ -81,8 +83,9 @@ const NOTIFICATION_LIMIT: usize = 128 * 1024;
 
 /// Receives the rest of a notification that did not fit, which is first in the queue.
 ///
-/// Each part of a notification is marked as one, and the peer can choose its bytes. A rest that stays behind,
-/// or moves to another socket with a peel-off, would be decoded as a notification of its own.
+/// Each part of a notification is marked as one, and the peer can choose its bytes. A rest that
+/// stays behind, or moves to another socket with a peel-off, would be decoded as a notification of
+/// its own.
 pub(crate) fn finish_notification(socket: &Socket, part: &mut Part) -> io::Result<()> {
     while is_unfinished_notification(part) && part.data.len() < NOTIFICATION_LIMIT {
         part.data.reserve(NOTIFICATION_LIMIT - part.data.len());

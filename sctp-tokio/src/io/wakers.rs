@@ -13,8 +13,8 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// Waker for the reactor that wakes every waiting handle.
 ///
-/// The reactor keeps one waker per direction of a descriptor, while the sending handles of an association are
-/// polled by many tasks. Each handle therefore keeps its own waker.
+/// The reactor keeps one waker per direction of a descriptor, while the sending handles of an
+/// association are polled by many tasks. Each handle therefore keeps its own waker.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     handles: Mutex<Vec<Weak<Slot>>>,

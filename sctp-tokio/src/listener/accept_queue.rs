@@ -23,14 +23,14 @@ const SCRATCH: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct AcceptQueue {
     max_message_size: usize,
-    /// Established associations that are not peeled off yet. Contains more than one only if the socket came from
-    /// elsewhere with some on it.
+    /// Established associations that are not peeled off yet. Contains more than one only if the
+    /// socket came from elsewhere with some on it.
     waiting: VecDeque<Established>,
-    /// Association that is peeled off and could not be registered with the reactor. The next accept tries
-    /// it again first.
+    /// Association that is peeled off and could not be registered with the reactor. The next accept
+    /// tries it again first.
     unregistered: Option<(Established, Socket)>,
-    /// Associations that were closed before they could be peeled off. Their messages, which are still in the
-    /// listener's queue, are collected here until their end is received.
+    /// Associations that were closed before they could be peeled off. Their messages, which are
+    /// still in the listener's queue, are collected here until their end is received.
     orphans: Vec<Orphan>,
 }
 
@@ -96,8 +96,8 @@ impl AcceptQueue {
 
     /// Peels off the association that has waited longest and still exists.
     ///
-    /// Returns `None` if no association waits. Only then may the listener receive: a message of a waiting
-    /// association moves with it when it is peeled off.
+    /// Returns `None` if no association waits. Only then may the listener receive: a message of a
+    /// waiting association moves with it when it is peeled off.
     pub(crate) fn accept(&mut self, listening: &Socket) -> io::Result<Option<Association>> {
         if let Some((up, socket)) = self.unregistered.take() {
             return self.peeled(up, socket).map(Some);

@@ -32,11 +32,12 @@ use crate::{
 
 /// Listens for associations, each of which gets a socket of its own.
 ///
-/// Underneath is a one-to-many socket, from which associations are peeled off when they are established.
-/// Unlike a one-to-one socket, a peeled-off socket can be shut down with `SCTP_EOF`, and aborted with a reason.
+/// Underneath is a one-to-many socket, from which associations are peeled off when they are
+/// established. Unlike a one-to-one socket, a peeled-off socket can be shut down with `SCTP_EOF`,
+/// and aborted with a reason.
 ///
-/// Dropping the listener stops listening. Accepted associations continue. Established associations that were
-/// not accepted are closed, with an ABORT if they have sent anything.
+/// Dropping the listener stops listening. Accepted associations continue. Established associations
+/// that were not accepted are closed, with an ABORT if they have sent anything.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,8 +64,8 @@ pub struct SctpListener {
 impl SctpListener {
     /// Listens on an address.
     ///
-    /// If a name resolves to several addresses, the first that can be bound is used. For several addresses at
-    /// once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
+    /// If a name resolves to several addresses, the first that can be bound is used. For several
+    /// addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
     ///
     /// The wildcard address announces every address of the machine to peers; see
     /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
@@ -110,10 +111,11 @@ impl SctpListener {
     ///
     /// # Errors
     ///
-    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or if the
-    /// reactor has no watches or memory for another one (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`).
-    /// No association is lost, but the same error is returned at once if the method is called again: wait
-    /// first. Returns other errors of the system calls.
+    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`),
+    /// or if the reactor has no watches or memory for another one (`ENOSPC` at
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost, but the same error is
+    /// returned at once if the method is called again: wait first. Returns other errors of the
+    /// system calls.
     ///
     /// # Cancel safety
     ///
@@ -165,8 +167,8 @@ impl SctpListener {
         }
     }
 
-    /// Refuses new associations (`listen(2)` with a backlog of 0). Established ones continue, and can still be
-    /// accepted.
+    /// Refuses new associations (`listen(2)` with a backlog of 0). Established ones continue, and
+    /// can still be accepted.
     ///
     /// # Errors
     ///
@@ -184,8 +186,8 @@ impl SctpListener {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
-    /// largest message that can be sent on an accepted association, which inherits it.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
+    /// size of the largest message that can be sent on an accepted association, which inherits it.
     ///
     /// # Errors
     ///
@@ -201,14 +203,14 @@ impl SctpListener {
         self.io.socket()
     }
 
-    /// Converts the listener into its socket, which still listens and has all associations that were not
-    /// accepted.
+    /// Converts the listener into its socket, which still listens and has all associations that
+    /// were not accepted.
     ///
     /// # Errors
     ///
-    /// Returns the listener while it holds an association that is not on its socket: one that could not be
-    /// registered with the reactor, or the messages of one that was closed before it was accepted. Accept
-    /// until `WouldBlock` first.
+    /// Returns the listener while it holds an association that is not on its socket: one that could
+    /// not be registered with the reactor, or the messages of one that was closed before it was
+    /// accepted. Accept until `WouldBlock` first.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if self.queue.is_complete() {
             Ok(self.io.into_socket())

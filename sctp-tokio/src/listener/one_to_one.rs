@@ -27,28 +27,28 @@ use crate::{
 /// Largest backlog that the kernel allows: the largest value of `net.core.somaxconn` that is of use.
 const MAX_BACKLOG: u32 = 65_535;
 
-/// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), on which `accept(2)` returns a socket
-/// per association, as for TCP.
+/// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), on which `accept(2)`
+/// returns a socket per association, as for TCP.
 ///
 /// For interoperation with supervisors and libraries that use such descriptors. Otherwise use
-/// [`SctpListener`](crate::SctpListener), which has fewer restrictions. On these associations Linux cannot send
-/// an ABORT with a reason:
+/// [`SctpListener`](crate::SctpListener), which has fewer restrictions. On these associations Linux
+/// cannot send an ABORT with a reason:
 ///
 /// * [`Association::abort`] returns [`Unsupported`](io::ErrorKind::Unsupported). Use
 ///   [`Association::abort_without_reason`].
 /// * A message over the limit is dropped and reported as
 ///   [`RecvError::TooLarge`](crate::RecvError::TooLarge), and the peer is not aborted.
 ///
-/// Associations that are not accepted yet count against the backlog. Beyond it, peers are refused. Dropping the
-/// listener aborts them; accepted associations continue.
+/// Associations that are not accepted yet count against the backlog. Beyond it, peers are refused.
+/// Dropping the listener aborts them; accepted associations continue.
 pub struct OneToOneListener {
     io: Io,
     max_message_size: usize,
-    /// Set if the socket came from elsewhere. Associations established earlier lack the subscriptions of this
-    /// crate.
+    /// Set if the socket came from elsewhere. Associations established earlier lack the
+    /// subscriptions of this crate.
     subscribe_accepted: Option<SocketConfig>,
-    /// Accepted socket that could not be set up or registered with the reactor. The next accept tries it
-    /// again first.
+    /// Accepted socket that could not be set up or registered with the reactor. The next accept
+    /// tries it again first.
     pending: Option<Socket>,
     /// Set after [`OneToOneListener::stop`]: the maximum number of associations still to be accepted.
     remaining: Option<u32>,
@@ -106,10 +106,11 @@ impl OneToOneListener {
     ///
     /// # Errors
     ///
-    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`), or if the
-    /// reactor has no watches or memory for another one (`ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`).
-    /// No association is lost, but the same error is returned at once if the method is called again: wait
-    /// first. Returns other errors of the system calls.
+    /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`),
+    /// or if the reactor has no watches or memory for another one (`ENOSPC` at
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost, but the same error is
+    /// returned at once if the method is called again: wait first. Returns other errors of the
+    /// system calls.
     ///
     /// # Cancel safety
     ///
@@ -173,13 +174,14 @@ impl OneToOneListener {
         }
     }
 
-    /// Refuses new associations while others wait to be accepted. Established ones continue, and can still be
-    /// accepted: call [`try_accept`](Self::try_accept) until it returns
+    /// Refuses new associations while others wait to be accepted. Established ones continue, and
+    /// can still be accepted: call [`try_accept`](Self::try_accept) until it returns
     /// [`WouldBlock`](io::ErrorKind::WouldBlock), then drop the listener.
     ///
-    /// The kernel hands out associations only while the socket listens, so it is left with a backlog of 1: up to
-    /// two further peers at a time are not refused. After as many associations as the backlog can have held when
-    /// this method was called, no more are accepted. Those that came earlier are accepted first.
+    /// The kernel hands out associations only while the socket listens, so it is left with a
+    /// backlog of 1: up to two further peers at a time are not refused. After as many associations
+    /// as the backlog can have held when this method was called, no more are accepted. Those that
+    /// came earlier are accepted first.
     ///
     /// # Errors
     ///
@@ -204,8 +206,8 @@ impl OneToOneListener {
         self.io.socket().local_addrs(AssocId::FUTURE)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size of the
-    /// largest message that can be sent on an accepted association, which inherits it.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the
+    /// size of the largest message that can be sent on an accepted association, which inherits it.
     ///
     /// # Errors
     ///
@@ -221,13 +223,13 @@ impl OneToOneListener {
         self.io.socket()
     }
 
-    /// Converts the listener into its socket, which still listens and has all associations that were not
-    /// accepted.
+    /// Converts the listener into its socket, which still listens and has all associations that
+    /// were not accepted.
     ///
     /// # Errors
     ///
-    /// Returns the listener while it holds an association that could not be registered with the reactor:
-    /// accept it first.
+    /// Returns the listener while it holds an association that could not be registered with the
+    /// reactor: accept it first.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         match self.pending {
             None => Ok(self.io.into_socket()),
@@ -236,7 +238,8 @@ impl OneToOneListener {
     }
 }
 
-/// Accepts a waiting association, unless the listener has stopped and accepted all that can have waited then.
+/// Accepts a waiting association, unless the listener has stopped and accepted all that can have
+/// waited then.
 fn take_waiting(remaining: &mut Option<u32>, socket: &Socket) -> io::Result<Socket> {
     if *remaining == Some(0) {
         return Err(io::ErrorKind::WouldBlock.into());
@@ -264,7 +267,8 @@ impl Stream for OneToOneListener {
     }
 }
 
-/// The same as [`SocketBuilder::listen_one_to_one_from`](crate::SocketBuilder::listen_one_to_one_from) with the
+/// The same as
+/// [`SocketBuilder::listen_one_to_one_from`](crate::SocketBuilder::listen_one_to_one_from) with the
 /// defaults.
 impl TryFrom<OwnedFd> for OneToOneListener {
     type Error = io::Error;

@@ -15,8 +15,8 @@ fn is_bundleable(message: &Message, streams: u16) -> bool {
     check(&message.info, message.payload.len(), streams).is_ok() && !goes_unbundled(message)
 }
 
-/// Returns `true` if the message must be sent by itself. Keys can be refused, and partial reliability can make
-/// the kernel drop other messages.
+/// Returns `true` if the message must be sent by itself. Keys can be refused, and partial
+/// reliability can make the kernel drop other messages.
 pub(crate) fn goes_unbundled(message: &Message) -> bool {
     message.info.auth_key.is_some() || message.info.reliability != Reliability::Reliable
 }
@@ -58,8 +58,8 @@ fn item(assoc: AssocId, message: &Message) -> SendItem<'_> {
 
 /// Sends a bundle from the front of the queue. Returns the number of messages sent.
 ///
-/// All messages but the last are sent with `MSG_MORE`, and the last one without. So messages share packets,
-/// and none stays behind. No cancellation can come between the two system calls.
+/// All messages but the last are sent with `MSG_MORE`, and the last one without. So messages share
+/// packets, and none stays behind. No cancellation can come between the two system calls.
 pub(crate) fn send_bundle(
     assoc: AssocId,
     streams: u16,

@@ -4,10 +4,10 @@ use super::BatchSender;
 
 /// Lower bound of the free space of a send buffer.
 ///
-/// A full buffer must not cut a bundle short: the kernel would keep the messages sent with `MSG_MORE` until
-/// the next plain send. Therefore the credit must cover a bundle, by an upper bound of the kernel's charge.
-/// It is read from the kernel (`SO_MEMINFO`) and only counted down until it is read again. Data that has been
-/// acknowledged since is free too.
+/// A full buffer must not cut a bundle short: the kernel would keep the messages sent with
+/// `MSG_MORE` until the next plain send. Therefore the credit must cover a bundle, by an upper
+/// bound of the kernel's charge. It is read from the kernel (`SO_MEMINFO`) and only counted down
+/// until it is read again. Data that has been acknowledged since is free too.
 #[derive(Debug, Default)]
 pub(crate) struct SendCredit {
     free: usize,
@@ -32,8 +32,8 @@ impl SendCredit {
     }
 }
 
-/// Returns an upper bound of the kernel's charge for a message: about 500 bytes of its own structures per
-/// fragment, and the payload rounded up to the next power of two.
+/// Returns an upper bound of the kernel's charge for a message: about 500 bytes of its own
+/// structures per fragment, and the payload rounded up to the next power of two.
 pub(crate) fn cost(len: usize) -> usize {
     let fragments = 1 + len / 512;
     2 * len + 1536 * fragments

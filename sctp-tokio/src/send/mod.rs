@@ -12,7 +12,8 @@ pub(crate) trait BatchSender {
     /// Returns the free space of the send buffer in bytes.
     fn free_space(&self) -> usize;
 
-    /// Sends messages that stay queued until a plain send follows (`MSG_MORE`). Returns the number sent.
+    /// Sends messages that stay queued until a plain send follows (`MSG_MORE`). Returns the number
+    /// sent.
     fn send_more<'a>(&self, items: impl Iterator<Item = SendItem<'a>>) -> io::Result<usize>;
 
     /// Sends messages, and with each everything queued on its association. Returns the number sent.
@@ -42,8 +43,8 @@ impl BatchSender for Socket {
         self.send_msg(item.assoc, item.info, &[IoSlice::new(item.payload)])
     }
 
-    /// Requests a heartbeat. Its packet takes the queued messages along, which wait only for lack of a packet
-    /// (`sctp_packet_can_append_data`).
+    /// Requests a heartbeat. Its packet takes the queued messages along, which wait only for lack
+    /// of a packet (`sctp_packet_can_append_data`).
     fn release(&self, assoc: AssocId) {
         // A closed association has nothing to release.
         let _ = self.request_heartbeat(assoc, None);

@@ -39,10 +39,11 @@ pub struct SocketBuilder {
 }
 
 impl SocketBuilder {
-    /// Default number of outbound streams that an association requests: 128. The kernel's default is 10.
+    /// Default number of outbound streams that an association requests: 128. The kernel's default
+    /// is 10.
     ///
-    /// More streams cost an idle association little memory, and do not lengthen the INIT, which has their number
-    /// as a field of 16 bits.
+    /// More streams cost an idle association little memory, and do not lengthen the INIT, which has
+    /// their number as a field of 16 bits.
     pub const OUTBOUND_STREAMS: u16 = setup::OUTBOUND_STREAMS;
 
     /// Default number of inbound streams that a peer is allowed: 1,024. The kernel's default is 65,535.
@@ -56,14 +57,14 @@ impl SocketBuilder {
         Self::default()
     }
 
-    /// Binds the socket to these addresses, all with one port. Several addresses make the socket multi-homed. If
-    /// the first port is 0, the kernel chooses one for all. Defaults to the wildcard address and a port chosen by
-    /// the kernel.
+    /// Binds the socket to these addresses, all with one port. Several addresses make the socket
+    /// multi-homed. If the first port is 0, the kernel chooses one for all. Defaults to the
+    /// wildcard address and a port chosen by the kernel.
     ///
-    /// A socket bound to the wildcard address (`0.0.0.0` or `[::]`) announces all addresses of the machine to
-    /// every peer, including those of container bridges. Two peers that announce a common address with the same
-    /// port exclude each other: the second gets no answer and times out. If a machine has such addresses, name
-    /// those that peers can reach.
+    /// A socket bound to the wildcard address (`0.0.0.0` or `[::]`) announces all addresses of the
+    /// machine to every peer, including those of container bridges. Two peers that announce a
+    /// common address with the same port exclude each other: the second gets no answer and times
+    /// out. If a machine has such addresses, name those that peers can reach.
     pub fn bind(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.config.bind = addrs.into_iter().collect();
         self
@@ -72,9 +73,9 @@ impl SocketBuilder {
     /// Sets the number of streams and the attempts of associations.
     ///
     /// A field that is 0 has its default: [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS),
-    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and for the others the kernel's. An association has the
-    /// lesser of what one end requests and the other allows. A socket from elsewhere keeps its parameters unless
-    /// this method is called.
+    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and for the others the kernel's. An
+    /// association has the lesser of what one end requests and the other allows. A socket from
+    /// elsewhere keeps its parameters unless this method is called.
     pub fn with_init(mut self, init: InitMsg) -> Self {
         self.config.init = Some(init);
         self
@@ -88,20 +89,21 @@ impl SocketBuilder {
         self
     }
 
-    /// Allows binding to a port that associations of an earlier socket still use (`SO_REUSEADDR`). Defaults to
-    /// `true`.
+    /// Allows binding to a port that associations of an earlier socket still use (`SO_REUSEADDR`).
+    /// Defaults to `true`.
     ///
-    /// A restarted server meets such associations: some were passed on, others wait for an unreachable peer's
-    /// answer to their SHUTDOWN, which takes minutes. With `false`, binding fails with `AddrInUse` until the last
-    /// one is closed. A second listening socket is refused in either case.
+    /// A restarted server meets such associations: some were passed on, others wait for an
+    /// unreachable peer's answer to their SHUTDOWN, which takes minutes. With `false`, binding
+    /// fails with `AddrInUse` until the last one is closed. A second listening socket is refused in
+    /// either case.
     #[doc(alias = "SO_REUSEADDR")]
     pub fn with_reuse_address(mut self, reuse_address: bool) -> Self {
         self.config.reuse_address = reuse_address;
         self
     }
 
-    /// Allows several listeners to share addresses and port (`SO_REUSEPORT`). The kernel distributes associations
-    /// by the peer's address and port. Defaults to `false`.
+    /// Allows several listeners to share addresses and port (`SO_REUSEPORT`). The kernel
+    /// distributes associations by the peer's address and port. Defaults to `false`.
     pub fn with_reuse_port(mut self, reuse_port: bool) -> Self {
         self.config.reuse_port = reuse_port;
         self
@@ -109,9 +111,10 @@ impl SocketBuilder {
 
     /// Requests a send buffer of this many bytes. Defaults to `net.core.wmem_default`.
     ///
-    /// The kernel silently reduces the size to `net.core.wmem_max`, then doubles it. The result, which
-    /// [`Socket::send_buffer_size`] returns, is the size of the largest message that can be sent. The default is
-    /// smaller than the largest message [received](Self::with_max_message_size).
+    /// The kernel silently reduces the size to `net.core.wmem_max`, then doubles it. The result,
+    /// which [`Socket::send_buffer_size`] returns, is the size of the largest message that can be
+    /// sent. The default is smaller than the largest message
+    /// [received](Self::with_max_message_size).
     pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
         self.config.send_buffer_size = Some(bytes);
         self
@@ -119,13 +122,15 @@ impl SocketBuilder {
 
     /// Requests a receive buffer of this many bytes. Defaults to `net.core.rmem_default`.
     ///
-    /// The kernel silently reduces the size to `net.core.rmem_max`, then doubles it. The result determines the
-    /// window offered to peers; see [`guide::performance`](crate::guide::performance).
+    /// The kernel silently reduces the size to `net.core.rmem_max`, then doubles it. The result
+    /// determines the window offered to peers; see
+    /// [`guide::performance`](crate::guide::performance).
     ///
-    /// While the buffer is full, the kernel discards packets that the window still allows. For the peer each is
-    /// a failed transmission: after 10 in a row
-    /// ([`AssocInfo::max_retransmissions`](crate::options::AssocInfo::max_retransmissions)) it gives the association
-    /// up. All associations of an [`Endpoint`] share its buffer, which should hold the longest message of each.
+    /// While the buffer is full, the kernel discards packets that the window still allows. For the
+    /// peer each is a failed transmission: after 10 in a row
+    /// ([`AssocInfo::max_retransmissions`](crate::options::AssocInfo::max_retransmissions)) it
+    /// gives the association up. All associations of an [`Endpoint`] share its buffer, which should
+    /// hold the longest message of each.
     pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
         self.config.recv_buffer_size = Some(bytes);
         self
@@ -134,8 +139,8 @@ impl SocketBuilder {
     /// Selects the notifications that are returned as events. Defaults to all except `SENDER_DRY`,
     /// `AUTHENTICATION` and `REMOTE_ERROR`. Those that this crate needs itself are always returned.
     ///
-    /// Enable `REMOTE_ERROR` only for trusted peers: with it the receive buffer does not bound the memory that a
-    /// peer can occupy.
+    /// Enable `REMOTE_ERROR` only for trusted peers: with it the receive buffer does not bound the
+    /// memory that a peer can occupy.
     pub fn with_events(mut self, events: EventSet) -> Self {
         self.config.events = events;
         self
@@ -143,29 +148,30 @@ impl SocketBuilder {
 
     /// Limits received messages to this many bytes. Defaults to 1 MiB.
     ///
-    /// The limit also bounds the incomplete messages of an association. A peer that exceeds it is aborted with the
-    /// reason `message too large`.
+    /// The limit also bounds the incomplete messages of an association. A peer that exceeds it is
+    /// aborted with the reason `message too large`.
     pub fn with_max_message_size(mut self, bytes: usize) -> Self {
         self.config.max_message_size = bytes;
         self
     }
 
-    /// Limits the time of an attempt to connect. Defaults to the sum of the kernel's retransmissions, which is
-    /// minutes; see [`InitMsg`].
+    /// Limits the time of an attempt to connect. Defaults to the sum of the kernel's
+    /// retransmissions, which is minutes; see [`InitMsg`].
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = Some(timeout);
         self
     }
 
-    /// Interleaves messages of different streams on the wire: I-DATA chunks (RFC 8260) with streams served in turn
-    /// (`SCTP_SS_RR`). Defaults to `false`, as in the kernel.
+    /// Interleaves messages of different streams on the wire: I-DATA chunks (RFC 8260) with streams
+    /// served in turn (`SCTP_SS_RR`). Defaults to `false`, as in the kernel.
     ///
-    /// Without interleaving, the kernel sends a message completely before it starts the next one: streams protect
-    /// other messages from a *lost* one, not from a *long* one. Both ends must enable it, or the association
-    /// silently uses ordinary DATA chunks; [`Socket::interleaving_supported`] returns the result.
+    /// Without interleaving, the kernel sends a message completely before it starts the next one:
+    /// streams protect other messages from a *lost* one, not from a *long* one. Both ends must
+    /// enable it, or the association silently uses ordinary DATA chunks;
+    /// [`Socket::interleaving_supported`] returns the result.
     ///
-    /// Requires the sysctl `net.sctp.intl_enable=1` when the socket is created. Otherwise listening and connecting
-    /// fail with `PermissionDenied`.
+    /// Requires the sysctl `net.sctp.intl_enable=1` when the socket is created. Otherwise listening
+    /// and connecting fail with `PermissionDenied`.
     #[doc(alias = "SCTP_INTERLEAVING_SUPPORTED", alias = "SCTP_STREAM_SCHEDULER")]
     pub fn with_interleaving(mut self, interleaving: bool) -> Self {
         self.config.interleaving = interleaving;
@@ -174,11 +180,12 @@ impl SocketBuilder {
 
     /// Calls a function on the socket before it is bound, to set further options.
     ///
-    /// SCTP's own options apply to all associations of the socket. Some others do not: [`listen`](Self::listen)
-    /// and [`connect`](Self::connect) peel associations off, and Linux gives a peeled-off socket the defaults of
-    /// `IP_TOS`, `IPV6_TCLASS`, `IPV6_UNICAST_HOPS`, `SO_MARK` and `SO_PRIORITY` (`sctp_copy_sock`; seen on 6.1
-    /// and 6.12). `IP_TTL` and `SO_BINDTODEVICE` are kept. The handshake uses the options set here, later packets
-    /// those of the peeled-off socket. Therefore:
+    /// SCTP's own options apply to all associations of the socket. Some others do not:
+    /// [`listen`](Self::listen) and [`connect`](Self::connect) peel associations off, and Linux
+    /// gives a peeled-off socket the defaults of `IP_TOS`, `IPV6_TCLASS`, `IPV6_UNICAST_HOPS`,
+    /// `SO_MARK` and `SO_PRIORITY` (`sctp_copy_sock`; seen on 6.1 and 6.12). `IP_TTL` and
+    /// `SO_BINDTODEVICE` are kept. The handshake uses the options set here, later packets those of
+    /// the peeled-off socket. Therefore:
     ///
     /// - For differentiated services set [`PeerAddrParams::with_dscp`] for
     ///   [`AssocId::FUTURE`](crate::AssocId::FUTURE), which belongs to the association.
@@ -225,8 +232,8 @@ impl SocketBuilder {
         Endpoint::open(&self.config)
     }
 
-    /// Listens with a *one-to-one* socket, for interoperation. Its associations cannot be aborted with a reason;
-    /// see [`OneToOneListener`].
+    /// Listens with a *one-to-one* socket, for interoperation. Its associations cannot be aborted
+    /// with a reason; see [`OneToOneListener`].
     ///
     /// # Errors
     ///
@@ -240,8 +247,8 @@ impl SocketBuilder {
         OneToOneListener::open(&self.config)
     }
 
-    /// Connects to one peer that has these addresses (`sctp_connectx`). The first is used for the handshake, the
-    /// others are further paths.
+    /// Connects to one peer that has these addresses (`sctp_connectx`). The first is used for the
+    /// handshake, the others are further paths.
     ///
     /// # Errors
     ///
@@ -255,13 +262,14 @@ impl SocketBuilder {
         Ok(Association::from_receiver(receiver))
     }
 
-    /// Connects to the first of several hosts that answers (RFC 8305). [`connect`](Self::connect) takes several
-    /// addresses for paths to one host.
+    /// Connects to the first of several hosts that answers (RFC 8305). [`connect`](Self::connect)
+    /// takes several addresses for paths to one host.
     ///
-    /// Each address is tried by itself, in order. The next attempt starts 250 milliseconds after the last one, or
-    /// at once when one fails. The first association that is established is returned, and the other attempts are
-    /// dropped. [`with_connect_timeout`] applies to each attempt. With a fixed local port and without
-    /// [`with_reuse_address`], each attempt waits until the previous one has failed.
+    /// Each address is tried by itself, in order. The next attempt starts 250 milliseconds after
+    /// the last one, or at once when one fails. The first association that is established is
+    /// returned, and the other attempts are dropped. [`with_connect_timeout`] applies to each
+    /// attempt. With a fixed local port and without [`with_reuse_address`], each attempt waits
+    /// until the previous one has failed.
     ///
     /// # Errors
     ///
@@ -305,25 +313,27 @@ impl SocketBuilder {
 /// Taking over descriptors from a supervisor (systemd's socket activation), a parent process or another
 /// library.
 ///
-/// Each method makes the descriptor non-blocking and sets the options that this crate needs (receive
-/// information, notifications, fragment interleave), then those of the builder. The builder's addresses,
-/// `SO_REUSEADDR` and `SO_REUSEPORT` are ignored. The methods check that the descriptor is an SCTP socket
-/// (`SO_PROTOCOL`) of the right style (`SO_TYPE`) that listens or carries an association. They close it on
-/// any error, including a lack of epoll watches (`ENOSPC` at `fs.epoll.max_user_watches`) or memory. A
-/// duplicate ([`OwnedFd::try_clone`]) keeps the association for another attempt.
+/// Each method makes the descriptor non-blocking and sets the options that this crate needs
+/// (receive information, notifications, fragment interleave), then those of the builder. The
+/// builder's addresses, `SO_REUSEADDR` and `SO_REUSEPORT` are ignored. The methods check that the
+/// descriptor is an SCTP socket (`SO_PROTOCOL`) of the right style (`SO_TYPE`) that listens or
+/// carries an association. They close it on any error, including a lack of epoll watches (`ENOSPC`
+/// at `fs.epoll.max_user_watches`) or memory. A duplicate ([`OwnedFd::try_clone`]) keeps the
+/// association for another attempt.
 ///
-/// The kernel does not tell a peeled-off socket from a one-to-many socket, so the caller chooses the method.
+/// The kernel does not tell a peeled-off socket from a one-to-many socket, so the caller chooses
+/// the method.
 impl SocketBuilder {
-    /// Listens on a bound one-to-many socket (systemd: `ListenSequentialPacket=` with `SocketProtocol=sctp`). The
-    /// socket need not listen yet.
+    /// Listens on a bound one-to-many socket (systemd: `ListenSequentialPacket=` with
+    /// `SocketProtocol=sctp`). The socket need not listen yet.
     ///
-    /// Established associations are accepted as well. Messages of an association that is already closed are
-    /// discarded.
+    /// Established associations are accepted as well. Messages of an association that is already
+    /// closed are discarded.
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the descriptor is not a one-to-many SCTP socket, or is a peeled-off one. Returns
-    /// other errors of the system calls.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-many SCTP socket, or is a
+    /// peeled-off one. Returns other errors of the system calls.
     ///
     /// # Panics
     ///
@@ -333,13 +343,13 @@ impl SocketBuilder {
         SctpListener::from_fd(&self.config, fd)
     }
 
-    /// Listens on a bound one-to-one socket (systemd: `ListenStream=` with `SocketProtocol=sctp`). The socket need
-    /// not listen yet.
+    /// Listens on a bound one-to-one socket (systemd: `ListenStream=` with `SocketProtocol=sctp`).
+    /// The socket need not listen yet.
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, or carries an association. Returns
-    /// other errors of the system calls.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, or carries an
+    /// association. Returns other errors of the system calls.
     ///
     /// # Panics
     ///
@@ -349,9 +359,11 @@ impl SocketBuilder {
         OneToOneListener::from_fd(&self.config, fd)
     }
 
-    /// Creates an endpoint from a bound one-to-many socket and its associations. The socket need not listen yet.
+    /// Creates an endpoint from a bound one-to-many socket and its associations. The socket need
+    /// not listen yet.
     ///
-    /// No events report the associations that are already established; [`Socket::assoc_ids`] lists them.
+    /// No events report the associations that are already established; [`Socket::assoc_ids`] lists
+    /// them.
     ///
     /// # Errors
     ///
@@ -365,13 +377,13 @@ impl SocketBuilder {
         Endpoint::from_fd(&self.config, fd)
     }
 
-    /// Takes over the association of a *peeled-off* socket, or of a one-to-many socket that carries no other
-    /// association and does not listen.
+    /// Takes over the association of a *peeled-off* socket, or of a one-to-many socket that carries
+    /// no other association and does not listen.
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the descriptor is not such a socket, and `NotConnected` if it has no association.
-    /// Returns other errors of the system calls.
+    /// Returns `InvalidInput` if the descriptor is not such a socket, and `NotConnected` if it has
+    /// no association. Returns other errors of the system calls.
     ///
     /// # Panics
     ///
@@ -385,8 +397,8 @@ impl SocketBuilder {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, and `NotConnected` if it has no
-    /// association. Returns other errors of the system calls.
+    /// Returns `InvalidInput` if the descriptor is not a one-to-one SCTP socket, and `NotConnected`
+    /// if it has no association. Returns other errors of the system calls.
     ///
     /// # Panics
     ///

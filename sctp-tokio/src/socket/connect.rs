@@ -32,8 +32,8 @@ use crate::{
 
 /// Creates a socket and establishes an association on it.
 ///
-/// By default it is peeled off a one-to-many socket, as the associations of a listener are. On Linux such a
-/// socket can be aborted with a reason, a one-to-one socket cannot.
+/// By default it is peeled off a one-to-many socket, as the associations of a listener are. On
+/// Linux such a socket can be aborted with a reason, a one-to-one socket cannot.
 pub(crate) async fn connect(
     config: &SocketConfig,
     peer: &[SocketAddr],
@@ -59,8 +59,8 @@ fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
-/// Rejects addresses that cannot belong to one peer: those that the kernel rejects without a reason, and port
-/// 0, which it would try and which is reserved (RFC 9260 section 3.1).
+/// Rejects addresses that cannot belong to one peer: those that the kernel rejects without a
+/// reason, and port 0, which it would try and which is reserved (RFC 9260 section 3.1).
 pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     let Some(first) = peer.first() else {
         return Err(invalid("no address to connect to"));
@@ -81,8 +81,8 @@ pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     Ok(())
 }
 
-/// Rejects a peer of another family than the local addresses. The kernel would find no source address for any
-/// attempt, and give up after minutes.
+/// Rejects a peer of another family than the local addresses. The kernel would find no source
+/// address for any attempt, and give up after minutes.
 fn check_families(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
     if share_a_family(local, peer) {
         return Ok(());
@@ -94,8 +94,8 @@ fn check_families(local: &[SocketAddr], peer: &[SocketAddr]) -> io::Result<()> {
     )))
 }
 
-/// Rejects a peer of another family than the addresses of the socket, as the kernel lists them: those of the
-/// host if the socket is bound to none, and no IPv4 if it is for IPv6 only.
+/// Rejects a peer of another family than the addresses of the socket, as the kernel lists them:
+/// those of the host if the socket is bound to none, and no IPv4 if it is for IPv6 only.
 pub(crate) fn check_reach(socket: &Socket, peer: &[SocketAddr]) -> io::Result<()> {
     check_families(&socket.local_addrs(AssocId::FUTURE)?, peer)
 }
@@ -205,8 +205,8 @@ impl Attempt {
 
     /// Returns the error of a failed handshake.
     ///
-    /// The kernel reports a refusal and a silence alike (cause 0). It gives up on a silent peer at a time fixed by
-    /// its parameters, so an earlier failure is a refusal.
+    /// The kernel reports a refusal and a silence alike (cause 0). It gives up on a silent peer at
+    /// a time fixed by its parameters, so an earlier failure is a refusal.
     fn cant_start(self) -> ConnectError {
         let peer = self.peer;
         if Instant::now() < self.gives_up {
@@ -240,9 +240,9 @@ impl Attempt {
 
 /// Moves the association, and what is queued for it, to a peeled-off socket.
 ///
-/// It is alone on either socket, but only a peeled-off socket has an error of its own (`sctp_cmd_set_sk_err`).
-/// That error tells a peer that no longer answers from one that answers with an ABORT without a cause, as one
-/// does after a restart.
+/// It is alone on either socket, but only a peeled-off socket has an error of its own
+/// (`sctp_cmd_set_sk_err`). That error tells a peer that no longer answers from one that answers
+/// with an ABORT without a cause, as one does after a restart.
 fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
     // First out of the reactor, which may have room for only one of the two.
     let socket = io.into_socket();
@@ -251,10 +251,11 @@ fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
     Ok(Io::new(own)?)
 }
 
-/// Returns the minimum time before the kernel gives up on a silent peer (`sctp_sf_t1_init_timer_expire`).
+/// Returns the minimum time before the kernel gives up on a silent peer
+/// (`sctp_sf_t1_init_timer_expire`).
 ///
-/// Each INIT waits for the retransmission timeout, which doubles when all addresses have been tried once. A
-/// tenth is subtracted for the timer's granularity.
+/// Each INIT waits for the retransmission timeout, which doubles when all addresses have been tried
+/// once. A tenth is subtracted for the timer's granularity.
 fn min_handshake_time(socket: &Socket, addrs: usize) -> io::Result<Duration> {
     let init = socket.init_msg()?;
     let mut wait = socket.rto_info(AssocId::FUTURE)?.initial;

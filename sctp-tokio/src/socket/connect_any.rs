@@ -20,7 +20,8 @@ use crate::{
     error::ConnectError,
 };
 
-/// Time before the next attempt starts beside the last one ("Connection Attempt Delay", RFC 8305 section 5).
+/// Time before the next attempt starts beside the last one ("Connection Attempt Delay", RFC 8305
+/// section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// Tries addresses concurrently, each a little after the previous one.
@@ -43,8 +44,8 @@ fn has_exclusive_port(config: &SocketConfig) -> bool {
     !shares && config.bind.iter().any(|addr| addr.port() != 0)
 }
 
-/// Runs attempts concurrently, and drops the others when one succeeds. The next one starts `stagger` after the
-/// last one, or when an attempt fails.
+/// Runs attempts concurrently, and drops the others when one succeeds. The next one starts
+/// `stagger` after the last one, or when an attempt fails.
 ///
 /// # Errors
 ///
@@ -109,7 +110,8 @@ mod tests {
         }
     }
 
-    /// Runs attempts, each with its duration in milliseconds and its success, and returns the result and the log.
+    /// Runs attempts, each with its duration in milliseconds and its success, and returns the
+    /// result and the log.
     async fn run(
         attempts: &[(&'static str, u64, bool)],
         stagger: Duration,

@@ -12,9 +12,9 @@ use crate::{association::shared::Style, error_context::prefixed};
 
 /// Notifications subscribed by default: those of a loss or a change.
 ///
-/// Excluded are `SENDER_DRY`, which can come with every message, and the peer's ERROR chunks: for each cause
-/// in a chunk the kernel queues a copy of the rest, whatever the receive buffer holds already. One packet of
-/// 1 KiB can so occupy 300 KiB while nothing is received.
+/// Excluded are `SENDER_DRY`, which can come with every message, and the peer's ERROR chunks: for
+/// each cause in a chunk the kernel queues a copy of the rest, whatever the receive buffer holds
+/// already. One packet of 1 KiB can so occupy 300 KiB while nothing is received.
 const DEFAULT_EVENTS: EventSet = EventSet::ALL
     .difference(EventSet::SENDER_DRY)
     .difference(EventSet::REMOTE_ERROR)
@@ -141,8 +141,8 @@ impl SocketConfig {
         Ok(())
     }
 
-    /// Returns the setup parameters of associations of a new socket. A socket from elsewhere keeps its own, unless
-    /// the caller has set some.
+    /// Returns the setup parameters of associations of a new socket. A socket from elsewhere keeps
+    /// its own, unless the caller has set some.
     pub(crate) fn init_msg(&self) -> InitMsg {
         let mut init = self.init.unwrap_or_default();
         if init.outbound_streams == 0 {

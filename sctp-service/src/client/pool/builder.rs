@@ -71,8 +71,8 @@ impl PoolBuilder {
     }
 
     /// Sets how long calls wait while no server is ready; then they fail with
-    /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further ones at once until a server is ready. Default: 10
-    /// seconds.
+    /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further ones at once until a server
+    /// is ready. Default: 10 seconds.
     pub fn with_ready_timeout(mut self, ready_timeout: Duration) -> Self {
         self.ready_timeout = ready_timeout;
         self
@@ -141,8 +141,8 @@ impl PoolBuilder {
     }
 
     /// Makes a pool of the servers that a channel lists, which are reached with the kernel's SCTP.
-    /// When its sender is dropped, the last list holds. An empty list means what it says: calls wait for a server until they lose
-    /// [ready timeout](Self::with_ready_timeout).
+    /// When its sender is dropped, the last list holds. An empty list means what it says: calls
+    /// wait for a server until they lose [ready timeout](Self::with_ready_timeout).
     ///
     /// # Panics
     ///
@@ -224,9 +224,9 @@ impl PoolBuilder {
     }
 
     /// Makes a pool of the servers that a name stands for, `host:port`, each of its addresses a
-    /// server of its own, which are reached with the kernel's SCTP. The name is looked up again at this interval, through the system
-    /// (`getaddrinfo`), which knows `/etc/hosts` and the cluster's search domains as well as DNS,
-    /// and no time to live: hence the interval.
+    /// server of its own, which are reached with the kernel's SCTP. The name is looked up again at
+    /// this interval, through the system (`getaddrinfo`), which knows `/etc/hosts` and the
+    /// cluster's search domains as well as DNS, and no time to live: hence the interval.
     ///
     /// When a lookup fails, or finds no address at all, the last list holds: the associations tell
     /// by themselves which servers live. It is logged, once in 10 seconds at most.

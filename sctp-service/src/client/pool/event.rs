@@ -40,9 +40,9 @@ pub enum PoolEvent<'a> {
         /// The client's event.
         event: &'a ClientEvent<'a>,
     },
-    /// Calls have waited for a server to be ready until their
-    /// [ready timeout](super::PoolBuilder::with_ready_timeout) had elapsed. From now on they fail at once, with
-    /// [`Cause::Unavailable`]. Told once, and not for each call.
+    /// Calls have waited for a server to be ready until their [ready
+    /// timeout](super::PoolBuilder::with_ready_timeout) had elapsed. From now on they fail at once,
+    /// with [`Cause::Unavailable`]. Told once, and not for each call.
     #[non_exhaustive]
     Unavailable {
         /// The error that keeps one of the servers without an association, if it is known.

@@ -41,9 +41,9 @@
 //!
 //! # What servers send without being asked
 //!
-//! [`PoolBuilder::with_inbox`] makes an inbox for all servers, whatever associations and servers come
-//! and go. Each message has the [association](crate::Request::association) that it came on, to answer it.
-//! [`ClientBuilder::serving`](super::ClientBuilder::serving) serves them instead.
+//! [`PoolBuilder::with_inbox`] makes an inbox for all servers, whatever associations and servers
+//! come and go. Each message has the [association](crate::Request::association) that it came on, to
+//! answer it. [`ClientBuilder::serving`](super::ClientBuilder::serving) serves them instead.
 //!
 //! # What is to be seen of it
 //!
@@ -140,7 +140,8 @@ impl Pool {
 
     /// Takes no further call, finishes those in flight, shuts every association down in order, and
     /// waits for the ends, which it returns: `None` for a server with which there was no
-    /// association. For all handles alike, as [`Client::graceful_shutdown`](super::Client::graceful_shutdown).
+    /// association. For all handles alike, as
+    /// [`Client::graceful_shutdown`](super::Client::graceful_shutdown).
     ///
     /// In flight are the calls that a server has been chosen for. Those that still wait for one
     /// fail with [`Cause::Closed`], not sent, as do all that are made later; and a call that fails

@@ -2,9 +2,9 @@
 //!
 //! There are two halves, since a layer sees requests and not associations: [`MetricsLayer`]
 //! measures what a service does, and [`AssociationMetrics`] counts what the server's
-//! [events](crate::ServerEvent) tell. Clients have
-//! [`ClientMetrics`](crate::client::ClientMetrics). All of them speak to the [`metrics`] facade: install a recorder
-//! (an exporter for Prometheus, StatsD, ...) before they are made, or nothing is recorded.
+//! [events](crate::ServerEvent) tell. Clients have [`ClientMetrics`](crate::client::ClientMetrics).
+//! All of them speak to the [`metrics`] facade: install a recorder (an exporter for Prometheus,
+//! StatsD, ...) before they are made, or nothing is recorded.
 
 mod associations;
 mod future;

@@ -7,12 +7,12 @@ use crate::Request;
 /// Gives each request a span, `request`, within that of its association, and records how it was
 /// answered. It does nothing to the association.
 ///
-/// Fields: `stream`, `ppid`, `number` and `bytes` of the request. The answer is an event of
-/// level `DEBUG` in the span, with `messages` (how many are known by then), `shutdown` and
-/// `elapsed`; an error that comes from further in is one of level `WARN`, a boxed one, as tower's
-/// layers make, with its sources; of all services of the process one in 10 seconds, with the number of
-/// errors since the last one as `occurrences`. Where neither the span nor level `DEBUG` is recorded the clock is
-/// not read, and an error has no `elapsed`.
+/// Fields: `stream`, `ppid`, `number` and `bytes` of the request. The answer is an event of level
+/// `DEBUG` in the span, with `messages` (how many are known by then), `shutdown` and `elapsed`; an
+/// error that comes from further in is one of level `WARN`, a boxed one, as tower's layers make,
+/// with its sources; of all services of the process one in 10 seconds, with the number of errors
+/// since the last one as `occurrences`. Where neither the span nor level `DEBUG` is recorded the
+/// clock is not read, and an error has no `elapsed`.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceLayer {
     level: Level,

@@ -36,8 +36,8 @@ use crate::{
     timer::Timer,
 };
 
-/// The number of rounds that one poll does at most before other tasks have their turn. A round polls one
-/// call, starts one, and reads one message.
+/// The number of rounds that one poll does at most before other tasks have their turn. A round
+/// polls one call, starts one, and reads one message.
 const ROUNDS_PER_POLL: usize = 32;
 
 /// A time beyond all others, which can be multiplied.

@@ -40,11 +40,11 @@ pub(super) enum Progress<R> {
 
 /// The calls in flight, each in a slot that is used again.
 ///
-/// `FuturesUnordered` would allocate for every call, and `futures-buffered` keep room for many calls
-/// on every association, and let none be dropped before it is done. Here a slot's memory, once pinned, takes
-/// one future after the other (`Pin::set` drops the old one in place), so a service whose
-/// futures are not boxed costs no allocation per message. How many calls there are is limited
-/// by whoever starts them.
+/// `FuturesUnordered` would allocate for every call, and `futures-buffered` keep room for many
+/// calls on every association, and let none be dropped before it is done. Here a slot's memory,
+/// once pinned, takes one future after the other (`Pin::set` drops the old one in place), so a
+/// service whose futures are not boxed costs no allocation per message. How many calls there are is
+/// limited by whoever starts them.
 pub(super) struct Slots<F> {
     slots: Vec<Slot<F>>,
     /// Idle slots with memory, and without: the warm ones are used first.

@@ -162,8 +162,8 @@ where
     }
 }
 
-/// Returns `true` if requests sent before this end are still to be served. After an orderly end they are;
-/// after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
+/// Returns `true` if requests sent before this end are still to be served. After an orderly end
+/// they are; after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
 pub(in crate::session) fn may_have_left_requests(end: &End) -> bool {
     end.is_orderly() || matches!(end, End::Unread)
 }

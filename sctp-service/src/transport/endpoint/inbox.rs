@@ -132,8 +132,8 @@ impl<A> Contents<A> {
         Some(event)
     }
 
-    /// Returns `true` if the driver has fallen so far behind that its association must not be read for any
-    /// longer.
+    /// Returns `true` if the driver has fallen so far behind that its association must not be read
+    /// for any longer.
     fn is_full(&self) -> bool {
         !self.closed && (self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES)
     }

@@ -62,9 +62,10 @@ where
 /// watch (`fs.epoll.max_user_watches`) for that, it is aborted with the reason `receive queue full`,
 /// and a warning is logged: it is not kept until there is one.
 ///
-/// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it follows to the
-/// new socket. An [`EndpointSender`] that was kept reaches only those that keep up: for one that was
-/// peeled off it answers [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
+/// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it
+/// follows to the new socket. An [`EndpointSender`] that was kept reaches only those that keep up:
+/// for one that was peeled off it answers
+/// [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
 /// [`try_send_to_all`](EndpointSender::try_send_to_all) passes it over without a word.
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,
