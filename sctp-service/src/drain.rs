@@ -11,7 +11,7 @@ use crate::handle::HandleState;
 /// part of every [`Request`](crate::Request).
 ///
 /// Calls in flight may finish, for up to [`Config::drain_timeout`](crate::Config::drain_timeout).
-/// One that never would, since it pushes messages for as long as there are any, ends itself
+/// One that never would, since it sends messages for as long as there are any, ends itself
 /// when it hears of the drain; its association is then shut down in order and not aborted when
 /// the time is up.
 ///

@@ -101,8 +101,8 @@ impl Request {
         self.parts.association.drain()
     }
 
-    /// Returns the association as what can be pushed to, and ended, while and after the request
-    /// lasts; of none, for a request that no server made.
+    /// Returns a handle for sending on the association and closing it, during the request and after
+    /// it; of none, for a request that no server made.
     #[must_use]
     pub fn association(&self) -> &AssociationHandle {
         &self.parts.association

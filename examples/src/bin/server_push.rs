@@ -1,6 +1,6 @@
 //! A server that sends of its own accord: a client subscribes once, and is sent every alarm that
 //! anybody raises, for as long as its association lives. The reply to the subscription is a
-//! channel: a task holds the other end of it, and pushes into it.
+//! channel: a task holds the other end of it, and sends into it.
 //!
 //! The subscription occupies its stream, since requests of one stream are answered in order; the
 //! association's other streams stay free for requests.
@@ -36,7 +36,7 @@ async fn alarms(State(alarms): State<Alarms>, drain: Drain, request: Request) ->
     }
 }
 
-/// Pushes alarms to one client until its association ends, or the server is to stop.
+/// Sends alarms to one client until its association ends, or the server is to stop.
 async fn push(mut alarms: broadcast::Receiver<String>, client: ReplySender, drain: Drain) {
     loop {
         let alarm = tokio::select! {
@@ -65,7 +65,7 @@ async fn main() -> Result {
         () = serve(listener, alarms.with_state(alarm.clone())) => Ok(()),
         done = clients(server) => done,
     }?;
-    // The associations are closed in the background: wait for the task that pushed.
+    // The associations are closed in the background: wait for the task that sent.
     alarm.closed().await;
     Ok(())
 }

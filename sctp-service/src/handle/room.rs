@@ -8,8 +8,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryA
 use super::observer::Observer;
 use crate::Config;
 
-/// The limits of one association's pushed messages, and who waits. Made when the first message is
-/// pushed: most associations never have one.
+/// Limits of the messages of one association's handles. Made when the first message is sent: most
+/// associations never have one.
 #[derive(Debug)]
 pub(super) struct Room {
     messages: Semaphore,

@@ -24,9 +24,10 @@ use crate::{
 ///
 /// All is as with [`serve`](crate::serve()), of which this is what happens to each association: in
 /// SCTP, who connected is not who asks. A client that serves can ask all the same: what it sends
-/// through its own [`SendHalf`](sctp_tokio::SendHalf), or pushes through an
-/// [`AssociationHandle`](crate::AssociationHandle), goes out between the replies, and what is
-/// answered to it comes to the service, like any message.
+/// through its own [`SendHalf`](sctp_tokio::SendHalf) or an
+/// [`AssociationHandle`](crate::AssociationHandle) goes out between the replies. With a
+/// [correlation](Self::with_correlation) a handle makes calls; without one, what the peer answers comes
+/// to the service, like any message.
 ///
 /// ```no_run
 /// use sctp_service::{Payload, serve_association};

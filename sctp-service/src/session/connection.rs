@@ -185,7 +185,7 @@ impl<T: Transport> Connection<T> {
         self.report_restart();
     }
 
-    /// Queues a message of a reply, behind what was pushed before it.
+    /// Queues a message of a reply, behind what handles sent before it.
     pub(super) fn push(&mut self, message: ReplyMessage, reply_to: &SendInfo) {
         if self.muted {
             self.counts.discarded_replies += 1;

@@ -98,13 +98,13 @@ impl<T: Transport> Connection<T> {
         })
     }
 
-    /// Reports a pushed message that the transport refused.
+    /// Reports a message of a handle that the transport refused.
     pub(super) fn send_refused(&self, error: &SendError) {
         if let Some(occurrences) = self.events.limits().send_refused.record() {
             tracing::warn!(
                 error = error as &dyn Error,
                 occurrences,
-                "a pushed message cannot be sent, going on without"
+                "discarding message that the transport refused"
             );
         }
         let connect_info = &self.info;

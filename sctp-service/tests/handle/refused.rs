@@ -103,7 +103,7 @@ async fn refused_send_is_reported_and_ends_nothing() {
     let log = log.lock().unwrap().clone();
     assert_eq!(log.len(), 103, "{log:?}");
     // The peer can have that happen at will.
-    let line = "a pushed message cannot be sent, going on without";
+    let line = "discarding message that the transport refused";
     assert_eq!(lines.times(line), 1);
     assert!(log[0].contains("16 bytes"), "{}", log[0]);
     assert!(log[1].contains("13 bytes"), "{}", log[1]);
