@@ -96,6 +96,8 @@ fn report(event: &ServerEvent<'_>) {
             let reason = reason.map_or(String::new(), |reason| format!(", reason \"{reason}\""));
             say("server", &format!("{connect_info} is over: {end}{reason}"));
         }
+        // It follows at once where no handshake is to be made.
+        ServerEvent::Open { .. } => {}
         other => say("server", &format!("{other:?}")),
     }
 }

@@ -43,14 +43,14 @@ struct Args {
     /// Realm of this node
     #[arg(long)]
     realm: String,
-    /// Listen on this address, HOST[:PORT]; several make the node multi-homed. Port 0 lets the kernel
+    /// Listen on this address, HOST or HOST:PORT; several make the node multi-homed. Port 0 lets the kernel
     /// choose one
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
-    /// Connect to this peer, ADDR[,ADDR]...: several addresses are one multi-homed peer
+    /// Connect to this peer: an address, or those of one multi-homed peer joined by commas
     #[arg(long, value_name = "ADDR")]
     peer: Vec<String>,
-    /// Connect from this address, HOST[:PORT]
+    /// Connect from this address, HOST or HOST:PORT
     #[arg(long, value_name = "ADDR")]
     local: Option<String>,
     /// Send a watchdog request when nothing was heard of a peer for so long
