@@ -26,7 +26,7 @@ use crate::{
 /// SCTP, who connected is not who asks. A client that serves can ask all the same: what it sends
 /// through its own [`SendHalf`](sctp_tokio::SendHalf) or an
 /// [`AssociationHandle`](crate::AssociationHandle) goes out between the replies. With a
-/// [correlation](Self::with_correlation) a handle makes calls; without one, what the peer answers comes
+/// [correlation](ServeAssociation::with_correlation) a handle makes calls; without one, what the peer answers comes
 /// to the service, like any message.
 ///
 /// ```no_run
