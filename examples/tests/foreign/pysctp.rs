@@ -75,7 +75,7 @@ for end in [b'quit', b'abort so long']:
         // Its abort event has the length of an event with a cause, which has the reason.
         let lost = ["lost 31"];
         assert_eq!(lines, [&both[..], &quit, &both, &lost].concat());
-        assert!(server.closed().contains("end=shut down counts"));
+        assert!(server.closed().contains("end=shut down lasted"));
         assert!(server.closed().contains("end=aborted reason=so long"));
     }
     proved(

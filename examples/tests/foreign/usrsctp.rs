@@ -76,7 +76,7 @@ fn usrsctps_client_gets_the_reply_and_then_the_orderly_end() {
         client.stdout.find("hello");
         client.stdout.find("SCTP_SHUTDOWN_COMP");
         let line = server.closed();
-        assert!(line.contains("end=shut down counts"), "{line}");
+        assert!(line.contains("end=shut down lasted"), "{line}");
     }
     proved(
         usrsctps_client_gets_the_reply_and_then_the_orderly_end,

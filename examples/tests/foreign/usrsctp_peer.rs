@@ -52,7 +52,7 @@ fn usrsctp_talks_to_our_server_on_streams_and_both_hear_each_termination() {
             (
                 "send 9 46 quit",
                 &["stream 9 ppid 46 quit", "shutdown", "over"],
-                "end=shut down counts",
+                "end=shut down lasted",
             ),
             (
                 "send 9 46 abort so long",

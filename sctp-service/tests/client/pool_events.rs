@@ -53,6 +53,7 @@ async fn hooks_of_a_client_and_of_its_pool_both_hear() {
     heard.sort_unstable();
     let expected = [
         "all servers' clients",
+        "all servers' clients",
         "the pool",
         "the pool",
         "this server's client",
