@@ -13,7 +13,7 @@ use std::{
 use futures::future::join_all;
 use sctp_service::{
     Cause, Config, End, Fate, Payload, Side,
-    client::{Client, Remote},
+    client::{Client, ClientEvent, Remote},
 };
 use sctp_tokio::{
     AssocId, SocketBuilder,
@@ -27,7 +27,6 @@ use crate::{
     server::{Report, Server, Style, echo},
     support::{
         leaks::eventually,
-        log::Log,
         netns::{NetNs, two_cables},
     },
 };
@@ -117,18 +116,17 @@ both_styles! {
         let stop = CancellationToken::new();
         let (count, seen, stopped) = (Arc::clone(&answered), Arc::clone(&changes), stop.clone());
         let calling = left.start(move || async move {
-            let (log, _logging) = Log::start();
             let socket = two_paths().bind(addrs([[10, 1, 0, 1], [10, 2, 0, 1]], 0));
             let remote = Remote::multi_homed(addrs([[10, 1, 0, 2], [10, 2, 0, 2]], addr.port()));
-            let client = must(Client::connect(remote.with_socket(socket))).await.unwrap();
-            let association = client.connect_info().unwrap().assoc();
-            let watching = async {
-                while !stopped.is_cancelled() {
-                    seen.store(log.times("path changed"), Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+            let builder = Client::builder().on_event(move |event| {
+                if let ClientEvent::PathChanged { .. } = event {
+                    seen.fetch_add(1, Ordering::Relaxed);
                 }
-            };
-            tokio::join!(load(&client, &count, &stopped), watching);
+            });
+            let connecting = builder.connect(remote.with_socket(socket));
+            let client = must(connecting).await.unwrap();
+            let association = client.connect_info().unwrap().assoc();
+            load(&client, &count, &stopped).await;
             // It is the association of the beginning.
             assert_eq!(client.connect_info().unwrap().assoc(), association);
             must(client.graceful_shutdown()).await
