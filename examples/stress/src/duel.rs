@@ -36,7 +36,7 @@ const TIME: Duration = Duration::from_millis(200);
 /// The request of the call that keeps the driver busy, too short for a seed.
 const BUSY: &str = "busy";
 
-/// What both calls share.
+/// State shared by both calls.
 #[derive(Debug)]
 struct Duel {
     run: Arc<Run>,

@@ -149,7 +149,7 @@ fn iptables_passes_associations_and_both_terminations() {
     balances(&mut Cluster::new().with_iptables());
 }
 
-/// As a drain should be done: no new association, and those that are up go on.
+/// A drain by weight: no new association, and those that are up go on.
 #[test]
 fn ipvs_server_of_weight_zero_keeps_its_associations() {
     let cluster = Cluster::new().with_ipvs();
@@ -172,7 +172,7 @@ fn ipvs_server_of_weight_zero_keeps_its_associations() {
     }
 }
 
-/// As kube-proxy's IPVS mode does when a pod leaves a Service: it deletes servers at once. The next
+/// The way of kube-proxy's IPVS mode when a pod leaves a Service: it deletes servers at once. The next
 /// packet draws an ABORT without a reason, so neither preStop nor a drain protects a request.
 #[test]
 fn ipvs_server_that_is_deleted_loses_its_associations() {

@@ -40,7 +40,7 @@ use crate::{
 pub(super) enum Mode {
     /// Whenever there is none.
     Eager,
-    /// When a call needs one.
+    /// On demand of a call.
     Lazy,
     /// Only the one that is there.
     Once,

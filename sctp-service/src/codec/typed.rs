@@ -12,7 +12,7 @@ use crate::{
 
 /// A message of a protocol, with the codec of its payload.
 ///
-/// As the last argument of a handler it decodes the payload, and rejects the request with
+/// Decodes the payload as the last argument of a handler, and rejects the request with
 /// [`BadPayload`] if it cannot. As the result of a handler it is encoded, and sent as a payload is:
 /// on the request's stream, with its PPID. A message that cannot be encoded is an error of the
 /// service: it is logged, and aborts the association with the reason `internal error`.

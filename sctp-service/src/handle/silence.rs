@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-/// When a peer was last heard of, while somebody watches.
+/// The time at which a peer was last heard of, while somebody watches.
 #[derive(Debug)]
 pub(super) struct Silence {
     pub(super) watchers: usize,

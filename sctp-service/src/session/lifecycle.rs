@@ -11,7 +11,7 @@ pub(super) enum Phase {
     Handshaking,
     /// Requests are read and served.
     Open,
-    /// What has arrived is served, then the association is shut down.
+    /// Requests that have arrived are served, then the association is shut down.
     Draining,
     /// The peer has shut down, and its last requests are served.
     PeerClosing,

@@ -20,7 +20,7 @@ const NO_INBAND_SECURITY: u32 = 0;
 /// The Accounting-Record-Type of something that does not last.
 const EVENT_RECORD: u32 = 1;
 
-/// Who a node is, and the numbers that its messages have.
+/// Identity of a node, and the numbers of its messages.
 pub(crate) struct Origin {
     pub(crate) host: String,
     pub(crate) realm: String,
@@ -211,7 +211,7 @@ pub(crate) fn check_capabilities(message: &Message) -> Result<(String, String), 
     Ok((text(avp::ORIGIN_HOST), text(avp::ORIGIN_REALM)))
 }
 
-/// Why a node leaves (5.4.3).
+/// Reason of a node for leaving (5.4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Rebooting = 0,

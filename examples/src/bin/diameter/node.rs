@@ -63,7 +63,7 @@ pub(crate) struct Peer {
     initiated_by: Side,
     /// Notified when requests are served.
     opened: Notify,
-    /// Why one end leaves, once it has said so.
+    /// Cause of an end for leaving, once it has said so.
     pub(crate) disconnected: OnceLock<Cause>,
 }
 
