@@ -10,43 +10,15 @@ mod restarting;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::error::Error;
-
 use sctp_service::{
-    AssociationHandle, CallError, Cause, Config, Correlation, Correlator, Fate, Identity, Message,
-    Payload, Received, Request, Waiting, testing::Peer,
+    AssociationHandle, CallError, Cause, Config, Fate, Message, Payload, Received, Request,
+    testing::Peer,
 };
-use support::Server;
+use support::{
+    Server,
+    header::{Header, by_header},
+};
 use tokio::{sync::mpsc, task::JoinHandle};
-
-/// The first byte is `?` in requests and `!` in replies, the next four are the identifier.
-struct Header;
-
-impl Correlator for Header {
-    type Key = u32;
-
-    fn stamp(
-        &mut self,
-        number: u32,
-        message: &mut Message,
-    ) -> Result<u32, Box<dyn Error + Send + Sync>> {
-        message.payload = [b"?", &number.to_be_bytes()[..], &message.payload]
-            .concat()
-            .into();
-        Ok(number)
-    }
-
-    fn identify(&mut self, received: &Received, _: Waiting<'_, u32>) -> Identity<u32> {
-        match received.payload.first_chunk() {
-            Some(&[b'!', a, b, c, d]) => Identity::Reply(u32::from_be_bytes([a, b, c, d])),
-            _ => Identity::Request,
-        }
-    }
-}
-
-fn by_header() -> Correlation {
-    Correlation::by_key(|_| Header)
-}
 
 /// Turns a request into its reply.
 fn reply_to(request: &Message, text: &str) -> Message {
