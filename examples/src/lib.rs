@@ -9,6 +9,7 @@
 //! | [`format`](mod@format) | figures for people |
 //! | [`line`](mod@line) | the text that people type and read |
 //! | [`plot`] | pictures of measurements |
+//! | [`program`] | log, exit status, printed lines, times on the command line |
 //! | [`service`] | the server's service, and the layers around it |
 //! | [`signal`] | when to stop |
 #![forbid(unsafe_code)]
@@ -19,5 +20,6 @@ pub mod diameter;
 pub mod format;
 pub mod line;
 pub mod plot;
+pub mod program;
 pub mod service;
 pub mod signal;

@@ -9,13 +9,12 @@ use std::{
 };
 
 use clap::Parser;
-use sctp_examples::{address, line};
+use sctp_examples::{address, line, program};
 use sctp_service::{
     CallError, Message,
     client::{Client, ClientConfig, Remote},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
-use tracing_subscriber::EnvFilter;
 
 /// Calls an SCTP server with each word, all at once, and prints the replies as they come.
 ///
@@ -37,18 +36,8 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
-    match run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "client: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::start_log();
+    program::exit("client", run(args).await)
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use sctp_examples::program::say;
 use sctp_service::{Config, Correlation, serve_association};
 use sctp_tokio::SocketBuilder;
 use tokio::time::sleep;
@@ -10,7 +11,6 @@ use tower::service_fn;
 use crate::{
     messages::{Cause, HopByHop},
     node::{Learned, Node, lock},
-    say,
 };
 
 /// Pauses between attempts: the first, and the longest, which is Tc (RFC 6733, 12).

@@ -5,23 +5,18 @@ mod dial;
 mod messages;
 mod node;
 
-use std::{
-    error::Error,
-    fmt,
-    io::{self, Write},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
-use sctp_examples::{address, signal};
+use sctp_examples::{
+    address,
+    program::{self, say, seconds},
+    signal,
+};
 use sctp_service::{Config, Correlation, RequestOrder, serve};
 use sctp_tokio::{AssocId, SocketBuilder, options::DelayedSack};
 use tokio::{sync::watch, task::JoinSet};
 use tower::service_fn;
-use tracing_subscriber::EnvFilter;
 
 use messages::HopByHop;
 use node::Node;
@@ -75,18 +70,8 @@ const PORT: u16 = 3868;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
-    match run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "diameter: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::start_log();
+    program::exit("diameter", run(args).await)
 }
 
 async fn run(args: Args) -> Result {
@@ -149,18 +134,4 @@ async fn resolve(names: &[String], port: u16) -> Result<Vec<SocketAddr>> {
     };
     let names: Vec<String> = names.iter().map(with_port).collect();
     Ok(address::resolve(&names).await?)
-}
-
-/// Prints a line about an event.
-fn say(line: impl fmt::Display) {
-    // Signalling goes on without a reader.
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(Duration::ZERO) => Err("it is more than nothing".to_owned()),
-        duration => duration.map_err(|error| error.to_string()),
-    }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use sctp_examples::{
     diameter::{Fault, Message, avp, command, result},
     line::printable,
+    program::say,
 };
 use sctp_service::{
     AssociationHandle, End, Handler, IncomingAssociation, IntoReply, Ppid, Reply, Router, Shutdown,
@@ -24,7 +25,6 @@ use tokio::{
 use crate::{
     Args, Result,
     messages::{Cause, Origin, check_capabilities, decode_request, on_wire},
-    say,
 };
 
 /// Time for a peer to answer what it is asked, and to leave once it has said that it will.

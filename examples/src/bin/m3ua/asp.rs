@@ -4,14 +4,18 @@ use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use m3ua::{M3uaMessage, MessageType, ProtocolData, error_code};
-use sctp_examples::{address, line, signal};
+use sctp_examples::{
+    address, line,
+    program::{say, seconds},
+    signal,
+};
 use sctp_service::{
     AssociationHandle, Config, Correlation, Handler, Reply, Shutdown, State, serve_association,
 };
 use sctp_tokio::{Association, End, SocketBuilder};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::{Result, codec, point_code, say, seconds};
+use crate::{Result, codec, point_code};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -5,16 +5,10 @@ mod asp;
 mod codec;
 mod sgp;
 
-use std::{
-    error::Error,
-    fmt,
-    io::{self, Write},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{error::Error, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use sctp_examples::program;
 
 /// Carries signalling messages between point codes of SS7.
 ///
@@ -44,28 +38,12 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
+    program::start_log();
     let done = match args.end {
         End::Asp(args) => asp::run(args).await,
         End::Sgp(args) => sgp::run(args).await,
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "m3ua: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Prints a line about an event.
-fn say(line: impl fmt::Display) {
-    // Signalling goes on without a reader.
-    let _ = writeln!(io::stdout(), "{line}");
+    program::exit("m3ua", done)
 }
 
 /// Reads a point code: a number, or three parts of 3, 8 and 3 bits, as 1-2-3.
@@ -79,9 +57,4 @@ fn point_code(text: &str) -> std::result::Result<u32, String> {
         [zone @ 0..8, area @ 0..256, point @ 0..8] => Ok(zone << 11 | area << 3 | point),
         _ => Err("it is below 2^24, or three parts of 3, 8 and 3 bits".to_owned()),
     }
-}
-
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

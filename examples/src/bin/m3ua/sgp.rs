@@ -8,7 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use m3ua::{M3uaMessage, MessageType, error_code, status, traffic_mode};
-use sctp_examples::{address, line, signal};
+use sctp_examples::{
+    address, line,
+    program::{say, seconds},
+    signal,
+};
 use sctp_service::{
     AssociationHandle, IncomingAssociation, Ppid, Reply, Router, ServerEvent, Shutdown, State,
     serve,
@@ -17,7 +21,7 @@ use sctp_tokio::SocketBuilder;
 use tokio::time::sleep;
 use tower::service_fn;
 
-use crate::{Result, codec, point_code, say, seconds};
+use crate::{Result, codec, point_code};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

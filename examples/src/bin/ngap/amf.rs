@@ -14,7 +14,11 @@ use oxirush_ngap::{
     helpers::{guami, s_nssai},
     ngap::*,
 };
-use sctp_examples::{address, line, signal};
+use sctp_examples::{
+    address, line,
+    program::{say, seconds},
+    signal,
+};
 use sctp_service::{
     AssociationHandle, IncomingAssociation, Ppid, Reply, Router, ServerEvent, Shutdown, State,
     serve,
@@ -23,7 +27,7 @@ use sctp_tokio::SocketBuilder;
 use tokio::time::sleep;
 use tower::service_fn;
 
-use crate::{Result, plmn, say, seconds};
+use crate::{Result, plmn};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

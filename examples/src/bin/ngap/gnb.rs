@@ -8,12 +8,12 @@ use oxirush_ngap::{
     helpers::{global_gnb_id, nr_cgi, s_nssai, tai},
     ngap::*,
 };
-use sctp_examples::address;
+use sctp_examples::{address, program::say};
 use sctp_service::{Message, Ppid, Reply, Router, Shutdown, State, StreamId, serve_association};
 use sctp_tokio::{Association, SocketBuilder};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{Result, plmn, say};
+use crate::{Result, plmn};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

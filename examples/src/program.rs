@@ -1,0 +1,62 @@
+//! The frame of a program: its log, its exit status, what it prints, and times on its command line.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tracing_subscriber::EnvFilter;
+
+/// Has the program log to standard error, as the variable `RUST_LOG` says.
+pub fn start_log() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// Returns the exit status of a program. Prints an error to standard error, behind the program's name.
+pub fn exit<E: fmt::Display>(name: &str, outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody can be told if standard error is gone.
+            let _ = writeln!(io::stderr(), "{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line to standard output. The program goes on if nobody reads it.
+pub fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Parses a number of seconds, such as `0.5`.
+///
+/// # Errors
+///
+/// A text for people if it is no number, or none that a [`Duration`] can hold.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_parsed_or_refused_with_a_text() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("soon"), Err("it is a number of seconds".to_owned()));
+        for text in ["-1", "NaN", "1e300"] {
+            assert!(
+                seconds(text).is_err_and(|error| !error.is_empty()),
+                "{text}"
+            );
+        }
+    }
+}
