@@ -38,10 +38,14 @@ pub fn say(line: impl fmt::Display) {
 ///
 /// # Errors
 ///
-/// A text for people if it is no number, or none that a [`Duration`] can hold.
+/// A text for people if it is no number, none that a [`Duration`] can hold, or not more than zero.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) => Err("it is more than nothing".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +56,7 @@ mod tests {
     fn seconds_are_parsed_or_refused_with_a_text() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         assert_eq!(seconds("soon"), Err("it is a number of seconds".to_owned()));
-        for text in ["-1", "NaN", "1e300"] {
+        for text in ["-1", "0", "1e-12", "NaN", "1e300"] {
             assert!(
                 seconds(text).is_err_and(|error| !error.is_empty()),
                 "{text}"
