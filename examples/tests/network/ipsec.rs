@@ -1,12 +1,12 @@
 //! IPsec between two hosts, in transport mode with static keys.
 
-use std::{fs, process::Command};
+use std::{process::Command, time::Instant};
 
 use super::{
     client, fetched,
-    netns::{NetNs, two_cables},
+    netns::{NetNs, cable},
     run, server,
-    support::Program,
+    support::{PATIENCE, Program},
 };
 
 const KEYS: [&str; 2] = [
@@ -15,6 +15,14 @@ const KEYS: [&str; 2] = [
 ];
 const WRONG_KEY: &str = "0x2223456789abcdef0123456789abcdef01234567";
 const SERVER: &str = "10.1.0.2:9877";
+
+/// Two hosts with one cable between them. An address on another would be announced to the peer, and
+/// what is sent there is not protected.
+fn two_hosts() -> (NetNs, NetNs) {
+    let (left, right) = (NetNs::new(), NetNs::new());
+    cable(&left, &right, "one", "10.1.0");
+    (left, right)
+}
 
 /// Has a host encrypt SCTP between the two hosts, and accept nothing else. `own` and `peer` are
 /// the last bytes of its own address and of the other.
@@ -37,7 +45,8 @@ fn protect(host: &NetNs, own: u8, peer: u8, keys: [&str; 2]) {
 /// Waits until the kernel has counted a packet that IPsec refused.
 fn wait_for_refusal(host: &NetNs, counter: &str) {
     let statistics = || run(host, "cat", &["/proc/net/xfrm_stat"]);
-    for _ in 0..10_000 {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
         let is_counted = statistics().lines().any(|line| {
             let mut columns = line.split_whitespace();
             columns.next() == Some(counter) && columns.next() != Some("0")
@@ -55,7 +64,7 @@ fn capture(host: &NetNs) -> Program {
     let tcpdump = fetched::foreign("tcpdump");
     let mut command = Command::new("stdbuf");
     command.args(["-oL", "-eL"]).arg(tcpdump.get_program());
-    command.args(["-Zroot", "-nl", "--immediate-mode", "-ione", "ip"]);
+    command.args(["-Zroot", "-nl", "--immediate-mode", "-iany", "ip"]);
     command.env("LD_LIBRARY_PATH", fetched::fetched("lib"));
     let mut capture = Program::spawn(host.command(&command));
     capture.stderr.find("listening on");
@@ -64,7 +73,7 @@ fn capture(host: &NetNs) -> Program {
 
 #[test]
 fn esp_carries_associations_and_nothing_in_clear() {
-    let (left, right) = two_cables();
+    let (left, right) = two_hosts();
     protect(&left, 1, 2, KEYS);
     protect(&right, 2, 1, KEYS);
     let mut capture = capture(&right);
@@ -90,7 +99,7 @@ fn esp_carries_associations_and_nothing_in_clear() {
 
 #[test]
 fn peer_without_keys_reaches_no_association() {
-    let (left, right) = two_cables();
+    let (left, right) = two_hosts();
     protect(&right, 2, 1, KEYS);
     let _server = server(&right, SERVER);
     let _client = client(&left, &[SERVER]);
@@ -100,7 +109,7 @@ fn peer_without_keys_reaches_no_association() {
 
 #[test]
 fn peer_with_a_wrong_key_reaches_no_association() {
-    let (left, right) = two_cables();
+    let (left, right) = two_hosts();
     protect(&right, 2, 1, KEYS);
     protect(&left, 1, 2, [WRONG_KEY, KEYS[1]]);
     let _server = server(&right, SERVER);
@@ -112,6 +121,4 @@ fn peer_with_a_wrong_key_reaches_no_association() {
 fn assert_no_association(host: &NetNs) {
     let associations = run(host, "cat", &["/proc/net/sctp/assocs"]);
     assert_eq!(associations.lines().count(), 1, "{associations}");
-    // Without the file the check would pass for the wrong reason.
-    assert!(fs::exists("/proc/net/sctp/assocs").unwrap());
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Time limit for each step of a test. No step of a passing test takes as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running program. It is killed when dropped.
 pub(crate) struct Program {
