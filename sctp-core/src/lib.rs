@@ -42,6 +42,9 @@
     allow(dead_code, reason = "only the system calls use it")
 )]
 
+#[cfg(not(unix))]
+compile_error!("sctp-core needs Linux, and compiles on other Unix systems");
+
 mod abi;
 mod abort_reason;
 mod cmsg;
