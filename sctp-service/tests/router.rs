@@ -422,6 +422,18 @@ async fn limit_around_a_handler_is_one_for_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn limit_around_a_handler_that_is_served_alone_is_one_for_all_associations() {
+    let (entered, entries) = mpsc::channel(8);
+    let slow = async move || {
+        entered.send(()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        "done"
+    };
+    let slow = slow.layer(ConcurrencyLimitLayer::new(1));
+    runs_one_call_at_a_time(slow, &Message::new("s"), entries).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn handler_with_a_layer_takes_the_state_of_each_router() {
     let greet = async |State(name): State<&'static str>| name;
     let greet = greet.layer(from_fn(answer_aborts));

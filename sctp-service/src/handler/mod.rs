@@ -158,6 +158,7 @@ where
     type Future = std::future::Ready<Result<Self::Service, Shutdown>>;
 
     fn make_service(self, _: IncomingAssociation) -> Self::Future {
-        std::future::ready(Ok(handler_fn(self)))
+        // Each association gets a clone: what the handler limits, it limits for all of them.
+        std::future::ready(Ok(HandlerService::sharing(self, ())))
     }
 }
