@@ -25,7 +25,7 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 ///
 /// Its text says all of this, with the reason that a peer gave or the error of the last attempt to
 /// connect. So [`source`](std::error::Error::source) does not repeat that error; [`cause`](Self::cause)
-/// has it. See [what an error says](crate::guide::errors#what-an-error-says).
+/// has it. See [what an error says](crate::guide::errors#error-texts).
 ///
 /// Whether it can be repeated depends on the [`Fate`] of its message alone:
 /// [`is_safe_to_retry`](Self::is_safe_to_retry).

@@ -53,7 +53,7 @@ fn drive(state: &HandleState, mut done: impl FnMut(Taken) -> bool) {
 }
 
 #[test]
-fn driver_sees_a_message_and_the_shutdown() {
+fn session_sees_a_message_and_the_shutdown() {
     loom::model(|| {
         let state = state(Config::new());
         let handle = thread::spawn({

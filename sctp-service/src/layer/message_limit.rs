@@ -10,17 +10,17 @@ use crate::Request;
 /// Drains the association after a number of requests, as its
 /// [`graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does.
 ///
-/// The last request and all others that were read by then are answered. The association is then
+/// The last request and all others that have arrived by then are answered. The association is then
 /// shut down in order, or aborted after [`Config::drain_timeout`](crate::Config::drain_timeout).
 /// A handler that answers for as long as there is something to say hears of it by its
 /// [`Drain`](crate::Drain).
 ///
 /// A peer that is balanced over several servers comes back to another one, where long associations
-/// would stay where they are. Requests that the peer sent and that were not read yet are discarded:
-/// the peer has to send them again.
+/// would stay where they are. Requests that arrive later are discarded: the peer has
+/// to send them again.
 ///
 /// The layer keeps no count of its own, since each clone of a service would have one: requests are
-/// [numbered](crate::Request::number) by the driver.
+/// [numbered](crate::Request::number) in each association.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLimitLayer {
     limit: u64,

@@ -90,8 +90,8 @@ impl Reply {
     /// Sends a stream of messages, each as it comes.
     ///
     /// The request is in flight until the stream ends: where requests of an SCTP stream are served in
-    /// order, the next one waits. The stream is polled only while the send queue has room, so it
-    /// needs no bound of its own. It is dropped when the association closes.
+    /// order, the next one waits. The stream is polled only while the
+    /// [reply queue](crate::Config::reply_queue) has room, so it needs no bound of its own. It is dropped when the association closes.
     pub fn stream<S>(messages: S) -> Self
     where
         S: Stream<Item: Into<ReplyMessage>> + Send + 'static,

@@ -2,22 +2,18 @@
 
 use std::task::{Context, Poll};
 
-use sctp_core::RecvInfo;
-use sctp_tokio::{Message, Received};
+use sctp_tokio::Message;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::transport::received;
 use crate::{ConnectInfo, Request};
 
 /// Makes the request that a message from a peer would become.
 #[must_use]
 pub fn request(message: impl Into<Message>) -> Request {
-    let Message { payload, info } = message.into();
-    let info = RecvInfo::default()
-        .with_stream(info.stream)
-        .with_ppid(info.ppid)
-        .with_unordered(info.unordered);
-    Request::new(Received::new(payload, info), ConnectInfo::default())
+    let info = ConnectInfo::default();
+    Request::new(received(message.into(), info.assoc()), info)
 }
 
 /// A layer that has a service see this [`ConnectInfo`], whatever the transport says.

@@ -1,6 +1,6 @@
 //! The peer's end of an association in memory.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sctp_core::{AbortReason, AssocId, Notification, PeerAddrChangeState};
@@ -207,16 +207,10 @@ impl Peer {
     /// When something else comes.
     #[track_caller]
     pub fn expect_message(&self, payload: impl AsRef<[u8]>) -> impl Future<Output = Message> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
             let payload = payload.as_ref().escape_ascii().to_string();
-            let Ok(next) = timeout(PATIENCE, self.recv()).await else {
-                panic!("at {caller}: expected \"{payload}\", and nothing came");
-            };
-            let Some(message) = next else {
-                let end = self.closed().await;
-                panic!("at {caller}: expected \"{payload}\", and the association ended: {end}");
-            };
+            let message = self.expect_next(caller, &format!("\"{payload}\"")).await;
             let came = message.payload.escape_ascii().to_string();
             assert!(
                 came == payload,
@@ -238,15 +232,9 @@ impl Peer {
         &self,
         predicate: impl FnOnce(&Message) -> bool,
     ) -> impl Future<Output = Message> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
-            let Ok(next) = timeout(PATIENCE, self.recv()).await else {
-                panic!("at {caller}: expected a message, and nothing came");
-            };
-            let Some(message) = next else {
-                let end = self.closed().await;
-                panic!("at {caller}: expected a message, and the association ended: {end}");
-            };
+            let message = self.expect_next(caller, "a message").await;
             assert!(
                 predicate(&message),
                 "at {caller}: expected another message than \"{}\" on stream {} with PPID {}",
@@ -258,6 +246,17 @@ impl Peer {
         }
     }
 
+    async fn expect_next(&self, caller: &Location<'_>, expected: &str) -> Message {
+        let Ok(next) = timeout(PATIENCE, self.recv()).await else {
+            panic!("at {caller}: expected {expected}, and nothing came");
+        };
+        let Some(message) = next else {
+            let end = self.closed().await;
+            panic!("at {caller}: expected {expected}, and the association ended: {end}");
+        };
+        message
+    }
+
     /// Asserts that the association ends in order, with nothing left to read.
     ///
     /// # Panics
@@ -265,7 +264,7 @@ impl Peer {
     /// When a message comes, or another end.
     #[track_caller]
     pub fn expect_shutdown(&self) -> impl Future<Output = ()> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
             let end = self.expect_end(caller).await;
             assert!(
@@ -283,7 +282,7 @@ impl Peer {
     /// When a message comes, or another end.
     #[track_caller]
     pub fn expect_abort(&self, reason: impl AsRef<[u8]>) -> impl Future<Output = ()> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
             let end = self.expect_end(caller).await;
             let reason = reason.as_ref().escape_ascii().to_string();
@@ -295,7 +294,7 @@ impl Peer {
         }
     }
 
-    async fn expect_end(&self, caller: &std::panic::Location<'_>) -> End {
+    async fn expect_end(&self, caller: &Location<'_>) -> End {
         match timeout(PATIENCE, self.recv()).await {
             Err(_) => panic!("at {caller}: expected the end, and nothing came"),
             Ok(Some(message)) => {

@@ -8,13 +8,12 @@ use std::{
     task::Poll,
 };
 
-use sctp_core::RecvInfo;
-use sctp_tokio::{End, Message, Received};
+use sctp_tokio::{End, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     mock::request,
-    transport::{FIRST, numbered},
+    transport::{FIRST, numbered, received},
 };
 use crate::{
     AssociationHandle, Config, Request, Shutdown,
@@ -66,6 +65,7 @@ struct Recorded {
     sent: Vec<Message>,
     calls: VecDeque<RecordedCall>,
     shutdown: Option<Shutdown>,
+    expects_shutdown: bool,
 }
 
 impl Recorder {
@@ -112,7 +112,7 @@ impl Recorder {
         std::mem::take(&mut self.look().sent)
     }
 
-    /// Waits for the next call of the peer.
+    /// Waits for the next call that the service makes.
     ///
     /// # Cancel safety
     ///
@@ -132,6 +132,12 @@ impl Recorder {
     #[must_use]
     pub fn shutdown(&self) -> Option<Shutdown> {
         self.look().shutdown.clone()
+    }
+
+    /// Returns `true` if a handle [leaves the SHUTDOWN to the peer](AssociationHandle::expect_shutdown).
+    #[must_use]
+    pub fn expects_shutdown(&self) -> bool {
+        self.look().expects_shutdown
     }
 
     /// Returns `true` if a handle has begun a graceful shutdown.
@@ -160,6 +166,7 @@ impl Recorder {
                 } => recorded.calls.push_back(RecordedCall { message, waiter }),
             }
         }
+        recorded.expects_shutdown |= taken.expects_shutdown;
         if taken.shutdown.is_some() {
             recorded.shutdown = taken.shutdown;
         }
@@ -179,7 +186,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Call that a service made of the peer; received from [`Recorder::next_call`].
+/// Call that a service made to the peer; received from [`Recorder::next_call`].
 ///
 /// Dropping it fails the call.
 #[must_use = "the call fails when it is dropped"]
@@ -197,12 +204,8 @@ impl RecordedCall {
 
     /// Completes the call with a reply of the peer.
     pub fn reply(self, message: impl Into<Message>) {
-        let Message { payload, info } = message.into();
-        let info = RecvInfo::default()
-            .with_stream(info.stream)
-            .with_ppid(info.ppid)
-            .with_unordered(info.unordered);
-        self.waiter.finish(Ok(Received::new(payload, info)));
+        let reply = received(message.into(), numbered(FIRST).assoc());
+        self.waiter.finish(Ok(reply));
     }
 }
 

@@ -275,17 +275,21 @@ impl Drop for InMemory {
     }
 }
 
-/// What a transport reads.
+/// Makes the message that an end receives of one that the other sent.
+pub(super) fn received(message: Message, assoc: AssocId) -> Received {
+    let Message { payload, info } = message;
+    let info = RecvInfo::default()
+        .with_assoc(assoc)
+        .with_stream(info.stream)
+        .with_ppid(info.ppid)
+        .with_unordered(info.unordered);
+    Received::new(payload, info)
+}
+
+/// Makes what a transport reads of an item.
 fn event(item: Item, assoc: AssocId) -> Result<Event, RecvError> {
     match item {
-        Item::Message(Message { payload, info }) => {
-            let info = RecvInfo::default()
-                .with_assoc(assoc)
-                .with_stream(info.stream)
-                .with_ppid(info.ppid)
-                .with_unordered(info.unordered);
-            Ok(Event::Message(Received::new(payload, info)))
-        }
+        Item::Message(message) => Ok(Event::Message(received(message, assoc))),
         Item::Notification(notification) => Ok(Event::Notification(notification)),
         Item::Failure(error) => Err(error),
     }

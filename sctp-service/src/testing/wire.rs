@@ -58,8 +58,8 @@ pub(super) struct Tip {
     shut_down: bool,
     announced: bool,
     pub(super) holds_acks: bool,
-    driver: Option<Waker>,
-    /// Its driver has something to look at.
+    task: Option<Waker>,
+    /// Its task has something to look at.
     pub(super) stirred: bool,
 }
 
@@ -116,11 +116,11 @@ impl Wire {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let drivers = [state.a.stirred_driver(), state.z.stirred_driver()];
+        let tasks = [state.a.stirred_task(), state.z.stirred_task()];
         drop(state);
         self.changed.notify_waiters();
-        for driver in drivers.into_iter().flatten() {
-            driver.wake();
+        for task in tasks.into_iter().flatten() {
+            task.wake();
         }
     }
 }
@@ -135,7 +135,7 @@ impl Tip {
             shut_down: false,
             announced: false,
             holds_acks: false,
-            driver: None,
+            task: None,
             stirred: false,
         }
     }
@@ -143,10 +143,10 @@ impl Tip {
     /// Names the task to wake. Returns the one that was named before, to be dropped outside of the
     /// lock.
     #[must_use]
-    pub(super) fn register(&mut self, driver: &Waker) -> Option<Waker> {
-        match &self.driver {
-            Some(known) if known.will_wake(driver) => None,
-            _ => self.driver.replace(driver.clone()),
+    pub(super) fn register(&mut self, task: &Waker) -> Option<Waker> {
+        match &self.task {
+            Some(known) if known.will_wake(task) => None,
+            _ => self.task.replace(task.clone()),
         }
     }
 
@@ -158,9 +158,9 @@ impl Tip {
         !self.inbound.is_empty()
     }
 
-    fn stirred_driver(&mut self) -> Option<Waker> {
+    fn stirred_task(&mut self) -> Option<Waker> {
         if std::mem::take(&mut self.stirred) {
-            self.driver.take()
+            self.task.take()
         } else {
             None
         }

@@ -19,20 +19,19 @@ use tokio::task::{unconstrained, yield_now};
 pub use self::endpoint::{EndpointListener, EndpointTransport, serve_endpoint};
 use crate::ConnectInfo;
 
-/// What the driver needs of one association.
+/// Transport of one association.
 ///
 /// The kernel's is [`sctp_tokio::Association`]; the one for tests is in the `testing` feature.
-/// Every `poll_` method keeps the waker of the last task that polled it; the driver polls all of
-/// them from one task.
+/// Every `poll_` method keeps the waker of the last task that polled it; an association polls all of
+/// them from its one task.
 ///
-/// Dropping a transport closes it. What that does on the wire is the transport's affair; the
-/// driver drops one that has not ended only if its own task is dropped, as when the runtime
-/// stops.
+/// Dropping a transport closes it. What that does on the wire is the transport's affair; one
+/// that has not ended is dropped only with the task of its association, as when the runtime stops.
 pub trait Transport: Send + 'static {
     /// Describes the association as it is now.
     fn connect_info(&self) -> ConnectInfo;
 
-    /// Returns how long a message it can send, in bytes; `None` where it does not know, and a message
+    /// Returns the length of the longest message that it can send, in bytes; `None` where it does not know, and a message
     /// that is too long is refused when it is to be sent. It is asked once for each association.
     fn max_message(&self) -> Option<usize> {
         None
@@ -49,7 +48,7 @@ pub trait Transport: Send + 'static {
     /// followed by [`Event::Closed`].
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
 
-    /// Polls for the end of the association without reading, so that a driver that holds back
+    /// Polls for the end of the association without reading, so that an association that is held back
     /// hears of a dead peer in bounded time. Messages may still be unread when it resolves.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End>;
 
@@ -83,7 +82,7 @@ pub trait Transport: Send + 'static {
     ///
     /// # Errors
     ///
-    /// What the system said. The driver goes on waiting for the end, up to its own limit.
+    /// The error of the system. The end is waited for all the same, up to a limit.
     fn start_shutdown(&mut self) -> io::Result<()>;
 
     /// Ends at once: discards what is unsent and sends an ABORT with the reason. It waits for
@@ -91,13 +90,13 @@ pub trait Transport: Send + 'static {
     ///
     /// # Errors
     ///
-    /// What the system said; where the association is already gone, that is harmless.
-    /// [`Unsupported`](io::ErrorKind::Unsupported) means that it can send no reason; the driver
-    /// then says so in the log and drops it at once, which is to abort it without one.
+    /// The error of the system; where the association is already gone, that is harmless.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) means that it can send no reason: that is
+    /// logged, and the transport is dropped at once, which aborts without one.
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()>;
 }
 
-/// Where associations come from.
+/// Source of associations.
 ///
 /// One around another sees each association before it is served: to set options of its own, say. To
 /// send without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep,

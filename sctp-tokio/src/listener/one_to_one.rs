@@ -180,8 +180,8 @@ impl OneToOneListener {
     ///
     /// The kernel hands out associations only while the socket listens, so it is left with a
     /// backlog of 1: up to two further peers at a time are not refused. After as many associations
-    /// as the backlog can have held when this method was called, no more are accepted. Those that
-    /// came earlier are accepted first.
+    /// as the backlog can have held when this method was called, no more are accepted, and
+    /// `accept` waits for ever. Those that came earlier are accepted first.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use crate::{
 /// Turns a panic of the service into a reply; at first, into an abort of the association with the
 /// reason `internal error`.
 ///
-/// Without it the [driver](crate::serve()) catches a panic, and does the same: aborts, logs, and
+/// Without it the [server](crate::serve()) catches a panic, and does the same: aborts, logs, and
 /// reports [`ServerEvent::Panicked`](crate::ServerEvent::Panicked). The layer is for those who
 /// want something else: to answer with an error message of their protocol, to end in order, or
 /// to have layers further out see the panic as a reply among others (to count it, say). A panic
@@ -27,7 +27,7 @@ use crate::{
 /// The association can live on, and with it the service: be sure that a panic leaves nothing of
 /// its state half-changed (a `Mutex` that was locked is poisoned). Panics in `poll_ready`, in
 /// `call` and in the future are caught, also when the future is dropped after a panic. Those in
-/// the stream of a reply are left to the driver, which can no longer ask for another reply.
+/// the stream of a reply are left to the server, which can no longer ask for another reply.
 #[derive(Clone)]
 pub struct CatchPanicLayer {
     replies: Replies,

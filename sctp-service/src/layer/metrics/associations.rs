@@ -53,7 +53,7 @@ impl AssociationMetrics {
             }
             ServerEvent::Panicked { .. } => failure("panic"),
             ServerEvent::ReplyRefused { .. } => failure("reply"),
-            ServerEvent::SendRefused { .. } => failure("push"),
+            ServerEvent::SendRefused { .. } => failure("send"),
             ServerEvent::HeldBack { .. } => counter!("sctp_calls_held_back_total").increment(1),
             ServerEvent::ReceiveFailed { .. } => failure("receive"),
             ServerEvent::AcceptFailed { .. } => failure("accept"),
@@ -83,7 +83,7 @@ fn discarded(counts: &Counts) {
         ("request", counts.discarded_requests),
         ("reply", counts.discarded_replies),
         ("call", counts.dropped_calls),
-        ("push", counts.discarded_sends),
+        ("send", counts.discarded_sends),
     ] {
         if count > 0 {
             counter!("sctp_discarded_total", "what" => what).increment(count);
@@ -140,6 +140,10 @@ fn describe() {
             "What the ends of associations cut off.",
         ),
         ("sctp_failures_total", "Failures, by where."),
+        (
+            "sctp_calls_held_back_total",
+            "Times that calls waited behind too many requests.",
+        ),
     ];
     for (name, text) in counters {
         describe_counter!(name, Unit::Count, text);

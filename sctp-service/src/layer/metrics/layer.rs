@@ -30,8 +30,9 @@ use super::{Metrics, instruments::Instruments};
 /// | `sctp_associations_refused_total` | counter | associations | those beyond the limit |
 /// | `sctp_associations_restarted_total` | counter | restarts | restarts of peers |
 /// | `sctp_path_changes_total` | counter | changes | label `state`; a path failure is `unreachable` |
-/// | `sctp_discarded_total` | counter | messages or calls | what an end cut off, counted when it comes; label `what`: `request`, `reply`, `call` or `push` |
-/// | `sctp_failures_total` | counter | failures | label `what`: `panic`, `reply` or `push` (refused), `receive` or `accept` |
+/// | `sctp_discarded_total` | counter | messages or calls | what an end cut off, counted when it comes; label `what`: `request`, `reply`, `call` or `send` |
+/// | `sctp_failures_total` | counter | failures | label `what`: `panic`, `reply` or `send` (refused), `receive`, `accept` or `connect` |
+/// | `sctp_calls_held_back_total` | counter | times | calls that waited behind too many requests |
 ///
 /// Replies are counted as the service gives them; what of them an end cut off is in
 /// `sctp_discarded_total`. No label comes from the peer, so nobody can make their number grow.

@@ -149,7 +149,7 @@ mod models {
 
     /// Two threads each finish a call of a session, which rests in between.
     #[test]
-    fn resting_driver_is_woken() {
+    fn resting_session_is_woken() {
         let mut model = Builder::new();
         model.preemption_bound = Some(3);
         model.check(|| {

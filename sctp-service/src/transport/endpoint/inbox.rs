@@ -10,12 +10,12 @@ use sctp_tokio::{Association, End, Event};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// The maximum number of events that wait for a driver before its association gets a socket of its own.
+/// The maximum number of events that wait for a session before its association gets a socket of its own.
 const MAX_EVENTS: usize = 64;
 /// The maximum number of bytes of messages that do.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// The events of one association that the driver has not taken yet. `A` is its own socket.
+/// The events of one association that the session has not taken yet. `A` is its own socket.
 #[derive(Debug)]
 pub(super) struct Inbox<A = Association>(Mutex<Contents<A>>);
 
@@ -26,31 +26,31 @@ pub(super) struct Contents<A> {
     /// The association's own socket, once it has been peeled off: what was put here before comes
     /// before anything that it receives.
     pub(super) own: Option<A>,
-    /// The end, which is also the last event: known before the driver has read so far.
+    /// The end, which is also the last event: known before the session has read so far.
     pub(super) end: Option<End>,
-    /// The driver has gone; nothing more is to be kept.
+    /// The session has gone; nothing more is to be kept.
     pub(super) closed: bool,
-    /// The driver, while it waits. Called and dropped outside of the lock only.
+    /// The session, while it waits. Called and dropped outside of the lock only.
     pub(super) waker: Option<Waker>,
 }
 
 impl<A> Inbox<A> {
-    /// Adds an event, and wakes the driver. Answers whether the driver has fallen so far behind that
+    /// Adds an event, and wakes the session. Answers whether the session has fallen so far behind that
     /// its association must not be read for any longer.
     pub(super) fn push(&self, event: Event) -> bool {
-        let (driver, is_full) = {
+        let (session, is_full) = {
             let mut contents = self.lock();
             (contents.push(event), contents.is_full())
         };
         // Outside of the lock: waking may run anything.
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(session) = session {
+            session.wake();
         }
         is_full
     }
 
-    /// Takes the next event, or has the driver woken when there is one. `None` when all further
-    /// events are those of the association's own socket, which the driver may have already.
+    /// Takes the next event, or has the session woken when there is one. `None` when all further
+    /// events are those of the association's own socket, which the session may have already.
     pub(super) fn poll_pop(&self, cx: &Context<'_>, has_own: bool) -> Poll<Option<Event>> {
         let mut contents = self.lock();
         if let Some(event) = contents.pop() {
@@ -62,8 +62,8 @@ impl<A> Inbox<A> {
         Self::wait(contents, cx)
     }
 
-    /// Returns the end, or has the driver woken when there is one. `None` when the association's own
-    /// socket, which the driver has not taken yet, will know it.
+    /// Returns the end, or has the session woken when there is one. `None` when the association's own
+    /// socket, which the session has not taken yet, will know it.
     pub(super) fn poll_closed(&self, cx: &Context<'_>) -> Poll<Option<End>> {
         let contents = self.lock();
         match &contents.end {
@@ -102,14 +102,14 @@ impl<A> Default for Inbox<A> {
 }
 
 impl<A> Contents<A> {
-    /// Gives the association its own socket. Returns the driver to wake once the lock is released.
+    /// Gives the association its own socket. Returns the session to wake once the lock is released.
     #[must_use]
     pub(super) fn move_to(&mut self, own: A) -> Option<Waker> {
         self.own = Some(own);
         self.waker.take()
     }
 
-    /// Adds an event. Returns the driver to wake once the lock is released: waking may run anything.
+    /// Adds an event. Returns the session to wake once the lock is released: waking may run anything.
     #[must_use]
     pub(super) fn push(&mut self, event: Event) -> Option<Waker> {
         if self.closed {
@@ -132,7 +132,7 @@ impl<A> Contents<A> {
         Some(event)
     }
 
-    /// Returns `true` if the driver has fallen so far behind that its association must not be read
+    /// Returns `true` if the session has fallen so far behind that its association must not be read
     /// for any longer.
     fn is_full(&self) -> bool {
         !self.closed && (self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES)
@@ -157,7 +157,7 @@ mod models {
     }
 
     #[test]
-    fn driver_reads_all_events() {
+    fn session_reads_all_events() {
         loom::model(|| {
             let inbox = Arc::new(Inbox::default());
             let demux = demux(&inbox);
@@ -176,7 +176,7 @@ mod models {
     }
 
     #[test]
-    fn driver_that_does_not_read_sees_the_end() {
+    fn session_that_does_not_read_sees_the_end() {
         loom::model(|| {
             let inbox = Arc::new(Inbox::default());
             let demux = demux(&inbox);
@@ -186,9 +186,9 @@ mod models {
         });
     }
 
-    /// The association is peeled off behind a message, whether the driver reads or not.
+    /// The association is peeled off behind a message, whether the session reads or not.
     #[test]
-    fn driver_sees_its_own_socket() {
+    fn session_sees_its_own_socket() {
         for reads in [false, true] {
             loom::model(move || {
                 let inbox = Arc::new(Inbox::default());
@@ -196,9 +196,9 @@ mod models {
                     let inbox = Arc::clone(&inbox);
                     move || {
                         inbox.push(Event::Message(Received::default()));
-                        let driver = inbox.lock().move_to(());
-                        if let Some(driver) = driver {
-                            driver.wake();
+                        let session = inbox.lock().move_to(());
+                        if let Some(session) = session {
+                            session.wake();
                         }
                     }
                 });

@@ -56,7 +56,7 @@ where
 ///
 /// An association that falls behind, because its service is busy or because its peer does not
 /// read, is peeled off to a socket of its own: it then delays itself alone. The threshold is 64
-/// events or 256 KiB that wait for its driver, or a shared send buffer that has been full for
+/// events or 256 KiB that wait to be read, or a shared send buffer that has been full for
 /// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
 /// has messages with missing fragments. If there is no descriptor (`EMFILE`, `ENFILE`) or no epoll
 /// watch (`fs.epoll.max_user_watches`) for that, it is aborted with the reason `receive queue full`,

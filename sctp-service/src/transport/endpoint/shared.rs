@@ -26,7 +26,7 @@ type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 ///
 /// It receives from a bounded queue that the endpoint's task fills, and sends on the shared
 /// socket. When it falls behind, in either direction, it is moved to a socket of its own, and
-/// goes on there; the driver does not notice.
+/// goes on there without interruption.
 pub struct EndpointTransport {
     assoc: AssocId,
     info: ConnectInfo,
