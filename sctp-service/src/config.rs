@@ -39,9 +39,9 @@ pub enum ReplyStream {
 /// server's memory nor hold its resources for ever.
 ///
 /// What one association can hold in memory is at most: its calls in flight, each with its
-/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; the send queue, and one
-/// reply for each call in flight beyond it; and the push queue. The largest message is a setting of
-/// the listener.
+/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; `reply_queue` replies, up to
+/// `reply_queue_bytes`, and one for each request in flight beyond it; and `outbound_queue` messages, up
+/// to `outbound_queue_bytes`. The largest message is a setting of the listener.
 ///
 /// A time of `Duration::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]

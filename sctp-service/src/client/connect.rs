@@ -30,8 +30,9 @@ use crate::Transport;
 /// # }
 /// ```
 ///
-/// Where a protocol begins with an exchange of its own (Diameter's capabilities, NG Setup, ASP Up),
-/// it has its place here: no call goes out before it is done, and each association that is set up
+/// Where a protocol begins with an exchange of its own (Diameter's capabilities, NG Setup, ASP Up), a
+/// client that does not [serve](super::ClientBuilder::serving) has it here, and one that does in its
+/// make-service: no call goes out before it is done, and each association that is set up
 /// later begins with it, too.
 ///
 /// ```no_run

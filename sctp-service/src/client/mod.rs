@@ -65,7 +65,7 @@
 //! calls that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such
 //! a hook, for the `metrics` facade.
 //!
-//! The guide to [errors](crate::guide::errors#what-a-client-gets) has a table of what can happen, and
+//! The guide to [errors](crate::guide::errors#errors-of-calls) has a table of what can happen, and
 //! what a call then fails with.
 //!
 //! # What the server asks

@@ -106,8 +106,9 @@ impl<L, M, K, E> Serve<L, M, K, E> {
     /// have arrived, and shuts each association down in order. What is left after
     /// [`Config::drain_timeout`] is aborted, with the reason `server shutting down`.
     ///
-    /// Each association is read until nothing has arrived for a millisecond, but no longer than half
-    /// of the drain timeout. Requests that arrive later are discarded and
+    /// Each association is read until nothing has arrived for a millisecond while no call or message
+    /// of this end is under way, but no longer than half of the drain timeout. A goodbye of
+    /// [`on_drain`](Self::on_drain) prolongs this. Requests that arrive later are discarded and
     /// [counted](crate::Counts::discarded_requests).
     pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
     where
