@@ -73,7 +73,7 @@ struct Core {
     submitted: VecDeque<Submission>,
     /// A call was dropped since the session looked last.
     has_dropped_calls: bool,
-    shutdown: Option<Shutdown>,
+    shutdown: Option<Box<Shutdown>>,
     /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
     expects_shutdown: bool,
     is_leaving: bool,
@@ -95,7 +95,7 @@ enum Phase {
     /// Nothing more is accepted.
     ShuttingDown,
     /// `None` if the task was dropped.
-    Over(Option<End>),
+    Over(Option<Box<End>>),
     /// The peer has restarted, and the association goes on with this state.
     Restarted(Latest),
 }
@@ -112,7 +112,7 @@ pub(super) enum Speaker {
 pub(crate) struct Taken {
     pub(crate) submitted: VecDeque<Submission>,
     pub(crate) has_dropped_calls: bool,
-    pub(crate) shutdown: Option<Shutdown>,
+    pub(crate) shutdown: Option<Box<Shutdown>>,
     pub(crate) expects_shutdown: bool,
 }
 
@@ -338,7 +338,7 @@ impl HandleState {
     pub(super) fn call_refused(&self) -> CallError {
         let cause = match &self.lock().phase {
             Phase::Handshaking | Phase::Open | Phase::ShuttingDown => Cause::Closed,
-            Phase::Over(Some(end)) => Cause::from(end),
+            Phase::Over(Some(end)) => Cause::from(&**end),
             Phase::Over(None) => Cause::Closed,
             Phase::Restarted(_) => Cause::Restarted,
         };
@@ -477,8 +477,8 @@ impl HandleState {
             Err(SendError::ShuttingDown) => None,
             Err(error) => return Err(error),
         };
-        if !matches!(core.shutdown, Some(Shutdown::Abort(_))) {
-            core.shutdown = Some(shutdown);
+        if !matches!(core.shutdown.as_deref(), Some(Shutdown::Abort(_))) {
+            core.shutdown = Some(Box::new(shutdown));
         }
         self.wake(core);
         if let Some(room) = room {
@@ -744,7 +744,7 @@ impl HandleState {
             return 0;
         };
         let left = mem::take(&mut core.submitted);
-        self.leave(core, Phase::Over(end), left, cause)
+        self.leave(core, Phase::Over(end.map(Box::new)), left, cause)
     }
 
     /// Enters a last phase, and discards what was never taken.
@@ -865,7 +865,7 @@ impl Phase {
         Err(match self {
             Self::Handshaking | Self::Open => return Ok(()),
             Self::ShuttingDown => SendError::ShuttingDown,
-            Self::Over(Some(end)) => SendError::Closed(end.clone()),
+            Self::Over(Some(end)) => SendError::Closed(end.as_ref().clone()),
             Self::Over(None) | Self::Restarted(_) => SendError::NoAssociation,
         })
     }
@@ -874,7 +874,7 @@ impl Phase {
     fn end(&self) -> Option<Option<&End>> {
         match self {
             Self::Handshaking | Self::Open | Self::ShuttingDown => None,
-            Self::Over(end) => Some(end.as_ref()),
+            Self::Over(end) => Some(end.as_deref()),
             Self::Restarted(_) => Some(None),
         }
     }

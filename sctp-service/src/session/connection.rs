@@ -32,8 +32,8 @@ pub(super) struct Connection<T> {
     pub(super) counts: Counts,
     /// Shared with the handles of the association.
     pub(super) association: Arc<HandleState>,
-    /// The shutdown that one of them requested.
-    pub(super) requested_shutdown: Option<Shutdown>,
+    /// The shutdown that one of them requested. Rare things are boxed: idle associations are many.
+    pub(super) requested_shutdown: Option<Box<Shutdown>>,
     /// Replies, which have no owner, and what handles submitted.
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.

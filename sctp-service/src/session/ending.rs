@@ -57,7 +57,7 @@ where
                         "this kind of socket cannot send a reason, aborting without"
                     );
                 }
-                self.reason = Some(reason);
+                self.reason = Some(Box::new(reason));
                 return self.close(aborted());
             }
             Err(error) => {
@@ -65,7 +65,7 @@ where
                 State::Aborting
             }
         };
-        self.reason = Some(reason);
+        self.reason = Some(Box::new(reason));
         self.deadline.set_in(ABORT_GRACE);
         self.enter(state);
     }

@@ -67,7 +67,7 @@ pub(crate) struct Session<T, S: Service<Request>> {
     /// Bounds everything once the server is shutting down.
     drain: Timer,
     /// The reason that this end gave.
-    reason: Option<AbortReason>,
+    reason: Option<Box<AbortReason>>,
 }
 
 /// The outcome of a session.
@@ -157,13 +157,15 @@ where
             let mut signal = pin!(drain.cancelled());
             let mut signalled = false;
             let mut registered: Option<Waker> = None;
-            let end = poll_fn(|cx| {
+            let (session, drain) = (&mut self, &drain);
+            // It takes what it alone needs, so that the future does not have a pointer to each too.
+            let end = poll_fn(move |cx| {
                 // To register costs more than to look, and with the next poll nothing has changed.
                 let known = registered.as_ref();
                 let is_new = known.is_none_or(|waker| !waker.will_wake(cx.waker()));
                 if is_new {
                     registered = Some(cx.waker().clone());
-                    self.connection.association.register(cx.waker());
+                    session.connection.association.register(cx.waker());
                 }
                 if !signalled {
                     signalled = match is_new {
@@ -171,14 +173,14 @@ where
                         false => drain.is_cancelled(),
                     };
                     if signalled {
-                        self.drain();
+                        session.drain();
                     }
                 }
-                self.poll(cx)
+                session.poll(cx)
             })
             .await;
             self.connection.count_cut_off_calls();
-            self.connection.report_closed(&end, self.reason.as_ref());
+            self.connection.report_closed(&end, self.reason.as_deref());
             then(Ended {
                 cause: self.connection.cause_of(&end),
                 end,
@@ -199,7 +201,7 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             if let State::Closed(end) = &self.state {
-                return Poll::Ready(end.clone());
+                return Poll::Ready(end.as_ref().clone());
             }
             // Every line of the user's that an association runs is below this one: readiness,
             // calls, futures, streams and their destructors.
@@ -348,7 +350,7 @@ where
         self.connection.end_handles(&end, &cause);
         self.connection.discard_outbox(&cause);
         self.connection.fail_calls(&cause);
-        self.enter(State::Closed(end));
+        self.enter(State::Closed(Box::new(end)));
     }
 
     /// Changes the state, and drops what lived in the old one: destructors of the user's, which

@@ -37,7 +37,7 @@ pub(super) enum State<S: Service<Request>> {
     /// An ABORT is out.
     Aborting,
     /// It is over.
-    Closed(End),
+    Closed(Box<End>),
 }
 
 /// The cause for leaving a state.

@@ -67,7 +67,7 @@ impl<T: Transport> Connection<T> {
     /// Takes the shutdown that a handle requested.
     pub(super) fn take_requested_shutdown(&mut self) -> Option<Shutdown> {
         self.pump();
-        self.requested_shutdown.take()
+        self.requested_shutdown.take().map(|shutdown| *shutdown)
     }
 
     /// Closes the handles. Calls that were not taken fail with the cause.

@@ -168,7 +168,7 @@ impl Recorder {
         }
         recorded.expects_shutdown |= taken.expects_shutdown;
         if taken.shutdown.is_some() {
-            recorded.shutdown = taken.shutdown;
+            recorded.shutdown = taken.shutdown.map(|shutdown| *shutdown);
         }
         recorded
     }

@@ -67,7 +67,7 @@ pub(super) struct Requests<S: Service<Request>> {
     /// An end was heard of without reading, so what is queued before it is still to be read.
     heard_end: bool,
     /// All is read, and this was the end of it.
-    end: Option<End>,
+    end: Option<Box<End>>,
     /// Bounds the peer's last requests after it has shut down.
     grace: Timer,
     /// Bounds the wait for a SHUTDOWN that the peer has announced.
@@ -120,7 +120,7 @@ where
             if early.is_shut_down {
                 this.peer_shut_down(connection);
             }
-            this.end = early.end;
+            this.end = early.end.map(Box::new);
         }
         this
     }
@@ -301,7 +301,7 @@ where
                 self.peer_shut_down(connection);
                 // Every reply that there is was read before.
                 connection.fail_calls(&Cause::from(&end));
-                self.end = Some(end);
+                self.end = Some(Box::new(end));
             }
             Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
             Inbound::Failed(error) => return ControlFlow::Break(connection.receive_failed(&error)),

@@ -35,7 +35,7 @@ where
             return ControlFlow::Continue(());
         }
         match (step(self.phase(), Event::Served), self.end.take()) {
-            (Step::Close, Some(end)) => ControlFlow::Break(Exit::Ended(end)),
+            (Step::Close, Some(end)) => ControlFlow::Break(Exit::Ended(*end)),
             // A call that was accepted is made, whatever comes first.
             (Step::Flush, _) if self.is_drained() && connection.try_stop_accepting() => {
                 ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck))
@@ -60,7 +60,7 @@ where
                         connection.cause = Some(Box::new(Cause::ShutDown));
                         Exit::abort(reason)
                     }
-                    (_, end) => Exit::Ended(end.unwrap_or_else(aborted)),
+                    (_, end) => Exit::Ended(end.map_or_else(aborted, |end| *end)),
                 },
             );
         }
