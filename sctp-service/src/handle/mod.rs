@@ -16,6 +16,7 @@ pub use caller::Caller;
 use error::{CallError, Cause};
 pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
+use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use state::Speaker;
 pub(crate) use state::{HandleState, Submission};
@@ -398,6 +399,14 @@ impl AssociationHandle {
             Some(state) => state.closed().await,
             None => None,
         }
+    }
+
+    /// Returns the reason that this end gave in an ABORT: that of a [`Shutdown::Abort`], or one of the
+    /// framework's own, such as `shutdown timed out`. `None` if this end did not abort the association.
+    /// [`End::reason`] is the reason of the peer.
+    #[must_use]
+    pub fn abort_reason(&self) -> Option<AbortReason> {
+        self.state().and_then(|state| state.abort_reason())
     }
 
     /// Returns `true` if both are of the same association and no restart lies between them: after a

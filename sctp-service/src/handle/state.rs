@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
@@ -78,6 +79,8 @@ struct Core {
     expects_shutdown: bool,
     is_leaving: bool,
     silence: Option<Box<Silence>>,
+    /// The reason that this end gave in an ABORT. Boxed, since few associations have one.
+    abort_reason: Option<Box<AbortReason>>,
     room: Option<Arc<Room>>,
     session: Option<Waker>,
     /// Set from the first restart of the peer on.
@@ -172,6 +175,7 @@ impl HandleState {
             expects_shutdown: false,
             is_leaving: false,
             silence: None,
+            abort_reason: None,
             room: None,
             session: None,
             latest: None,
@@ -499,6 +503,15 @@ impl HandleState {
     /// Returns the end of the association.
     pub(crate) fn ended(&self) -> Option<End> {
         self.lock().phase.end().and_then(|end| end.cloned())
+    }
+
+    /// Records the reason of an abort by this end.
+    pub(crate) fn note_abort(&self, reason: &AbortReason) {
+        self.lock().abort_reason = Some(Box::new(reason.clone()));
+    }
+
+    pub(super) fn abort_reason(&self) -> Option<AbortReason> {
+        self.lock().abort_reason.as_deref().cloned()
     }
 
     /// Returns `true` once the session has made its service.

@@ -41,19 +41,38 @@ impl<M> Dial<M> {
         K: 'static,
     {
         Self(Box::new(move |server, make| {
-            Box::pin(async move {
-                let drain = server.drain.clone();
-                select! {
-                    biased;
-                    () = drain.cancelled() => {}
-                    () = server.dial(connect, make) => {}
-                }
-            })
+            Box::pin(dial(server, connect, make))
+        }))
+    }
+
+    /// Like [`new`](Self::new), with a make-service that is not the server's.
+    pub(super) fn with_service<C, M2, K2>(connect: C, make: M2) -> Self
+    where
+        C: Connect,
+        M2: MakeService<K2>,
+        K2: 'static,
+    {
+        Self(Box::new(move |server, _| {
+            Box::pin(dial(server, connect, make))
         }))
     }
 
     pub(super) fn run(self, server: Arc<Server<BoxedExecutor>>, make: M) -> BoxFuture {
         (self.0)(server, make)
+    }
+}
+
+/// Sets up associations until the server is to shut down.
+async fn dial<C, M, K>(server: Arc<Server<BoxedExecutor>>, connect: C, make: M)
+where
+    C: Connect,
+    M: MakeService<K>,
+{
+    let drain = server.drain.clone();
+    select! {
+        biased;
+        () = drain.cancelled() => {}
+        () = server.dial(connect, make) => {}
     }
 }
 

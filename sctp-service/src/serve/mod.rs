@@ -224,6 +224,43 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
+    /// Like [`with_dial`](Self::with_dial), with a service of its own for these associations: for a
+    /// peer that is served differently, or a make-service that is to know which peer it has.
+    ///
+    /// A server that only dials listens on `None`:
+    ///
+    /// ```
+    /// # use sctp_service::testing::ScriptedListener;
+    /// use sctp_service::serve;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let (mut first_server, first) = ScriptedListener::new();
+    /// # let (mut second_server, second) = ScriptedListener::new();
+    /// # let connections = [first.connector(), second.connector()];
+    /// let mut server = serve(None::<ScriptedListener>, async || "unused");
+    /// for (name, connect) in ["first", "second"].into_iter().zip(connections) {
+    ///     server = server.with_dial_service(connect, async move || name);
+    /// }
+    /// tokio::spawn(server.into_future());
+    /// # for (server, name) in [(&mut first_server, "first"), (&mut second_server, "second")] {
+    /// #     let peer = server.accept_peer().await.unwrap();
+    /// #     peer.send("who is it?").await;
+    /// #     peer.expect_message(name).await;
+    /// # }
+    /// # }
+    /// # use std::future::IntoFuture;
+    /// ```
+    pub fn with_dial_service<C, M2, K2>(mut self, connect: C, make_service: M2) -> Self
+    where
+        C: Connect,
+        M2: MakeService<K2>,
+        K2: 'static,
+    {
+        self.dials.push(Dial::with_service(connect, make_service));
+        self
+    }
+
     /// Accepts from one more listener: the associations of all share the service and the limits,
     /// and each listener has a task of its own. Several that are bound to one port with
     /// `SO_REUSEPORT` share its load.

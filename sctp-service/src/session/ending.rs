@@ -44,6 +44,7 @@ where
     /// Ends it now.
     pub(super) fn abort(&mut self, reason: AbortReason) {
         self.connection.begin_end();
+        self.connection.association.note_abort(&reason);
         let cause = self.connection.cause_of_abort();
         self.connection.discard_outbox(&cause);
         self.connection.fail_calls(&cause);

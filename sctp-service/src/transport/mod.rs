@@ -5,7 +5,7 @@ mod endpoint;
 
 use std::{
     collections::VecDeque,
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     io,
     net::SocketAddr,
     pin::pin,
@@ -200,5 +200,30 @@ pub trait Listener: Send + 'static {
             }
             None
         }
+    }
+}
+
+/// `None` accepts nothing: for a server that only
+/// [dials](crate::Serve::with_dial).
+impl<L: Listener> Listener for Option<L> {
+    type Transport = L::Transport;
+
+    async fn accept(&mut self) -> io::Result<Self::Transport> {
+        match self {
+            Some(listener) => listener.accept().await,
+            None => pending().await,
+        }
+    }
+
+    fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.as_ref().map_or(Ok(Vec::new()), Listener::local_addrs)
+    }
+
+    fn stop_listening(&mut self) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), Listener::stop_listening)
+    }
+
+    async fn accept_waiting(&mut self) -> Option<io::Result<Self::Transport>> {
+        self.as_mut()?.accept_waiting().await
     }
 }

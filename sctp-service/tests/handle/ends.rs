@@ -261,6 +261,24 @@ async fn handle_that_is_kept_keeps_no_server_from_ending() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reason_of_own_abort_is_known_once_closed() {
+    let mut server = Handles::default();
+    let (_peer, handle) = server.connect().await;
+    assert_eq!(handle.abort_reason(), None);
+    handle.shutdown(Shutdown::abort("enough")).unwrap();
+    must(handle.closed()).await.unwrap();
+    assert_eq!(
+        handle.abort_reason(),
+        Some(AbortReason::new("enough").unwrap())
+    );
+
+    let (peer, handle) = server.connect().await;
+    peer.abort("goodbye");
+    must(handle.closed()).await.unwrap();
+    assert_eq!(handle.abort_reason(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn peer_that_shuts_down_hears_no_more() {
     let (server, peer, handle) = stuck().await;
     peer.shutdown();

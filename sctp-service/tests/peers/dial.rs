@@ -54,6 +54,29 @@ async fn dialled_association_is_served_and_set_up_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn server_without_listener_dials_each_peer_with_its_own_service() {
+    let (mut first, to_first) = ScriptedListener::new();
+    let (mut second, to_second) = ScriptedListener::new();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = serve(None::<ScriptedListener>, echo)
+        .with_dial(to_first.connector())
+        .with_dial_service(to_second.connector(), async || "another")
+        .with_graceful_shutdown(async { drop(stopped.await) });
+    assert_eq!(server.local_addrs().unwrap(), []);
+    let serving = tokio::spawn(server.into_future());
+    let first = must(first.accept_peer()).await.unwrap();
+    let second = must(second.accept_peer()).await.unwrap();
+    for (peer, reply) in [(&first, "hello"), (&second, "another")] {
+        peer.send("hello").await;
+        peer.expect_message(reply).await;
+    }
+    stop.send(()).unwrap();
+    first.expect_shutdown().await;
+    second.expect_shutdown().await;
+    must(serving).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn failed_attempts_are_reported_with_growing_pauses() {
     let (listener, _mine) = ScriptedListener::new();
     let (far, network) = ScriptedListener::new();
