@@ -12,9 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::FutureExt;
 use sctp_service::{
-    AbortReason, Config, ConnectInfo, End, Event, Message, RecvError, SendError, Shutdown, Side,
-    Transport, serve_association,
+    AbortReason, ByStream, Cause, Config, ConnectInfo, End, Event, Fate, Message, RecvError,
+    SendError, Shutdown, Side, Transport, serve_association,
     testing::{InMemory, duplex},
 };
 use support::{must, settle};
@@ -143,5 +144,26 @@ fn aborted() -> End {
     End::Aborted {
         by: Side::Local,
         causes: sctp_core::ErrorCauses::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handle_of_an_association_that_is_never_served_is_closed() {
+    for is_begun in [false, true] {
+        let (transport, _peer) = duplex();
+        let mut serving = serve_association(transport, echo).with_correlation(ByStream::new());
+        let handle = serving.handle();
+        let mut waiting = Box::pin(handle.request("never sent"));
+        assert!((&mut waiting).now_or_never().is_none());
+        match is_begun {
+            // Not polled.
+            true => drop(serving.into_future()),
+            false => drop(serving),
+        }
+        assert_eq!(must(handle.closed()).await, None);
+        let error = must(waiting).await.unwrap_err();
+        assert!(matches!(error.cause(), Cause::Closed), "{error}");
+        assert_eq!(error.fate(), Fate::NotSent);
+        assert!(handle.is_closed());
     }
 }

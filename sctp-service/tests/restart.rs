@@ -14,7 +14,10 @@ use bytes::Bytes;
 use sctp_core::PeerAddrChangeState;
 use sctp_service::{AbortReason, IncomingAssociation, Reply, Request, Shutdown, State};
 use support::{Server, must, on, settle};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use tower::service_fn;
 
 #[tokio::test(start_paused = true)]
@@ -165,4 +168,27 @@ async fn restart_while_flushing_ends_at_once() {
     peer.restart();
     assert!(must(peer.closed()).await.is_orderly());
     assert_eq!(begin.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn graceful_shutdown_of_an_earlier_handle_drains_nothing() {
+    let (tell, mut handles) = mpsc::channel(2);
+    let server = Server::new(async move |request: Request| {
+        tell.send(request.association().clone()).await.unwrap();
+        request.into_payload()
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    let before = must(handles.recv()).await.unwrap();
+    peer.restart();
+    settle().await;
+    before.graceful_shutdown();
+    settle().await;
+    peer.send("hello again").await;
+    peer.expect_message("hello again").await;
+    let after = must(handles.recv()).await.unwrap();
+    assert!(!after.drain().is_started());
+    after.graceful_shutdown();
+    peer.expect_shutdown().await;
 }

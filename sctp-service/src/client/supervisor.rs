@@ -29,7 +29,7 @@ use crate::{
     Cause, Config, Correlation, Side, Transport,
     correlate::CallId,
     event::EventHook,
-    handle::HandleState,
+    handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     serve::Goodbye,
     session::{Ended, Session},
@@ -74,7 +74,7 @@ pub(super) struct Supervisor<C> {
 }
 
 /// An association that is up, and what its handles share.
-pub(super) type Up<T> = (T, Arc<HandleState>);
+pub(super) type Up<T> = (T, StateOwner);
 
 impl<C: Connect> Supervisor<C> {
     pub(super) async fn run(mut self, mut first: Option<Up<C::Transport>>) {
@@ -186,12 +186,12 @@ impl<C: Connect> Supervisor<C> {
             status.association = Some(Arc::clone(&state));
             status.last_error = None;
         });
-        let session = self.sessions.session(transport, Arc::clone(&state));
-        let mut running = Box::pin(session.run(|ended| ended));
         let mut current = Current {
-            state,
+            state: Arc::clone(&state),
             is_open: false,
         };
+        let session = self.sessions.session(transport, state);
+        let mut running = Box::pin(session.run(|ended| ended));
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
         while self.leaving.try_join_next().is_some() {}
@@ -311,14 +311,10 @@ impl Sessions {
             transport.max_message(),
             true,
         );
-        (transport, state)
+        (transport, StateOwner::new(state))
     }
 
-    fn session<T: Transport>(
-        &self,
-        transport: T,
-        state: Arc<HandleState>,
-    ) -> Session<T, BoxService> {
+    fn session<T: Transport>(&self, transport: T, state: StateOwner) -> Session<T, BoxService> {
         let session = Session::with_maker(
             transport,
             self.serving.maker(),

@@ -19,7 +19,7 @@ pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use state::Speaker;
-pub(crate) use state::{HandleState, Submission};
+pub(crate) use state::{HandleState, StateOwner, Submission};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -308,10 +308,11 @@ impl AssociationHandle {
     /// Begins a graceful shutdown of this association alone, as that of the server is for all: the
     /// requests that have arrived are answered, and the association is shut down in order; after
     /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with the reason
-    /// `server shutting down`. Its handlers hear of it by their [`Drain`].
+    /// `server shutting down`. Its handlers hear of it by their [`Drain`]. Nothing happens if the
+    /// association has ended or the peer has restarted since.
     pub fn graceful_shutdown(&self) {
         if let Some(state) = self.state() {
-            state.drain().cancel();
+            state.begin_drain();
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     mem,
+    ops::Deref,
     sync::{
         Arc, PoisonError, Weak,
         atomic::{AtomicU32, AtomicU64},
@@ -64,6 +65,9 @@ pub(crate) struct HandleState {
     opened: AtomicBool,
     /// Nothing more is accepted. A copy of what `core` says, for those who look often.
     closed: AtomicBool,
+    /// Further calls are better made elsewhere: this end drains, or the peer has announced its
+    /// SHUTDOWN.
+    is_leaving: AtomicBool,
     /// The time at which the association came up.
     since: Instant,
     core: Mutex<Core>,
@@ -77,7 +81,7 @@ struct Core {
     shutdown: Option<Box<Shutdown>>,
     /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
     expects_shutdown: bool,
-    is_leaving: bool,
+    peer_leaves: bool,
     silence: Option<Box<Silence>>,
     /// The reason that this end gave in an ABORT. Boxed, since few associations have one.
     abort_reason: Option<Box<AbortReason>>,
@@ -173,7 +177,7 @@ impl HandleState {
             has_dropped_calls: false,
             shutdown: None,
             expects_shutdown: false,
-            is_leaving: false,
+            peer_leaves: false,
             silence: None,
             abort_reason: None,
             room: None,
@@ -193,6 +197,7 @@ impl HandleState {
             last_call: AtomicU32::new(0),
             opened: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             since: Instant::now(),
             core: Mutex::new(core),
         })
@@ -376,7 +381,7 @@ impl HandleState {
         deadline: Option<Instant>,
     ) -> Call {
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.is_leaving {
+        if core.phase.check().is_err() || core.peer_leaves {
             drop(core);
             return Call::failed(self.call_refused());
         }
@@ -451,7 +456,7 @@ impl HandleState {
     fn call_room(&self) -> Result<Arc<Room>, CallError> {
         self.check_correlated()?;
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.is_leaving {
+        if core.phase.check().is_err() || core.peer_leaves {
             drop(core);
             return Err(self.call_refused());
         }
@@ -531,11 +536,12 @@ impl HandleState {
     /// Leaves SHUTDOWN to the peer.
     pub(super) fn expect_shutdown(&self) {
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.is_leaving {
+        if core.phase.check().is_err() || core.peer_leaves {
             return;
         }
-        core.is_leaving = true;
+        core.peer_leaves = true;
         core.expects_shutdown = true;
+        self.note_drain();
         let room = core.room.clone();
         self.wake(core);
         if let Some(room) = room {
@@ -544,9 +550,32 @@ impl HandleState {
         }
     }
 
+    /// Begins to drain the association. Does nothing if it has ended or the peer has restarted: the
+    /// association that there is then is another.
+    pub(crate) fn begin_drain(&self) {
+        if self.lock().phase.end().is_some() {
+            return;
+        }
+        self.note_drain();
+        // The lock is released by now: this wakes, and waking may run anything.
+        self.drain.cancel();
+    }
+
+    /// Has further calls be made elsewhere.
+    pub(crate) fn note_drain(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// Returns `true` while further calls are to be made on this association: no end has begun, this
+    /// end does not drain, and the peer has not announced its SHUTDOWN. The handshake may not have
+    /// ended yet.
+    pub(crate) fn takes_calls(&self) -> bool {
+        !self.is_leaving.load(Ordering::Acquire) && !self.is_closed()
+    }
+
+    /// Returns `true` if the association is open for new work.
     pub(super) fn is_open(&self) -> bool {
-        let core = self.lock();
-        matches!(core.phase, Phase::Open) && !core.is_leaving && !self.drain.is_cancelled()
+        self.is_opened() && self.takes_calls() && !self.drain.is_cancelled()
     }
 
     /// Has an observer told of what happens from now on. Returns `false` if the association has ended.
@@ -812,7 +841,7 @@ impl HandleState {
 
     /// Makes the state of the association after a restart of the peer, and ends this one. What a
     /// client submitted, and the session has not taken, goes there.
-    pub(crate) fn renewed(&self, info: ConnectInfo) -> (Arc<Self>, usize) {
+    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, usize) {
         let mut next = Self::new(
             self.drain.clone(),
             info,
@@ -821,7 +850,7 @@ impl HandleState {
             self.is_correlated,
         );
         let Some(mut core) = self.lock_last() else {
-            return (next, 0);
+            return (StateOwner::new(next), 0);
         };
         let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
             .into_iter()
@@ -842,7 +871,32 @@ impl HandleState {
             next.pending.store(is_pending, Ordering::Release);
         }
         let left = self.leave(core, Phase::Restarted(latest), left, None);
-        (next, left)
+        (StateOwner::new(next), left)
+    }
+}
+
+/// The state of an association in the hands of whoever serves it. Dropping it ends the association
+/// for all handles, so that nobody waits for a session that never began or was dropped.
+pub(crate) struct StateOwner(Arc<HandleState>);
+
+impl StateOwner {
+    pub(crate) fn new(state: Arc<HandleState>) -> Self {
+        Self(state)
+    }
+}
+
+impl Deref for StateOwner {
+    type Target = Arc<HandleState>;
+
+    fn deref(&self) -> &Arc<HandleState> {
+        &self.0
+    }
+}
+
+impl Drop for StateOwner {
+    fn drop(&mut self) {
+        // Nothing happens after an end that was seen.
+        self.0.end(None, None);
     }
 }
 

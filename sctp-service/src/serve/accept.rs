@@ -24,7 +24,7 @@ use super::{Executor, Goodbye};
 use crate::{
     AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
     event::{EventHook, ServerEvent, panic_message},
-    handle::HandleState,
+    handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     make::MakeService,
     session::Session,
@@ -249,13 +249,13 @@ impl<E: Executor> Server<E> {
         let events = self.events.clone();
         // A child has its own waiters: the associations do not contend for one lock.
         let drain = self.drain.child_token();
-        let state = HandleState::new(
+        let state = StateOwner::new(HandleState::new(
             drain,
             connect_info,
             Arc::clone(&config),
             transport.max_message(),
             self.correlation.is_some(),
-        );
+        ));
         let handle = AssociationHandle::new(Arc::clone(&state));
         let session = Session::new(
             transport,

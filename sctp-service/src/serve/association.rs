@@ -14,8 +14,11 @@ use tracing::Instrument;
 
 use super::{Goodbye, accept::span};
 use crate::{
-    AssociationHandle, Config, Correlation, ServerEvent, Transport, event::EventHook,
-    handle::HandleState, make::MakeService, session::Session,
+    AssociationHandle, Config, Correlation, ServerEvent, Transport,
+    event::EventHook,
+    handle::{HandleState, StateOwner},
+    make::MakeService,
+    session::Session,
 };
 
 /// Serves one association that is up: one that a client connected, or that something else than a
@@ -86,7 +89,7 @@ pub struct ServeAssociation<T, M, K> {
     goodbye: Option<Goodbye>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Made by `handle`, or else when the association is served.
-    state: Option<Arc<HandleState>>,
+    state: Option<StateOwner>,
     /// Starts it, as in [`Serve`](crate::Serve).
     run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
@@ -164,8 +167,13 @@ where
     }
 
     fn state(&mut self) -> &Arc<HandleState> {
-        self.state.get_or_insert_with(|| {
-            HandleState::new(
+        let state = self.take_state();
+        self.state.insert(state)
+    }
+
+    fn take_state(&mut self) -> StateOwner {
+        self.state.take().unwrap_or_else(|| {
+            StateOwner::new(HandleState::new(
                 CancellationToken::new(),
                 self.transport
                     .connect_info()
@@ -173,13 +181,13 @@ where
                 Arc::new(self.config.clone()),
                 self.transport.max_message(),
                 self.correlation.is_some(),
-            )
+            ))
         })
     }
 
     async fn run(mut self) -> End {
         let span = span(&self.transport.connect_info());
-        let state = Arc::clone(self.state());
+        let state = self.take_state();
         let drain = state.drain().clone();
         let config = Arc::new(self.config);
         let session = Session::new(

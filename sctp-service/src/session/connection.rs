@@ -19,19 +19,19 @@ use super::{
 };
 use crate::{
     AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
-    Shutdown, Transport, event::EventHook, handle::HandleState, reply::ReplyMessage,
-    serve::Goodbye, session::calls::Calls,
+    Shutdown, Transport, event::EventHook, handle::StateOwner, reply::ReplyMessage, serve::Goodbye,
+    session::calls::Calls,
 };
 
 /// The association as the session holds it.
 pub(super) struct Connection<T> {
+    /// Shared with the handles of the association, which are closed before the transport goes.
+    pub(super) association: StateOwner,
     pub(super) transport: T,
     pub(super) info: ConnectInfo,
     pub(super) config: Arc<Config>,
     pub(super) events: EventHook,
     pub(super) counts: Counts,
-    /// Shared with the handles of the association.
-    pub(super) association: Arc<HandleState>,
     /// The shutdown that one of them requested. Rare things are boxed: idle associations are many.
     pub(super) requested_shutdown: Option<Box<Shutdown>>,
     /// Replies, which have no owner, and what handles submitted.
@@ -82,7 +82,7 @@ impl<T: Transport> Connection<T> {
         transport: T,
         config: Arc<Config>,
         events: EventHook,
-        association: Arc<HandleState>,
+        association: StateOwner,
         correlation: Option<&Correlation>,
     ) -> Self {
         Self {

@@ -38,7 +38,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    correlate::CallId, event::EventHook, handle::HandleState, serve::Goodbye, timer::Timer,
+    correlate::CallId, event::EventHook, handle::StateOwner, serve::Goodbye, timer::Timer,
 };
 
 /// Drives one association.
@@ -89,7 +89,7 @@ where
         make: M,
         config: Arc<Config>,
         events: EventHook,
-        association: Arc<HandleState>,
+        association: StateOwner,
         correlation: Option<&Correlation>,
     ) -> Self
     where
@@ -104,7 +104,7 @@ where
         make: Maker<S>,
         config: Arc<Config>,
         events: EventHook,
-        association: Arc<HandleState>,
+        association: StateOwner,
         correlation: Option<&Correlation>,
     ) -> Self {
         Self {
@@ -173,6 +173,7 @@ where
                         false => drain.is_cancelled(),
                     };
                     if signalled {
+                        session.connection.association.note_drain();
                         session.drain();
                     }
                 }

@@ -5,10 +5,9 @@ use sctp_tokio::End;
 use super::connection::Connection;
 use crate::{Cause, Shutdown, Transport};
 
-/// The task was dropped, as when its runtime stops: nobody saw the end.
+/// The task may have been dropped, as when its runtime stops.
 impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
-        self.association.end(None, None);
         self.abandon_handshake();
     }
 }

@@ -296,3 +296,22 @@ async fn client_of_one_association_ends_with_it() {
         Fate::NotSent,
     );
 }
+
+/// A runtime that ends before the client's task ran.
+#[tokio::test(start_paused = true)]
+async fn client_whose_task_never_ran_fails_its_calls() {
+    let (transport, _peer) = streams_each_way(2).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let client = {
+        let _inside = runtime.enter();
+        Client::over(transport)
+    };
+    let handle = client.association();
+    let asked = call(&client, "x");
+    settle().await;
+    runtime.shutdown_background();
+    assert_failed(&failure(asked).await, "closed by this end", Fate::NotSent);
+    assert_eq!(must(handle.closed()).await, None);
+}
