@@ -13,6 +13,7 @@ mod ends;
 mod events;
 mod for_ever;
 mod identifiers;
+mod inbox;
 mod lookups;
 #[path = "../support/must.rs"]
 mod must;
