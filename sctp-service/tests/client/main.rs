@@ -14,6 +14,7 @@ mod events;
 mod for_ever;
 mod identifiers;
 mod inbox;
+mod leaving;
 mod lookups;
 #[path = "../support/must.rs"]
 mod must;
