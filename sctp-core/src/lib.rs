@@ -72,6 +72,6 @@ pub use event_set::EventSet;
 pub use ids::{AssocId, StreamId};
 pub use info::{NextInfo, RecvInfo, SendInfo};
 pub use notification::*;
-pub use ppid::Ppid;
+pub use ppid::{ParsePpidError, Ppid};
 pub use reliability::Reliability;
 pub use socket::*;

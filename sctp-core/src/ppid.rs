@@ -1,6 +1,6 @@
 //! Payload protocol identifiers.
 
-use std::fmt;
+use std::{error::Error, fmt, str::FromStr};
 
 /// Payload protocol identifier, in host byte order (RFC 9260 section 3.3.1).
 ///
@@ -181,6 +181,13 @@ impl Ppid {
         self.0
     }
 
+    /// Returns the name of the identifier's constant, or `None` if it has none.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let known = Self::NAMES.iter().find(|(value, _)| *value == self.0)?;
+        Some(known.1)
+    }
+
     /// Returns the identifier in the byte order of the kernel's structures.
     pub(crate) const fn to_wire(self) -> u32 {
         self.0.to_be()
@@ -194,8 +201,8 @@ impl Ppid {
 
 impl fmt::Debug for Ppid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Self::NAMES.iter().find(|(value, _)| *value == self.0) {
-            Some((_, name)) => write!(f, "Ppid({} {name})", self.0),
+        match self.name() {
+            Some(name) => write!(f, "Ppid({} {name})", self.0),
             None => write!(f, "Ppid({})", self.0),
         }
     }
@@ -206,6 +213,35 @@ impl fmt::Display for Ppid {
         self.0.fmt(f)
     }
 }
+
+/// Parses a decimal number, or the name of a constant: `60`, `NGAP`, `ngap`, `diameter-dtls`.
+impl FromStr for Ppid {
+    type Err = ParsePpidError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePpidError> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self(number));
+        }
+        let name = text.to_ascii_uppercase().replace('-', "_");
+        let known = Self::NAMES.iter().find(|(_, known)| *known == name);
+        match known {
+            Some((value, _)) => Ok(Self(*value)),
+            None => Err(ParsePpidError(())),
+        }
+    }
+}
+
+/// A text is neither a number of 32 bits nor the name of a payload protocol identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsePpidError(());
+
+impl fmt::Display for ParsePpidError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither a 32-bit number nor the name of a payload protocol identifier")
+    }
+}
+
+impl Error for ParsePpidError {}
 
 impl From<u32> for Ppid {
     fn from(ppid: u32) -> Self {
@@ -236,6 +272,23 @@ mod tests {
     fn debug_names_registered_identifiers() {
         assert_eq!(format!("{:?}", Ppid::NGAP), "Ppid(60 NGAP)");
         assert_eq!(format!("{:?}", Ppid::new(4711)), "Ppid(4711)");
+    }
+
+    #[test]
+    fn numbers_and_names_are_parsed() {
+        for (text, ppid) in [
+            ("0", Ppid::UNSPECIFIED),
+            ("4294967295", Ppid::new(u32::MAX)),
+            ("NGAP", Ppid::NGAP),
+            ("s1ap", Ppid::S1AP),
+            ("diameter-dtls", Ppid::DIAMETER_DTLS),
+            ("Diameter_DTLS", Ppid::DIAMETER_DTLS),
+        ] {
+            assert_eq!(text.parse(), Ok(ppid), "{text}");
+        }
+        for text in ["", "-1", "4294967296", "0x3c", "ngapp", " ngap"] {
+            assert_eq!(text.parse::<Ppid>(), Err(ParsePpidError(())), "{text}");
+        }
     }
 
     /// The names of tshark 4.0.17, as `tshark -G values` prints them for
