@@ -6,9 +6,7 @@
 //! | [`address`] | from names to addresses |
 //! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
 //! | [`diameter`] | messages of Diameter's base protocol |
-//! | [`format`](mod@format) | figures for people |
 //! | [`line`](mod@line) | the text that people type and read |
-//! | [`plot`] | pictures of measurements |
 //! | [`program`] | log, exit status, printed lines, times on the command line |
 //! | [`service`] | the server's service, and the layers around it |
 //! | [`signal`] | when to stop |
@@ -17,9 +15,7 @@
 pub mod address;
 pub mod client;
 pub mod diameter;
-pub mod format;
 pub mod line;
-pub mod plot;
 pub mod program;
 pub mod service;
 pub mod signal;

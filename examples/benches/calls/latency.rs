@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sctp_examples::format;
+use sctp_tools::format;
 use tokio::{runtime::Builder, sync::oneshot};
 
 use crate::{

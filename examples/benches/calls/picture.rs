@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sctp_examples::plot::bars::{self, Bar, Bars, Panel};
+use sctp_tools::plot::bars::{self, Bar, Bars, Panel};
 
 use crate::{
     contestants::Way,

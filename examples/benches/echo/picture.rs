@@ -1,6 +1,6 @@
 //! The figures as pictures.
 
-use sctp_examples::{
+use sctp_tools::{
     format::{count, rate},
     plot::{
         bars::{self, Bar, Bars, Panel},

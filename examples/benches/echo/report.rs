@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use sctp_examples::format;
+use sctp_tools::format;
 use serde_json::{Value, json};
 
 use crate::{

@@ -75,9 +75,8 @@ pub enum ClientEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// A message that the server sent unasked was discarded. The client has neither a
-    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox), the
-    /// inbox was dropped, or it is full while the association is drained.
+    /// A message that the server sent unasked was discarded, since the client has neither a
+    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox).
     #[non_exhaustive]
     Unsolicited {
         /// The association.

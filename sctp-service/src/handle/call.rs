@@ -147,7 +147,7 @@ impl Ticket {
         Self(Some(task))
     }
 
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         self.0 = None;
     }
 }

@@ -346,7 +346,7 @@ where
             return;
         }
         if !connection.is_served {
-            connection.unsolicited(&received, "no service");
+            connection.unsolicited(&received);
             return;
         }
         connection.counts.requests += 1;

@@ -1,0 +1,70 @@
+//! Signals that stop the program.
+
+use std::{io, process};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Resolves when the process is asked to stop, by Ctrl-C or SIGTERM. Both are caught from the
+/// moment this is called, not only once the future is polled.
+pub(crate) fn stop() -> io::Result<impl Future<Output = Stop> + Send> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => Stop::Interrupt,
+            _ = terminate.recv() => Stop::Terminate,
+        }
+    })
+}
+
+/// Signal that stops the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// SIGINT, which Ctrl-C sends.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Stop {
+    /// Exit status that a shell shows for the signal.
+    pub(crate) fn status(self) -> u8 {
+        128 + match self {
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+}
+
+/// Signals of the whole run: the first ends it in order, the second at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals(watch::Receiver<Option<Stop>>);
+
+impl Signals {
+    /// Catches the signals from now on.
+    pub(crate) fn catch() -> io::Result<Self> {
+        let first = stop()?;
+        let (sender, receiver) = watch::channel(None);
+        tokio::spawn(async move {
+            let signal = first.await;
+            let second = stop();
+            sender.send_replace(Some(signal));
+            if let Ok(second) = second {
+                process::exit(second.await.status().into());
+            }
+        });
+        Ok(Self(receiver))
+    }
+
+    /// Waits for the first signal.
+    pub(crate) async fn first(&mut self) -> Stop {
+        // The sender waits for the second signal once it has sent the first.
+        match self.0.wait_for(Option::is_some).await {
+            Ok(signal) => signal.unwrap_or(Stop::Interrupt),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

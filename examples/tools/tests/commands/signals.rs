@@ -1,0 +1,105 @@
+//! Ctrl-C and SIGTERM at each moment.
+
+use std::{
+    io::{Read, Write},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Program, sctp_in, silence,
+    support::{Server, command, sctp},
+};
+
+#[track_caller]
+fn interrupted(program: &mut Program) {
+    program.signal("INT");
+    program.exits_with(130);
+    assert_eq!(program.stderr.text(), "sctp: interrupted");
+}
+
+#[test]
+fn interrupt_while_connecting() {
+    let namespace = silence();
+    for subcommand in ["send", "probe"] {
+        let args = [subcommand, "10.3.0.2:9", "--connect-timeout", "1h"];
+        let mut program = sctp_in(&namespace, &args);
+        program.wait_for("net/sctp/assocs", "10.3.0.2");
+        interrupted(&mut program);
+    }
+}
+
+#[test]
+fn interrupt_while_input_is_read() {
+    let mut server = Server::start(&["--echo"]);
+    let mut client = sctp(&["send", server.addr()]);
+    client.line("hello");
+    assert_eq!(client.stdout.next(), "hello");
+    interrupted(&mut client);
+    assert!(server.closed().ends_with("shut down by peer"));
+}
+
+#[test]
+fn interrupt_while_replies_are_awaited() {
+    let mut server = Server::start(&[]);
+    let mut client = sctp(&[
+        "send",
+        server.addr(),
+        "-m",
+        "hello",
+        "--expect",
+        "1",
+        "--wait",
+        "1h",
+    ]);
+    assert_eq!(server.program.stdout.next(), "hello");
+    interrupted(&mut client);
+    assert!(server.closed().ends_with("shut down by peer"));
+}
+
+#[test]
+fn termination_has_its_own_status() {
+    let mut server = Server::start(&[]);
+    let mut client = sctp(&["send", server.addr(), "-m", "hello", "--wait", "1h"]);
+    assert_eq!(server.program.stdout.next(), "hello");
+    client.terminate();
+    client.exits_with(143);
+    assert_eq!(client.stderr.text(), "sctp: terminated");
+}
+
+/// Replies come until the pipe is full, which nobody reads.
+#[test]
+fn interrupt_while_nobody_reads_the_output() {
+    let server = Server::start(&["--quiet", "--reply", &"x".repeat(10_000)]);
+    let mut child = command(&["send", server.addr(), "--expect", "1000", "--wait", "1h"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        // It fails when the program ends.
+        while input.write_all(b"more\n").is_ok() {}
+    });
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 1000]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while rustix::io::ioctl_fionread(&stdout).unwrap() < 55_000 {
+        assert!(Instant::now() < deadline, "the pipe is not full");
+        std::thread::yield_now();
+    }
+    let kill = format!("kill -INT {}", child.id());
+    assert!(
+        std::process::Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert_eq!(said, "sctp: interrupted\n");
+}

@@ -1,0 +1,228 @@
+//! Counts and result files.
+
+use super::*;
+use crate::support::sctp;
+
+#[test]
+fn every_counted_call_is_made_once() {
+    let server = Server::echo();
+    for args in [
+        &["--count", "1"][..],
+        &["--count", "1000"],
+        &["--count", "1000", "--in-flight", "64"],
+        &[
+            "--count", "1000", "-a", "7", "-s", "3", "-c", "5", "--size", "1-2000",
+        ],
+        // No room for a sequence number: replies are told apart by their order.
+        &[
+            "--count", "1000", "-a", "2", "-s", "3", "-c", "50", "--size", "1-11",
+        ],
+        &[
+            "--count",
+            "1000",
+            "-a",
+            "2",
+            "--socket",
+            "one-to-one",
+            "-c",
+            "9",
+        ],
+        &[
+            "--count",
+            "200",
+            "--size",
+            "64k",
+            "-c",
+            "1",
+            "--unordered",
+            "--ppid",
+            "46",
+        ],
+        &[
+            "--count",
+            "200",
+            "-a",
+            "2",
+            "--ramp-up",
+            "50ms",
+            "--warm-up",
+            "50ms",
+        ],
+        &[
+            "--count",
+            "200",
+            "-a",
+            "3",
+            "--rate",
+            "5k",
+            "--arrivals",
+            "poisson",
+        ],
+    ] {
+        let count: u64 = args[1].parse().unwrap();
+        let result = result(server.addr(), args, 0);
+        let calls = &result["calls"];
+        for name in ["sent", "answered"] {
+            assert_eq!(calls[name], count, "{args:?}: {result:#}");
+        }
+        for name in [
+            "failed",
+            "unanswered",
+            "missed",
+            "late_replies",
+            "unexpected_replies",
+        ] {
+            assert_eq!(calls[name], 0, "{args:?}: {result:#}");
+        }
+        assert_eq!(result["latency"]["count"], count);
+        assert!(calls["per_second"].as_f64().unwrap() > 0.0);
+        assert!(!result["series"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn replies_on_other_streams_are_understood() {
+    let server = serve(|mut association| async move {
+        while let Ok(Some(message)) = association.recv().await {
+            let next = (message.info.stream.get() + 1) % association.outbound_streams();
+            let echo = message.reply(message.payload.clone()).on_stream(next);
+            association.send(echo).await.unwrap();
+        }
+    });
+    let server = server.to_string();
+    for size in ["64", "8"] {
+        let args = ["-n", "500", "-s", "4", "-c", "16", "--size", size];
+        let result = result(&server, &args, 0);
+        assert_eq!(result["calls"]["answered"], 500);
+        assert_eq!(result["calls"]["unexpected_replies"], 0);
+    }
+}
+
+#[test]
+fn both_styles_of_server_and_of_socket() {
+    let peeled_off = Server::echo();
+    for server in [peeled_off.addr(), &serve_on_one_socket().to_string()] {
+        for socket in ["one-to-many", "one-to-one"] {
+            let args = ["-n", "300", "-a", "3", "-c", "4", "--socket", socket];
+            let result = result(server, &args, 0);
+            assert_eq!(result["associations"]["established"], 3);
+            assert_eq!(result["calls"]["answered"], 300);
+        }
+    }
+}
+
+#[test]
+fn source_addresses_are_used_in_turn() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let server = serve(move |mut association| {
+        let mut peer: Vec<_> = association
+            .initial_peer_addrs()
+            .iter()
+            .map(SocketAddr::ip)
+            .collect();
+        peer.sort_unstable();
+        sender.send(peer).unwrap();
+        async move {
+            echo(&mut association, usize::MAX).await;
+        }
+    });
+    let binds = ["--bind", "127.0.0.2", "--bind", "127.0.0.3,127.0.0.4"];
+    let args = [&["-n", "10", "-a", "4"], &binds[..]].concat();
+    result(&server.to_string(), &args, 0);
+    let mut peers: Vec<_> = (0..4).map(|_| receiver.recv().unwrap()).collect();
+    peers.sort_unstable();
+    let shown: Vec<_> = peers.iter().map(|peer| format!("{peer:?}")).collect();
+    assert_eq!(shown[0], "[127.0.0.2]");
+    assert_eq!(shown[1], "[127.0.0.2]");
+    assert_eq!(shown[2], "[127.0.0.3, 127.0.0.4]");
+    assert_eq!(shown[3], "[127.0.0.3, 127.0.0.4]");
+}
+
+#[test]
+fn fewer_streams_than_asked_for_are_told() {
+    let init = InitMsg::new().with_max_inbound_streams(2);
+    let server = serve_with(init, |mut association| async move {
+        echo(&mut association, usize::MAX).await;
+    });
+    let args = ["-n", "100", "-c", "10", "--streams", "5"];
+    let result = result(&server.to_string(), &args, 0);
+    assert_eq!(result["calls"]["answered"], 100);
+    assert_eq!(result["associations"]["fewest_streams"], 2);
+}
+
+#[test]
+fn two_results_are_compared() {
+    let server = Server::echo();
+    let files = [File::new("json"), File::new("json")];
+    for (file, count) in files.iter().zip(["100", "300"]) {
+        load(server.addr(), &["-n", count, "--json", file.path()]).exits_with(0);
+    }
+    let mut compare = load("compare", &[files[0].path(), files[1].path()]);
+    compare.exits_with(0);
+    let text = compare.stdout.text();
+    assert!(
+        text.contains("the settings differ: count 100 and 300"),
+        "{text}"
+    );
+    let answered: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("answered"))
+        .collect();
+    let words: Vec<_> = answered[0].split_whitespace().collect();
+    assert_eq!(words, ["answered", "100", "300", "3.00"]);
+}
+
+#[test]
+fn plot_is_drawn() {
+    let server = Server::echo();
+    let file = File::new("svg");
+    load(server.addr(), &["-n", "100", "--plot", file.path()]).exits_with(0);
+    let svg = fs::read_to_string(file.path()).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert!(svg.contains(server.addr()));
+}
+
+#[test]
+fn bad_arguments_are_told() {
+    let missing = File::new("json");
+    for (args, status, complaint) in [
+        (
+            &["no-such-host.invalid:1"][..],
+            3,
+            "cannot resolve no-such-host.invalid:1: ",
+        ),
+        (&["127.0.0.1"], 3, "cannot resolve 127.0.0.1: "),
+        (
+            &["h:1", "--size", "0"],
+            2,
+            "SCTP cannot send an empty message",
+        ),
+        (
+            &["h:1", "--duration", "10"],
+            2,
+            "a number and a unit, as in 250ms",
+        ),
+        (&["h:1", "--rate", "none"], 2, "calls per second above 0"),
+        (&["h:1", "-n", "1", "-d", "1s"], 2, "cannot be used with"),
+        (
+            &["h:1", "--json", "/no/such/folder/a.json"],
+            3,
+            "cannot write /no/such/folder/a.json: ",
+        ),
+        (&["compare", missing.path(), "b"], 3, "cannot read "),
+        (
+            &["compare", "/dev/null", "/dev/null"],
+            3,
+            "/dev/null is not a result of sctp load",
+        ),
+    ] {
+        let mut load = load(args[0], &args[1..]);
+        load.exits_with(status);
+        let error = load.stderr.text();
+        assert!(error.contains(complaint), "{args:?}: {error}");
+        assert_eq!(load.stdout.text(), "");
+    }
+    let mut nothing = sctp(&["load"]);
+    nothing.exits_with(2);
+    assert!(nothing.stderr.text().contains("<ADDR>"));
+}
