@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     AssociationHandle, ByStream, Correlation, Inbox, MakeService, Transport, event::EventHook,
-    inbox::FillInbox, log_limit::LogLimiter, serve::Goodbye,
+    inbox::FillInbox, log_limit::LogLimiter, serve::Goodbye, session::CallNumbers,
 };
 
 /// Sets up a [`Client`].
@@ -253,7 +253,7 @@ impl ClientBuilder {
                 });
             })?;
         let is_served = matches!(self.serving, Serving::By(_));
-        let client = self.spawn(connect, Some(first), Mode::Eager);
+        let client = self.spawn(connect, Some(first), Mode::Eager, is_served);
         if is_served && let Err(cause) = client.opened().await {
             return Err(io::Error::other(cause).into());
         }
@@ -268,7 +268,7 @@ impl ClientBuilder {
     #[must_use]
     #[track_caller]
     pub fn connect_in_background(self, connect: impl Connect) -> Client {
-        self.spawn(connect, None, Mode::Eager)
+        self.spawn(connect, None, Mode::Eager, false)
     }
 
     /// Makes a client that connects when there is a call, and again when there is one after the
@@ -280,7 +280,7 @@ impl ClientBuilder {
     #[must_use]
     #[track_caller]
     pub fn connect_lazily(self, connect: impl Connect) -> Client {
-        self.spawn(connect, None, Mode::Lazy)
+        self.spawn(connect, None, Mode::Lazy, false)
     }
 
     /// Makes a client of one association, which ends with it.
@@ -292,11 +292,17 @@ impl ClientBuilder {
     #[track_caller]
     pub fn over<T: Transport>(self, transport: T) -> Client {
         let never = || std::future::pending::<Result<T, ConnectError>>();
-        self.spawn(never, Some(transport), Mode::Once)
+        self.spawn(never, Some(transport), Mode::Once, false)
     }
 
     #[track_caller]
-    fn spawn<C: Connect>(self, connect: C, first: Option<C::Transport>, mode: Mode) -> Client {
+    fn spawn<C: Connect>(
+        self,
+        connect: C,
+        first: Option<C::Transport>,
+        mode: Mode,
+        must_open: bool,
+    ) -> Client {
         let max_in_flight = self
             .config
             .max_in_flight
@@ -311,7 +317,7 @@ impl ClientBuilder {
             events: EventHook::of_client(hook.clone()),
             goodbye: self.goodbye,
             stop: stop.clone(),
-            last_call: 0,
+            call_numbers: CallNumbers::default(),
         };
         let first = first.map(|transport| sessions.up(transport));
         let phase = match (&first, &sessions.serving) {
@@ -340,6 +346,8 @@ impl ClientBuilder {
             hook,
             reconnect: self.reconnect,
             leaving: JoinSet::new(),
+            associations: 0,
+            must_open,
             failures: LogLimiter::new(),
             config: self.config,
         };

@@ -14,7 +14,10 @@ pub(super) struct Status {
     pub(super) phase: Phase,
     /// The association, from when it is up until it has ended.
     pub(super) association: Option<Arc<HandleState>>,
-    pub(super) last_end: Option<End>,
+    /// End of the newest association that has ended.
+    last_end: Option<End>,
+    /// Number of that association.
+    last_ended: u64,
     /// The cause of having no association: the last one ended, or could not be set up.
     pub(super) last_error: Option<Cause>,
 }
@@ -41,6 +44,7 @@ impl Status {
             phase,
             association: None,
             last_end: None,
+            last_ended: 0,
             last_error: None,
         }
     }
@@ -62,8 +66,16 @@ impl Status {
     /// Returns the association that takes calls.
     pub(super) fn open(&self) -> Option<&Arc<HandleState>> {
         match &self.phase {
-            Phase::Open(state) if !state.is_closed() => Some(state),
+            Phase::Open(state) if state.takes_calls() => Some(state),
             _ => None,
+        }
+    }
+
+    /// Records the end of an association. One that took longer to end than a newer one is not the last.
+    pub(super) fn ended(&mut self, number: u64, end: End) {
+        if number >= self.last_ended {
+            self.last_ended = number;
+            self.last_end = Some(end);
         }
     }
 
@@ -160,7 +172,7 @@ impl Handle {
         loop {
             let phase = status.borrow_and_update().phase.clone();
             let association = match phase {
-                Phase::Open(association) if !association.is_closed() => association,
+                Phase::Open(association) if association.takes_calls() => association,
                 Phase::Closed(cause) => return Err(CallError::not_sent(cause)),
                 Phase::Stopping => return Err(closed()),
                 Phase::BackingOff(cause) if !self.wait_for_connection => {
@@ -177,7 +189,10 @@ impl Handle {
                 biased;
                 permit = permits.acquire_owned() => {
                     let permit = permit.map_err(|_| closed())?;
-                    return Ok(Admission::Place(Place { permit, association }));
+                    // It may have begun to end while there was no room.
+                    if association.takes_calls() {
+                        return Ok(Admission::Place(Place { permit, association }));
+                    }
                 }
                 result = changed(&mut status) => result?,
             }

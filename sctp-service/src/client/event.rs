@@ -75,8 +75,9 @@ pub enum ClientEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// A message that the server sent unasked was discarded, since the client has neither a
-    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox).
+    /// A message that the server sent unasked was discarded. The client has neither a
+    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox), the
+    /// inbox was dropped, or it is full while the association is drained.
     #[non_exhaustive]
     Unsolicited {
         /// The association.

@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
     pin::pin,
     sync::Arc,
-    task::Poll,
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -27,12 +27,11 @@ use super::{
 };
 use crate::{
     Cause, Config, Correlation, Side, Transport,
-    correlate::CallId,
     event::EventHook,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     serve::Goodbye,
-    session::{Ended, Session},
+    session::{CallNumbers, Ended, Session},
 };
 
 /// The times at which associations are set up.
@@ -67,8 +66,13 @@ pub(super) struct Supervisor<C> {
     pub(super) sessions: Sessions,
     pub(super) hook: ClientHook,
     pub(super) reconnect: Decision,
-    /// The last association, if requests that its server made before it left are still served.
+    /// The association before the current one, if what was in flight when it began to end is still
+    /// being finished.
     pub(super) leaving: JoinSet<()>,
+    /// Number of associations so far.
+    pub(super) associations: u64,
+    /// The first association is to open, or the client ends with it.
+    pub(super) must_open: bool,
     pub(super) failures: LogLimiter,
     pub(super) config: ClientConfig,
 }
@@ -90,7 +94,7 @@ impl<C: Connect> Supervisor<C> {
             let (cause, end, failed) = match attempt {
                 Ok(up) => {
                     let began = Instant::now();
-                    let outcome = self.session(up, failures + 1).await;
+                    let outcome = self.session(up, failures).await;
                     if began.elapsed() >= self.config.backoff.max() {
                         failures = 0;
                     }
@@ -109,7 +113,7 @@ impl<C: Connect> Supervisor<C> {
                 }
             };
             failures += 1;
-            let is_last = self.mode == Mode::Once || self.stop.is_cancelled();
+            let is_last = self.mode == Mode::Once || self.stop.is_cancelled() || self.must_open;
             let pause = match is_last {
                 true => None,
                 false => self.reconnect.pause(&Closed {
@@ -127,6 +131,9 @@ impl<C: Connect> Supervisor<C> {
                 break Cause::Closed;
             }
         };
+        if !self.leaving.is_empty() {
+            self.set_phase(Phase::Stopping);
+        }
         while self.leaving.join_next().await.is_some() {}
         self.set_phase(Phase::Closed(cause));
     }
@@ -136,6 +143,9 @@ impl<C: Connect> Supervisor<C> {
         &mut self,
     ) -> ControlFlow<(), Result<Up<C::Transport>, ConnectError>> {
         if self.mode == Mode::Lazy {
+            // Calls that wanted the last association are no reason for another; those that still wait
+            // ask again when they see the new phase.
+            pin!(self.wanted.notified()).as_mut().enable();
             self.set_phase(Phase::Idle);
             tokio::select! {
                 biased;
@@ -171,36 +181,34 @@ impl<C: Connect> Supervisor<C> {
         }
     }
 
-    /// Runs the session of an association to its end.
+    /// Runs the session of an association to its end, after so many failures in a row.
     ///
-    /// Returns `None` if the server has left, and requests that it made before are still served when
-    /// the pause after so many failures is over. The session then goes on in a task of its own.
+    /// Returns `None` if the association takes no more calls, and what is in flight is not finished when
+    /// the pause before the next one is over. The session then goes on in a task of its own.
     async fn session(
         &mut self,
         (transport, state): Up<C::Transport>,
         failures: u32,
     ) -> Option<Ended> {
-        // Whoever wanted an association has one: the next end is no reason for another.
-        pin!(self.wanted.notified()).as_mut().enable();
+        self.associations += 1;
+        let (number, began) = (self.associations, Instant::now());
         self.status.send_modify(|status| {
             status.association = Some(Arc::clone(&state));
             status.last_error = None;
         });
         let mut current = Current {
             state: Arc::clone(&state),
-            is_open: false,
+            is_open: matches!(self.status.borrow().phase, Phase::Open(_)),
+            has_opened: false,
         };
         let session = self.sessions.session(transport, state);
         let mut running = Box::pin(session.run(|ended| ended));
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
-        while self.leaving.try_join_next().is_some() {}
-        // One at a time; and whoever decides about connecting again is told of the end first.
-        let may_leave =
-            self.mode != Mode::Once && self.leaving.is_empty() && !self.reconnect.is_set();
-        let pause = self.config.backoff.pause(failures);
-        let mut left = None;
-        let status = &self.status;
+        // Whoever decides about connecting again is told of the end first.
+        let may_leave = self.mode != Mode::Once && !self.reconnect.is_set();
+        let (backoff, status, leaving) = (&self.config.backoff, &self.status, &mut self.leaving);
+        let mut pause = None;
         let ended = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
                 stopped = true;
@@ -211,19 +219,31 @@ impl<C: Connect> Supervisor<C> {
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(Some(ended));
             }
-            if !may_leave || stopped || !current.state.is_closed() {
+            if !may_leave || stopped || !current.has_begun_to_end() {
+                pause = None;
                 return Poll::Pending;
             }
-            let left = left.get_or_insert_with(|| Box::pin(sleep(pause)));
-            left.as_mut().poll(cx).map(|()| None)
+            let pause = pause.get_or_insert_with(|| {
+                let failures = match began.elapsed() >= backoff.max() {
+                    true => 0,
+                    false => failures,
+                };
+                Box::pin(sleep(backoff.pause(failures + 1)))
+            });
+            if !pause.is_elapsed() {
+                ready!(pause.as_mut().poll(cx));
+            }
+            // One at a time.
+            while ready!(leaving.poll_join_next(cx)).is_some() {}
+            Poll::Ready(None)
         })
         .await;
+        self.must_open &= !current.has_opened;
         let Some(ended) = ended else {
-            self.sessions.last_call = current.state.last_call();
             let status = self.status.clone();
             let running = async move {
                 let ended = running.await;
-                status.send_modify(|status| status.last_end = Some(ended.end));
+                status.send_modify(|status| status.ended(number, ended.end));
             };
             self.leaving.spawn(running.in_current_span());
             return None;
@@ -231,9 +251,8 @@ impl<C: Connect> Supervisor<C> {
         self.status.send_modify(|status| {
             status.stop_admitting();
             status.association = None;
-            status.last_end = Some(ended.end.clone());
+            status.ended(number, ended.end.clone());
         });
-        self.sessions.last_call = ended.last_call;
         Some(ended)
     }
 
@@ -262,23 +281,28 @@ impl<C: Connect> Supervisor<C> {
 struct Current {
     state: Arc<HandleState>,
     is_open: bool,
+    /// It was open at some time.
+    has_opened: bool,
 }
 
 impl Current {
     /// Has calls go to the association once it is open, to the new one after a restart of the peer,
-    /// and to none once it is closing.
+    /// and to none once it has begun to end.
     fn update(&mut self, status: &watch::Sender<Status>) {
-        if self.state.is_closed()
-            && let Some(next) = self.state.next()
-        {
+        let next = match self.state.is_closed() {
+            true => self.state.next(),
+            false => None,
+        };
+        let has_restarted = next.is_some();
+        if let Some(next) = next {
             self.state = next;
-            self.is_open = false;
         }
-        let is_open = self.state.is_opened() && !self.state.is_closed();
-        if is_open == self.is_open {
+        let is_open = self.state.is_opened() && self.state.takes_calls();
+        if is_open == self.is_open && !has_restarted {
             return;
         }
         self.is_open = is_open;
+        self.has_opened |= is_open;
         status.send_modify(|status| {
             status.association = Some(Arc::clone(&self.state));
             if is_open {
@@ -287,6 +311,11 @@ impl Current {
                 status.stop_admitting();
             }
         });
+    }
+
+    /// Returns `true` if one end has begun to end the association, so that another may take its place.
+    fn has_begun_to_end(&self) -> bool {
+        self.state.is_closed() || self.state.drain().is_cancelled()
     }
 }
 
@@ -298,8 +327,7 @@ pub(super) struct Sessions {
     pub(super) events: EventHook,
     pub(super) goodbye: Option<Goodbye>,
     pub(super) stop: CancellationToken,
-    /// The number of the last call, on whichever association.
-    pub(super) last_call: CallId,
+    pub(super) call_numbers: CallNumbers,
 }
 
 impl Sessions {
@@ -323,7 +351,7 @@ impl Sessions {
             state,
             Some(&self.correlation),
         )
-        .number_calls_after(self.last_call)
+        .with_call_numbers(self.call_numbers.clone())
         .with_goodbye(self.goodbye.clone());
         match self.serving {
             Serving::Nothing => session.without_service(),

@@ -147,7 +147,7 @@ impl Ticket {
         Self(Some(task))
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.0 = None;
     }
 }

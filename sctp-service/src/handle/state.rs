@@ -4,16 +4,13 @@ use std::{
     collections::VecDeque,
     mem,
     ops::Deref,
-    sync::{
-        Arc, PoisonError, Weak,
-        atomic::{AtomicU32, AtomicU64},
-    },
+    sync::{Arc, PoisonError, Weak, atomic::AtomicU64},
     task::Waker,
     time::Duration,
 };
 
 use sctp_core::AbortReason;
-use sctp_tokio::{End, Message, Received, SendError};
+use sctp_tokio::{End, Message, Received, SendError, Side};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, timeout_at},
@@ -29,7 +26,6 @@ use super::{
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
-    correlate::CallId,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU16, Ordering},
@@ -59,8 +55,6 @@ pub(crate) struct HandleState {
     /// There is something in `core` that the session has not seen. It looks here and not there: with
     /// every poll, and mostly there is nothing.
     pending: AtomicBool,
-    /// The number of the last call, once no more are accepted.
-    last_call: AtomicU32,
     /// The session has made its service.
     opened: AtomicBool,
     /// Nothing more is accepted. A copy of what `core` says, for those who look often.
@@ -99,8 +93,8 @@ enum Phase {
     /// Only the handshake speaks.
     Handshaking,
     Open,
-    /// Nothing more is accepted.
-    ShuttingDown,
+    /// Nothing more is accepted, since this end or the peer shuts down.
+    ShuttingDown(Side),
     /// `None` if the task was dropped.
     Over(Option<Box<End>>),
     /// The peer has restarted, and the association goes on with this state.
@@ -194,7 +188,6 @@ impl HandleState {
             is_correlated,
             is_watched: AtomicBool::new(false),
             pending: AtomicBool::new(false),
-            last_call: AtomicU32::new(0),
             opened: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
@@ -346,7 +339,8 @@ impl HandleState {
     /// Returns the error of a call that is no longer accepted.
     pub(super) fn call_refused(&self) -> CallError {
         let cause = match &self.lock().phase {
-            Phase::Handshaking | Phase::Open | Phase::ShuttingDown => Cause::Closed,
+            Phase::ShuttingDown(Side::Peer) => Cause::ShutDown,
+            Phase::Handshaking | Phase::Open | Phase::ShuttingDown(_) => Cause::Closed,
             Phase::Over(Some(end)) => Cause::from(&**end),
             Phase::Over(None) => Cause::Closed,
             Phase::Restarted(_) => Cause::Restarted,
@@ -427,17 +421,21 @@ impl HandleState {
         permit: OwnedSemaphorePermit,
     ) -> Result<(), CallError> {
         let (done, result) = oneshot::channel();
-        self.submit_of_client(Submission::OneWay {
+        let task = self.submit_of_client(Submission::OneWay {
             message,
             waiter: Some(SendWaiter { done, permit }),
         });
-        result.await.unwrap_or_else(|_| Err(task_gone()))
+        // Dropped after the channel, by which the session finds the message to take back.
+        let mut ticket = Ticket::new(task);
+        let result = result.await;
+        ticket.finish();
+        result.unwrap_or_else(|_| Err(task_gone()))
     }
 
     /// Returns the state that has it, or has refused it.
     fn submit_of_client(self: &Arc<Self>, submission: Submission) -> Arc<Self> {
         let mut core = self.lock();
-        if core.phase.check().is_ok() {
+        if core.phase.check().is_ok() && self.takes_calls() {
             core.submitted.push_back(submission);
             self.wake(core);
             return Arc::clone(self);
@@ -481,7 +479,7 @@ impl HandleState {
     pub(super) fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         let mut core = self.lock();
         let room = match core.phase.check() {
-            Ok(()) => self.close_core(&mut core),
+            Ok(()) => self.close_core(&mut core, Side::Local),
             Err(SendError::ShuttingDown) if shutdown == Shutdown::AfterAck => return Ok(()),
             Err(SendError::ShuttingDown) => None,
             Err(error) => return Err(error),
@@ -522,10 +520,6 @@ impl HandleState {
     /// Returns `true` once the session has made its service.
     pub(crate) fn is_opened(&self) -> bool {
         self.opened.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn last_call(&self) -> CallId {
-        self.last_call.load(Ordering::Relaxed)
     }
 
     /// Returns the time since the association came up.
@@ -658,8 +652,8 @@ impl HandleState {
     /// Accepts nothing more. What it returns is to be closed when the lock is released: that wakes
     /// those who wait, and waking may run anything.
     #[must_use]
-    fn close_core(&self, core: &mut Core) -> Option<Arc<Room>> {
-        core.phase = Phase::ShuttingDown;
+    fn close_core(&self, core: &mut Core, by: Side) -> Option<Arc<Room>> {
+        core.phase = Phase::ShuttingDown(by);
         self.closed.store(true, Ordering::Release);
         core.room.clone()
     }
@@ -744,26 +738,22 @@ impl HandleState {
         self.outbound_streams.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_last_call(&self, call: CallId) {
-        self.last_call.store(call, Ordering::Relaxed);
-    }
-
     pub(crate) fn set_outbound_streams(&self, streams: u16) {
         self.outbound_streams.store(streams, Ordering::Relaxed);
     }
 
     /// Accepts nothing more. What was accepted is still to be taken.
-    pub(crate) fn close(&self) {
-        self.close_if(|_| true);
+    pub(crate) fn close(&self, by: Side) {
+        self.close_if(by, |_| true);
     }
 
     /// Like [`close`](Self::close), unless something was accepted that the session has not taken.
     /// Returns `false` then.
     pub(crate) fn try_close(&self) -> bool {
-        self.close_if(|core| core.submitted.is_empty())
+        self.close_if(Side::Local, |core| core.submitted.is_empty())
     }
 
-    fn close_if(&self, may_close: impl FnOnce(&Core) -> bool) -> bool {
+    fn close_if(&self, by: Side, may_close: impl FnOnce(&Core) -> bool) -> bool {
         let mut core = self.lock();
         if core.phase.check().is_err() {
             return true;
@@ -771,7 +761,7 @@ impl HandleState {
         if !may_close(&core) {
             return false;
         }
-        let room = self.close_core(&mut core);
+        let room = self.close_core(&mut core, by);
         drop(core);
         if let Some(room) = room {
             room.close();
@@ -797,7 +787,7 @@ impl HandleState {
         left: VecDeque<Submission>,
         cause: Option<&Cause>,
     ) -> usize {
-        let room = self.close_core(&mut core);
+        let room = self.close_core(&mut core, Side::Local);
         core.phase = phase;
         let session = core.session.take();
         drop(core);
@@ -931,7 +921,7 @@ impl Phase {
     fn check(&self) -> Result<(), SendError> {
         Err(match self {
             Self::Handshaking | Self::Open => return Ok(()),
-            Self::ShuttingDown => SendError::ShuttingDown,
+            Self::ShuttingDown(_) => SendError::ShuttingDown,
             Self::Over(Some(end)) => SendError::Closed(end.as_ref().clone()),
             Self::Over(None) | Self::Restarted(_) => SendError::NoAssociation,
         })
@@ -940,7 +930,7 @@ impl Phase {
     /// Returns the end of the association if this is a last phase.
     fn end(&self) -> Option<Option<&End>> {
         match self {
-            Self::Handshaking | Self::Open | Self::ShuttingDown => None,
+            Self::Handshaking | Self::Open | Self::ShuttingDown(_) => None,
             Self::Over(end) => Some(end.as_deref()),
             Self::Restarted(_) => Some(None),
         }

@@ -11,12 +11,13 @@ use std::{
 };
 
 use futures_core::Stream;
+use sctp_tokio::Received;
 
 pub use channel::{ReplyClosed, ReplySender};
 pub use into_reply::{IntoReply, ReplyPart, Unordered};
 pub use message::{ReplyInfo, ReplyMessage};
 
-use crate::Shutdown;
+use crate::{Request, Shutdown};
 
 /// Further messages of a reply. An error closes the association.
 pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shutdown>> + Send>>;
@@ -66,6 +67,15 @@ pub(crate) enum Ending {
     /// Requests that have arrived are served first, and so are calls in flight.
     Drain,
     Shutdown(Shutdown),
+    /// None: the request was not served, which is reported.
+    Unserved(Box<Unserved>),
+}
+
+/// A request that a service did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unserved {
+    pub(crate) received: Received,
+    pub(crate) reason: &'static str,
 }
 
 impl Reply {
@@ -172,6 +182,16 @@ impl Reply {
     pub fn then_drain(mut self) -> Self {
         self.ending.get_or_insert(Ending::Drain);
         self
+    }
+
+    /// Gives a request back that is not served, for this reason.
+    pub(crate) fn unserved(request: Request, reason: &'static str) -> Self {
+        let (parts, payload) = request.into_parts();
+        let received = Received::new(payload, parts.info);
+        Self {
+            ending: Some(Ending::Unserved(Box::new(Unserved { received, reason }))),
+            ..Self::none()
+        }
     }
 
     /// Changes the destination of each message, those of a stream included.

@@ -9,7 +9,7 @@ use crate::{
     CallError, Cause, Correlation, Refusal, SendError, Transport,
     correlate::{CallId, Class},
     handle::{HandleState, Submission, call::SendWaiter},
-    session::calls::{CallLimits, Calls, Unresponsive},
+    session::calls::{CallLimits, CallNumbers, Calls, Unresponsive},
 };
 
 /// The owner of a message in the outbox.
@@ -21,6 +21,10 @@ pub(super) enum Owner {
 impl Owner {
     fn is_call(&self, call: CallId) -> bool {
         matches!(self, Self::Call(id) if *id == call)
+    }
+
+    fn is_dropped_message(&self) -> bool {
+        matches!(self, Self::OneWay(OneWay::Awaited(waiter)) if waiter.is_gone())
     }
 }
 
@@ -109,8 +113,11 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Gives up calls that were dropped.
-    pub(super) fn give_up_dropped_calls(&mut self) {
+    /// Gives up calls that were dropped, and messages of a client that nobody waits for any more.
+    pub(super) fn give_up_dropped(&mut self) {
+        while self.outbox.withdraw(Owner::is_dropped_message).is_some() {
+            self.counts.discarded_sends += 1;
+        }
         if let Some(calls) = &mut self.calls {
             let outbox = &mut self.outbox;
             calls.give_up_dropped(|call| outbox.withdraw(|owner| owner.is_call(call)).is_some());
@@ -233,16 +240,11 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Has the number of each further call be higher than this one.
-    pub(super) fn number_calls_after(&mut self, call: CallId) {
+    /// Takes the numbers of calls from those of a client.
+    pub(super) fn share_call_numbers(&mut self, numbers: CallNumbers) {
         if let Some(calls) = &mut self.calls {
-            calls.number_after(call);
+            calls.share_numbers(numbers);
         }
-    }
-
-    /// Returns the number of the last call.
-    pub(super) fn last_call(&self) -> CallId {
-        self.calls.as_ref().map_or(0, |calls| calls.last_id())
     }
 
     /// Returns the cause with which calls fail at this end of the association.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sctp_core::{AssocChangeState, Notification, SendInfo, StreamId};
-use sctp_tokio::{End, Event, RecvError, SendError};
+use sctp_tokio::{End, Event, RecvError, SendError, Side};
 
 use super::{
     Exit,
@@ -178,7 +178,7 @@ impl<T: Transport> Connection<T> {
         let (next, left) = self.association.renewed(self.info.clone());
         self.association = next;
         if self.ending {
-            self.association.close();
+            self.association.close(Side::Local);
         }
         self.counts.sends += left as u64;
         self.counts.discarded_sends += left as u64;
@@ -243,7 +243,7 @@ impl<T: Transport> Connection<T> {
     /// to what is read, which tells why.
     pub(super) fn mute(&mut self) {
         self.muted = true;
-        self.stop_accepting();
+        self.stop_accepting(Side::Peer);
         self.discard_outbox(&Cause::ShutDown);
     }
 

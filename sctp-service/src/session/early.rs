@@ -38,6 +38,13 @@ impl<T: Transport> Connection<T> {
         IncomingAssociation::of(self.info.clone(), self.handle(), handshake)
     }
 
+    /// Has calls and messages of a client wait for a handshake that is about to begin.
+    pub(super) fn expect_handshake(&mut self) {
+        if self.is_served {
+            self.early = Some(Box::default());
+        }
+    }
+
     /// Bounds the handshake from now on, unless it is bounded already.
     pub(super) fn limit_handshake(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         let Some(early) = &mut self.early else {

@@ -25,6 +25,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
+pub(crate) use calls::CallNumbers;
 use connection::Connection;
 use ending::aborted;
 use lifecycle::{Event, Phase, Step, step};
@@ -38,7 +39,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    correlate::CallId, event::EventHook, handle::StateOwner, serve::Goodbye, timer::Timer,
+    event::EventHook, handle::StateOwner, serve::Goodbye, timer::Timer,
 };
 
 /// Drives one association.
@@ -75,8 +76,6 @@ pub(crate) struct Ended {
     pub(crate) end: End,
     /// The cause with which calls failed.
     pub(crate) cause: Cause,
-    /// The number of the last call.
-    pub(crate) last_call: CallId,
 }
 
 impl<T, S> Session<T, S>
@@ -123,9 +122,9 @@ where
         self
     }
 
-    /// Has the number of each call be higher than this one.
-    pub(crate) fn number_calls_after(mut self, call: CallId) -> Self {
-        self.connection.number_calls_after(call);
+    /// Takes the numbers of calls from those of a client.
+    pub(crate) fn with_call_numbers(mut self, numbers: CallNumbers) -> Self {
+        self.connection.share_call_numbers(numbers);
         self
     }
 
@@ -185,7 +184,6 @@ where
             then(Ended {
                 cause: self.connection.cause_of(&end),
                 end,
-                last_call: self.connection.last_call(),
             })
         }
     }
@@ -377,7 +375,10 @@ where
         };
         match step(self.phase(), event) {
             Step::Flush => self.apply(Transition::Exit(Exit::Shutdown(Shutdown::AfterAck))),
-            Step::Start => self.enter(State::Handshaking(None)),
+            Step::Start => {
+                self.enter(State::Handshaking(None));
+                self.connection.expect_handshake();
+            }
             _ => {}
         }
     }

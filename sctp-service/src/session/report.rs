@@ -124,12 +124,12 @@ impl<T: Transport> Connection<T> {
         self.send_refused(&SendError::Io(error));
     }
 
-    /// Reports a message that the peer sent unasked, and that there is no service for.
-    pub(super) fn unsolicited(&mut self, received: &Received) {
+    /// Reports a message that the peer sent unasked and that nothing takes, for this reason.
+    pub(super) fn unsolicited(&mut self, received: &Received, reason: &str) {
         self.counts.discarded_requests += 1;
         let (stream, ppid) = (received.info.stream, received.info.ppid);
         if let Some(occurrences) = self.events.limits().unsolicited.record() {
-            tracing::warn!(%stream, %ppid, occurrences, "discarding message without a service for it");
+            tracing::warn!(%stream, %ppid, reason, occurrences, "discarding unsolicited message");
         }
         self.events.emit_unsolicited(&self.info, received);
     }

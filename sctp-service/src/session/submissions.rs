@@ -1,6 +1,6 @@
 //! Messages and calls of handles, on their way to the outbox.
 
-use sctp_tokio::End;
+use sctp_tokio::{End, Side};
 
 use super::connection::Connection;
 use crate::{Cause, Shutdown, Transport};
@@ -28,7 +28,7 @@ impl<T: Transport> Connection<T> {
             self.submit(submission);
         }
         if taken.has_dropped_calls {
-            self.give_up_dropped_calls();
+            self.give_up_dropped();
         }
         self.start_calls();
         self.expects_shutdown |= taken.expects_shutdown;
@@ -38,10 +38,9 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Takes what handles have submitted, and accepts no more.
-    pub(super) fn stop_accepting(&mut self) {
-        self.association.close();
+    pub(super) fn stop_accepting(&mut self, by: Side) {
+        self.association.close(by);
         self.pump();
-        self.association.set_last_call(self.last_call());
     }
 
     /// Returns `true` if a handle may have requested a shutdown. Cheap: called once per call.
@@ -60,7 +59,7 @@ impl<T: Transport> Connection<T> {
     /// Like [`stop_accepting`](Self::stop_accepting), for good: this end ends the association.
     pub(super) fn begin_end(&mut self) {
         self.ending = true;
-        self.stop_accepting();
+        self.stop_accepting(Side::Local);
     }
 
     /// Takes the shutdown that a handle requested.

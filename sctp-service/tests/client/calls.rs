@@ -5,7 +5,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use sctp_service::{
     ByStream, Cause, Fate, Message, Refusal, SendError,
     client::{Client, ClientConfig},
-    testing::Peer,
+    testing::{Duplex, Peer},
 };
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
@@ -293,4 +293,21 @@ async fn stock_layers_fit() {
     assert_eq!(must(one).await.unwrap().unwrap().payload, "X");
     sleep(Duration::from_secs(120)).await;
     assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_send_is_taken_back() {
+    let (transport, peer) = Duplex::new().with_capacity(1).build();
+    let client = Client::over(transport);
+    must(client.send("one")).await.unwrap();
+    let sending = client.clone();
+    let two = tokio::spawn(async move { must(sending.send("two")).await });
+    settle().await;
+    assert_eq!(client.in_flight(), 1);
+    two.abort();
+    settle().await;
+    assert_eq!(client.in_flight(), 0);
+    peer.expect_message("one").await;
+    must(client.send("three")).await.unwrap();
+    peer.expect_message("three").await;
 }

@@ -7,34 +7,39 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use sctp_service::{
-    Cause, Fate, Message,
+    Cause, Fate, IncomingAssociation, Message, Shutdown, Side,
     client::{Backoff, Client, ClientConfig, Connect, Reconnect},
+    handler::handler_fn,
     testing::{InMemory, Peer, duplex},
 };
 use sctp_tokio::ConnectError;
 use tokio::{sync::mpsc, time::Instant};
-use tower::{Service, ServiceExt};
+use tower::{Service, ServiceExt, service_fn};
 
-use crate::support::{assert_failed, call, failure, must, payload, settle};
+use crate::{
+    events::Heard,
+    support::{assert_failed, call, failure, must, payload, settle},
+};
 
 /// Outcomes of the next attempts; after the last, attempts succeed.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<VecDeque<Attempt>>>);
 
 #[derive(Clone, Copy)]
-enum Attempt {
+pub(crate) enum Attempt {
     Refused,
     Hangs,
 }
 
 /// A server that is connected to as the script says, and its peers as they come up.
-struct Server {
+pub(crate) struct Server {
     script: Script,
-    peers: mpsc::UnboundedReceiver<(Peer, Instant)>,
+    pub(crate) peers: mpsc::UnboundedReceiver<(Peer, Instant)>,
 }
 
-fn server(
+pub(crate) fn server(
     attempts: impl IntoIterator<Item = Attempt>,
 ) -> (impl Connect<Transport = InMemory>, Server) {
     let script = Script::default();
@@ -60,16 +65,17 @@ fn server(
 }
 
 impl Server {
-    async fn peer(&mut self) -> Peer {
+    pub(crate) async fn peer(&mut self) -> Peer {
         must(self.peers.recv()).await.unwrap().0
     }
 
-    fn then(&self, attempts: impl IntoIterator<Item = Attempt>) {
+    pub(crate) fn then(&self, attempts: impl IntoIterator<Item = Attempt>) {
         self.script.0.lock().unwrap().extend(attempts);
     }
 }
 
-async fn answer(peer: &Peer, payload: &'static str) {
+/// Answers the next call.
+pub(crate) async fn answer(peer: &Peer, payload: &'static str) {
     let message = must(peer.recv()).await.unwrap();
     peer.send(Message::new(payload).on_stream(message.info.stream))
         .await;
@@ -269,4 +275,49 @@ async fn client_connects_again_as_was_decided() {
     assert_eq!(end.reason().unwrap(), "go away");
     let error = must(client.request("x")).await.unwrap_err();
     assert_failed(&error, "aborted by peer", Fate::NotSent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lazy_client_with_a_handshake_connects_for_calls_alone() {
+    let (connect, mut server) = server([]);
+    let client = Client::builder()
+        .serving(service_fn(async |mut incoming: IncomingAssociation| {
+            incoming.recv().await;
+            Ok::<_, Shutdown>(handler_fn(async |_: Bytes| {}))
+        }))
+        .connect_lazily(connect);
+    let one = call(&client, "x");
+    let peer = server.peer().await;
+    settle().await;
+    peer.send("hello").await;
+    answer(&peer, "X").await;
+    assert_eq!(payload(one).await, "X");
+    peer.abort("enough");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(server.peers.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn decision_about_connecting_again_is_not_asked_by_connect() {
+    for is_refused_by_service in [false, true] {
+        let attempts = (!is_refused_by_service).then_some(Attempt::Refused);
+        let (connect, _server) = server(attempts);
+        let asked = Heard::default();
+        let hook = asked.clone();
+        let builder = Client::builder()
+            .serving(service_fn(async |incoming: IncomingAssociation| {
+                let handler = handler_fn(async |_: Bytes| {});
+                match incoming.initiated_by() {
+                    Side::Local => Err(Shutdown::abort("not wanted")),
+                    Side::Peer => Ok(handler),
+                }
+            }))
+            .with_reconnect(move |closed| {
+                hook.push(closed.cause.clone());
+                Reconnect::After(closed.pause)
+            });
+        must(builder.connect(connect)).await.unwrap_err();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(asked.take().len(), 0);
+    }
 }

@@ -13,6 +13,8 @@ mod ends;
 mod events;
 mod for_ever;
 mod identifiers;
+mod inbox;
+mod leaving;
 mod lookups;
 #[path = "../support/must.rs"]
 mod must;

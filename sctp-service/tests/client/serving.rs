@@ -1,6 +1,9 @@
 //! Requests of the server to a client that serves.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sctp_service::{
@@ -11,7 +14,7 @@ use sctp_service::{
     testing::{Peer, ScriptedListener, duplex},
 };
 use tokio::sync::mpsc;
-use tower::service_fn;
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::{
     events::Heard,
@@ -110,12 +113,7 @@ async fn call_waits_for_the_end_of_the_handshake() {
 
 #[tokio::test(start_paused = true)]
 async fn restarted_peer_gets_a_waiting_call_after_its_handshake() {
-    let builder =
-        Client::builder().serving(service_fn(async |mut incoming: IncomingAssociation| {
-            incoming.recv().await;
-            Ok::<_, Shutdown>(handler_fn(reversed))
-        }));
-    let (client, peer) = client_with(builder, 2);
+    let (client, peer) = client_with(after_a_word(), 2);
     peer.send("hello").await;
     let sent = call(&client, "sent");
     assert_eq!(must(peer.recv()).await.unwrap().payload, "sent");
@@ -233,39 +231,55 @@ async fn goodbye_goes_out_before_the_shutdown() {
     assert!(must(ending).await.unwrap().unwrap().is_orderly());
 }
 
+/// A service that is made once the server has sent a word.
+fn after_a_word() -> ClientBuilder {
+    Client::builder().serving(service_fn(async |mut incoming: IncomingAssociation| {
+        incoming.recv().await;
+        Ok::<_, Shutdown>(handler_fn(reversed))
+    }))
+}
+
 #[tokio::test(start_paused = true)]
-async fn next_association_is_set_up_while_the_last_requests_are_served() {
-    let (up, mut peers) = mpsc::unbounded_channel();
-    let connect = move || {
-        let (transport, peer) = duplex();
-        up.send(peer).unwrap();
-        std::future::ready(Ok(transport))
-    };
-    let (done, mut served) = mpsc::unbounded_channel();
-    let handler = async move |payload: Bytes| {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        done.send(payload).unwrap();
-    };
-    let client = keyed().serving(handler).connect(connect);
-    let client = must(client).await.unwrap();
-    let first = must(peers.recv()).await.unwrap();
-    let began = tokio::time::Instant::now();
-    first.send("0000Qlast").await;
+async fn call_made_as_the_peer_restarts_waits_for_the_handshake() {
+    let reserved = Arc::new(Mutex::new(None::<Client>));
+    let (calls, mut made) = mpsc::unbounded_channel();
+    let caller = Arc::clone(&reserved);
+    let builder = after_a_word().on_event(move |event| {
+        if let ClientEvent::Restarted { .. } = event {
+            let mut client = caller.lock().unwrap().take().unwrap();
+            calls.send(client.call("early".into())).unwrap();
+        }
+    });
+    let (mut client, peer) = client_with(builder, 2);
+    peer.send("hello").await;
+    must(client.ready()).await.unwrap();
+    let _kept = client.clone();
+    *reserved.lock().unwrap() = Some(client);
+    peer.restart();
     settle().await;
-    first.shutdown();
-    let second = must(peers.recv()).await.unwrap();
-    let asked = call(&client, "x");
-    let request = must(second.recv()).await.unwrap();
-    second.send([&request.payload[..4], b"A"].concat()).await;
-    payload(asked).await;
-    assert!(began.elapsed() < Duration::from_secs(1));
-    assert_eq!(must(served.recv()).await.unwrap(), "0000Qlast");
-    assert_eq!(began.elapsed().as_secs(), 5);
-    // A shutdown waits for both.
-    second.send("0000Qlast").await;
+    assert_eq!(peer.try_recv(), None);
+    peer.send("hello again").await;
+    peer.expect_message("early").await;
+    peer.send(Message::new("E").on_stream(1)).await;
+    let early = made.try_recv().unwrap();
+    assert_eq!(must(early).await.unwrap().payload, "E");
+}
+
+#[tokio::test(start_paused = true)]
+async fn handle_during_the_handshake_after_a_restart_is_the_new_one() {
+    let (client, peer) = client_with(after_a_word(), 2);
+    peer.send("hello").await;
     settle().await;
-    second.shutdown();
-    let _third = must(peers.recv()).await.unwrap();
-    must(client.graceful_shutdown()).await;
-    assert_eq!(must(served.recv()).await.unwrap(), "0000Qlast");
+    let before = client.association();
+    peer.restart();
+    settle().await;
+    assert!(client.connect_info().is_none());
+    let after = client.association();
+    assert!(before.is_closed() && !after.is_closed());
+    let sent = tokio::spawn(async move { must(after.send("word")).await });
+    settle().await;
+    assert_eq!(peer.try_recv(), None);
+    peer.send("hello again").await;
+    peer.expect_message("word").await;
+    must(sent).await.unwrap().unwrap();
 }

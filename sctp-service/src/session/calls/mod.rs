@@ -2,7 +2,16 @@
 
 mod deadlines;
 
-use std::{collections::VecDeque, mem, task::Context, time::Duration};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::Context,
+    time::Duration,
+};
 
 use sctp_core::{Reliability, SendFailed, StreamId};
 use sctp_tokio::{Message, Received};
@@ -31,6 +40,10 @@ pub(crate) struct CallLimits {
     pub(crate) max_given_up: usize,
 }
 
+/// The number of the last call, shared by the associations of a client: an old one may still make calls
+/// when a new one does.
+pub(crate) type CallNumbers = Arc<AtomicU32>;
+
 /// The calls of one association.
 ///
 /// A call that was given up stays for as long as its reply may come: it must not be taken for
@@ -45,7 +58,8 @@ pub(crate) struct Calls {
     deadlines: Deadlines,
     /// The number of calls that are waited for.
     live: usize,
-    last_id: CallId,
+    /// The number of the last call, of a client on whichever of its associations.
+    numbers: CallNumbers,
     /// The calls that were waited for when an end cut them off: sent, and not sent.
     lost: u64,
     unsent: u64,
@@ -100,7 +114,7 @@ impl Calls {
             given_up: VecDeque::new(),
             deadlines: Deadlines::default(),
             live: 0,
-            last_id: 0,
+            numbers: CallNumbers::default(),
             lost: 0,
             unsent: 0,
             correlation: source.state(info),
@@ -109,14 +123,9 @@ impl Calls {
         }
     }
 
-    /// Continues the numbers of calls after the last one of an earlier association.
-    pub(crate) fn number_after(&mut self, call: CallId) {
-        self.last_id = call;
-    }
-
-    /// Returns the number of the last call.
-    pub(crate) fn last_id(&self) -> CallId {
-        self.last_id
+    /// Takes the numbers of calls from those of a client.
+    pub(crate) fn share_numbers(&mut self, numbers: CallNumbers) {
+        self.numbers = numbers;
     }
 
     /// Returns the number of calls that are waited for.
@@ -351,11 +360,11 @@ impl Calls {
         self.fail_where(cause, |_| true);
     }
 
-    fn next_id(&mut self) -> CallId {
+    fn next_id(&self) -> CallId {
         loop {
-            self.last_id = self.last_id.wrapping_add(1);
-            if self.last_id != 0 && !self.entries.contains_key(&self.last_id) {
-                return self.last_id;
+            let id = self.numbers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            if id != 0 && !self.entries.contains_key(&id) {
+                return id;
             }
         }
     }

@@ -346,7 +346,7 @@ where
             return;
         }
         if !connection.is_served {
-            connection.unsolicited(&received);
+            connection.unsolicited(&received, "no service");
             return;
         }
         connection.counts.requests += 1;

@@ -105,10 +105,14 @@ where
         &mut self,
         index: usize,
         ending: Option<Ending>,
-        connection: &Connection<T>,
+        connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         self.release(index);
         match ending {
+            Some(Ending::Unserved(unserved)) => {
+                connection.unsolicited(&unserved.received, unserved.reason);
+                ControlFlow::Continue(())
+            }
             // The peer's own shutdown is complete: there is nothing left to end.
             Some(_) if self.end.is_some() => ControlFlow::Continue(()),
             Some(Ending::Shutdown(shutdown)) => ControlFlow::Break(Exit::Shutdown(shutdown)),
