@@ -114,7 +114,7 @@ fn graceful_shutdown() {
         "idle: shut down by peer",
         "work: b\"done: work\"",
         "work: shut down by peer",
-        "hang: aborted by peer, reason \"server shutting down\"",
+        "hang: aborted by peer, reason \"drain timed out\"",
         "server: closed, 1 calls dropped",
     ] {
         assert!(printed.contains(line), "no {line:?} in\n{printed}");

@@ -2,6 +2,7 @@
 
 use sctp_core::AbortReason;
 
+pub(crate) static DRAIN_TIMED_OUT: AbortReason = AbortReason::from_static("drain timed out");
 pub(crate) static HANDSHAKE_TIMED_OUT: AbortReason =
     AbortReason::from_static("handshake timed out");
 pub(crate) static INTERNAL_ERROR: AbortReason = AbortReason::from_static("internal error");

@@ -143,7 +143,7 @@ pub struct Config {
     /// The age of each association is up to 10 % shorter or longer, at random, so that associations
     /// that came up together do not end together. It counts from when the service was made, and
     /// begins anew when the peer restarts. An association that is not drained within `drain_timeout`
-    /// is aborted with the reason `server shutting down`.
+    /// is aborted with the reason `drain timed out`.
     ///
     /// Defaults to `None`.
     pub max_association_age: Option<Duration>,
@@ -154,7 +154,10 @@ pub struct Config {
     /// Default 10 seconds.
     pub shutdown_timeout: Duration,
     /// The time that a graceful shutdown of the server may take before the associations that are left
-    /// are aborted, with the reason `server shutting down`.
+    /// are aborted, with the reason `drain timed out`.
+    ///
+    /// Calls of this end that are still in flight then are cut off, even if their `call_timeout` is
+    /// longer.
     ///
     /// Default 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the
     /// signal comes.

@@ -56,7 +56,7 @@ async fn its_shutdown_is_graceful_and_has_a_limit() {
     peer.send("slow").await;
     settle().await;
     stop.send(()).unwrap();
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     assert_eq!(must(serving).await.unwrap(), aborted());
 }
 

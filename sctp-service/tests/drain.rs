@@ -45,7 +45,7 @@ async fn one_that_does_not_ask_is_aborted_when_the_time_is_up() {
     let begin = Instant::now();
     server.stop();
     while must(peer.recv()).await.is_some() {}
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     assert_eq!(begin.elapsed().as_secs(), 20);
 }
 
@@ -127,7 +127,7 @@ async fn drain_of_a_reply_ends_after_its_timeout() {
     peer.send(on(1, "never")).await;
     let begin = Instant::now();
     peer.send(on(2, "last")).await;
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     assert_eq!(begin.elapsed().as_secs(), 3);
 }
 

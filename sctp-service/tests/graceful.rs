@@ -225,7 +225,7 @@ async fn associations_left_after_drain_timeout_are_aborted() {
     let begin = Instant::now();
     server.stop();
     idle.expect_shutdown().await;
-    hanging.expect_abort("server shutting down").await;
+    hanging.expect_abort("drain timed out").await;
     assert_eq!(begin.elapsed().as_secs(), 5);
     must(server.stopped()).await;
 }
@@ -248,7 +248,7 @@ async fn endless_stream_of_replies_ends_with_the_drain_timeout() {
     while let Some(message) = must(peer.recv()).await {
         assert_eq!(message.payload, "tick");
     }
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     must(server.stopped()).await;
 }
 

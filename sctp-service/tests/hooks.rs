@@ -73,6 +73,6 @@ async fn config_leaves_the_drain_timeout_that_was_set() {
     peer.send("hello").await;
     let begin = Instant::now();
     server.stop();
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     assert_eq!(begin.elapsed().as_secs(), 3);
 }

@@ -135,8 +135,8 @@ impl ClientBuilder {
     /// connects again after the pause of [`ClientConfig::backoff`].
     ///
     /// The function runs in the client's task: it should be quick, and must not block. It is not
-    /// asked when the client was shut down, nor by [`connect`](Self::connect) when the first attempt
-    /// fails.
+    /// asked when the client was shut down, by a client of [one association](Self::over), nor by
+    /// [`connect`](Self::connect) when the first attempt fails or its service is not made.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -167,8 +167,9 @@ impl ClientBuilder {
 
     /// Adds a hook that is called with each event of the client's associations. See [`ClientEvent`].
     ///
-    /// Several hooks are called in the order in which they were added. They run in the client's task:
-    /// they should be quick, and must not block.
+    /// Several hooks are called in the order in which they were added. They run in the tasks of the
+    /// client, and that of a first attempt that fails in [`connect`](Self::connect): they should be
+    /// quick, and must not block.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -198,8 +199,8 @@ impl ClientBuilder {
     }
 
     /// Says goodbye on an association that begins to drain: the client shuts down, or its
-    /// [association](Client::association) is to. SHUTDOWN waits for the future, up to the time that
-    /// the end may take. See [`Serve::on_drain`](crate::Serve::on_drain).
+    /// [association](Client::association) is to. SHUTDOWN waits for the future, for
+    /// [`ClientConfig::drain_timeout`] at most. See [`Serve::on_drain`](crate::Serve::on_drain).
     pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
@@ -225,11 +226,12 @@ impl ClientBuilder {
     }
 
     /// Connects, and sets up another association whenever one has ended. With a
-    /// [service](Self::serving), the association is open when the service is made.
+    /// [service](Self::serving), it returns when the service is made and the association is open.
     ///
     /// # Errors
     ///
-    /// That of the first attempt. Later ones fail calls, with
+    /// That of the first attempt; with a service that was not made, [`ConnectError::Io`] with the
+    /// [`Cause`](crate::Cause) in it. Later attempts that fail have calls fail, with
     /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
@@ -323,7 +325,7 @@ impl ClientBuilder {
         let phase = match (&first, &sessions.serving) {
             (Some((_, state)), Serving::Nothing) => Phase::Open(Arc::clone(state)),
             (None, _) if mode == Mode::Lazy => Phase::Idle,
-            _ => Phase::Between,
+            _ => Phase::Opening,
         };
         let mut initial = Status::new(phase);
         initial.association = first.as_ref().map(|(_, state)| Arc::clone(state));
@@ -348,7 +350,7 @@ impl ClientBuilder {
             leaving: JoinSet::new(),
             associations: 0,
             must_open,
-            failures: LogLimiter::new(),
+            connect_failed: LogLimiter::new(),
             config: self.config,
         };
         tokio::spawn(supervisor.run(first).instrument(span));

@@ -19,7 +19,7 @@ pub struct ClientConfig {
     ///
     /// Default 256.
     pub max_in_flight: usize,
-    /// The time that a call may take, from when the client's task has it. `None` is for ever: a
+    /// The time that a call may take, from when the association has accepted it. `None` is for ever: a
     /// server that never answers then holds the call until the association ends.
     ///
     /// Default 30 seconds.
@@ -41,11 +41,12 @@ pub struct ClientConfig {
     ///
     /// Default 10 seconds.
     pub shutdown_timeout: Duration,
-    /// The time that a graceful shutdown may take. Calls that are in flight and requests of the peer
-    /// that are served after this time are cut off, and the association is aborted. Smaller than
-    /// `call_timeout`, it cuts calls off before their time is up.
+    /// The time that a graceful shutdown of the client or of an association may take. Calls that are
+    /// in flight and requests of the peer that are served after this time are cut off, and the
+    /// association is aborted with the reason `drain timed out`. A time that is not longer than
+    /// `call_timeout` can cut calls off before their own time is up.
     ///
-    /// Defaults to 30 seconds.
+    /// Defaults to 40 seconds, more than the default of `call_timeout`.
     pub drain_timeout: Duration,
     /// Limits of the requests of the peer and of their replies, for a client that
     /// [serves](super::ClientBuilder::serving), and of messages of its
@@ -74,7 +75,7 @@ impl Default for ClientConfig {
             overdue_after: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(40),
             serving: Config::default(),
             wait_for_connection: false,
             backoff: Backoff::default(),

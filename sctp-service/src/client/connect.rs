@@ -67,7 +67,9 @@ pub trait Connect: Send + 'static {
     ///
     /// # Errors
     ///
-    /// No error is final: the client tries again, with pauses.
+    /// The client tries again, with pauses, unless it was the first attempt of
+    /// [`ClientBuilder::connect`](super::ClientBuilder::connect), or
+    /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decides otherwise.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Transport, ConnectError>> + Send;
 
     /// Waits until an association is wanted. No time limit runs meanwhile.

@@ -26,8 +26,10 @@ pub(super) struct Status {
 pub(super) enum Phase {
     /// There is no association until one is needed.
     Idle,
-    /// One is being set up, or one is being ended.
-    Between,
+    /// One is being set up, or its service is being made, again after a restart of the peer.
+    Opening,
+    /// One has begun to end, and the next is not being set up yet.
+    Ending,
     /// Calls go to this one.
     Open(Arc<HandleState>),
     /// The last attempt, or the last association, ended so; the next attempt is not yet due.
@@ -56,10 +58,10 @@ impl Status {
         }
     }
 
-    /// Stops admitting calls, for now.
-    pub(super) fn stop_admitting(&mut self) {
+    /// Stops admitting calls, for now: the association opens or ends, as `phase` says.
+    pub(super) fn stop_admitting(&mut self, phase: Phase) {
         if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
-            self.phase = Phase::Between;
+            self.phase = phase;
         }
     }
 
@@ -90,7 +92,8 @@ impl fmt::Debug for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Idle => f.write_str("Idle"),
-            Self::Between => f.write_str("Between"),
+            Self::Opening => f.write_str("Opening"),
+            Self::Ending => f.write_str("Ending"),
             Self::Open(state) => f.debug_tuple("Open").field(state.info()).finish(),
             Self::BackingOff(cause) => f.debug_tuple("BackingOff").field(cause).finish(),
             Self::Stopping => f.write_str("Stopping"),
@@ -178,7 +181,11 @@ impl Handle {
                 Phase::BackingOff(cause) if !self.wait_for_connection => {
                     return Ok(Admission::Failing(CallError::not_sent(cause)));
                 }
-                Phase::Open(_) | Phase::Idle | Phase::Between | Phase::BackingOff(_) => {
+                Phase::Idle
+                | Phase::Opening
+                | Phase::Open(_)
+                | Phase::Ending
+                | Phase::BackingOff(_) => {
                     self.wanted.notify_one();
                     changed(&mut status).await?;
                     continue;

@@ -10,10 +10,10 @@ use crate::{AssociationHandle, ConnectInfo, Counts, ServerEvent, event::guard};
 /// Something that happened in the life of a client: what [`ServerEvent`](crate::ServerEvent) is for
 /// a server.
 ///
-/// The hook that hears of it, that of [`ClientBuilder::on_event`](super::ClientBuilder::on_event),
-/// runs in the client's own task, which waits for it: it should be quick, and must not block. No lock
-/// is held meanwhile, so it may ask the client, or make a call in a task of its own. If it panics, that
-/// is logged, and nothing else is affected.
+/// The hook of [`ClientBuilder::on_event`](super::ClientBuilder::on_event) runs in a task of the
+/// client, which waits for it: it should be quick, and must not block. No lock is held meanwhile, so it
+/// may ask the client, or make a call in a task of its own. If it panics, that is logged, and nothing
+/// else is affected.
 ///
 /// There is none for each message: what becomes of a call is known where it was made.
 #[derive(Debug)]
@@ -35,8 +35,9 @@ pub enum ClientEvent<'a> {
         /// Its handle.
         association: &'a AssociationHandle,
     },
-    /// An association is over, and every call that it left unanswered has failed. It is told of each
-    /// that was up, unless the client's task panics, as by a correlator that does.
+    /// An association is over, and every call that it left unanswered has failed. Reported for each
+    /// that was up, unless the client's task panics: as by the function of a
+    /// [`Correlation`](crate::Correlation) that does.
     #[non_exhaustive]
     Closed {
         /// The association.
@@ -132,9 +133,9 @@ pub enum ClientEvent<'a> {
         /// see [`Backoff`](super::Backoff).
         failures: u32,
         /// The pause before the next attempt; a [lazy](super::ClientBuilder::connect_lazily) client
-        /// then waits for a call as well. `None` if there is none, since the client was shut down,
-        /// or the attempt was the first of [`connect`](super::ClientBuilder::connect), which returns
-        /// the error.
+        /// then waits for a call as well. `None` if there is none: the client was shut down,
+        /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decided so, or the attempt was the
+        /// first of [`connect`](super::ClientBuilder::connect), which returns the error.
         next: Option<Duration>,
     },
 }

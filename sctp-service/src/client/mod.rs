@@ -32,8 +32,8 @@
 //! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
 //! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
 //! [`Call`](crate::Call). Whatever happens instead, the call fails with what is known:
-//! [`CallError`](crate::CallError). None outlives its association, and none waits longer than
-//! [`call_timeout`](ClientConfig::call_timeout).
+//! [`CallError`](crate::CallError). None outlives its association, and none that was accepted waits
+//! longer than [`call_timeout`](ClientConfig::call_timeout).
 //!
 //! A call can be dropped at any time. A message that has not gone out never does. For one that
 //! has, the client remembers that a reply will come: the stream is not used for another call
@@ -42,28 +42,31 @@
 //! # The life of an association
 //!
 //! It is set up [eagerly](ClientBuilder::connect), [in the
-//! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily),
-//! and again whenever it has ended, after a [pause](Backoff), unless
-//! [`ClientBuilder::with_reconnect`] decides otherwise. [`Client::last_end`] is how the
-//! last one ended. What happens to calls when it ends:
+//! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily). When
+//! it has ended, another is set up after a [pause](Backoff), by a lazy client when there is a call.
+//! [`ClientBuilder::with_reconnect`] can decide otherwise, and a client of
+//! [one association](ClientBuilder::over) ends with it. [`Client::last_end`] returns the end of the
+//! newest association that has ended. What happens to calls when it ends:
 //!
 //! | the end | calls not sent | calls sent |
 //! |---|---|---|
 //! | the peer shuts down | fail at once, [`ShutDown`](crate::Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
 //! | the peer aborts | [`Aborted`](crate::Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
-//! | [`Client::graceful_shutdown`], or the last handle dropped | sent and finished | finished |
+//! | [`Client::graceful_shutdown`], or the last handle dropped | sent and finished within [`drain_timeout`](ClientConfig::drain_timeout) | finished within that time |
+//! | its [handle](Client::association) drains it | sent and finished there; further calls wait for the next association | finished within that time |
 //! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
 //! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
-//! | the peer starts again | go to its new life | [`Restarted`](crate::Cause::Restarted) |
+//! | the peer starts again | sent after the restart; one-way messages fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
 //!
 //! A server that shuts down may have made requests that the client's service has not answered. Calls
 //! fail then as the table says, and the next association is set up after the pause, while these
-//! requests are still served. With [`with_reconnect`](ClientBuilder::with_reconnect) it is set up when
-//! they are finished, since the function learns of the end first.
+//! requests are still served. So it is while an association drains. At most one association is finished
+//! so beside the current one. With [`with_reconnect`](ClientBuilder::with_reconnect) the next one is set
+//! up when all is finished, since the function learns of the end first.
 //!
-//! [`ClientBuilder::on_event`] has a hook hear of each association that comes up and ends, with the
-//! calls that were lost, and of each attempt that fails: [`ClientEvent`]. [`ClientMetrics`] is such
-//! a hook, for the `metrics` facade.
+//! [`ClientBuilder::on_event`] adds a hook that is called when an association comes up or ends, with
+//! the number of calls that were lost, and when an attempt fails: see [`ClientEvent`].
+//! [`ClientMetrics`] is such a hook, for the `metrics` facade.
 //!
 //! The guide to [errors](crate::guide::errors#errors-of-calls) has a table of what can happen, and
 //! what a call then fails with.

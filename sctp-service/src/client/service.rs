@@ -29,8 +29,9 @@ type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Sen
 /// shut down in order.
 ///
 /// As a tower [`Service`], `poll_ready` waits for an association and reserves a place for the
-/// call; a clone has no reservation. A client that is [shut down](Self::graceful_shutdown), or whose
-/// association ended when it has none to [connect](super::Connect) with, fails `poll_ready`.
+/// call; a clone has no reservation. Where the reserved association has begun to end by the time of the
+/// call, the call fails as not sent. A client that is [shut down](Self::graceful_shutdown), or does not
+/// connect again, fails `poll_ready`.
 pub struct Client {
     handle: Arc<Handle>,
     reserved: Option<Admission>,
@@ -127,7 +128,7 @@ impl Client {
     /// # Errors
     ///
     /// See [`CallError`]. What the kernel has may get lost all the same when the association
-    /// ends, and nobody is told.
+    /// ends, which is not reported.
     ///
     /// # Cancel safety
     ///
@@ -172,9 +173,10 @@ impl Client {
     /// alike.
     ///
     /// Calls in flight are bounded by
-    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), and the handshake by
-    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), after which the
-    /// peer is aborted.
+    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), the SHUTDOWN handshake by
+    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), and all of it by
+    /// [`ClientConfig::drain_timeout`](super::ClientConfig::drain_timeout), after which the peer is
+    /// aborted.
     ///
     /// # Cancel safety
     ///
@@ -187,7 +189,8 @@ impl Client {
     }
 
     /// Waits for the end of the client, and returns how its last association ended: `None` if there
-    /// was none. A client that connects again ends when it is shut down, and any other with its
+    /// was none. A client that connects again ends when it is shut down or
+    /// [told](super::ClientBuilder::with_reconnect) not to connect again, and any other with its
     /// association.
     ///
     /// # Cancel safety
@@ -204,7 +207,7 @@ impl Client {
             match &status.borrow_and_update().phase {
                 Phase::Open(_) => return Ok(()),
                 Phase::BackingOff(cause) | Phase::Closed(cause) => return Err(cause.clone()),
-                Phase::Idle | Phase::Between | Phase::Stopping => {}
+                Phase::Idle | Phase::Opening | Phase::Ending | Phase::Stopping => {}
             }
             if status.changed().await.is_err() {
                 return Err(Cause::Closed);
@@ -218,7 +221,7 @@ impl Client {
         self.handle.ending()
     }
 
-    /// Returns how the last association that ended did so.
+    /// Returns the end of the newest association that has ended.
     #[must_use]
     pub fn last_end(&self) -> Option<End> {
         self.handle.status.borrow().last_end()

@@ -48,13 +48,16 @@ pub(super) enum Mode {
 /// Decides when there is to be an association, sets it up, and runs its session.
 ///
 /// ```text
-///           wanted                up                  over
-///    Idle ----------> Connecting ------> a session ----------> BackingOff
-///     ^                   |  ^                                      |
-///     |                   |  +--------------------------------------+
-///     |            failed +---------------> BackingOff              |
-///     +----------------------------- lazy --------------------------+
+///         wanted            made          begins to end          over
+///    Idle ------> Opening --------> Open ---------------> Ending -----> BackingOff
+///     ^            ^  ^ |  restart  |                       |               |
+///     |            |  | +-----------+                       |               |
+///     |            |  +---------- the pause is over --------+               |
+///     |            +------------- the pause is over, eager -----------------+
+///     +-------------------------- the pause is over, lazy ------------------+
 /// ```
+///
+/// An attempt that fails leads from Opening to BackingOff.
 ///
 /// A stop, or the end of the only association, leads from anywhere to Closed.
 pub(super) struct Supervisor<C> {
@@ -73,7 +76,7 @@ pub(super) struct Supervisor<C> {
     pub(super) associations: u64,
     /// The first association is to open, or the client ends with it.
     pub(super) must_open: bool,
-    pub(super) failures: LogLimiter,
+    pub(super) connect_failed: LogLimiter,
     pub(super) config: ClientConfig,
 }
 
@@ -153,7 +156,7 @@ impl<C: Connect> Supervisor<C> {
                 () = self.wanted.notified() => {}
             }
         }
-        self.set_phase(Phase::Between);
+        self.set_phase(Phase::Opening);
         tokio::select! {
             biased;
             () = self.stop.cancelled() => return ControlFlow::Break(()),
@@ -249,7 +252,7 @@ impl<C: Connect> Supervisor<C> {
             return None;
         };
         self.status.send_modify(|status| {
-            status.stop_admitting();
+            status.stop_admitting(Phase::Ending);
             status.association = None;
             status.ended(number, ended.end.clone());
         });
@@ -261,7 +264,7 @@ impl<C: Connect> Supervisor<C> {
     }
 
     fn report_failure(&self, error: &ConnectError, failures: u32, next: Option<Duration>) {
-        if let Some(occurrences) = self.failures.record() {
+        if let Some(occurrences) = self.connect_failed.record() {
             tracing::warn!(
                 error = error as &dyn Error,
                 occurrences,
@@ -307,8 +310,10 @@ impl Current {
             status.association = Some(Arc::clone(&self.state));
             if is_open {
                 status.admit(&self.state);
+            } else if self.state.takes_calls() {
+                status.stop_admitting(Phase::Opening);
             } else {
-                status.stop_admitting();
+                status.stop_admitting(Phase::Ending);
             }
         });
     }

@@ -308,7 +308,7 @@ impl AssociationHandle {
     /// Begins a graceful shutdown of this association alone, as that of the server is for all: the
     /// requests that have arrived are answered, and the association is shut down in order; after
     /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with the reason
-    /// `server shutting down`. Its handlers hear of it by their [`Drain`]. Nothing happens if the
+    /// `drain timed out`. Its handlers hear of it by their [`Drain`]. Nothing happens if the
     /// association has ended or the peer has restarted since.
     pub fn graceful_shutdown(&self) {
         if let Some(state) = self.state() {

@@ -264,6 +264,50 @@ fn call_at_a_restart_is_not_sent() {
     });
 }
 
+/// Makes a call of a client in a thread, and restarts the peer meanwhile. Returns the association after
+/// the restart, and what `then` made of the call.
+fn restart_during_a_call_of_a_client<R: Send + 'static>(
+    then: impl FnOnce(Call) -> R + Send + 'static,
+) -> (StateOwner, R) {
+    let before = state(Config::new());
+    let places = before.call_places().unwrap();
+    let permit = places.try_acquire_owned().unwrap();
+    let calling = thread::spawn({
+        let before = Arc::clone(&before);
+        move || then(before.call_of_client(Message::new("message"), permit, None))
+    });
+    let (after, _) = before.renewed(before.info().clone());
+    (after, calling.join().unwrap())
+}
+
+#[test]
+fn call_of_a_client_at_a_restart_is_made_after_it() {
+    loom::model(|| {
+        let (after, call) = restart_during_a_call_of_a_client(|call| call);
+        assert!(after.is_pending());
+        let taken = after.take().submitted;
+        assert_eq!(taken.len(), 1);
+        taken.into_iter().for_each(answer);
+        assert!(block_on(call).is_ok());
+    });
+}
+
+#[test]
+fn call_of_a_client_dropped_at_a_restart_is_found_after_it() {
+    loom::model(|| {
+        let (after, ()) = restart_during_a_call_of_a_client(drop);
+        assert!(after.is_pending());
+        let taken = after.take();
+        assert!(taken.has_dropped_calls);
+        let is_gone = |submission: &Submission| match submission {
+            Submission::Call { waiter, .. } => waiter.is_gone(),
+            Submission::OneWay { .. } => false,
+        };
+        assert_eq!(taken.submitted.len(), 1);
+        assert!(taken.submitted.iter().all(is_gone));
+    });
+}
+
 #[test]
 fn call_during_the_handshake_is_made_when_it_ends() {
     let mut model = Builder::new();

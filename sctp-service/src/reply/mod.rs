@@ -176,7 +176,7 @@ impl Reply {
     ///
     /// Requests that have arrived are served, requests and calls in flight finish, and then the
     /// association is shut down. After [`Config::drain_timeout`](crate::Config::drain_timeout) it is
-    /// aborted with the reason `server shutting down`. HTTP/2 calls this GOAWAY.
+    /// aborted with the reason `drain timed out`. HTTP/2 calls this GOAWAY.
     ///
     /// Has no effect on a reply with a [shutdown](Self::with_shutdown), which is more than a drain.
     pub fn then_drain(mut self) -> Self {

@@ -104,7 +104,7 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
 impl<L, M, K, E> Serve<L, M, K, E> {
     /// Shuts the server down when the future resolves: it stops listening, answers the requests that
     /// have arrived, and shuts each association down in order. What is left after
-    /// [`Config::drain_timeout`] is aborted, with the reason `server shutting down`.
+    /// [`Config::drain_timeout`] is aborted, with the reason `drain timed out`.
     ///
     /// Each association is read until nothing has arrived for a millisecond while no call or message
     /// of this end is under way, but no longer than half of the drain timeout. A goodbye of

@@ -92,7 +92,7 @@ pub(super) fn step(phase: Phase, event: Event) -> Step {
         (_, Event::RestartedInDrain) => Step::Flush,
 
         (Aborting, Event::DrainOverdue) => Step::Stay,
-        (_, Event::DrainOverdue) => Step::AbortWith(&abort_reasons::SERVER_SHUTTING_DOWN),
+        (_, Event::DrainOverdue) => Step::AbortWith(&abort_reasons::DRAIN_TIMED_OUT),
 
         (PeerClosed | Aborting, Event::Overdue) => Step::Close,
         (_, Event::Overdue) => Step::AbortWith(&abort_reasons::SHUTDOWN_TIMED_OUT),
@@ -115,7 +115,7 @@ mod tests {
         Phase::Closed,
     ];
 
-    const DRAINED: Step = Step::AbortWith(&abort_reasons::SERVER_SHUTTING_DOWN);
+    const DRAINED: Step = Step::AbortWith(&abort_reasons::DRAIN_TIMED_OUT);
     const LATE: Step = Step::AbortWith(&abort_reasons::SHUTDOWN_TIMED_OUT);
 
     /// Asserts one row of the table: the steps of all phases, in their order.

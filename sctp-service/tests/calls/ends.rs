@@ -43,7 +43,7 @@ async fn call_beyond_the_drain_timeout_is_cut_off() {
     let asked = call(&handle, "?");
     peer.recv().await.unwrap();
     server.server.stop();
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     let error = asked.await.unwrap().unwrap_err();
     assert_failed(
         &error,

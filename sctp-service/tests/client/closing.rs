@@ -98,3 +98,16 @@ async fn peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
         Some(End::Shutdown { by: Side::Peer })
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn call_in_flight_at_a_shutdown_has_all_of_its_time() {
+    let (client, peer) = client();
+    let asked = call(&client, "x");
+    must(peer.recv()).await.unwrap();
+    let began = Instant::now();
+    let shutdown = tokio::spawn(async move { must(client.graceful_shutdown()).await });
+    assert_failed(&failure(asked).await, "no reply in time", Fate::Unknown);
+    assert_eq!(began.elapsed().as_secs(), 30);
+    peer.expect_shutdown().await;
+    assert!(must(shutdown).await.unwrap().unwrap().is_orderly());
+}

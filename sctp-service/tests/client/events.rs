@@ -192,3 +192,17 @@ async fn next_attempt_is_when_the_event_says() {
         assert!(late <= Duration::from_millis(1), "{late:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn hooks_of_a_client_are_called_in_order() {
+    let heard = Heard::default();
+    let (first, second) = (heard.clone(), heard.clone());
+    let builder = Client::builder()
+        .on_event(move |_| first.push("first"))
+        .on_event(|_| panic!("a hook that panics keeps no other from being called"))
+        .on_event(move |_| second.push("second"));
+    let (_client, _peer) = client_with(builder, 2);
+    settle().await;
+    // The association is up, and open.
+    assert_eq!(heard.take(), ["first", "second", "first", "second"]);
+}

@@ -171,3 +171,22 @@ async fn server_that_sends_without_end_leaves_room_for_others() {
     }
     must(one).await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn hooks_of_a_pool_are_called_in_order() {
+    let heard = Heard::default();
+    let (first, second) = (heard.clone(), heard.clone());
+    let note = |heard: Heard<&'static str>, name| {
+        move |event: &PoolEvent<'_>| {
+            if let PoolEvent::Added { .. } = event {
+                heard.push(name);
+            }
+        }
+    };
+    let builder = Pool::builder()
+        .on_event(note(first, "first"))
+        .on_event(|_| panic!("a hook that panics keeps no other from being called"))
+        .on_event(note(second, "second"));
+    let _pool = Fleet::of([1]).fixed(builder, [1]);
+    assert_eq!(heard.take(), ["first", "second"]);
+}

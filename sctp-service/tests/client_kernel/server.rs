@@ -17,7 +17,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server. Once stopped, calls in flight have this long to finish; then their
-    /// associations are aborted, with the reason `server shutting down`.
+    /// associations are aborted, with the reason `drain timed out`.
     pub(crate) fn start(drain_timeout: Duration) -> Self {
         let listener = SocketBuilder::new()
             .bind(["127.0.0.1:0".parse().unwrap()])

@@ -215,7 +215,7 @@ async fn nothing_hangs(style: Style) {
     server.stop();
     jump(-DAY);
     let end = until_end(&mut waiting).await.1;
-    assert_eq!(end.reason().unwrap(), "server shutting down");
+    assert_eq!(end.reason().unwrap(), "drain timed out");
     server.stopped().await;
     jump(401 * DAY);
 }

@@ -243,7 +243,7 @@ async fn graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
     peer.send("hangs").await;
     let begun = Instant::now();
     must(handles.recv()).await.unwrap().graceful_shutdown();
-    peer.expect_abort("server shutting down").await;
+    peer.expect_abort("drain timed out").await;
     assert_eq!(begun.elapsed().as_secs(), 20);
 }
 

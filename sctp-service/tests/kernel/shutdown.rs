@@ -120,7 +120,7 @@ both_styles! {
         must(started.notified()).await;
         server.stop();
         let (_, end) = until_end(&mut client).await;
-        assert_eq!(end.reason().unwrap(), "server shutting down");
+        assert_eq!(end.reason().unwrap(), "drain timed out");
         server.stopped().await;
     }
 }

@@ -34,7 +34,8 @@
 //!
 //! # What is repeated
 //!
-//! A call whose message was certainly not sent is given to another server, up to three times. A
+//! A call whose message was certainly not sent is given to another server, up to three times, unless it
+//! would fail there as well. A
 //! call that was sent fails when the server shuts down, aborts or dies before it answers: the
 //! server may have acted on it. [`RetryPolicy::with_after_shutdown`] has those repeated that an
 //! orderly shutdown left unanswered, so that no call is lost to a server that drains.
@@ -149,9 +150,10 @@ impl Pool {
     /// waited for, too.
     ///
     /// It takes as long as the slowest of them: calls in flight are bounded by
-    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), and then the handshake by
-    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), after which the
-    /// peer is aborted.
+    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), then the SHUTDOWN handshake by
+    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), and all of it by
+    /// [`ClientConfig::drain_timeout`](super::ClientConfig::drain_timeout), after which the peer is
+    /// aborted.
     ///
     /// # Cancel safety
     ///

@@ -38,7 +38,7 @@ where
     let (servers, watched) = watch::channel(first);
     tokio::spawn(async move {
         let mut ticks = interval_at(later(Instant::now(), interval), interval);
-        let failures = LogLimiter::default();
+        let lookup_failed = LogLimiter::default();
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -58,7 +58,7 @@ where
                     });
                 }
                 Err(error) => {
-                    if let Some(times) = failures.record() {
+                    if let Some(times) = lookup_failed.record() {
                         tracing::warn!(
                             error = &error as &dyn Error,
                             failed = times,

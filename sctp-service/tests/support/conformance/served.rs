@@ -137,7 +137,7 @@ fn requests_outliving_the_drain_are_aborted() {
         server.begin_stop();
         must(server.stopped()).await;
         let error = must(never).await.unwrap().unwrap_err();
-        assert_eq!(error.reason().unwrap(), "server shutting down");
+        assert_eq!(error.reason().unwrap(), "drain timed out");
         assert_eq!(error.fate(), Fate::Unknown);
     });
 }
