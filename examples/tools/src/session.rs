@@ -116,7 +116,7 @@ impl Session {
                         },
                         _,
                     ) if too_slow => Err(Failure::new(LOST, "no orderly end in time")),
-                    (End::Shutdown { .. }, Ending::Shutdown)
+                    (End::Shutdown { .. }, _)
                     | (
                         End::Aborted {
                             by: Side::Local, ..
