@@ -46,6 +46,9 @@ fn pod() -> PodSpec {
 fn every_manifest_is_of_the_schema() {
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if name == "Dockerfile" {
+            continue;
+        }
         for object in objects(&name) {
             match object["kind"].as_str().unwrap() {
                 "Deployment" => drop(checked::<Deployment>(&object)),
@@ -81,6 +84,29 @@ fn services_reach_the_servers_over_sctp() {
         assert_eq!(service_port.protocol.as_deref(), Some("SCTP"));
         assert_eq!(service_port.port, port.container_port);
     }
+}
+
+/// The image has no shell and nothing else either.
+#[test]
+fn programs_of_the_manifest_are_in_the_image() {
+    let dockerfile = include_str!("../deploy/Dockerfile");
+    assert!(dockerfile.contains("\nFROM scratch\n"));
+    let copy = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("COPY "))
+        .unwrap();
+    let probe = pod().containers[0].readiness_probe.clone().unwrap();
+    let command = probe.exec.unwrap().command.unwrap();
+    let entry = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("ENTRYPOINT "))
+        .unwrap();
+    assert_eq!((command[0].as_str(), entry), ("/sctp", r#"["/echo-server"]"#));
+    let files: Vec<&str> = copy.split(' ').collect();
+    assert_eq!(files, ["${folder}/echo-server", "${folder}/sctp", "/"]);
+    let user = pod().containers[0].security_context.clone().unwrap();
+    let user = format!("\nUSER {}\n", user.run_as_user.unwrap());
+    assert!(dockerfile.contains(&user), "no {user:?}");
 }
 
 #[test]
