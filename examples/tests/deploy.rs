@@ -101,7 +101,10 @@ fn programs_of_the_manifest_are_in_the_image() {
         .lines()
         .find_map(|line| line.strip_prefix("ENTRYPOINT "))
         .unwrap();
-    assert_eq!((command[0].as_str(), entry), ("/sctp", r#"["/echo-server"]"#));
+    assert_eq!(
+        (command[0].as_str(), entry),
+        ("/sctp", r#"["/echo-server"]"#)
+    );
     let files: Vec<&str> = copy.split(' ').collect();
     assert_eq!(files, ["${folder}/echo-server", "${folder}/sctp", "/"]);
     let user = pod().containers[0].security_context.clone().unwrap();
