@@ -285,3 +285,20 @@ async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
     other.expect_message("hello").await;
     drop(deaf);
 }
+
+/// Whichever round of the session's fills the queue.
+#[tokio::test(start_paused = true)]
+async fn stream_of_replies_goes_on_for_every_limit_of_the_queue() {
+    for limit in 1..=70 {
+        let config = Config::new().with_reply_queue(limit, 1 << 20);
+        let server = Server::with_config(config, async || {
+            Reply::stream(futures::stream::iter((0..200).map(|n: u32| n.to_string())))
+        });
+        let peer = server.connect().await;
+        settle().await;
+        peer.send("go").await;
+        for n in 0..200 {
+            peer.expect_message(n.to_string()).await;
+        }
+    }
+}

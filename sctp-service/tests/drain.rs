@@ -5,12 +5,17 @@ mod support;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use sctp_service::{
-    Config, Drain, Payload, Reply, ReplySender, Request, StreamId, testing::request,
+    AssociationHandle, Config, Drain, Payload, Reply, ReplySender, Request, StreamId,
+    testing::request,
 };
 use support::{Server, must, on, settle};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 
 /// One `tick` a second, for ever.
 fn ticks() -> impl futures::Stream<Item = &'static str> {
@@ -162,4 +167,28 @@ async fn age_for_ever_drains_nothing() {
     sleep(Duration::from_secs(1_000_000)).await;
     peer.send("hello").await;
     peer.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_sent_as_the_drain_begins_does_not_prolong_it() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
+        tell.send(peer).await.unwrap();
+        payload
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    let handle = must(handles.recv()).await.unwrap();
+    settle().await;
+    let begun = Instant::now();
+    handle.try_send("last words").unwrap();
+    handle.graceful_shutdown();
+    peer.expect_message("last words").await;
+    peer.expect_shutdown().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
 }

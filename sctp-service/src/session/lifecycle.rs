@@ -2,7 +2,7 @@
 
 use sctp_core::AbortReason;
 
-use crate::abort_reasons;
+use crate::{Shutdown, abort_reasons};
 
 /// Phase of an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) enum Event {
     Abort,
     /// Nothing is left to serve.
     Served,
+    /// The association was idle for too long, or the peer has not shut it down as announced.
+    Unneeded,
     /// The peer restarted while the server, or this association, was not being drained.
     Restarted,
     /// The peer restarted during a drain.
@@ -44,6 +46,15 @@ pub(super) enum Event {
     DrainOverdue,
     /// The time for the phase is up.
     Overdue,
+}
+
+impl From<&Shutdown> for Event {
+    fn from(shutdown: &Shutdown) -> Self {
+        match shutdown {
+            Shutdown::AfterAck => Self::AfterAck,
+            Shutdown::Abort(_) => Self::Abort,
+        }
+    }
 }
 
 /// Result of an event.
@@ -84,6 +95,9 @@ pub(super) fn step(phase: Phase, event: Event) -> Step {
         (Draining, Event::Served) => Step::Flush,
         (PeerClosed, Event::Served) => Step::Close,
         (_, Event::Served) => Step::Stay,
+
+        (Open | Draining, Event::Unneeded) => Step::Flush,
+        (_, Event::Unneeded) => Step::Stay,
 
         (Aborting, Event::Restarted | Event::RestartedInDrain) => Step::Stay,
         // The peer as it is now knows nothing of the end that was begun, nor of what was queued.
@@ -134,6 +148,7 @@ mod tests {
         assert_steps(Event::AfterAck, [Flush,   Flush,   Flush,   Flush,      Stay,      Stay,     Stay,       Stay,    Stay]);
         assert_steps(Event::Abort,    [Abort,   Abort,   Abort,   Abort,      Stay,      Abort,    Abort,      Stay,    Stay]);
         assert_steps(Event::Served,   [Stay,    Stay,    Flush,   Stay,       Close,     Stay,     Stay,       Stay,    Stay]);
+        assert_steps(Event::Unneeded, [Stay,    Flush,   Flush,   Stay,       Stay,       Stay,     Stay,       Stay,    Stay]);
         assert_steps(Event::Restarted,
                                       [Start,   Start,   Start,   Start,      Start,     Shutdown, Shutdown,   Stay,    Stay]);
         assert_steps(Event::RestartedInDrain,

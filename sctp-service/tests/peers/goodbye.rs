@@ -246,3 +246,22 @@ async fn server_that_drains_says_no_goodbye_to_a_peer_that_did() {
     peer.shutdown();
     must(server.stopped()).await;
 }
+
+/// The peer shuts down as announced while a request is served for longer than it was expected to
+/// leave.
+#[tokio::test(start_paused = true)]
+async fn request_goes_on_when_the_expected_shutdown_has_come() {
+    let server = Server::new(async |association: AssociationHandle| {
+        association.expect_shutdown();
+        sleep(Duration::from_secs(12)).await;
+        "discarded"
+    });
+    let peer = server.connect().await;
+    peer.send("DPR").await;
+    sleep(Duration::from_secs(5)).await;
+    peer.shutdown();
+    sleep(Duration::from_secs(10)).await;
+    let closed = server.log.closed();
+    assert!(closed.contains("dropped_calls: 0"), "{closed}");
+    assert!(closed.contains("discarded_replies: 1"), "{closed}");
+}

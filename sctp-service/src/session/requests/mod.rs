@@ -24,13 +24,13 @@ use tower_service::Service;
 use super::{
     Exit,
     connection::{Connection, Inbound},
-    lifecycle::Phase,
+    lifecycle::{Event, Phase, Step, step},
     reading::{Ending, Load, may_read},
 };
 pub(super) use waiting::may_have_left_requests;
 
 use crate::{
-    Cause, IntoReply, Request, Transport,
+    Cause, IntoReply, Request, Shutdown, Transport,
     jitter::random,
     ready::{poll_budget, poll_ready},
     timer::Timer,
@@ -142,9 +142,12 @@ where
         self.draining.as_ref().is_some_and(|it| it.is_done())
     }
 
-    /// Returns `true` if the peer's shutdown is complete, so that nothing is left to end.
-    pub(super) fn is_over(&self) -> bool {
-        self.end.is_some()
+    /// Leaves this state for a shutdown of a handler or a handle, unless nothing is left to end.
+    fn shut_down(&self, shutdown: Shutdown) -> ControlFlow<Exit> {
+        match step(self.phase(), Event::from(&shutdown)) {
+            Step::Stay => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(Exit::Shutdown(shutdown)),
+        }
     }
 
     /// Counts what is given up when this state is left.
@@ -194,22 +197,34 @@ where
             if self.round(cx, connection)? {
                 continue;
             }
-            let was_full = connection.is_full();
-            connection.flush(cx)?;
+            let has_work = self.flush(cx, connection)?;
             self.check_done(connection)?;
-            if was_full && !connection.is_full() {
-                self.slots.unpark();
-                continue;
-            }
-            if !self.wait(cx, connection)? {
+            if !has_work && !self.wait(cx, connection)? {
                 return ControlFlow::Continue(());
             }
         }
-        connection.flush(cx)?;
+        self.flush(cx, connection)?;
         // A call that never rests must not keep the end and the deadlines from being seen.
         self.wait(cx, connection)?;
         cx.waker().wake_by_ref();
         ControlFlow::Continue(())
+    }
+
+    /// Sends what there is room for. Answers whether there is something to do because of that.
+    fn flush<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit, bool> {
+        let (was_full, was_speaking) = (connection.is_full(), connection.is_speaking());
+        connection.flush(cx)?;
+        let has_room = was_full && !connection.is_full();
+        if has_room {
+            self.slots.unpark();
+        }
+        // A drain has to look for messages again before it rests, or nothing would wake it.
+        let is_quiet = self.draining.is_some() && was_speaking && !connection.is_speaking();
+        ControlFlow::Continue(has_room || is_quiet)
     }
 
     /// Polls one call that was woken, reads one message, and starts one call: each source of work
@@ -331,10 +346,10 @@ where
     pub(super) fn phase(&self) -> Phase {
         if self.end.is_some() {
             Phase::PeerClosed
-        } else if self.draining.is_some() && !self.peer_leaves.is_set() {
-            Phase::Draining
         } else if self.grace.is_set() {
             Phase::PeerClosing
+        } else if self.draining.is_some() && !self.peer_leaves.is_set() {
+            Phase::Draining
         } else {
             Phase::Open
         }
@@ -366,6 +381,8 @@ where
         if !self.grace.is_set() {
             self.grace.set_in(connection.config.shutdown_timeout);
         }
+        // It has come.
+        self.peer_leaves.clear();
         for index in self.slots.replying() {
             self.release(index);
         }

@@ -50,8 +50,8 @@ where
             return ControlFlow::Continue(());
         }
         match connection.take_requested_shutdown() {
-            Some(shutdown) if !self.is_over() => ControlFlow::Break(Exit::Shutdown(shutdown)),
-            _ => ControlFlow::Continue(()),
+            Some(shutdown) => self.shut_down(shutdown),
+            None => ControlFlow::Continue(()),
         }
     }
 
@@ -113,14 +113,13 @@ where
                 connection.unsolicited(&unserved.received, unserved.reason);
                 ControlFlow::Continue(())
             }
-            // The peer's own shutdown is complete: there is nothing left to end.
-            Some(_) if self.end.is_some() => ControlFlow::Continue(()),
-            Some(Ending::Shutdown(shutdown)) => ControlFlow::Break(Exit::Shutdown(shutdown)),
-            Some(Ending::Drain) => {
-                connection.handle().graceful_shutdown();
+            Some(Ending::Shutdown(shutdown)) => self.shut_down(shutdown),
+            Some(Ending::Drain) if self.end.is_none() => {
+                connection.association.begin_drain();
                 ControlFlow::Continue(())
             }
-            None => ControlFlow::Continue(()),
+            // The peer's own shutdown is complete: there is nothing left to end.
+            Some(Ending::Drain) | None => ControlFlow::Continue(()),
         }
     }
 

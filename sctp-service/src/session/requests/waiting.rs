@@ -71,7 +71,7 @@ where
         self.check_idle(cx, connection)?;
         if self.age.poll_elapsed(cx) {
             tracing::debug!("maximum age reached, draining the association");
-            connection.handle().graceful_shutdown();
+            connection.association.begin_drain();
         }
         self.check_held_back(connection);
         connection.note_reading(self.may_read(connection));
@@ -105,8 +105,16 @@ where
             self.peer_leaves.set_in(connection.config.shutdown_timeout);
         }
         match self.peer_leaves.poll_elapsed(cx) {
-            true => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            true => self.end_unneeded(),
             false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Shuts an association down that nobody uses, unless an end is under way.
+    fn end_unneeded(&self) -> ControlFlow<Exit> {
+        match step(self.phase(), Event::Unneeded) {
+            Step::Flush => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
+            _ => ControlFlow::Continue(()),
         }
     }
 
@@ -151,10 +159,10 @@ where
             if Instant::now() >= due {
                 tracing::debug!("idle for too long");
                 if connection.goodbye.is_some() {
-                    connection.handle().graceful_shutdown();
+                    connection.association.begin_drain();
                     return ControlFlow::Continue(());
                 }
-                return ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck));
+                return self.end_unneeded();
             }
             self.idle.set(due);
         }
