@@ -19,7 +19,7 @@ pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use state::Speaker;
-pub(crate) use state::{HandleState, StateOwner, Submission};
+pub(crate) use state::{HandleState, StateOwner, Submission, Untaken};
 
 use tokio::time::{Instant, sleep_until};
 

@@ -131,21 +131,28 @@ pub(crate) enum Submission {
     },
 }
 
+/// The number of submissions that the session never took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Untaken {
+    pub(crate) sends: usize,
+    pub(crate) calls: usize,
+}
+
 impl Submission {
-    /// Fails a call that was not sent. Returns `true` for a one-way message.
-    fn discard(self, error: &CallError) -> bool {
+    /// Fails a call or message that was not sent.
+    fn discard(self, error: &CallError) {
         match self {
             Self::OneWay { waiter, .. } => {
                 if let Some(waiter) = waiter {
                     waiter.finish(Err(error.clone()));
                 }
-                true
             }
-            Self::Call { waiter, .. } => {
-                waiter.finish(Err(error.clone()));
-                false
-            }
+            Self::Call { waiter, .. } => waiter.finish(Err(error.clone())),
         }
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self, Self::Call { .. })
     }
 
     /// Returns `true` if it is of a client, and not of a handle, which a restart closes.
@@ -587,7 +594,11 @@ impl HandleState {
         let mut core = self.lock();
         let silence = core.silence.get_or_insert_with(|| Box::new(Silence::new()));
         silence.watchers += 1;
-        self.is_watched.store(true, Ordering::Relaxed);
+        if silence.watchers == 1 {
+            self.is_watched.store(true, Ordering::Relaxed);
+            // A session that rests says only now if it reads.
+            self.wake(core);
+        }
     }
 
     pub(super) fn unwatch(&self) {
@@ -606,7 +617,9 @@ impl HandleState {
     pub(super) fn last_heard(&self) -> Option<Instant> {
         let core = self.lock();
         let silence = core.silence.as_ref()?;
-        Some(match silence.is_reading {
+        // Nobody holds a peer back that is gone.
+        let is_heard = silence.is_reading || core.phase.end().is_some();
+        Some(match is_heard {
             true => silence.last_heard,
             false => Instant::now(),
         })
@@ -769,11 +782,11 @@ impl HandleState {
         true
     }
 
-    /// It is over. Returns how many accepted messages were never taken. Calls that were not taken
-    /// fail with the cause.
-    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> usize {
+    /// It is over. Returns the number of what was accepted and never taken. Calls among it fail with
+    /// the cause.
+    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> Untaken {
         let Some(mut core) = self.lock_last() else {
-            return 0;
+            return Untaken::default();
         };
         let left = mem::take(&mut core.submitted);
         self.leave(core, Phase::Over(end.map(Box::new)), left, cause)
@@ -786,7 +799,7 @@ impl HandleState {
         phase: Phase,
         left: VecDeque<Submission>,
         cause: Option<&Cause>,
-    ) -> usize {
+    ) -> Untaken {
         let room = self.close_core(&mut core, Side::Local);
         core.phase = phase;
         let session = core.session.take();
@@ -801,9 +814,15 @@ impl HandleState {
             Some(cause) => CallError::not_sent(cause.clone()),
             None => self.call_refused(),
         };
-        left.into_iter()
-            .map(|submission| usize::from(submission.discard(&error)))
-            .sum()
+        let calls = left.iter().filter(|it| it.is_call()).count();
+        let untaken = Untaken {
+            sends: left.len() - calls,
+            calls,
+        };
+        for submission in left {
+            submission.discard(&error);
+        }
+        untaken
     }
 
     /// Tells all observers that the association has ended, and returns the lock under which there are
@@ -831,7 +850,7 @@ impl HandleState {
 
     /// Makes the state of the association after a restart of the peer, and ends this one. What a
     /// client submitted, and the session has not taken, goes there.
-    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, usize) {
+    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Untaken) {
         let mut next = Self::new(
             self.drain.clone(),
             info,
@@ -840,7 +859,7 @@ impl HandleState {
             self.is_correlated,
         );
         let Some(mut core) = self.lock_last() else {
-            return (StateOwner::new(next), 0);
+            return (StateOwner::new(next), Untaken::default());
         };
         let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
             .into_iter()

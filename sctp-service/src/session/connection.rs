@@ -175,13 +175,12 @@ impl<T: Transport> Connection<T> {
         self.info = self.transport.connect_info();
         self.abandon_handshake();
         self.restart_calls();
-        let (next, left) = self.association.renewed(self.info.clone());
+        let (next, untaken) = self.association.renewed(self.info.clone());
         self.association = next;
         if self.ending {
             self.association.close(Side::Local);
         }
-        self.counts.sends += left as u64;
-        self.counts.discarded_sends += left as u64;
+        self.count_untaken(untaken);
         self.report_restart();
     }
 

@@ -88,6 +88,7 @@ impl<T: Transport> Connection<T> {
         // A reply may have freed the stream for another call.
         self.flush(cx)?;
         self.poll_acknowledged(cx);
+        self.note_reading(self.may_read_early());
         ControlFlow::Continue(())
     }
 

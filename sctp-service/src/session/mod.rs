@@ -359,6 +359,8 @@ where
             requests.leave(&mut self.connection);
         }
         self.connection.abandon_handshake();
+        // Every other state reads, or says so itself.
+        self.connection.note_reading(true);
         let old = mem::replace(&mut self.state, state);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
             // It is on its way out already: there is nothing more to be done about it.

@@ -18,7 +18,7 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     Calling, assert_failed, call, reply_to,
     restarting::Restarting,
-    support::{Server, must, on, settle},
+    support::{Server, header::by_header, must, on, settle},
 };
 
 #[tokio::test(start_paused = true)]
@@ -245,4 +245,38 @@ async fn stream_of_a_lost_call_is_used_once_its_reply_is_overdue() {
     assert_eq!(restarted.elapsed().as_secs(), 20);
     peer.send(on(10, "reply")).await;
     assert_eq!(must(asked).await.unwrap().unwrap().payload, "reply");
+}
+
+/// A goodbye's call that the session has not taken when it reads of the end, or of a restart.
+#[tokio::test(start_paused = true)]
+async fn call_that_was_never_taken_is_counted() {
+    for restarts in [false, true] {
+        let (tell, mut handles) = mpsc::channel(1);
+        let handler = async move |request: Request| {
+            tell.send(request.association().clone()).await.unwrap();
+            request.into_payload()
+        };
+        let server = Server::with(handler, |server| {
+            server
+                .with_correlation(by_header())
+                .on_drain(async |association| drop(association.request("DPR").await))
+        });
+        let peer = server.connect().await;
+        peer.send("hello").await;
+        peer.expect_message("hello").await;
+        let handle = must(handles.recv()).await.unwrap();
+        settle().await;
+        handle.graceful_shutdown();
+        match restarts {
+            true => peer.restart(),
+            false => peer.abort("gone"),
+        }
+        settle().await;
+        drop(peer);
+        settle().await;
+        let closed = server.log.closed();
+        for count in [" calls: 1,", "unsent_calls: 1 "] {
+            assert!(closed.contains(count), "no {count} in {closed}");
+        }
+    }
 }

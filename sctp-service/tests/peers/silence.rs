@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use sctp_service::{AssociationHandle, Config, Request, RequestOrder, testing::Peer};
+use sctp_service::{
+    AssociationHandle, Config, IncomingAssociation, Request, RequestOrder, Shutdown,
+    handler::handler_fn, testing::Peer,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep},
 };
+use tower::service_fn;
 
 use crate::support::{Server, must, settle};
 
@@ -97,4 +101,53 @@ async fn closed_association_and_none_at_all_are_silent() {
         must(handle.silent_for(10 * SECOND)).await;
         assert_eq!(begun.elapsed().as_secs(), 10);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn association_that_is_held_back_before_the_watch_is_not_silent() {
+    let (_server, peer, handle) = start().await;
+    for request in ["60", "next", "next"] {
+        peer.send(request).await;
+    }
+    settle().await;
+    let begun = Instant::now();
+    must(handle.silent_for(10 * SECOND)).await;
+    assert_eq!(begun.elapsed().as_secs(), 69);
+}
+
+#[tokio::test(start_paused = true)]
+async fn association_that_ends_while_it_is_held_back_is_silent() {
+    let (_server, peer, handle) = start().await;
+    let begun = Instant::now();
+    let watched = handle.clone();
+    let silent = tokio::spawn(async move {
+        watched.silent_for(10 * SECOND).await;
+        Instant::now()
+    });
+    settle().await;
+    for request in ["60", "next", "next"] {
+        peer.send(request).await;
+    }
+    settle().await;
+    handle.shutdown(Shutdown::abort("enough")).unwrap();
+    let silent = must(silent).await.unwrap();
+    assert!((silent - begun).as_secs() <= 20, "{:?}", silent - begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn peer_is_not_silent_while_its_handshake_does_not_read() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let make = service_fn(move |incoming: IncomingAssociation| {
+        tell.try_send(incoming.handle().clone()).unwrap();
+        async move {
+            sleep(5 * SECOND).await;
+            Ok::<_, Shutdown>(handler_fn(async |payload: Bytes| payload))
+        }
+    });
+    let server = Server::new(make);
+    let _peer = server.connect().await;
+    let handle = must(handles.recv()).await.unwrap();
+    let begun = Instant::now();
+    must(handle.silent_for(3 * SECOND)).await;
+    assert_eq!(begun.elapsed().as_secs(), 8);
 }
