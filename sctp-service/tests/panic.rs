@@ -14,13 +14,16 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::FutureExt;
 use sctp_service::{
-    Executor, IncomingAssociation, Listener, Reply, Request, Shutdown,
+    AssociationHandle, Correlation, Correlator, Executor, Fate, Identity, IncomingAssociation,
+    Listener, Message, Received, Reply, Request, Shutdown, Waiting,
     handler::handler_fn,
     serve,
     testing::{InMemory, ScriptedListener},
 };
 use support::{Server, must, on, settle};
+use tokio::sync::mpsc;
 use tower::{Service, service_fn};
 
 /// Panics where its request tells it to.
@@ -264,4 +267,83 @@ async fn in_the_listener() {
     let peer = network.connect().await.unwrap();
     peer.send("hello").await;
     peer.expect_message("hello").await;
+}
+
+/// Panics where the text of a call tells it to.
+struct Touchy;
+
+impl Correlator for Touchy {
+    type Key = u32;
+
+    fn stamp(
+        &mut self,
+        number: u32,
+        message: &mut Message,
+    ) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+        assert!(message.payload != "boom", "in stamp");
+        Ok(number)
+    }
+
+    fn identify(&mut self, _: &Received, _: Waiting<'_, u32>) -> Identity<u32> {
+        Identity::Request
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_stamp_of_a_correlator() {
+    let (tell, mut handles) = mpsc::channel(1);
+    let handler = async move |peer: AssociationHandle| tell.send(peer).await.unwrap();
+    let server = Server::with(handler, |server| {
+        server.with_correlation(Correlation::by_key(|_| Touchy))
+    });
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    let handle = must(handles.recv()).await.unwrap();
+    for request in ["before", "boom", "behind"] {
+        let handle = handle.clone();
+        tokio::spawn(async move { handle.request(request).await });
+    }
+    let error = must(handle.request("last")).await.unwrap_err();
+    assert_eq!(error.fate(), Fate::NotSent);
+    peer.expect_abort("internal error").await;
+    settle().await;
+    server.log.assert_has("panicked: in stamp");
+}
+
+/// A call that the session takes when the end has begun already.
+#[tokio::test(start_paused = true)]
+async fn in_stamp_of_a_call_that_comes_too_late() {
+    for end in [Shutdown::AfterAck, Shutdown::abort("no")] {
+        let make = service_fn(move |incoming: IncomingAssociation| {
+            let end = end.clone();
+            async move {
+                let mut asking = Box::pin(async move { incoming.request("boom").await });
+                assert!((&mut asking).now_or_never().is_none());
+                tokio::spawn(asking);
+                Err::<Fragile, _>(end)
+            }
+        });
+        let server = Server::with(make, |server| {
+            server.with_correlation(Correlation::by_key(|_| Touchy))
+        });
+        let peer = server.connect().await;
+        must(peer.closed()).await;
+        settle().await;
+        let closed = server.log.closed();
+        assert!(closed.contains("unsent_calls: 1"), "{closed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_factory_of_correlators() {
+    let server = Server::with(Fragile::default(), |server| {
+        server.with_correlation(Correlation::by_key(|_| -> Touchy {
+            panic!("in the factory")
+        }))
+    });
+    let peer = server.connect().await;
+    peer.expect_abort("internal error").await;
+    settle().await;
+    server.log.assert_has("panicked: in the factory");
+    assert!(!server.log.closed().is_empty());
 }

@@ -55,9 +55,16 @@ impl<T: Transport> Connection<T> {
                 overdue_after: self.config.overdue_after,
                 max_given_up: self.config.max_calls,
             };
-            Box::new(Calls::new(correlation, &self.info, limits))
+            Box::new(Calls::new(correlation, limits))
         });
         self
+    }
+
+    /// Makes the correlator.
+    pub(super) fn begin_calls(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            calls.begin(&self.info);
+        }
     }
 
     /// Returns `true` if a call waits for its reply.
@@ -126,7 +133,10 @@ impl<T: Transport> Connection<T> {
 
     /// Queues the calls whose turn it is.
     pub(super) fn start_calls(&mut self) {
-        if let Some(calls) = &mut self.calls {
+        // Where nothing is sent any more, they fail with what the end says.
+        if !self.is_muted()
+            && let Some(calls) = &mut self.calls
+        {
             let outbox = &mut self.outbox;
             let send = |call, message| outbox.push_owned(message, Owner::Call(call));
             // A client calls when the handshake has ended.

@@ -72,7 +72,7 @@ where
     }
 
     /// Reads until the end: not to read would be not to hear of it.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition> {
         if let ControlFlow::Break(exit) = self.connection.expire_calls(cx) {
             return Poll::Ready(Transition::Exit(exit));
         }

@@ -152,6 +152,7 @@ where
     {
         async move {
             self.connection.report_up();
+            self.begin();
             let drain = self.connection.association.drain().clone();
             let mut signal = pin!(drain.cancelled());
             let mut signalled = false;
@@ -188,6 +189,16 @@ where
         }
     }
 
+    /// Makes the correlator, which is code of the user's.
+    fn begin(&mut self) {
+        let connection = &mut self.connection;
+        let begun = catch_unwind(AssertUnwindSafe(|| connection.begin_calls()));
+        if let Err(panic) = begun {
+            let exit = self.connection.panicked(&*panic);
+            self.apply(Transition::Exit(exit));
+        }
+    }
+
     /// Shuts the association down in order, once what has been read is answered.
     fn drain(&mut self) {
         let timeout = self.connection.config.drain_timeout;
@@ -202,8 +213,8 @@ where
             if let State::Closed(end) = &self.state {
                 return Poll::Ready(end.as_ref().clone());
             }
-            // Every line of the user's that an association runs is below this one: readiness,
-            // calls, futures, streams and their destructors.
+            // Every line of the user's that an association runs from now on is below this one:
+            // readiness, calls, futures, streams, correlators and their destructors.
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
             self.connection.note_heard();
             let transition = match polled {
@@ -214,7 +225,7 @@ where
         }
     }
 
-    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition<S>> {
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Transition> {
         if let Some(exit) = self.poll_deadlines(cx).or_else(|| self.requested_exit()) {
             return Poll::Ready(Transition::Exit(exit));
         }
@@ -222,8 +233,15 @@ where
             State::Handshaking(making) => {
                 let making =
                     making.get_or_insert_with(|| (self.make)(self.connection.begin_handshake()));
-                if let Poll::Ready(made) = making.as_mut().poll(cx) {
-                    return Poll::Ready(made.into());
+                match making.as_mut().poll(cx) {
+                    Poll::Ready(Ok(service)) => {
+                        self.open(service);
+                        return Poll::Ready(Transition::Opened);
+                    }
+                    Poll::Ready(Err(shutdown)) => {
+                        return Poll::Ready(Transition::Exit(Exit::Shutdown(shutdown)));
+                    }
+                    Poll::Pending => {}
                 }
                 // A drain does not wait for a service that takes its time.
                 if self.drain.is_set() {
@@ -278,10 +296,7 @@ where
             return None;
         }
         let shutdown = self.connection.take_requested_shutdown()?;
-        let event = match &shutdown {
-            Shutdown::AfterAck => Event::AfterAck,
-            Shutdown::Abort(_) => Event::Abort,
-        };
+        let event = Event::from(&shutdown);
         (step(self.phase(), event) != Step::Stay).then_some(Exit::Shutdown(shutdown))
     }
 
@@ -312,20 +327,23 @@ where
         }
     }
 
-    fn apply(&mut self, transition: Transition<S>) {
+    /// Serves requests with the service that was made.
+    fn open(&mut self, service: S) {
+        self.deadline.clear();
+        self.connection.association.open();
+        self.connection.report_open();
+        let mut requests = Requests::new(service, &mut self.connection);
+        if self.drain.is_set() {
+            requests.drain(&self.connection);
+        }
+        self.enter(State::Open(Box::new(requests)));
+        // Those of a client that a restart of the peer left.
+        self.connection.start_calls();
+    }
+
+    fn apply(&mut self, transition: Transition) {
         match transition {
-            Transition::Made(service) => {
-                self.deadline.clear();
-                self.connection.association.open();
-                self.connection.report_open();
-                let mut requests = Requests::new(service, &mut self.connection);
-                // Those of a client that a restart of the peer left.
-                self.connection.start_calls();
-                if self.drain.is_set() {
-                    requests.drain(&self.connection);
-                }
-                self.enter(State::Open(Box::new(requests)));
-            }
+            Transition::Opened => {}
             Transition::Flushed => {
                 self.start_shutdown();
                 self.enter(State::AwaitingAck);

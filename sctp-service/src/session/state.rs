@@ -61,17 +61,9 @@ impl Exit {
 }
 
 /// Outcome of polling a state.
-pub(super) enum Transition<S> {
-    Made(S),
+pub(super) enum Transition {
+    /// The service is made, and the state is entered.
+    Opened,
     Flushed,
     Exit(Exit),
-}
-
-impl<S> From<Result<S, Shutdown>> for Transition<S> {
-    fn from(made: Result<S, Shutdown>) -> Self {
-        match made {
-            Ok(service) => Self::Made(service),
-            Err(shutdown) => Self::Exit(Exit::Shutdown(shutdown)),
-        }
-    }
 }

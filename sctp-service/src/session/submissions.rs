@@ -18,6 +18,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn pump(&mut self) {
         if self.association.is_pending() {
             self.take_submitted();
+            self.start_calls();
         }
     }
 
@@ -30,17 +31,16 @@ impl<T: Transport> Connection<T> {
         if taken.has_dropped_calls {
             self.give_up_dropped();
         }
-        self.start_calls();
         self.expects_shutdown |= taken.expects_shutdown;
         if taken.shutdown.is_some() {
             self.requested_shutdown = taken.shutdown;
         }
     }
 
-    /// Takes what handles have submitted, and accepts no more.
+    /// Takes what handles have submitted, and accepts no more. Calls among it are not made.
     pub(super) fn stop_accepting(&mut self, by: Side) {
         self.association.close(by);
-        self.pump();
+        self.take_submitted();
     }
 
     /// Returns `true` if a handle may have requested a shutdown. Cheap: called once per call.

@@ -29,6 +29,7 @@ mod pool_events;
 mod restarting;
 mod serving;
 mod support;
+mod user_panics;
 mod world;
 
 use must::must;

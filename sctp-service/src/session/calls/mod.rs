@@ -9,13 +9,13 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::Context,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use sctp_core::{Reliability, SendFailed, StreamId};
 use sctp_tokio::{Message, Received};
-use tokio::time::Instant;
+use tokio::{task::coop, time::Instant};
 
 use self::deadlines::{Deadlines, Kind};
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         call::Waiter,
         error::{CallError, Cause, Fate, Refusal},
     },
+    ready::poll_budget,
     timer::later,
 };
 
@@ -107,7 +108,8 @@ impl Entry {
 pub(crate) struct Unresponsive;
 
 impl Calls {
-    pub(crate) fn new(source: &Correlation, info: &ConnectInfo, limits: CallLimits) -> Self {
+    /// Makes no correlator yet; see [`begin`](Self::begin).
+    pub(crate) fn new(source: &Correlation, limits: CallLimits) -> Self {
         Self {
             entries: IdMap::default(),
             waiting: VecDeque::new(),
@@ -117,10 +119,15 @@ impl Calls {
             numbers: CallNumbers::default(),
             lost: 0,
             unsent: 0,
-            correlation: source.state(info),
+            correlation: Box::new(NotBegun),
             source: source.clone(),
             limits,
         }
+    }
+
+    /// Makes the correlator.
+    pub(crate) fn begin(&mut self, info: &ConnectInfo) {
+        self.correlation = self.source.state(info);
     }
 
     /// Takes the numbers of calls from those of a client.
@@ -185,26 +192,24 @@ impl Calls {
 
     /// Gives waiting calls their stream or identifier, and hands their messages to `send`.
     pub(crate) fn start(&mut self, mut send: impl FnMut(CallId, Message)) {
-        while let Some(&call) = self.waiting.front() {
-            let message = self.entries.get_mut(&call).map(|entry| &mut entry.message);
-            let Some(Some(message)) = message else {
-                self.waiting.pop_front();
+        // Off the list before it is stamped: a correlator that panics at a call must not get it again.
+        while let Some(call) = self.waiting.pop_front() {
+            let Some(entry) = self.entries.get_mut(&call) else {
+                continue;
+            };
+            let Some(message) = &mut entry.message else {
                 continue;
             };
             let assigned = self.correlation.assign(call, message);
             message.info.context = call;
             match assigned {
-                Assigned::Later => return,
+                Assigned::Later => return self.waiting.push_front(call),
                 Assigned::Never(refusal) => {
                     self.remove(call, Err(CallError::refused(refusal)));
                 }
                 Assigned::Now => {
-                    self.waiting.pop_front();
-                    let Some(entry) = self.entries.get_mut(&call) else {
-                        continue;
-                    };
+                    entry.stream = message.info.stream;
                     if let Some(message) = entry.message.take() {
-                        entry.stream = message.info.stream;
                         send(call, message);
                     }
                 }
@@ -297,12 +302,16 @@ impl Calls {
         mut withdraw: impl FnMut(CallId) -> bool,
     ) -> Result<bool, Unresponsive> {
         let mut expired = false;
-        loop {
+        // All may expire at once, so each takes part in the budget of the task.
+        while poll_budget(cx).is_ready() {
             let entries = &self.entries;
             let is_current = |due, call| is_current(entries, due, call);
             let Some(call) = self.deadlines.poll_expired(cx, is_current) else {
-                return Ok(expired);
+                break;
             };
+            if let Poll::Ready(progress) = coop::poll_proceed(cx) {
+                progress.made_progress();
+            }
             expired = true;
             let Some(entry) = self.entries.get_mut(&call) else {
                 continue;
@@ -314,6 +323,7 @@ impl Calls {
                 self.forget(call)?;
             }
         }
+        Ok(expired)
     }
 
     /// Adapts to a changed number of streams in both directions.
@@ -491,6 +501,39 @@ impl Calls {
     }
 }
 
+/// The correlation before there is one.
+struct NotBegun;
+
+impl CorrelationState for NotBegun {
+    fn assign(&mut self, _: CallId, _: &mut Message) -> Assigned {
+        Assigned::Later
+    }
+
+    fn classify(&mut self, _: &Received, _: &dyn Fn(CallId) -> bool) -> Class {
+        Class::Request
+    }
+
+    fn finish(&mut self, _: CallId, _: StreamId) {}
+
+    fn give_up(&mut self, _: CallId, _: StreamId) -> bool {
+        true
+    }
+
+    fn expect_late(&mut self, _: CallId, _: StreamId) -> bool {
+        false
+    }
+
+    fn is_bounded(&self) -> bool {
+        false
+    }
+
+    fn check_one_way(&self, _: &Message) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn set_streams(&mut self, _: u16) {}
+}
+
 /// Returns `true` if a queued deadline is still that of its call.
 fn is_current(entries: &IdMap<Entry>, due: Instant, call: CallId) -> bool {
     entries
@@ -500,7 +543,7 @@ fn is_current(entries: &IdMap<Entry>, due: Instant, call: CallId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, sync::Arc, task::Poll};
+    use std::{future::poll_fn, sync::Arc};
 
     use sctp_core::RecvInfo;
     use tokio::{
@@ -521,7 +564,9 @@ mod tests {
 
     fn calls(streams: u16) -> Calls {
         let info = ConnectInfo::default().with_streams(streams, streams);
-        Calls::new(&ByStream::new().into(), &info, LIMITS)
+        let mut calls = Calls::new(&ByStream::new().into(), LIMITS);
+        calls.begin(&info);
+        calls
     }
 
     fn submit(calls: &mut Calls, permits: &Arc<Semaphore>) -> Reply {
@@ -599,6 +644,26 @@ mod tests {
         assert_eq!(expire(&mut calls).await, Ok(true));
         advance(Duration::from_secs(30)).await;
         assert_eq!(expire(&mut calls).await, Err(Unresponsive));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_expire_at_once_leave_others_their_turn() {
+        const COUNT: usize = 1000;
+        let (mut calls, permits) = (calls(2), Arc::new(Semaphore::new(COUNT)));
+        let _replies: Vec<Reply> = (0..COUNT).map(|_| submit(&mut calls, &permits)).collect();
+        advance(Duration::from_secs(30)).await;
+        let mut turns = 0;
+        poll_fn(|cx| {
+            turns += 1;
+            assert_eq!(calls.expire(cx, |_| false), Ok(true));
+            match calls.live() {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+        // The budget of a turn is 128.
+        assert!(turns > 5, "{turns}");
     }
 
     #[tokio::test(start_paused = true)]
