@@ -64,17 +64,35 @@ use_kernel() {
     fi
 }
 
-# Uses Debian's package, installed or fetched.
+# Uses Debian's package, installed or fetched. Returns 3 where there is no such package.
 find_uml() {
-    local fetched=$target/uml/usr/bin/linux.uml
+    local fetched=$target/uml/usr/bin/linux.uml status=0
     if [[ -x /usr/bin/linux.uml && -d /usr/lib/uml/modules ]]; then
         use_kernel /usr/bin/linux.uml
-    elif [[ -x $fetched ]] || "$here/fetch" "$target"; then
-        use_kernel "$fetched"
-    else
-        advise
-        return 1
+        return
     fi
+    [[ -x $fetched ]] || "$here/fetch" "$target" || status=$?
+    if ((status == 0)); then
+        use_kernel "$fetched"
+        return
+    fi
+    ((status == 3)) || advise
+    return "$status"
+}
+
+# Uses User-Mode Linux or, where there is none (Ubuntu, arm64), the distribution's kernel in QEMU.
+find_guest() {
+    local status=0
+    if [[ ! -e $target/smp/instead-of-uml ]]; then
+        find_uml || status=$?
+        ((status == 3)) || return "$status"
+        say "there is no User-Mode Linux for this machine: using Linux in QEMU, as SCTP_KERNEL=smp does"
+    fi
+    source "$here/smp.sh" || { advise; return 1; }
+    [[ -e $smp/instead-of-uml ]] || {
+        : >"$smp/instead-of-uml"
+        say "QEMU runs it by $SCTP_KERNEL_ACCEL: a guest starts in seconds"
+    }
 }
 
 if ! mkdir -p "$target" 2>/dev/null || [[ ! -w $target ]]; then
@@ -89,14 +107,19 @@ auto | host)
     if "$lane" probe; then
         kernel=host
     elif [[ $choice == auto ]]; then
-        find_uml
+        find_guest
     else
         say "this kernel has no SCTP, and SCTP_KERNEL=host allows no other"
         advise
         return 1
     fi
     ;;
-uml) find_uml ;;
+uml)
+    find_uml || {
+        (($? != 3)) || say "there is no package user-mode-linux for this machine"
+        return 1
+    }
+    ;;
 smp) source "$here/smp.sh" ;;
 *) use_kernel "$choice" ;;
 esac

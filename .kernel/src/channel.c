@@ -43,7 +43,13 @@ int channel_open(int virtio)
 	is_virtio = virtio;
 	if (virtio) {
 		/* Non-blocking: a blocked write spins in this driver until the host has read. */
-		channel = open(find_virtio_port(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		const char *port = find_virtio_port();
+		/* The file is there before its driver is ready. */
+		for (int attempt = 0; attempt < 500 && channel < 0; attempt++) {
+			channel = open(port, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+			if (channel < 0)
+				usleep(2 * 1000);
+		}
 		if (channel < 0)
 			guest_exit(LANE_FAILED);
 		return channel;

@@ -84,7 +84,8 @@ int guest_main(void)
 	modules_set_up(config.modules);
 	load_modules(config.settings);
 	loopback_up();
-	sethostname("sctp-guest", strlen("sctp-guest"));
+	if (sethostname("sctp-guest", strlen("sctp-guest")))
+		complain("cannot set the name of the guest: %s", strerror(errno));
 	raise_limits();
 	apply_sysctl(config.settings);
 	session_run(&config);

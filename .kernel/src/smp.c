@@ -23,6 +23,10 @@ void smp_find_devices(void)
 {
 	mkdir("/dev", 0755);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	/* Built into most kernels. Without them there is no port, and its opening fails. */
+	const char *drivers[] = {"virtio_mmio", "virtio_pci", "virtio_console"};
+	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+		module_load(drivers[i]);
 }
 
 /* Caches pages while a file is open, which executing a program needs. Names and sizes are not
@@ -35,7 +39,9 @@ int smp_mount(const char *tag, const char *path, unsigned long flags)
 void smp_enter_host(void)
 {
 	/* Loaded from the initramfs in this order, so that the kernel does not request them singly. */
-	if (module_load("crc32c_intel") || module_load("crc32c_generic") || module_load("sctp"))
+	module_load("crc32c_intel"); /* not on every processor */
+	module_load("crc32c_generic"); /* built into newer kernels */
+	if (module_load("sctp"))
 		complain("cannot load sctp: %s", strerror(errno));
 	if (module_load("9pnet_virtio") || module_load("9p"))
 		guest_fail("cannot load the modules of the 9p file system: %s", strerror(errno));

@@ -78,7 +78,32 @@ no network|E: Could not resolve 'deb.debian.org'|no network: set http_proxy, or 
 no space|E: Write error - write (28: No space left on device)|no space left*CARGO_TARGET_DIR
 a package that cannot be verified|E: The following signatures couldn't be verified: NO_PUBKEY 1|could not verify*debian-archive-keyring
 END
+
+    # No UML, as on Ubuntu and arm64: then QEMU is tried, whose packages this apt-get does not have either.
+    printf '#!/bin/sh\necho "E: Unable to locate package user-mode-linux" >&2\nexit 100\n' >bare/apt-get
+    fresh SCTP_KERNEL=auto PATH="$PWD/bare:$PATH" nowhere/.kernel/run true 2>err
+    code=$?
+    if [[ ! -e /proc/net/sctp ]]; then
+        like "no UML: QEMU is tried" "125 *no User-Mode Linux for this machine*a kernel for QEMU*modprobe sctp*" "$code $(cat err)"
+    fi
+    fresh PATH="$PWD/bare:$PATH" nowhere/.kernel/run true 2>err
+    like "no UML, which was asked for" "125 *no package user-mode-linux*" "$? $(cat err)"
 fi
+
+# The names that the archives had on 2026-11-28.
+source "$here/kernels.sh"
+picked() {
+    pick_kernel "${1##*-}" <"$here/tests/packages/$1" | xargs
+}
+same "the kernel of Debian 12" "linux-image-6.1.0-50-amd64-unsigned" "$(picked debian-12-amd64)"
+same "the kernel of Debian 13" "linux-image-6.12.117+deb13-amd64-unsigned" "$(picked debian-13-amd64)"
+same "the kernel of Debian 13 on arm64" "linux-image-6.12.117+deb13-arm64-unsigned" "$(picked debian-13-arm64)"
+same "the kernel of Ubuntu 24.04" \
+    "linux-image-unsigned-6.8.0-31-generic linux-modules-6.8.0-31-generic linux-modules-extra-6.8.0-31-generic" \
+    "$(picked ubuntu-24.04-amd64)"
+same "6.12 rather than a newer one" "linux-image-6.12.9-amd64" \
+    "$(printf '%s\n' linux-image-6.12.9-amd64 linux-image-6.1.4-amd64 linux-image-6.16.1-amd64 | pick_kernel amd64)"
+same "no kernel" "" "$(echo linux-image-amd64 | pick_kernel amd64)"
 
 mkdir no-bash
 fresh PATH="$PWD/no-bash" "$PWD/with spaces/.kernel/run" true 2>err

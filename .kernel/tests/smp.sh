@@ -52,6 +52,17 @@ same "time limit" "124" "$(SCTP_KERNEL_TIMEOUT=25 "$run" sleep 600 2>/dev/null; 
 "$run" sh -c 'echo c >/proc/sysrq-trigger; sleep 60' 2>err
 same "the guest's kernel panics" "125" "$?"
 like "its message is shown" "*Kernel panic*" "$(cat err)"
+
+# Where there is no UML, this kind of guest is taken by itself.
+mkdir -p no-uml/target/kernel bare
+cp -r "$here" no-uml/
+cp -r "$cache/smp" no-uml/target/kernel/
+printf '#!/bin/sh\necho "E: Unable to locate package user-mode-linux" >&2\nexit 100\n' >bare/apt-get
+chmod +x bare/apt-get
+if [[ ! -e /proc/net/sctp && ! -x /usr/bin/linux.uml ]]; then
+    same "no UML" "smp" "$(env -u CARGO_TARGET_DIR SCTP_KERNEL=auto PATH="$PWD/bare:$PATH" \
+        no-uml/.kernel/run sh -c 'echo $SCTP_KERNEL_GUEST' 2>/dev/null)"
+fi
 same "SCTP_KERNEL_CPUS" "1" "$(SCTP_KERNEL_CPUS=1 "$run" nproc)"
 
 PATH=$PATH:/usr/sbin:/sbin
