@@ -34,6 +34,11 @@ pub fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
+/// Prints a line to standard error: a remark that is no event.
+pub fn note(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Parses a number of seconds, such as `0.5`.
 ///
 /// # Errors

@@ -3,12 +3,18 @@
 
 mod support;
 
-use std::{net::Ipv4Addr, process::Command};
+use std::{
+    net::Ipv4Addr,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use sctp_examples::diameter::{Avp, Header, Message, avp, command, result};
 use sctp_service::Ppid;
-use sctp_tokio::{Association, RecvError, SctpListener};
-use support::{Program, Server};
+use sctp_tokio::{Association, Received, RecvError, SctpListener};
+use tokio::time::timeout;
+
+use support::{Program, Server, pending, within};
 
 fn node(identity: &str, args: &[&str]) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_diameter"));
@@ -38,9 +44,18 @@ struct Peer {
 impl Peer {
     /// Connects, and says nothing.
     async fn connect(server: &Server, identity: &'static str) -> Self {
-        let association = Association::connect(server.addr()).await.unwrap();
+        let connected = within("connect", Association::connect(server.addr())).await;
         Self {
-            association,
+            association: connected.unwrap(),
+            identity,
+        }
+    }
+
+    /// Waits for the node to connect.
+    async fn accept(listener: &mut SctpListener, identity: &'static str) -> Self {
+        let accepted = within("accept", listener.accept()).await;
+        Self {
+            association: accepted.unwrap(),
             identity,
         }
     }
@@ -87,12 +102,24 @@ impl Peer {
     async fn send(&self, octets: impl Into<Vec<u8>>) {
         // As many nodes do, it sends Diameter without its PPID.
         let message = sctp_tokio::Message::new(octets.into());
-        self.association.send(message).await.unwrap();
+        let sent = within("send", self.association.send(message)).await;
+        sent.unwrap();
+    }
+
+    async fn recv(&mut self) -> Result<Option<Received>, RecvError> {
+        within("recv", self.association.recv()).await
     }
 
     async fn receive(&mut self) -> Message {
-        let received = self.association.recv().await.unwrap().unwrap();
+        let received = self.recv().await.unwrap().unwrap();
         Message::decode(received.payload).unwrap()
+    }
+
+    /// Answers a request with success.
+    async fn answer(&self, request: &Message, answer: Message) {
+        let mut answer = answer.with(Avp::of_number(avp::RESULT_CODE, result::SUCCESS));
+        answer.header = request.header.answer();
+        self.send(answer.encode().unwrap()).await;
     }
 
     async fn ask(&mut self, request: &Message) -> Message {
@@ -133,12 +160,12 @@ impl Peer {
 
     /// Expects the node to end the association in order.
     async fn expect_shutdown(&mut self) {
-        assert!(self.association.recv().await.unwrap().is_none());
+        assert!(self.recv().await.unwrap().is_none());
     }
 
     /// Expects an abort with a reason.
     async fn expect_abort(&mut self, reason: &str) {
-        match self.association.recv().await {
+        match self.recv().await {
             Err(RecvError::Closed(end)) => assert_eq!(end.reason().unwrap(), reason),
             other => panic!("it is not closed: {other:?}"),
         }
@@ -187,12 +214,13 @@ fn node_connects_again_to_a_peer_that_rebooted() {
 }
 
 #[test]
-fn peer_that_is_killed_is_noticed() {
+fn killed_peer_ends_in_order_without_a_cause() {
     let a = listening("a.example", &[]);
     let mut b = node("b.example", &["--peer", a.addr()]);
     b.stdout.find("open a.example");
     a.program.signal("KILL");
-    b.stdout.find("closed a.example: ");
+    // The kernel of a process that is killed ends its associations in order.
+    b.stdout.find("closed a.example: shutdown");
     b.terminate();
     b.exits_with(0);
 }
@@ -230,6 +258,63 @@ async fn second_peer_of_one_identity_is_refused() {
     let answer = first.ask(&first.accounting("example")).await;
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
     assert_eq!(answer.text(avp::SESSION_ID), Some("session"));
+}
+
+/// The node would win an election against the second one, but there is none: the first is open.
+#[tokio::test]
+async fn open_peer_keeps_its_association() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let mut server = listening("node.example", &["--peer", &addr]);
+    let mut first = Peer::accept(&mut listener, "a.example").await;
+    let request = first.receive().await;
+    first.answer(&request, first.capabilities()).await;
+    server.program.stdout.find("open a.example (initiator)");
+    let mut second = Peer::connect(&server, "a.example").await;
+    let answer = second.ask(&second.capabilities()).await;
+    let result = answer.number(avp::RESULT_CODE);
+    assert_eq!(result, Some(result::ELECTION_LOST));
+    second.expect_shutdown().await;
+    let answer = first.ask(&first.accounting("example")).await;
+    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+}
+
+/// The node waits for the capabilities of one peer while another connects: nothing is to be decided
+/// between the two.
+#[tokio::test]
+async fn peer_is_answered_while_another_one_is_silent() {
+    let mut listener = SctpListener::bind("127.0.0.2:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let args = ["--peer", &addr, "--handshake-timeout", "30"];
+    let server = listening("node.example", &args);
+    let mut silent = Peer::accept(&mut listener, "silent.example").await;
+    let request = silent.receive().await;
+    assert_eq!(request.header.code, command::CAPABILITIES_EXCHANGE);
+    let mut peer = Peer::connect(&server, "peer.example").await;
+    let begun = Instant::now();
+    let answer = peer.ask(&peer.capabilities()).await;
+    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "an election took {took:?}");
+}
+
+/// An attempt to connect to the same peer competes, and decides first.
+#[tokio::test]
+async fn peer_that_competes_loses_the_election() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let mut server = listening("node.example", &["--peer", &addr]);
+    let mut kept = Peer::accept(&mut listener, "peer.example").await;
+    let request = kept.receive().await;
+    let mut lost = Peer::connect(&server, "peer.example").await;
+    lost.send(lost.capabilities().encode().unwrap()).await;
+    pending("the election", lost.association.recv()).await;
+    kept.answer(&request, kept.capabilities()).await;
+    let answer = lost.receive().await;
+    let result = answer.number(avp::RESULT_CODE);
+    assert_eq!(result, Some(result::ELECTION_LOST));
+    lost.expect_shutdown().await;
+    server.program.stdout.find("open peer.example (initiator)");
 }
 
 #[tokio::test]
@@ -362,12 +447,15 @@ async fn requests_that_nobody_serves_are_answered_with_their_result() {
 
 #[tokio::test]
 async fn message_with_another_ppid_is_aborted() {
-    let server = listening("node.example", &[]);
+    let mut server = listening("node.example", &[]);
     let mut peer = Peer::open(&server, "peer.example").await;
     let message = sctp_tokio::Message::new("hello").with_ppid(Ppid::NGAP);
-    peer.association.send(message).await.unwrap();
-    peer.expect_abort("no handler for PPID 60 on stream 0")
-        .await;
+    let sent = within("send", peer.association.send(message)).await;
+    sent.unwrap();
+    let reason = "no handler for PPID 60 on stream 0";
+    peer.expect_abort(reason).await;
+    let closed = format!("closed peer.example: aborted {reason}");
+    server.program.stdout.find(&closed);
 }
 
 #[tokio::test]
@@ -378,7 +466,8 @@ async fn peer_that_says_goodbye_ends_the_association_itself() {
     let request = request.with(Avp::of_number(avp::DISCONNECT_CAUSE, 1));
     let answer = peer.ask(&request).await;
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
-    peer.association.shutdown().await.unwrap();
+    let ended = within("shutdown", peer.association.shutdown()).await;
+    ended.unwrap();
     server
         .program
         .stdout
@@ -406,12 +495,80 @@ async fn peers_get_a_goodbye_when_the_node_stops() {
     let request = peer.receive().await;
     assert_eq!(request.header.code, command::DISCONNECT_PEER);
     assert_eq!(request.number(avp::DISCONNECT_CAUSE), Some(0));
-    let mut answer = peer.request(command::DISCONNECT_PEER, 0);
-    answer.header = request.header.answer();
-    let answer = answer.with(Avp::of_number(avp::RESULT_CODE, result::SUCCESS));
-    peer.send(answer.encode().unwrap()).await;
+    let answer = peer.request(command::DISCONNECT_PEER, 0);
+    peer.answer(&request, answer).await;
     peer.expect_shutdown().await;
     server.program.exits_with(0);
+}
+
+/// Shorter than the time that the peer takes to answer.
+const WATCHDOG: [&str; 2] = ["--watchdog", "0.05"];
+
+#[tokio::test]
+async fn watchdog_is_silent_while_a_goodbye_waits() {
+    let mut server = listening("node.example", &WATCHDOG);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    server.program.stdout.find("open peer.example");
+    server.program.terminate();
+    let request = loop {
+        let request = peer.receive().await;
+        if request.header.code == command::DISCONNECT_PEER {
+            break request;
+        }
+        let answer = peer.request(command::DEVICE_WATCHDOG, 0);
+        peer.answer(&request, answer).await;
+    };
+    pending("the goodbye", peer.association.recv()).await;
+    let answer = peer.request(command::DISCONNECT_PEER, 0);
+    peer.answer(&request, answer).await;
+    peer.expect_shutdown().await;
+    server.program.exits_with(0);
+    server
+        .program
+        .stdout
+        .find("closed peer.example: disconnected REBOOTING");
+}
+
+#[tokio::test]
+async fn watchdog_is_silent_once_the_peer_has_said_goodbye() {
+    let mut server = listening("node.example", &WATCHDOG);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let goodbye = peer
+        .request(command::DISCONNECT_PEER, 0)
+        .with(Avp::of_number(avp::DISCONNECT_CAUSE, 1));
+    peer.send(goodbye.encode().unwrap()).await;
+    while peer.receive().await.header.code != command::DISCONNECT_PEER {}
+    pending("the association", peer.association.recv()).await;
+    let ended = within("shutdown", peer.association.shutdown()).await;
+    ended.unwrap();
+    server
+        .program
+        .stdout
+        .find("closed peer.example: disconnected BUSY");
+}
+
+#[tokio::test]
+async fn peer_that_does_not_want_to_talk_is_left_alone() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let mut server = listening("node.example", &["--peer", &addr]);
+    for (cause, name) in [(0, "REBOOTING"), (2, "DO_NOT_WANT_TO_TALK_TO_YOU")] {
+        let mut peer = Peer::accept(&mut listener, "peer.example").await;
+        let request = peer.receive().await;
+        peer.answer(&request, peer.capabilities()).await;
+        server.program.stdout.find("open peer.example (initiator)");
+        let goodbye = peer
+            .request(command::DISCONNECT_PEER, 0)
+            .with(Avp::of_number(avp::DISCONNECT_CAUSE, cause));
+        peer.ask(&goodbye).await;
+        let ended = within("shutdown", peer.association.shutdown()).await;
+        ended.unwrap();
+        let closed = format!("closed peer.example: disconnected {name}");
+        server.program.stdout.find(&closed);
+    }
+    // The first pause is over within a second.
+    let again = timeout(Duration::from_millis(2500), listener.accept()).await;
+    assert!(again.is_err(), "{again:?}");
 }
 
 #[test]

@@ -11,9 +11,29 @@
 
 mod program;
 
-use std::{ffi::OsStr, process::Command};
+use std::{ffi::OsStr, fmt, process::Command, time::Duration};
+
+use tokio::time::timeout;
 
 pub(crate) use program::{PATIENCE, Program};
+
+/// Time for which nothing may happen, where that is what a test shows.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// Awaits a step of a test, and fails with its name if it takes too long.
+pub(crate) async fn within<F: Future>(step: &str, future: F) -> F::Output {
+    match timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("{step} is still pending after {PATIENCE:?}"),
+    }
+}
+
+/// Expects that a future does not complete for a while.
+pub(crate) async fn pending<T: fmt::Debug>(step: &str, future: impl Future<Output = T>) {
+    if let Ok(output) = timeout(SILENCE, future).await {
+        panic!("{step} has ended: {output:?}");
+    }
+}
 
 /// An echo server, listening.
 pub(crate) struct Server {

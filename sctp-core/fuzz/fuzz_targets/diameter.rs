@@ -1,7 +1,7 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the examples use the rest")]
-#[path = "../../../examples/src/diameter.rs"]
+#[path = "../../../examples/src/diameter/mod.rs"]
 mod diameter;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| diameter::decode_anything(data));

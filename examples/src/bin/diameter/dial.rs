@@ -1,72 +1,143 @@
-//! Associations that this node sets up.
+//! Peers that this node connects to.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-
-use sctp_examples::program::say;
-use sctp_service::{Config, Correlation, serve_association};
-use sctp_tokio::SocketBuilder;
-use tokio::time::sleep;
-use tower::service_fn;
-
-use crate::{
-    messages::{Cause, HopByHop},
-    node::{Learned, Node, lock},
+use std::{
+    future::pending,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
-/// Pauses between attempts: the first, and the longest, which is Tc (RFC 6733, 12).
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+use sctp_service::{
+    ConnectInfo, PeerTable,
+    client::{Connect, Remote},
+};
+use sctp_tokio::{Association, ConnectError, SocketBuilder};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
-/// Keeps an association with a peer, until this node stops.
-pub(crate) async fn dial(
-    node: Arc<Node>,
-    socket: SocketBuilder,
-    addrs: Vec<SocketAddr>,
-    config: Config,
-) {
-    let mut stopping = node.stopping.clone();
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let learned = Arc::new(Learned::default());
-        let connected = tokio::select! {
-            connected = socket.connect(&addrs) => connected,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
-        };
-        match connected {
-            Ok(association) => {
-                let (serving, learning) = (Arc::clone(&node), Arc::clone(&learned));
-                let make_service = service_fn(move |incoming| {
-                    Arc::clone(&serving).open(incoming, Arc::clone(&learning))
-                });
-                let leaving = Arc::clone(&node);
-                serve_association(association, make_service)
-                    .with_config(config.clone())
-                    .with_correlation(Correlation::by_key(HopByHop::new))
-                    .with_graceful_shutdown(async move { leaving.disconnected().await })
-                    .await;
-            }
-            Err(error) => say(format_args!("no association: {error}")),
+use crate::messages::Cause;
+
+/// Pause before an attempt to connect to a peer that was busy: Tc (RFC 6733, 12).
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Time to wait for the outcome of an election.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Sets up associations with one peer.
+pub(crate) struct Dial {
+    pub(crate) known: Arc<Known>,
+    pub(crate) peers: PeerTable<String>,
+    remote: Remote,
+}
+
+impl Dial {
+    pub(crate) fn new(
+        addrs: Vec<SocketAddr>,
+        socket: SocketBuilder,
+        peers: PeerTable<String>,
+    ) -> Self {
+        Self {
+            known: Arc::new(Known {
+                ips: addrs.iter().map(SocketAddr::ip).collect(),
+                is_trying: watch::Sender::new(false),
+                last: Mutex::default(),
+            }),
+            peers,
+            remote: Remote::multi_homed(addrs).with_socket(socket),
         }
-        let peer = lock(&learned.peer).clone();
-        let cause = peer.as_ref().and_then(|peer| peer.disconnected.get());
-        pause = match (&peer, cause) {
+    }
+}
+
+impl Connect for Dial {
+    type Transport = Association;
+
+    async fn connect(&mut self) -> Result<Association, ConnectError> {
+        self.known.is_trying.send_replace(true);
+        let connected = self.remote.connect().await;
+        if connected.is_err() {
+            self.known.tried();
+        }
+        connected
+    }
+
+    /// Waits as the peer has asked to, and while it has connected itself.
+    async fn wanted(&mut self) {
+        self.known.tried();
+        let (identity, cause) = {
+            let last = self.known.last();
+            let cause = last.disconnected.as_ref().and_then(|cause| cause.get());
+            (last.identity.clone(), cause.copied())
+        };
+        match cause {
             // It connects to this node, should it change its mind (5.4.3).
-            (_, Some(Cause::DoNotWantToTalkToYou)) => return,
-            (_, Some(Cause::Busy)) => LONGEST_PAUSE,
-            (Some(_), _) => FIRST_PAUSE,
-            (None, _) => (pause * 2).min(LONGEST_PAUSE),
-        };
-        let identity = lock(&learned.identity).clone();
-        let again = async {
-            sleep(pause).await;
-            // The peer may have connected meanwhile.
-            if let Some(identity) = identity {
-                node.vacant(&identity).await;
+            Some(Cause::DoNotWantToTalkToYou) => pending().await,
+            Some(Cause::Busy) => sleep(LONGEST_PAUSE).await,
+            Some(Cause::Rebooting) | None => {}
+        }
+        if let Some(identity) = identity {
+            self.peers.vacant(&identity).await;
+        }
+    }
+
+    fn addrs(&self) -> &[SocketAddr] {
+        self.remote.addrs()
+    }
+}
+
+/// Knowledge of a peer to connect to.
+pub(crate) struct Known {
+    ips: Vec<IpAddr>,
+    /// An association is being set up, or waits for the peer's capabilities.
+    is_trying: watch::Sender<bool>,
+    last: Mutex<Last>,
+}
+
+/// Outcome of the last attempt.
+#[derive(Default)]
+struct Last {
+    identity: Option<String>,
+    /// The cause that the peer gave for leaving, once it has.
+    disconnected: Option<Arc<OnceLock<Cause>>>,
+}
+
+impl Known {
+    /// Notes who has answered.
+    pub(crate) fn answered(&self, identity: String) {
+        self.last().identity = Some(identity);
+    }
+
+    /// Notes the end of an attempt that was successful.
+    pub(crate) fn opened(&self, disconnected: &Arc<OnceLock<Cause>>) {
+        self.last().disconnected = Some(Arc::clone(disconnected));
+    }
+
+    /// Notes the end of an attempt.
+    pub(crate) fn tried(&self) {
+        self.is_trying.send_replace(false);
+    }
+
+    /// Waits for the outcome of an attempt that competes with an association of a peer: one with the
+    /// same peer, or with one of its addresses as long as it is not known who is there.
+    pub(crate) async fn outcome(&self, identity: &str, info: &ConnectInfo) {
+        let competes = match &self.last().identity {
+            Some(known) => known == identity,
+            None => {
+                let mut addrs = info
+                    .peer_addrs()
+                    .iter()
+                    .map(|addr| addr.ip().to_canonical());
+                addrs.any(|ip| self.ips.contains(&ip))
             }
         };
-        tokio::select! {
-            () = again => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+        if competes {
+            let mut trying = self.is_trying.subscribe();
+            // The claim decides, if the time is up.
+            let _ = timeout(ELECTION_TIMEOUT, trying.wait_for(|trying| !trying)).await;
         }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,23 +1,27 @@
 //! A node of Diameter's base protocol (RFC 6733): `diameter --help`.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod dial;
 mod messages;
 mod node;
+mod peer;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use sctp_examples::{
     address,
-    program::{self, say, seconds},
+    program::{self, note, say, seconds},
     signal,
 };
-use sctp_service::{Config, Correlation, RequestOrder, serve};
+use sctp_service::{
+    Config, Correlation, PeerTable, RequestOrder, ServerEvent, client::Backoff, serve,
+};
 use sctp_tokio::{AssocId, SocketBuilder, options::DelayedSack};
-use tokio::{sync::watch, task::JoinSet};
 use tower::service_fn;
 
+use dial::{Dial, LONGEST_PAUSE};
 use messages::HopByHop;
 use node::Node;
 
@@ -66,6 +70,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The port of Diameter.
 const PORT: u16 = 3868;
+/// Pause before a second attempt to connect.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -76,45 +82,57 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result {
     let signal = signal::stop()?;
-    let (stop, stopping) = watch::channel(false);
-    let node = Arc::new(Node::new(&args, stopping.clone()));
-    let config = Config::new()
-        // Diameter knows no order between requests.
-        .with_request_order(RequestOrder::Unordered)
-        .with_handshake_timeout(args.handshake_timeout)
-        .with_max_calls(4096);
-    let mut tasks = JoinSet::new();
-    if !args.listen.is_empty() {
-        let addrs = resolve(&args.listen, PORT).await?;
-        let listener = socket(addrs).listen()?;
-        let serving = Arc::clone(&node);
-        let make_service =
-            service_fn(move |incoming| Arc::clone(&serving).open(incoming, Arc::default()));
-        let leaving = Arc::clone(&node);
-        let server = serve(listener, make_service)
-            .with_config(config.clone())
-            .with_correlation(Correlation::by_key(HopByHop::new))
-            .with_graceful_shutdown(async move { leaving.disconnected().await });
-        for addr in server.local_addrs()? {
-            say(format_args!("listening on {addr}"));
-        }
-        tasks.spawn(server.into_future());
-    }
     let local = resolve(args.local.as_slice(), 0).await?;
+    let peers = PeerTable::new();
+    let mut dials = Vec::new();
     for peer in &args.peer {
         let addrs: Vec<String> = peer.split(',').map(str::to_owned).collect();
         let addrs = resolve(&addrs, PORT).await?;
-        let socket = socket(local.clone());
-        let dial = dial::dial(Arc::clone(&node), socket, addrs, config.clone());
-        tasks.spawn(dial);
+        dials.push(Dial::new(addrs, socket(local.clone()), peers.clone()));
     }
-    signal.await;
-    stop.send_replace(true);
-    while let Some(ended) = tasks.join_next().await {
-        ended?;
+    let known = dials.iter().map(|dial| Arc::clone(&dial.known)).collect();
+    let node = Arc::new(Node::new(&args, peers, known));
+    let listener = match args.listen.is_empty() {
+        true => None,
+        false => Some(socket(resolve(&args.listen, PORT).await?).listen()?),
+    };
+    let (serving, leaving) = (Arc::clone(&node), Arc::clone(&node));
+    let make_service = service_fn(move |incoming| Arc::clone(&serving).open(incoming, None));
+    let mut server = serve(listener, make_service)
+        .with_config(config(&args))
+        .with_correlation(Correlation::by_key(HopByHop::new))
+        .on_drain(move |association| {
+            let node = Arc::clone(&leaving);
+            async move { peer::disconnect(&node.origin, &association).await }
+        })
+        .on_event(|event| {
+            if let ServerEvent::ConnectFailed { error, .. } = event {
+                note(format_args!("no association: {error}"));
+            }
+        })
+        .with_graceful_shutdown(signal);
+    for dial in dials {
+        let (serving, known) = (Arc::clone(&node), Arc::clone(&dial.known));
+        let make_service = service_fn(move |incoming| {
+            Arc::clone(&serving).open(incoming, Some(Arc::clone(&known)))
+        });
+        server = server.with_dial_service(dial, make_service);
     }
-    node.disconnected().await;
+    for addr in server.local_addrs()? {
+        say(format_args!("listening on {addr}"));
+    }
+    server.await;
+    node.finished().await;
     Ok(())
+}
+
+fn config(args: &Args) -> Config {
+    Config::new()
+        // Diameter knows no order between requests.
+        .with_request_order(RequestOrder::Unordered)
+        .with_handshake_timeout(args.handshake_timeout)
+        .with_backoff(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE))
+        .with_max_calls(4096)
 }
 
 /// Sets sockets up. Peers whose small messages wait for what is on its way, as freeDiameter's do, must

@@ -1,4 +1,4 @@
-//! The messages of a node, and the rules for those of its peers.
+//! The messages of a node, and the calls that their answers belong to.
 
 use std::{
     error::Error,
@@ -7,16 +7,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use sctp_service::{ConnectInfo, Correlator, Identity, Ppid, Received, Waiting};
 
-use sctp_examples::diameter::{Avp, Fault, Header, Message, TooLong, avp, command, find, result};
+use sctp_examples::diameter::{Avp, Fault, Header, Message, TooLong, avp, command, result};
 
-/// The application of accounting (section 9), and that of relays, which have them all.
+/// The application of accounting (section 9).
 pub(crate) const ACCOUNTING: u32 = 3;
-const RELAY: u32 = 0xffff_ffff;
 /// The security of an association without TLS.
-const NO_INBAND_SECURITY: u32 = 0;
+pub(crate) const NO_INBAND_SECURITY: u32 = 0;
 /// The Accounting-Record-Type of something that does not last.
 const EVENT_RECORD: u32 = 1;
 
@@ -126,89 +125,6 @@ impl Origin {
             Some(Err(TooLong)) | None => answer,
         }
     }
-
-    /// Makes the answer to an accounting request.
-    pub(crate) fn account(&self, request: &Message) -> Message {
-        match self.check_accounting(request) {
-            Ok(()) => [
-                avp::ACCOUNTING_RECORD_TYPE,
-                avp::ACCOUNTING_RECORD_NUMBER,
-                avp::ACCT_APPLICATION_ID,
-            ]
-            .iter()
-            .filter_map(|code| request.get(*code).cloned())
-            .fold(self.answer(request, result::SUCCESS), Message::with),
-            Err(fault) => self.refusal(request, fault),
-        }
-    }
-
-    fn check_accounting(&self, request: &Message) -> Result<(), Fault> {
-        if request.header.application != ACCOUNTING {
-            return Err(Fault::new(result::APPLICATION_UNSUPPORTED));
-        }
-        let once = [
-            avp::SESSION_ID,
-            avp::ORIGIN_HOST,
-            avp::ORIGIN_REALM,
-            avp::DESTINATION_REALM,
-            avp::ACCOUNTING_RECORD_TYPE,
-            avp::ACCOUNTING_RECORD_NUMBER,
-        ];
-        request.require(&once)?;
-        request.at_most_once(&once)?;
-        let is_ours = |code, name: &str| {
-            let named = request.text(code);
-            named.is_none_or(|named| named.eq_ignore_ascii_case(name))
-        };
-        if !is_ours(avp::DESTINATION_REALM, &self.realm) {
-            return Err(Fault::new(result::REALM_NOT_SERVED));
-        }
-        if !is_ours(avp::DESTINATION_HOST, &self.host) {
-            return Err(Fault::new(result::UNABLE_TO_DELIVER));
-        }
-        Ok(())
-    }
-}
-
-/// Checks the capabilities of a peer, of a request or a successful answer, and returns its identity
-/// and realm.
-pub(crate) fn check_capabilities(message: &Message) -> Result<(String, String), Fault> {
-    let required = [
-        avp::ORIGIN_HOST,
-        avp::ORIGIN_REALM,
-        avp::HOST_IP_ADDRESS,
-        avp::VENDOR_ID,
-        avp::PRODUCT_NAME,
-    ];
-    message.require(&required)?;
-    message.at_most_once(&[avp::ORIGIN_HOST, avp::ORIGIN_REALM, avp::VENDOR_ID])?;
-    let mut applications = Vec::new();
-    let mut securities = Vec::new();
-    for avp in message.avps.iter().filter(|avp| avp.vendor.is_none()) {
-        match avp.code {
-            avp::ACCT_APPLICATION_ID | avp::AUTH_APPLICATION_ID => {
-                applications.extend(avp.number())
-            }
-            avp::VENDOR_SPECIFIC_APPLICATION_ID => {
-                let group = avp.group()?;
-                let accounting = find(&group, avp::ACCT_APPLICATION_ID);
-                applications.extend(accounting.and_then(Avp::number));
-            }
-            avp::INBAND_SECURITY_ID => securities.extend(avp.number()),
-            _ => {}
-        }
-    }
-    if !applications
-        .iter()
-        .any(|id| [ACCOUNTING, RELAY].contains(id))
-    {
-        return Err(Fault::new(result::NO_COMMON_APPLICATION));
-    }
-    if !securities.is_empty() && !securities.contains(&NO_INBAND_SECURITY) {
-        return Err(Fault::new(result::NO_COMMON_SECURITY));
-    }
-    let text = |code| message.text(code).unwrap_or_default().to_ascii_lowercase();
-    Ok((text(avp::ORIGIN_HOST), text(avp::ORIGIN_REALM)))
 }
 
 /// Reason of a node for leaving (5.4.3).
@@ -282,13 +198,4 @@ impl Correlator for HopByHop {
             _ => Identity::Request,
         }
     }
-}
-
-/// Decodes a request. Returns an empty one instead where only its header could be read, and its fault.
-pub(crate) fn decode_request(octets: Bytes) -> Result<Message, Option<(Message, Fault)>> {
-    Message::decode(octets).map_err(|malformed| {
-        let header = malformed.header?;
-        let avps = Vec::new();
-        Some((Message { header, avps }, malformed.fault))
-    })
 }
