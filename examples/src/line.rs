@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use sctp_tokio::{AbortReason, Message, ReasonTooLong, Received};
+use sctp_tokio::{AbortReason, End, Message, ReasonTooLong, Received, Side};
 
 /// Reads a line `[N]text` as the message `text` for stream N.
 ///
@@ -61,6 +61,22 @@ pub fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// Describes the end of an association, with the reason that this end gave if it aborted.
+#[must_use]
+pub fn end(end: &End, own: Option<&AbortReason>) -> String {
+    match (end, own) {
+        (
+            End::Aborted {
+                by: Side::Local, ..
+            },
+            Some(reason),
+        ) => {
+            format!("{end}, reason \"{}\"", reason.as_bytes().escape_ascii())
+        }
+        _ => end.to_string(),
+    }
+}
+
 /// Reads the reason of an abort from the command line.
 ///
 /// # Errors
@@ -109,6 +125,19 @@ mod tests {
             .with_assoc(AssocId::new(10));
         let received = Received::new("hi", info);
         assert_eq!(reply(&received), "From str:3 seq:0 (assoc:0xa): hi");
+    }
+
+    #[test]
+    fn end_has_the_reason_of_this_end() {
+        let aborted = End::Aborted {
+            by: Side::Local,
+            causes: sctp_tokio::sctp_core::ErrorCauses::default(),
+        };
+        let own = AbortReason::from_static("so long");
+        assert_eq!(end(&aborted, Some(&own)), "aborted, reason \"so long\"");
+        assert_eq!(end(&aborted, None), "aborted");
+        let shutdown = End::Shutdown { by: Side::Peer };
+        assert_eq!(end(&shutdown, Some(&own)), "shut down by peer");
     }
 
     #[test]

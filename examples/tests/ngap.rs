@@ -7,8 +7,8 @@ use std::process::Command;
 
 use oxirush_ngap::{build_ngap, extract_ngap_ies, ngap::*};
 use sctp_service::Ppid;
-use sctp_tokio::{Association, Message, RecvError};
-use support::{Program, Server};
+use sctp_tokio::{AbortReason, Association, Message, Received, RecvError, SctpListener};
+use support::{Program, Server, within};
 
 fn ngap(args: &[&str]) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ngap"));
@@ -21,14 +21,23 @@ fn amf(args: &[&str]) -> Server {
 }
 
 async fn connect(server: &Server) -> Association {
-    Association::connect(server.addr()).await.unwrap()
+    let connected = within("connect", Association::connect(server.addr())).await;
+    connected.unwrap()
+}
+
+async fn send(peer: &Association, message: Message) {
+    within("send", peer.send(message)).await.unwrap();
+}
+
+async fn recv(peer: &mut Association) -> Result<Option<Received>, RecvError> {
+    within("recv", peer.recv()).await
 }
 
 /// Sends octets on stream 0, and returns the answer.
 async fn ask(peer: &mut Association, octets: &[u8]) -> NGAP_PDU {
     let message = Message::new(octets.to_vec()).with_ppid(Ppid::NGAP);
-    peer.send(message).await.unwrap();
-    let answer = peer.recv().await.unwrap().unwrap();
+    send(peer, message).await;
+    let answer = recv(peer).await.unwrap().unwrap();
     assert_eq!(answer.info.ppid, Ppid::NGAP);
     assert_eq!(answer.info.stream.get(), 0);
     NGAP_PDU::decode(&answer.payload).unwrap()
@@ -105,7 +114,7 @@ async fn setup_request_without_mandatory_ies_fails() {
     let Some(Cause::protocol(_)) = failure_cause(&answer) else {
         panic!("{answer}");
     };
-    assert!(peer.recv().await.unwrap().is_none());
+    assert!(recv(&mut peer).await.unwrap().is_none());
     amf.program.stdout.find("closed: shut down");
 }
 
@@ -114,8 +123,8 @@ async fn message_of_another_protocol_is_aborted() {
     let amf = amf(&[]);
     let mut peer = connect(&amf).await;
     let message = Message::new("hello").with_ppid(Ppid::S1AP);
-    peer.send(message).await.unwrap();
-    let Err(RecvError::Closed(end)) = peer.recv().await else {
+    send(&peer, message).await;
+    let Err(RecvError::Closed(end)) = recv(&mut peer).await else {
         panic!("it is not closed");
     };
     let reason = end.reason().unwrap();
@@ -124,10 +133,37 @@ async fn message_of_another_protocol_is_aborted() {
 
 #[tokio::test]
 async fn gnb_without_setup_is_aborted() {
-    let amf = amf(&["--setup-timeout", "0.1"]);
+    let mut amf = amf(&["--setup-timeout", "0.1"]);
     let mut peer = connect(&amf).await;
-    let Err(RecvError::Closed(end)) = peer.recv().await else {
+    let Err(RecvError::Closed(end)) = recv(&mut peer).await else {
         panic!("it is not closed");
     };
     assert_eq!(end.reason().unwrap(), "no NG Setup");
+    amf.program
+        .stdout
+        .find("closed: aborted, reason \"no NG Setup\"");
+}
+
+#[tokio::test]
+async fn amf_that_aborts_fails_the_gnb() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let mut gnb = ngap(&["gnb", "--connect", &addr, "--ues", "2"]);
+    let mut amf = within("accept", listener.accept()).await.unwrap();
+    recv(&mut amf).await.unwrap().unwrap();
+    let response = build_ngap!(
+        SuccessfulOutcome,
+        NGSetup,
+        NGSetupResponse,
+        AMFName("amf-1"),
+    );
+    let response = response.unwrap().encode().unwrap();
+    send(&amf, Message::new(response).with_ppid(Ppid::NGAP)).await;
+    recv(&mut amf).await.unwrap().unwrap();
+    amf.abort(&AbortReason::from_static("overload")).unwrap();
+    gnb.exits_with(1);
+    gnb.stdout
+        .find("closed: aborted by peer, reason \"overload\"");
+    gnb.stderr
+        .find("2 terminals were not released: aborted by peer, reason \"overload\"");
 }

@@ -77,8 +77,8 @@ pub(crate) async fn run(args: Args) -> Result {
         async { Ok::<_, Shutdown>(router) }
     });
     let server = serve(listener, make_service).on_event(|event| {
-        if let ServerEvent::Closed { end, .. } = event {
-            say(format_args!("closed: {end}"));
+        if let ServerEvent::Closed { end, reason, .. } = event {
+            say(format_args!("closed: {}", line::end(end, *reason)));
         }
     });
     for addr in server.local_addrs()? {

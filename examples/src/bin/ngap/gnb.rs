@@ -8,7 +8,7 @@ use oxirush_ngap::{
     helpers::{global_gnb_id, nr_cgi, s_nssai, tai},
     ngap::*,
 };
-use sctp_examples::{address, program::say};
+use sctp_examples::{address, line, program::say};
 use sctp_service::{Message, Ppid, Reply, Router, Shutdown, State, StreamId, serve_association};
 use sctp_tokio::{Association, SocketBuilder};
 use tokio::{sync::mpsc, time::timeout};
@@ -50,20 +50,31 @@ pub(crate) async fn run(args: Args) -> Result {
     let mut node = serve_association(association, router);
     let amf = node.handle();
     let served = tokio::spawn(node.into_future());
+    let mut left = args.ues;
     let register = async {
         for ue in 0..args.ues {
             let message = initial_message(args.plmn, ue)?;
             amf.send(on_stream(stream_of(ue, streams), message)).await?;
         }
-        for _ in 0..args.ues {
-            releases.recv().await;
+        // It ends early with the association.
+        while left > 0 && releases.recv().await.is_some() {
+            left -= 1;
         }
         Result::Ok(())
     };
     let registered = timeout(PATIENCE, register).await;
     amf.graceful_shutdown();
-    say(format_args!("closed: {}", served.await?));
-    registered.map_err(|_| "a terminal was not answered")?
+    let end = served.await?;
+    let how = line::end(&end, amf.abort_reason().as_ref());
+    say(format_args!("closed: {how}"));
+    match registered {
+        Ok(registered) => registered?,
+        Err(_) => return Err("a terminal was not answered in time".into()),
+    }
+    match left {
+        0 if end.is_orderly() => Ok(()),
+        _ => Err(format!("{left} terminals were not released: {how}").into()),
+    }
 }
 
 /// Sets NG up. Nothing else may be sent before.
