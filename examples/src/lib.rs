@@ -7,6 +7,7 @@
 //! | [`client`] | the client: lines to messages, replies to lines, and how it all ended |
 //! | [`diameter`] | messages of Diameter's base protocol |
 //! | [`line`](mod@line) | the text that people type and read |
+//! | [`m3ua_codec`] | messages of M3UA |
 //! | [`program`] | log, exit status, printed lines, times on the command line |
 //! | [`service`] | the server's service, and the layers around it |
 //! | [`signal`] | when to stop |
@@ -16,6 +17,7 @@ pub mod address;
 pub mod client;
 pub mod diameter;
 pub mod line;
+pub mod m3ua_codec;
 pub mod program;
 pub mod service;
 pub mod signal;

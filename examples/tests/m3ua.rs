@@ -9,7 +9,7 @@ use std::process::Command;
 use m3ua::{M3uaMessage, MessageType, ProtocolData, error_code};
 use sctp_service::Ppid;
 use sctp_tokio::{Association, Message, RecvError, SctpListener};
-use support::{Program, Server};
+use support::{Program, Server, within};
 
 fn m3ua(args: &[&str]) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_m3ua"));
@@ -27,11 +27,20 @@ fn asp(addr: &str, args: &[&str]) -> Program {
 
 async fn send(peer: &Association, octets: Vec<u8>) {
     let message = Message::new(octets).with_ppid(Ppid::M3UA);
-    peer.send(message).await.unwrap();
+    within("send", peer.send(message)).await.unwrap();
+}
+
+async fn connect(gateway: &Server) -> Association {
+    let connected = within("connect", Association::connect(gateway.addr())).await;
+    connected.unwrap()
+}
+
+async fn accept(listener: &mut SctpListener) -> Association {
+    within("accept", listener.accept()).await.unwrap()
 }
 
 async fn receive(peer: &mut Association) -> M3uaMessage {
-    let received = peer.recv().await.unwrap().unwrap();
+    let received = within("recv", peer.recv()).await.unwrap().unwrap();
     assert_eq!(received.info.ppid, Ppid::M3UA);
     M3uaMessage::decode(&received.payload).unwrap()
 }
@@ -61,7 +70,7 @@ async fn take_up(peer: &mut Association) {
 }
 
 async fn closed(peer: &mut Association) -> String {
-    match peer.recv().await {
+    match within("the end", peer.recv()).await {
         Err(RecvError::Closed(end)) => end.to_string(),
         other => panic!("it is not closed: {other:?}"),
     }
@@ -122,7 +131,7 @@ fn process_comes_up_again_with_a_new_gateway() {
 #[tokio::test]
 async fn gateway_answers_malformed_messages_with_their_error() {
     let gateway = gateway(&["--route", "1:1"]);
-    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let mut peer = connect(&gateway).await;
     let up = M3uaMessage::asp_up(Some(1), None).encode();
     for (at, byte, code) in [
         (0, 9, error_code::INVALID_VERSION),
@@ -149,7 +158,7 @@ async fn gateway_answers_malformed_messages_with_their_error() {
 #[tokio::test]
 async fn gateway_refuses_what_does_not_fit_the_state() {
     let gateway = gateway(&["--route", "1:1"]);
-    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let mut peer = connect(&gateway).await;
     let active = M3uaMessage::asp_active(None, Some(1));
     let text = ProtocolData::new(1, 1, 8, 2, 0, 0, b"hello".to_vec());
     let data = M3uaMessage::data(None, Some(1), text.clone(), None).encode();
@@ -191,11 +200,55 @@ async fn gateway_refuses_what_does_not_fit_the_state() {
 }
 
 #[tokio::test]
+async fn contexts_are_activated_and_deactivated_one_by_one() {
+    let gateway = gateway(&["--route", "1:1", "--route", "2:2"]);
+    let mut peer = connect(&gateway).await;
+    take_up(&mut peer).await;
+    let data = |context| {
+        let text = ProtocolData::new(9, 1, 8, 2, 0, 0, b"hello".to_vec());
+        M3uaMessage::data(None, context, text, None).encode()
+    };
+    for context in [1, 2] {
+        let active = M3uaMessage::asp_active(None, Some(context));
+        let ack = expect(&mut peer, &active, MessageType::AspActiveAck).await;
+        assert_eq!(ack.routing_contexts(), [context]);
+        assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
+    }
+    for context in [1, 2] {
+        send(&peer, data(Some(context))).await;
+        // It goes to the process itself, which has this point code.
+        let received = receive(&mut peer).await;
+        assert_eq!(received.message_type, MessageType::Data, "{received:?}");
+        assert_eq!(received.routing_context(), Some(1));
+    }
+    let inactive = M3uaMessage::asp_inactive(Some(2));
+    let ack = expect(&mut peer, &inactive, MessageType::AspInactiveAck).await;
+    assert_eq!(ack.routing_contexts(), [2]);
+    let invalid = error_code::INVALID_ROUTING_CONTEXT;
+    assert_eq!(error_for(&mut peer, data(Some(2))).await, invalid);
+    send(&peer, data(Some(1))).await;
+    assert_eq!(receive(&mut peer).await.message_type, MessageType::Data);
+    // Without a context it is about all of them.
+    let inactive = M3uaMessage::asp_inactive(None);
+    expect(&mut peer, &inactive, MessageType::AspInactiveAck).await;
+    let unexpected = error_code::UNEXPECTED_MESSAGE;
+    assert_eq!(error_for(&mut peer, data(Some(1))).await, unexpected);
+    let active = M3uaMessage::asp_active(None, None);
+    expect(&mut peer, &active, MessageType::AspActiveAck).await;
+    assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
+    send(&peer, data(Some(2))).await;
+    assert_eq!(receive(&mut peer).await.message_type, MessageType::Data);
+}
+
+#[tokio::test]
 async fn process_that_does_not_come_up_is_aborted() {
-    let gateway = gateway(&["--up-timeout", "0.1"]);
-    let mut peer = Association::connect(gateway.addr()).await.unwrap();
+    let mut gateway = gateway(&["--up-timeout", "0.1"]);
+    let mut peer = connect(&gateway).await;
     let end = closed(&mut peer).await;
-    assert_eq!(end, "aborted by peer, reason \"no ASP Up\"");
+    assert_eq!(end, "aborted by peer, reason \"handshake timed out\"");
+    let line = gateway.program.stdout.find("closed ");
+    let expected = "aborted, reason \"handshake timed out\"";
+    assert!(line.ends_with(expected), "{line}");
 }
 
 #[tokio::test]
@@ -204,24 +257,26 @@ async fn process_that_is_refused_says_so_and_tries_again() {
     let addr = listener.local_addrs().unwrap()[0].to_string();
     let mut asp = asp(&addr, &["--routing-context", "1"]);
     for _ in 0..2 {
-        let mut peer = listener.accept().await.unwrap();
+        let mut peer = accept(&mut listener).await;
         assert_eq!(receive(&mut peer).await.message_type, MessageType::AspUp);
         let refused = M3uaMessage::error(error_code::REFUSED_MANAGEMENT_BLOCKING, None, None);
         send(&peer, refused.encode()).await;
         closed(&mut peer).await;
     }
-    asp.stdout.find("error: ASPUP is refused with code 13");
+    asp.stderr.find("error: ASPUP is refused with code 13");
 }
 
 #[tokio::test]
 async fn gateway_that_does_not_acknowledge_is_aborted() {
     let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0].to_string();
-    let _asp = asp(&addr, &["--routing-context", "1", "--ack-timeout", "0.1"]);
-    let mut peer = listener.accept().await.unwrap();
+    let mut asp = asp(&addr, &["--routing-context", "1", "--ack-timeout", "0.1"]);
+    let mut peer = accept(&mut listener).await;
     for _ in 0..3 {
         assert_eq!(receive(&mut peer).await.message_type, MessageType::AspUp);
     }
     let end = closed(&mut peer).await;
     assert_eq!(end, "aborted by peer, reason \"no acknowledgement\"");
+    asp.stdout
+        .find("closed: aborted, reason \"no acknowledgement\"");
 }

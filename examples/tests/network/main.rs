@@ -1,4 +1,5 @@
-//! Networks between clients and servers: load balancers and IPsec, in namespaces of the guest.
+//! Networks between clients and servers, in namespaces of the guest: load balancers, IPsec, and one
+//! that loses what a peer says last.
 //!
 //! The programs that set them up are fetched by `.ci/foreign-peers`.
 #![cfg(target_os = "linux")] // needs SCTP in the kernel
@@ -11,6 +12,7 @@ mod load_balancing;
 #[path = "../../../sctp-tokio/tests/support/netns.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
 mod netns;
+mod restart;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[allow(dead_code, reason = "the examples use the rest")]
+#[allow(dead_code, unused_imports, reason = "the examples use the rest")]
 #[path = "../../../examples/src/diameter/mod.rs"]
 mod diameter;
 

@@ -1,19 +1,23 @@
 //! The application server process.
 
-use std::{net::SocketAddr, pin::Pin, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use m3ua::{M3uaMessage, MessageType, ProtocolData, error_code};
 use sctp_examples::{
     address, line,
-    program::{say, seconds},
+    m3ua_codec::{MAX_USER_DATA, data_stream, decode, status},
+    program::{note, say, seconds},
     signal,
 };
 use sctp_service::{
-    AssociationHandle, Config, Correlation, Handler, Reply, Shutdown, State, serve_association,
+    AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Handler,
+    IncomingAssociation, Message, Ppid, Received, Router, ServerEvent, Shutdown, State,
+    client::{Backoff, Remote},
+    serve,
 };
-use sctp_tokio::{Association, End, SocketBuilder};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use sctp_tokio::{SctpListener, SocketBuilder};
+use tower::service_fn;
 
 use crate::{Result, codec, point_code};
 
@@ -37,7 +41,8 @@ pub(crate) struct Args {
     /// Network indicator of what is sent: 0 and 1 are international, 2 and 3 national
     #[arg(long, value_name = "NI", default_value_t = 2)]
     network_indicator: u8,
-    /// Send a heartbeat every so often, and abort a gateway that does not answer it
+    /// Send a heartbeat when nothing was heard of the gateway for so long, and abort one that does not
+    /// answer it
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
     beat: Duration,
     /// Send a request again that has not been acknowledged after so long, T(ack)
@@ -47,8 +52,8 @@ pub(crate) struct Args {
 
 fn text_to(argument: &str) -> std::result::Result<(u32, String), String> {
     let (pc, text) = argument.split_once(':').ok_or("it is PC:TEXT")?;
-    if text.len() > codec::MAX_USER_DATA {
-        return Err(format!("the text is longer than {}", codec::MAX_USER_DATA));
+    if text.len() > MAX_USER_DATA {
+        return Err(format!("the text is longer than {}", MAX_USER_DATA));
     }
     Ok((point_code(pc)?, text.to_owned()))
 }
@@ -61,126 +66,170 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Service indicator of the texts: the testing user part of MTP, which no application has.
 const TEXT: u8 = 8;
 
-type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 pub(crate) async fn run(args: Args) -> Result {
-    let mut stop: Stop = Box::pin(signal::stop()?);
-    let peer = address::resolve(&args.connect).await?;
-    let local: Vec<SocketAddr> = address::resolve(args.local.as_slice()).await?;
-    let socket = SocketBuilder::new().bind(local);
-    loop {
+    let stop = signal::stop()?;
+    let local = address::resolve(args.local.as_slice()).await?;
+    let gateway = Remote::multi_homed(address::resolve(&args.connect).await?)
+        .with_socket(SocketBuilder::new().bind(local));
+    let config = Config::new()
+        .with_backoff(Backoff::new(PAUSE, PAUSE))
+        // Its own requests bound the handshake.
+        .with_handshake_timeout(Duration::MAX)
+        // A request that was not acknowledged in time is sent again.
+        .with_overdue_after(Duration::ZERO);
+    let asp = Arc::new(Asp(args));
+    let leaving = Arc::clone(&asp);
+    let make_service = service_fn(move |incoming| Arc::clone(&asp).come_up(incoming));
+    serve(None::<SctpListener>, make_service)
+        .with_dial(gateway)
+        .with_config(config)
+        .with_correlation(Correlation::by_key(|_| codec::Acknowledgements))
+        .on_drain(move |gateway| {
+            let asp = Arc::clone(&leaving);
+            async move { asp.leave(&gateway).await }
+        })
+        .on_event(|event| match event {
+            ServerEvent::ConnectFailed { error, .. } => {
+                note(format_args!("not connected: {error}"))
+            }
+            ServerEvent::Closed { end, reason, .. } => {
+                say(format_args!("closed: {}", line::end(end, *reason)));
+            }
+            _ => {}
+        })
+        .with_graceful_shutdown(stop)
+        .await;
+    Ok(())
+}
+
+/// An application server process.
+struct Asp(Args);
+
+impl Asp {
+    /// Takes the process up and active: on a new association, and after a restart of the gateway.
+    async fn come_up(
+        self: Arc<Self>,
+        incoming: IncomingAssociation,
+    ) -> std::result::Result<Router, Shutdown> {
+        let context = Some(self.0.routing_context);
+        for (request, state) in [
+            (M3uaMessage::asp_up(None, None), "up"),
+            (M3uaMessage::asp_active(None, context), "active"),
+        ] {
+            let send = |message| incoming.request_within(self.0.ack_timeout, message);
+            ask(&request, send).await.map_err(refused)?;
+            say(state);
+        }
+        let pc = self.0.pc;
+        tokio::spawn(self.use_gateway(incoming.handle().clone()));
+        let receive = receive.with_state(pc);
+        Ok(Router::new()
+            .route_service(Ppid::M3UA, receive.clone())
+            .route_service(Ppid::UNSPECIFIED, receive))
+    }
+
+    /// Sends what there is to send, and watches the gateway until the association ends.
+    async fn use_gateway(self: Arc<Self>, gateway: AssociationHandle) {
         tokio::select! {
-            connected = socket.connect(&peer) => match connected {
-                Ok(association) => {
-                    if serve(association, &args, &mut stop).await? {
-                        return Ok(());
-                    }
+            () = gateway.drain().started() => {}
+            () = self.send_texts(&gateway) => {}
+        }
+        tokio::select! {
+            () = gateway.drain().started() => {}
+            () = self.keep_alive(&gateway) => {}
+        }
+    }
+
+    async fn send_texts(&self, gateway: &AssociationHandle) {
+        let streams = gateway
+            .connect_info()
+            .map_or(1, ConnectInfo::outbound_streams);
+        for (pc, text) in &self.0.send {
+            let (own, indicator) = (self.0.pc, self.0.network_indicator);
+            let data =
+                ProtocolData::new(own, *pc, TEXT, indicator, 0, 0, text.clone().into_bytes());
+            let stream = data_stream(&data, streams);
+            let data = M3uaMessage::data(None, Some(self.0.routing_context), data, None);
+            if let Err(error) = gateway.send(codec::on_stream(stream, &data)).await {
+                return note(format_args!("not sent: {error}"));
+            }
+        }
+    }
+
+    /// Sends heartbeats to a silent gateway, and aborts one that does not answer.
+    async fn keep_alive(&self, gateway: &AssociationHandle) {
+        let beat = M3uaMessage::heartbeat(None);
+        loop {
+            gateway.silent_for(self.0.beat).await;
+            let send = |message| gateway.request_within(self.0.ack_timeout, message);
+            if let Err(error) = ask(&beat, send).await {
+                // One that is about to end is left alone.
+                if !gateway.is_closed() {
+                    let _ = gateway.shutdown(refused(error));
                 }
-                Err(error) => say(format_args!("not connected: {error}")),
-            },
-            () = &mut stop => return Ok(()),
+                return;
+            }
         }
-        tokio::select! {
-            () = sleep(PAUSE) => {}
-            () = &mut stop => return Ok(()),
+    }
+
+    /// Takes the process out of traffic, and down. A gateway that does not answer is left all the same.
+    async fn leave(&self, gateway: &AssociationHandle) {
+        let context = Some(self.0.routing_context);
+        for (request, state) in [
+            (M3uaMessage::asp_inactive(context), "inactive"),
+            (M3uaMessage::asp_down(None), "down"),
+        ] {
+            let send = |message| gateway.request_within(self.0.ack_timeout, message);
+            match ask(&request, send).await {
+                Ok(()) => say(state),
+                Err(error) => return note(format_args!("error: {error}")),
+            }
         }
     }
 }
 
-/// Uses an association to its end. Returns `true` if this process is to stop.
-async fn serve(association: Association, args: &Args, stop: &mut Stop) -> Result<bool> {
-    let streams = association.outbound_streams();
-    let mut node = serve_association(association, receive.with_state(args.pc))
-        // What was not acknowledged in time is sent again.
-        .with_config(Config::new().with_overdue_after(Duration::ZERO))
-        .with_correlation(Correlation::by_key(|_| codec::Acknowledgements));
-    let gateway = node.handle();
-    let served = tokio::spawn(node.into_future());
-    tokio::select! {
-        Err(error) = use_gateway(&gateway, args, streams) => {
-            say(format_args!("error: {error}"));
-            // It may have ended by itself.
-            let _ = gateway.shutdown(Shutdown::abort("no acknowledgement"));
-        }
-        _ = gateway.closed() => {}
-        () = stop => {
-            leave(&gateway, args).await;
-            gateway.graceful_shutdown();
-            closed(&served.await?);
-            return Ok(true);
-        }
-    }
-    closed(&served.await?);
-    Ok(false)
-}
-
-fn closed(end: &End) {
-    say(format_args!("closed: {end}"));
-}
-
-/// Takes the process up and active, sends what there is to send, and watches the gateway.
-async fn use_gateway(gateway: &AssociationHandle, args: &Args, streams: u16) -> Result {
-    let context = Some(args.routing_context);
-    ask(gateway, args, &M3uaMessage::asp_up(None, None)).await?;
-    say("up");
-    ask(gateway, args, &M3uaMessage::asp_active(None, context)).await?;
-    say("active");
-    for (pc, text) in &args.send {
-        let text = text.clone().into_bytes();
-        let data = ProtocolData::new(args.pc, *pc, TEXT, args.network_indicator, 0, 0, text);
-        let stream = codec::data_stream(&data, streams);
-        let data = M3uaMessage::data(None, context, data, None);
-        gateway.send(codec::on_stream(stream, &data)).await?;
-    }
-    let mut beats = interval(args.beat);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beats.tick().await;
-    loop {
-        beats.tick().await;
-        ask(gateway, args, &M3uaMessage::heartbeat(None)).await?;
-    }
-}
-
-/// Takes the process out of traffic, and down. A gateway that does not answer is left all the same.
-async fn leave(gateway: &AssociationHandle, args: &Args) {
-    let context = Some(args.routing_context);
-    for (request, state) in [
-        (M3uaMessage::asp_inactive(context), "inactive"),
-        (M3uaMessage::asp_down(None), "down"),
-    ] {
-        match ask(gateway, args, &request).await {
-            Ok(()) => say(state),
-            Err(error) => return say(format_args!("error: {error}")),
-        }
-    }
+/// Ends the association with a gateway that does not do as it is asked.
+fn refused(error: String) -> Shutdown {
+    note(format_args!("error: {error}"));
+    Shutdown::abort(error)
 }
 
 /// Sends a request until it is acknowledged, or refused.
-async fn ask(gateway: &AssociationHandle, args: &Args, request: &M3uaMessage) -> Result {
+async fn ask<F>(
+    request: &M3uaMessage,
+    mut send: impl FnMut(Message) -> F,
+) -> std::result::Result<(), String>
+where
+    F: Future<Output = std::result::Result<Received, CallError>>,
+{
     let mut attempts = 0;
     let answer = loop {
         attempts += 1;
-        let message = codec::on_stream(0, request);
-        match gateway.request_within(args.ack_timeout, message).await {
+        match send(codec::on_stream(0, request)).await {
             Ok(answer) => break answer,
-            Err(error) if attempts == ATTEMPTS || gateway.is_closed() => return Err(error.into()),
+            Err(error) if !matches!(error.cause(), Cause::TimedOut) => {
+                return Err(error.to_string());
+            }
+            Err(_) if attempts == ATTEMPTS => return Err("no acknowledgement".to_owned()),
             Err(_) => {}
         }
     };
-    let answer =
-        codec::decode(&answer.payload).map_err(|code| format!("malformed answer, {code}"))?;
+    let answer = decode(&answer.payload).map_err(|code| format!("malformed answer, {code}"))?;
     match answer.message_type {
         MessageType::Error => {
             let code = answer.error_code().unwrap_or_default();
-            Err(format!("{} is refused with code {code}", request.message_type).into())
+            Err(format!(
+                "{} is refused with code {code}",
+                request.message_type
+            ))
         }
         _ => Ok(()),
     }
 }
 
 /// Serves the gateway: whatever is no acknowledgement.
-async fn receive(State(pc): State<u32>, octets: Bytes) -> Reply {
-    let message = match codec::decode(&octets) {
+async fn receive(State(pc): State<u32>, octets: Bytes) -> Vec<Message> {
+    let message = match decode(&octets) {
         Ok(message) => message,
         Err(code) => return codec::error(code, &octets),
     };
@@ -193,7 +242,7 @@ async fn receive(State(pc): State<u32>, octets: Bytes) -> Reply {
             Ok(data) => say(format_args!("data for {}, not {pc}", data.dpc)),
             Err(_) => return codec::error(error_code::MISSING_PARAMETER, &octets),
         },
-        MessageType::Notify => say(format_args!("notify {}", codec::status(&message))),
+        MessageType::Notify => say(format_args!("notify {}", status(&message))),
         MessageType::Error => {
             say(format_args!(
                 "error {}",
@@ -216,5 +265,5 @@ async fn receive(State(pc): State<u32>, octets: Bytes) -> Reply {
         MessageType::AspUpAck | MessageType::AspActiveAck | MessageType::HeartbeatAck => {}
         _ => return codec::error(error_code::UNEXPECTED_MESSAGE, &octets),
     }
-    Reply::none()
+    Vec::new()
 }

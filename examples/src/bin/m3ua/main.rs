@@ -3,6 +3,7 @@
 
 mod asp;
 mod codec;
+mod contexts;
 mod sgp;
 
 use std::{error::Error, process::ExitCode};

@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    hash::{Hash, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,18 +14,18 @@ use bytes::Bytes;
 use m3ua::{M3uaMessage, MessageType, error_code, status, traffic_mode};
 use sctp_examples::{
     address, line,
+    m3ua_codec::{data_stream, decode},
     program::{say, seconds},
     signal,
 };
 use sctp_service::{
-    AssociationHandle, IncomingAssociation, Ppid, Reply, Router, ServerEvent, Shutdown, State,
-    serve,
+    AssociationHandle, Config, ConnectInfo, IncomingAssociation, Message, PeerTable, Ppid, Router,
+    ServerEvent, Shutdown, State, serve,
 };
 use sctp_tokio::SocketBuilder;
-use tokio::time::sleep;
 use tower::service_fn;
 
-use crate::{Result, codec, point_code};
+use crate::{Result, codec, contexts::Contexts, point_code};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -43,11 +47,12 @@ fn route(argument: &str) -> std::result::Result<(u32, u32), String> {
     Ok((point_code(pc)?, context))
 }
 
-/// The gateway: its routes, and the processes that are connected.
+/// The gateway: its routes, and the processes that are up.
 struct Gateway {
     routes: BTreeMap<u32, u32>,
-    up_timeout: Duration,
-    processes: Mutex<Vec<Arc<Process>>>,
+    processes: PeerTable<Arc<Process>>,
+    /// Number of times that a process became active.
+    activations: AtomicU64,
 }
 
 /// An application server process, on one association.
@@ -62,8 +67,9 @@ struct Process {
 #[derive(Default)]
 struct ProcessState {
     is_up: bool,
-    /// `None` while it is not active. Empty if it named no context, which stands for all of them.
-    contexts: Option<BTreeSet<u32>>,
+    contexts: Contexts,
+    /// Activation of the gateway with which it last became active.
+    activation: u64,
     /// Point codes that data came from, up to [`MAX_ORIGINS`].
     origins: BTreeSet<u32>,
 }
@@ -77,32 +83,24 @@ pub(crate) async fn run(args: Args) -> Result {
     let listener = SocketBuilder::new().bind(addrs).listen()?;
     let gateway = Arc::new(Gateway {
         routes: args.route.into_iter().collect(),
-        up_timeout: args.up_timeout,
-        processes: Mutex::default(),
+        processes: PeerTable::new(),
+        activations: AtomicU64::new(0),
     });
-    let known = Arc::clone(&gateway);
-    // A message of another protocol has no route, and is answered with an ABORT.
-    let make_service = service_fn(move |incoming: IncomingAssociation| {
-        let process = Process::new(&gateway, &incoming);
-        let router = Router::new().route(Ppid::M3UA, receive).with_state(process);
-        async { Ok::<_, Shutdown>(router) }
-    });
-    let server = serve(listener, make_service).on_event(move |event| {
-        if let ServerEvent::Closed {
-            end, association, ..
-        } = event
-        {
-            let mut processes = lock(&known.processes);
-            processes.retain(|process| {
-                let is_it = process.association.same_association(association);
-                if is_it {
-                    say(format_args!("closed {}: {end}", process.name));
-                }
-                // Those that restarted have a successor.
-                !is_it && !process.association.is_closed()
-            });
-        }
-    });
+    let make_service = service_fn(move |incoming| Process::come_up(Arc::clone(&gateway), incoming));
+    let server = serve(listener, make_service)
+        .with_config(Config::new().with_handshake_timeout(args.up_timeout))
+        .on_event(|event| {
+            if let ServerEvent::Closed {
+                connect_info,
+                end,
+                reason,
+                ..
+            } = event
+            {
+                let name = name(connect_info);
+                say(format_args!("closed {name}: {}", line::end(end, *reason)));
+            }
+        });
     for addr in server.local_addrs()? {
         say(format_args!("listening on {addr}"));
     }
@@ -110,58 +108,80 @@ pub(crate) async fn run(args: Args) -> Result {
     Ok(())
 }
 
-async fn receive(State(process): State<Arc<Process>>, octets: Bytes) -> Reply {
-    match codec::decode(&octets) {
-        Ok(message) => process.answer(&message, &octets).await,
-        Err(code) => codec::error(code, &octets),
-    }
+fn name(info: &ConnectInfo) -> String {
+    info.peer_addr()
+        .map_or_else(|| "?".to_owned(), |addr| addr.to_string())
+}
+
+async fn receive(State(process): State<Arc<Process>>, octets: Bytes) -> Vec<Message> {
+    process.receive(&octets).await
 }
 
 impl Gateway {
-    /// Finds the process that a point code is reached through.
+    /// Finds the process that a point code is reached through: of several, the one that became active
+    /// last (override).
     fn process_of(&self, pc: u32) -> Option<Arc<Process>> {
         let context = self.routes.get(&pc);
-        let processes = lock(&self.processes);
-        let mut processes = processes.iter().rev(); // the latest first
-        let found = processes.find(|process| {
+        let processes = self.processes.handles();
+        let active = processes.into_iter().filter_map(|(process, _)| {
             let state = lock(&process.state);
-            let Some(contexts) = &state.contexts else {
-                return false;
-            };
-            match context {
-                Some(context) => contexts.is_empty() || contexts.contains(context),
+            let has_route = match context {
+                Some(context) => state.contexts.contains(*context),
                 None => self.routes.is_empty() && state.origins.contains(&pc),
-            }
+            };
+            let activation = state.activation;
+            drop(state);
+            has_route.then_some((activation, process))
         });
-        found.cloned()
+        active
+            .max_by_key(|(activation, _)| *activation)
+            .map(|(_, process)| process)
     }
 }
 
 impl Process {
-    fn new(gateway: &Arc<Gateway>, incoming: &IncomingAssociation) -> Arc<Self> {
-        let peer = incoming.connect_info.peer_addr();
+    /// Serves a new association, or one whose peer has restarted, once the process is up.
+    async fn come_up(
+        gateway: Arc<Gateway>,
+        mut incoming: IncomingAssociation,
+    ) -> std::result::Result<Router, Shutdown> {
         let process = Arc::new(Self {
-            gateway: Arc::clone(gateway),
-            name: peer.map_or_else(|| "?".to_owned(), |addr| addr.to_string()),
+            name: name(&incoming.connect_info),
             association: incoming.handle().clone(),
             streams: incoming.connect_info.outbound_streams(),
             state: Mutex::default(),
+            gateway,
         });
-        lock(&gateway.processes).push(Arc::clone(&process));
-        tokio::spawn(Arc::clone(&process).expect_up());
-        process
+        while !process.is_up() {
+            let received = incoming.recv().await.ok_or(Shutdown::AfterAck)?;
+            if received.info.ppid != Ppid::M3UA {
+                let reason = format!("PPID {} is not that of M3UA", received.info.ppid);
+                return Err(Shutdown::abort(reason));
+            }
+            for message in process.receive(&received.payload).await {
+                // It may have ended.
+                incoming
+                    .send(message)
+                    .await
+                    .map_err(|_| Shutdown::AfterAck)?;
+            }
+        }
+        // Nobody else has this association.
+        let _ = process
+            .gateway
+            .processes
+            .claim(Arc::clone(&process), &incoming);
+        Ok(Router::new().route(Ppid::M3UA, receive).with_state(process))
     }
 
-    /// Aborts the association if the process does not come up in time.
-    async fn expect_up(self: Arc<Self>) {
-        sleep(self.gateway.up_timeout).await;
-        if !lock(&self.state).is_up {
-            // It may have ended by itself.
-            let _ = self.association.shutdown(Shutdown::abort("no ASP Up"));
+    async fn receive(&self, octets: &[u8]) -> Vec<Message> {
+        match decode(octets) {
+            Ok(message) => self.answer(&message, octets).await,
+            Err(code) => codec::error(code, octets),
         }
     }
 
-    async fn answer(&self, message: &M3uaMessage, octets: &[u8]) -> Reply {
+    async fn answer(&self, message: &M3uaMessage, octets: &[u8]) -> Vec<Message> {
         let contexts = message.routing_contexts();
         match message.message_type {
             MessageType::AspUp => self.up(octets),
@@ -172,8 +192,8 @@ impl Process {
             }
             MessageType::AspActive => self.active(message, contexts, octets),
             MessageType::AspInactive if self.is_up() => {
-                lock(&self.state).contexts = None;
-                self.say("inactive");
+                lock(&self.state).contexts.remove(&contexts);
+                self.say(&format!("inactive {}", numbers(&contexts)));
                 let ack = M3uaMessage::asp_inactive_ack(None).with_routing_contexts(&contexts);
                 codec::reply(ack)
             }
@@ -183,9 +203,9 @@ impl Process {
             MessageType::Error => {
                 let code = message.error_code().unwrap_or_default();
                 self.say(&format!("error {code}"));
-                Reply::none()
+                Vec::new()
             }
-            MessageType::Notify | MessageType::HeartbeatAck | MessageType::Scon => Reply::none(),
+            MessageType::Notify | MessageType::HeartbeatAck | MessageType::Scon => Vec::new(),
             MessageType::RegReq | MessageType::DeregReq => {
                 codec::error(error_code::UNSUPPORTED_MESSAGE_CLASS, octets)
             }
@@ -194,26 +214,23 @@ impl Process {
     }
 
     /// Takes the process up. One that was active is no more, and is told so (4.3.4.1).
-    fn up(&self, octets: &[u8]) -> Reply {
+    fn up(&self, octets: &[u8]) -> Vec<Message> {
         let before = {
             let mut state = lock(&self.state);
-            let before = state.contexts.take();
             state.is_up = true;
-            before
+            std::mem::take(&mut state.contexts)
         };
         self.say("up");
-        let ack = codec::reply(M3uaMessage::asp_up_ack(None));
-        if before.is_some() {
-            let error = codec::error(error_code::UNEXPECTED_MESSAGE, octets);
-            return error.messages().cloned().fold(ack, Reply::with_message);
-        }
-        let inactive =
-            M3uaMessage::notify_status(status::AS_STATE_CHANGE, status::AS_INACTIVE, None, None);
-        ack.with_message(codec::on_stream(0, &inactive))
+        let mut answers = codec::reply(M3uaMessage::asp_up_ack(None));
+        answers.extend(match before.is_active() {
+            true => codec::error(error_code::UNEXPECTED_MESSAGE, octets),
+            false => codec::reply(notify(status::AS_INACTIVE, &[])),
+        });
+        answers
     }
 
-    /// Takes the process active for its contexts.
-    fn active(&self, message: &M3uaMessage, contexts: Vec<u32>, octets: &[u8]) -> Reply {
+    /// Takes the process active for these contexts, beside those for which it is.
+    fn active(&self, message: &M3uaMessage, contexts: Vec<u32>, octets: &[u8]) -> Vec<Message> {
         let mode = message.traffic_mode_type();
         if !self.is_up() {
             return codec::error(error_code::UNEXPECTED_MESSAGE, octets);
@@ -230,28 +247,30 @@ impl Process {
         if !contexts.iter().copied().all(is_known) {
             return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
         }
+        {
+            let mut state = lock(&self.state);
+            state.contexts.add(&contexts);
+            state.activation = self.gateway.activations.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        self.say(&format!("active {}", numbers(&contexts)));
         let ack = M3uaMessage::asp_active_ack(mode, None).with_routing_contexts(&contexts);
-        let active =
-            M3uaMessage::notify_status(status::AS_STATE_CHANGE, status::AS_ACTIVE, None, None)
-                .with_routing_contexts(&contexts);
-        let names: Vec<String> = contexts.iter().map(u32::to_string).collect();
-        lock(&self.state).contexts = Some(contexts.into_iter().collect());
-        self.say(&format!("active {}", names.join(" ")));
-        codec::reply(ack).with_message(codec::on_stream(0, &active))
+        let mut answers = codec::reply(ack);
+        answers.extend(codec::reply(notify(status::AS_ACTIVE, &contexts)));
+        answers
     }
 
     /// Passes data on, or reports that nobody has the destination.
-    async fn data(&self, message: &M3uaMessage, octets: &[u8]) -> Reply {
+    async fn data(&self, message: &M3uaMessage, octets: &[u8]) -> Vec<Message> {
         let Ok(data) = message.protocol_data() else {
             return codec::error(error_code::MISSING_PARAMETER, octets);
         };
         {
             let mut state = lock(&self.state);
-            let Some(contexts) = &state.contexts else {
+            if !state.contexts.is_active() {
                 return codec::error(error_code::UNEXPECTED_MESSAGE, octets);
-            };
+            }
             let context = message.routing_context();
-            if context.is_some_and(|context| !contexts.is_empty() && !contexts.contains(&context)) {
+            if context.is_some_and(|context| !state.contexts.contains(context)) {
                 return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
             }
             if state.origins.len() < MAX_ORIGINS {
@@ -262,18 +281,14 @@ impl Process {
         say(format_args!("data from {}: {text}", data.opc));
         let pc = data.dpc;
         if let Some(to) = self.gateway.process_of(pc) {
-            let contexts = lock(&to.state).contexts.clone().unwrap_or_default();
-            let context = self.gateway.routes.get(&pc).or(contexts.first()).copied();
-            let stream = codec::data_stream(&data, to.streams);
+            let named = lock(&to.state).contexts.first();
+            let context = self.gateway.routes.get(&pc).copied().or(named);
+            let stream = data_stream(&data, to.streams);
             let data = M3uaMessage::data(None, context, data, None);
+            let sent = to.association.send(codec::on_stream(stream, &data));
             // Waits for a slow process. Only data of one stream waits with this.
-            if to
-                .association
-                .send(codec::on_stream(stream, &data))
-                .await
-                .is_ok()
-            {
-                return Reply::none();
+            if sent.await.is_ok() {
+                return Vec::new();
             }
         }
         say(format_args!("no route to {pc}"));
@@ -281,9 +296,9 @@ impl Process {
     }
 
     /// Answers an audit: each destination is available or is not.
-    fn audit(&self, message: &M3uaMessage) -> Reply {
-        if lock(&self.state).contexts.is_none() {
-            return Reply::none();
+    fn audit(&self, message: &M3uaMessage) -> Vec<Message> {
+        if !lock(&self.state).contexts.is_active() {
+            return Vec::new();
         }
         let (available, unavailable): (Vec<u32>, Vec<u32>) = message
             .affected_destinations()
@@ -291,16 +306,14 @@ impl Process {
             .map(|(_, pc)| pc)
             .partition(|pc| self.gateway.process_of(*pc).is_some());
         let context = message.routing_context();
-        let mut reply = Reply::none();
+        let mut answers = Vec::new();
         if !available.is_empty() {
-            let dava = M3uaMessage::dava(context, available);
-            reply = reply.with_message(codec::on_stream(0, &dava));
+            answers.extend(codec::reply(M3uaMessage::dava(context, available)));
         }
         if !unavailable.is_empty() {
-            let duna = M3uaMessage::duna(context, unavailable);
-            reply = reply.with_message(codec::on_stream(0, &duna));
+            answers.extend(codec::reply(M3uaMessage::duna(context, unavailable)));
         }
-        reply
+        answers
     }
 
     fn is_up(&self) -> bool {
@@ -313,6 +326,32 @@ impl Process {
             None => say(format_args!("{what} {}", self.name)),
         }
     }
+}
+
+/// An association is one process: its handle is its identity.
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        self.association.id() == other.association.id()
+    }
+}
+
+impl Eq for Process {}
+
+impl Hash for Process {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.association.id().hash(state);
+    }
+}
+
+/// Reports a state of the application servers that have these contexts.
+fn notify(state: u16, contexts: &[u32]) -> M3uaMessage {
+    M3uaMessage::notify_status(status::AS_STATE_CHANGE, state, None, None)
+        .with_routing_contexts(contexts)
+}
+
+fn numbers(contexts: &[u32]) -> String {
+    let numbers: Vec<String> = contexts.iter().map(u32::to_string).collect();
+    numbers.join(" ")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
