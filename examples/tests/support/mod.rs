@@ -18,7 +18,7 @@ use tokio::time::timeout;
 pub(crate) use program::{PATIENCE, Program};
 
 /// Time for which nothing may happen, where that is what a test shows.
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_millis(1500);
 
 /// Awaits a step of a test, and fails with its name if it takes too long.
 pub(crate) async fn within<F: Future>(step: &str, future: F) -> F::Output {
