@@ -66,8 +66,9 @@ pub use request::{Parts, Request};
 pub use router::{KeyRouter, Match, NestedRouter, Route, Router};
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
-pub use serve::{
-    Executor, Serve, ServeAssociation, ServeFuture, TokioExecutor, serve, serve_association,
-};
+pub use serve::{Executor, Serve, ServeAssociation, ServeFuture, serve, serve_association};
 pub use shutdown::Shutdown;
-pub use transport::{EndpointListener, EndpointTransport, Listener, Transport, serve_endpoint};
+pub use transport::{
+    EndpointListener, EndpointTransport, LimitAssociations, Limited, Listener, ListenerExt, Tap,
+    Transport, serve_endpoint,
+};

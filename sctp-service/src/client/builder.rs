@@ -5,7 +5,6 @@ use std::{fmt, io, sync::Arc};
 use sctp_tokio::ConnectError;
 use tokio::{
     sync::{Notify, Semaphore, watch},
-    task::JoinSet,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -16,11 +15,15 @@ use super::{
     current::{Handle, Phase, Status},
     reconnect::{Closed, Decision, Reconnect},
     serving::Serving,
-    supervisor::{Mode, Sessions, Supervisor},
+    supervisor::{Leaving, Mode, Sessions, Supervisor},
 };
 use crate::{
-    AssociationHandle, ByStream, Correlation, Inbox, MakeService, Transport, event::EventHook,
-    inbox::FillInbox, log_limit::LogLimiter, serve::Goodbye, session::CallNumbers,
+    AssociationHandle, ByStream, Correlation, Executor, Inbox, MakeService, Transport,
+    event::EventHook,
+    inbox::FillInbox,
+    log_limit::LogLimiter,
+    serve::{Goodbye, Spawner},
+    session::CallNumbers,
 };
 
 /// Sets up a [`Client`].
@@ -47,6 +50,7 @@ pub struct ClientBuilder {
     goodbye: Option<Goodbye>,
     reconnect: Decision,
     hook: ClientHook,
+    spawner: Spawner,
     /// That of the pool that the client belongs to.
     #[cfg(feature = "pool")]
     pool_hook: ClientHook,
@@ -68,6 +72,7 @@ impl ClientBuilder {
             goodbye: None,
             reconnect: Decision::default(),
             hook: ClientHook::default(),
+            spawner: Spawner::default(),
             #[cfg(feature = "pool")]
             pool_hook: ClientHook::default(),
         }
@@ -210,10 +215,19 @@ impl ClientBuilder {
         self
     }
 
-    /// Reports to a pool as well.
+    /// Spawns all tasks of the client with an [`Executor`].
+    ///
+    /// Defaults to [`tokio::spawn`], or the executor of the client's pool.
+    pub fn with_executor(mut self, executor: impl Executor) -> Self {
+        self.spawner = Spawner::new(executor);
+        self
+    }
+
+    /// Reports to a pool as well, and spawns with its executor unless it has one of its own.
     #[cfg(feature = "pool")]
-    pub(super) fn of_pool(mut self, hook: ClientHook) -> Self {
+    pub(super) fn of_pool(mut self, hook: ClientHook, spawner: Spawner) -> Self {
         self.pool_hook = hook;
+        self.spawner = self.spawner.or(spawner);
         self
     }
 
@@ -347,13 +361,14 @@ impl ClientBuilder {
             sessions,
             hook,
             reconnect: self.reconnect,
-            leaving: JoinSet::new(),
+            leaving: Leaving::default(),
+            spawner: self.spawner.clone(),
             associations: 0,
             must_open,
             connect_failed: LogLimiter::new(),
             config: self.config,
         };
-        tokio::spawn(supervisor.run(first).instrument(span));
+        self.spawner.spawn(supervisor.run(first).instrument(span));
         Client::new(Arc::new(handle))
     }
 }

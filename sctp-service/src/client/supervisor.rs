@@ -1,19 +1,19 @@
 //! The task of a client: one association after the other.
 
 use std::{
+    convert::Infallible,
     error::Error,
     future::{Future, poll_fn},
     ops::ControlFlow,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Poll, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use sctp_tokio::ConnectError;
 use tokio::{
-    sync::{Notify, watch},
-    task::JoinSet,
+    sync::{Notify, oneshot, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use crate::{
     event::EventHook,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
-    serve::Goodbye,
+    serve::{Goodbye, Spawner},
     session::{CallNumbers, Ended, Session},
 };
 
@@ -71,13 +71,30 @@ pub(super) struct Supervisor<C> {
     pub(super) reconnect: Decision,
     /// The association before the current one, if what was in flight when it began to end is still
     /// being finished.
-    pub(super) leaving: JoinSet<()>,
+    pub(super) leaving: Leaving,
+    pub(super) spawner: Spawner,
     /// Number of associations so far.
     pub(super) associations: u64,
     /// The first association is to open, or the client ends with it.
     pub(super) must_open: bool,
     pub(super) connect_failed: LogLimiter,
     pub(super) config: ClientConfig,
+}
+
+/// End of a session that goes on in a task of its own.
+#[derive(Default)]
+pub(super) struct Leaving(Option<oneshot::Receiver<Infallible>>);
+
+impl Leaving {
+    /// Waits until there is no such session.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(ended) = &mut self.0 {
+            // Nothing is ever sent, and the other end is dropped with the task.
+            let _ = ready!(Pin::new(ended).poll(cx));
+            self.0 = None;
+        }
+        Poll::Ready(())
+    }
 }
 
 /// An association that is up, and what its handles share.
@@ -134,10 +151,10 @@ impl<C: Connect> Supervisor<C> {
                 break Cause::Closed;
             }
         };
-        if !self.leaving.is_empty() {
+        if self.leaving.0.is_some() {
             self.set_phase(Phase::Stopping);
         }
-        while self.leaving.join_next().await.is_some() {}
+        poll_fn(|cx| self.leaving.poll_ended(cx)).await;
         self.set_phase(Phase::Closed(cause));
     }
 
@@ -237,18 +254,20 @@ impl<C: Connect> Supervisor<C> {
                 ready!(pause.as_mut().poll(cx));
             }
             // One at a time.
-            while ready!(leaving.poll_join_next(cx)).is_some() {}
-            Poll::Ready(None)
+            leaving.poll_ended(cx).map(|()| None)
         })
         .await;
         self.must_open &= !current.has_opened;
         let Some(ended) = ended else {
             let status = self.status.clone();
+            let (done, ended) = oneshot::channel();
             let running = async move {
                 let ended = running.await;
                 status.send_modify(|status| status.ended(number, ended.end));
+                drop(done);
             };
-            self.leaving.spawn(running.in_current_span());
+            self.leaving = Leaving(Some(ended));
+            self.spawner.spawn(running.in_current_span());
             return None;
         };
         self.status.send_modify(|status| {

@@ -70,7 +70,10 @@ fn session_sees_a_message_and_the_shutdown() {
             shutdown.is_some()
         });
         handle.join().unwrap();
-        assert_eq!((messages, shutdown), (1, Some(Shutdown::AfterAck)));
+        assert_eq!(
+            (messages, shutdown.as_deref()),
+            (1, Some(&Shutdown::AfterAck))
+        );
     });
 }
 

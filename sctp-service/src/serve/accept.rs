@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use super::{Executor, Goodbye};
+use super::{Goodbye, Spawner};
 use crate::{
     AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
     event::{EventHook, ServerEvent, panic_message},
@@ -43,39 +43,22 @@ const LOSSES_PER_PAUSE: u32 = 64;
 const LOSS_PAUSE: Duration = Duration::from_millis(10);
 
 /// State shared by the accept loops of a server.
-pub(super) struct Server<E> {
+pub(super) struct Server {
     pub(super) config: Arc<Config>,
     pub(super) correlation: Option<Correlation>,
     pub(super) events: EventHook,
     pub(super) goodbye: Option<Goodbye>,
-    pub(super) executor: E,
+    pub(super) spawner: Spawner,
     /// Cancelled when the server is to shut down.
     pub(super) drain: CancellationToken,
     /// One permit for each association. That it is a limit, and that all permits are back when
     /// all associations are closed, makes it the whole book-keeping of the server.
     pub(super) permits: Arc<Semaphore>,
-    pub(super) refusals: Arc<LogLimiter>,
+    pub(super) refusals: LogLimiter,
     pub(super) losses: LogLimiter,
 }
 
-impl<E> Server<E> {
-    /// Makes a server that shares everything with this one and spawns in another way.
-    pub(super) fn with_executor<E2>(&self, executor: E2) -> Server<E2> {
-        Server {
-            config: Arc::clone(&self.config),
-            correlation: self.correlation.clone(),
-            events: self.events.clone(),
-            goodbye: self.goodbye.clone(),
-            executor,
-            drain: self.drain.clone(),
-            permits: Arc::clone(&self.permits),
-            refusals: Arc::clone(&self.refusals),
-            losses: LogLimiter::default(),
-        }
-    }
-}
-
-impl<E: Executor> Server<E> {
+impl Server {
     /// Accepts until the server is to shut down.
     pub(super) async fn accept<L, M, K>(&self, mut listener: L, make: M)
     where
@@ -270,7 +253,7 @@ impl<E: Executor> Server<E> {
             drop(permit);
             then(());
         });
-        self.executor.spawn(task.instrument(span));
+        self.spawner.spawn(task.instrument(span));
         Some(handle)
     }
 }

@@ -9,29 +9,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Executor, accept::Server};
+use super::accept::Server;
 use crate::{AssociationHandle, MakeService, ServerEvent, Side, Transport, client::Connect};
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Spawns with the executor of a server, whose type it does not name.
-pub(super) struct BoxedExecutor(Box<dyn Fn(BoxFuture) + Send + Sync>);
-
-impl BoxedExecutor {
-    pub(super) fn of<E: Executor>(server: &Arc<Server<E>>) -> Self {
-        let server = Arc::clone(server);
-        Self(Box::new(move |task| server.executor.spawn(task)))
-    }
-}
-
-impl Executor for BoxedExecutor {
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        (self.0)(Box::pin(task));
-    }
-}
-
 /// Loop that sets up associations with one peer. It does not name the type of their transport.
-pub(super) struct Dial<M>(Box<dyn FnOnce(Arc<Server<BoxedExecutor>>, M) -> BoxFuture + Send>);
+pub(super) struct Dial<M>(Box<dyn FnOnce(Arc<Server>, M) -> BoxFuture + Send>);
 
 impl<M> Dial<M> {
     pub(super) fn new<C, K>(connect: C) -> Self
@@ -57,13 +41,13 @@ impl<M> Dial<M> {
         }))
     }
 
-    pub(super) fn run(self, server: Arc<Server<BoxedExecutor>>, make: M) -> BoxFuture {
+    pub(super) fn run(self, server: Arc<Server>, make: M) -> BoxFuture {
         (self.0)(server, make)
     }
 }
 
 /// Sets up associations until the server is to shut down.
-async fn dial<C, M, K>(server: Arc<Server<BoxedExecutor>>, connect: C, make: M)
+async fn dial<C, M, K>(server: Arc<Server>, connect: C, make: M)
 where
     C: Connect,
     M: MakeService<K>,
@@ -76,7 +60,7 @@ where
     }
 }
 
-impl<E: Executor> Server<E> {
+impl Server {
     /// Sets up one association after the other.
     async fn dial<C, M, K>(&self, mut connect: C, make: M)
     where

@@ -1,22 +1,89 @@
-//! Spawning of the tasks of associations.
+//! Spawning of tasks.
 
-use std::future::Future;
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-/// Spawns the task of each association.
+/// Spawns the tasks of a server, client or pool, in place of [`tokio::spawn`].
 ///
-/// The hook for runtimes within tokio: a `LocalSet` in disguise, a wrapper that counts or names
-/// tasks. Timers and readiness are tokio's, so its runtime must be there in any case.
+/// For a set of tasks of your own within tokio: one that counts or names tasks, or gives them to
+/// another of its runtimes. Timers and sockets are those of tokio, so one of its runtimes must be there
+/// in any case. The trait is object safe: an executor may be chosen at run time.
+///
+/// A server has a task for each listener, for each [dialled](crate::Serve::with_dial) peer and for each
+/// association; a client has one, and another for an association that it finishes while the next one is
+/// up; a pool has a few beside those of its clients.
+///
+/// ```
+/// use std::{future::Future, pin::Pin, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
+///
+/// use sctp_service::Executor;
+///
+/// /// Counts the tasks that have not ended.
+/// struct Counting(Arc<AtomicUsize>);
+///
+/// impl Executor for Counting {
+///     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+///         let count = Arc::clone(&self.0);
+///         count.fetch_add(1, Ordering::Relaxed);
+///         tokio::spawn(async move {
+///             task.await;
+///             count.fetch_sub(1, Ordering::Relaxed);
+///         });
+///     }
+/// }
+/// ```
 pub trait Executor: Send + Sync + 'static {
     /// Runs a future in a task of its own.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+    ///
+    /// A future that is dropped before it completes closes its listener, association or client.
+    ///
+    /// # Panics
+    ///
+    /// A panic for the task of an association ends that association alone; for any other task it is
+    /// one of whoever asked for the server, client or pool.
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
-/// Spawns with [`tokio::spawn`]: the default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TokioExecutor;
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        (**self).spawn(task);
+    }
+}
 
-impl Executor for TokioExecutor {
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(task);
+impl<E: Executor + ?Sized> Executor for Box<E> {
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        (**self).spawn(task);
+    }
+}
+
+/// Spawns with [`tokio::spawn`], which needs no allocation for the future, or with an executor.
+#[derive(Clone, Default)]
+pub(crate) struct Spawner(Option<Arc<dyn Executor>>);
+
+impl Spawner {
+    pub(crate) fn new(executor: impl Executor) -> Self {
+        Self(Some(Arc::new(executor)))
+    }
+
+    /// Returns this one, or the other if this one is the default.
+    #[cfg(feature = "pool")]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, if no executor was set.
+    #[track_caller]
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.0 {
+            Some(executor) => executor.spawn(Box::pin(task)),
+            None => drop(tokio::spawn(task)),
+        }
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "set" } else { "unset" })
     }
 }

@@ -5,6 +5,7 @@ mod association;
 mod dial;
 mod executor;
 mod goodbye;
+mod loops;
 
 use std::{
     fmt,
@@ -19,12 +20,14 @@ use std::{
 };
 
 use accept::Server;
-use dial::{BoxedExecutor, Dial};
-use tokio::{select, sync::Semaphore, task::JoinSet};
+use dial::Dial;
+use loops::Loops;
+use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use association::{ServeAssociation, serve_association};
-pub use executor::{Executor, TokioExecutor};
+pub use executor::Executor;
+pub(crate) use executor::Spawner;
 pub(crate) use goodbye::Goodbye;
 
 use crate::{
@@ -74,7 +77,7 @@ where
         events: EventHook::default(),
         goodbye: None,
         dials: Vec::new(),
-        executor: TokioExecutor,
+        spawner: Spawner::default(),
         signal: None,
         run: Serve::start,
         kind: PhantomData,
@@ -83,7 +86,7 @@ where
 
 /// A server that is being set up; made by [`serve`].
 #[must_use = "a server does nothing until it is awaited"]
-pub struct Serve<L, M, K, E = TokioExecutor> {
+pub struct Serve<L, M, K> {
     listeners: Vec<L>,
     make: M,
     config: Config,
@@ -93,7 +96,7 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     events: EventHook,
     goodbye: Option<Goodbye>,
     dials: Vec<Dial<M>>,
-    executor: E,
+    spawner: Spawner,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Starts it. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
     /// one that is not met would be reported once more, as "not a future".
@@ -101,7 +104,7 @@ pub struct Serve<L, M, K, E = TokioExecutor> {
     kind: PhantomData<fn() -> K>,
 }
 
-impl<L, M, K, E> Serve<L, M, K, E> {
+impl<L, M, K> Serve<L, M, K> {
     /// Shuts the server down when the future resolves: it stops listening, answers the requests that
     /// have arrived, and shuts each association down in order. What is left after
     /// [`Config::drain_timeout`] is aborted, with the reason `drain timed out`.
@@ -278,40 +281,13 @@ impl<L, M, K, E> Serve<L, M, K, E> {
         self
     }
 
-    /// Spawns the tasks of associations with something else than [`tokio::spawn`].
-    pub fn with_executor<E2: Executor>(self, executor: E2) -> Serve<L, M, K, E2>
-    where
-        L: Listener,
-        M: MakeService<K>,
-        K: 'static,
-    {
-        let Self {
-            listeners,
-            make,
-            config,
-            drain_timeout,
-            correlation,
-            events,
-            goodbye,
-            dials,
-            signal,
-            kind,
-            ..
-        } = self;
-        Serve {
-            listeners,
-            make,
-            config,
-            drain_timeout,
-            correlation,
-            events,
-            goodbye,
-            dials,
-            executor,
-            signal,
-            run: Serve::start,
-            kind,
-        }
+    /// Spawns all tasks of the server with an [`Executor`]: those of listeners, dialled peers and
+    /// associations.
+    ///
+    /// Defaults to [`tokio::spawn`].
+    pub fn with_executor(mut self, executor: impl Executor) -> Self {
+        self.spawner = Spawner::new(executor);
+        self
     }
 
     /// Returns the addresses of all listeners.
@@ -331,12 +307,11 @@ impl<L, M, K, E> Serve<L, M, K, E> {
     }
 }
 
-impl<L, M, K, E> Serve<L, M, K, E>
+impl<L, M, K> Serve<L, M, K>
 where
     L: Listener,
     M: MakeService<K>,
     K: 'static,
-    E: Executor,
 {
     fn start(self) -> ServeFuture {
         ServeFuture(Box::pin(self.run()))
@@ -354,50 +329,40 @@ where
             correlation: self.correlation,
             events: self.events,
             goodbye: self.goodbye,
-            executor: self.executor,
+            spawner: self.spawner.clone(),
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),
-            refusals: Arc::default(),
+            refusals: LogLimiter::default(),
             losses: LogLimiter::default(),
         });
-        // Both guard against this future being dropped: a `JoinSet` aborts its tasks, and the
-        // associations hear that the server shuts down.
+        // Both guard against this future being dropped: the loops end, and the associations hear that
+        // the server shuts down.
         let guard = drain.drop_guard();
-        let mut loops = JoinSet::new();
+        let mut loops = Loops::new(self.spawner);
         for listener in self.listeners {
             let server = Arc::clone(&server);
             let make = self.make.clone();
             loops.spawn(async move { server.accept(listener, make).await });
         }
         for dial in self.dials {
-            let server = Arc::new(server.with_executor(BoxedExecutor::of(&server)));
-            loops.spawn(dial.run(server, self.make.clone()));
+            loops.spawn(dial.run(Arc::clone(&server), self.make.clone()));
         }
         match self.signal {
             Some(signal) => select! {
                 () = signal => {}
-                () = all(&mut loops) => {}
+                () = loops.ended() => {}
             },
-            None => all(&mut loops).await,
+            None => loops.ended().await,
         }
         tracing::info!("shutting down");
         drop(guard);
-        all(&mut loops).await;
+        loops.ended().await;
         // An error means that the semaphore was closed, which nobody does.
         let _ = server.permits.acquire_many(limit).await;
     }
 }
 
-/// Waits for all accept loops to end.
-async fn all(loops: &mut JoinSet<()>) {
-    while let Some(ended) = loops.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "an accept loop failed");
-        }
-    }
-}
-
-impl<L, M, K, E> IntoFuture for Serve<L, M, K, E> {
+impl<L, M, K> IntoFuture for Serve<L, M, K> {
     type Output = ();
     type IntoFuture = ServeFuture;
 
@@ -406,7 +371,7 @@ impl<L, M, K, E> IntoFuture for Serve<L, M, K, E> {
     }
 }
 
-impl<L: fmt::Debug, M, K, E> fmt::Debug for Serve<L, M, K, E> {
+impl<L: fmt::Debug, M, K> fmt::Debug for Serve<L, M, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve")
             .field("listeners", &self.listeners)

@@ -2,6 +2,7 @@
 
 mod association;
 mod endpoint;
+mod listener_ext;
 
 use std::{
     collections::VecDeque,
@@ -16,7 +17,10 @@ use sctp_core::AbortReason;
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 use tokio::task::{unconstrained, yield_now};
 
-pub use self::endpoint::{EndpointListener, EndpointTransport, serve_endpoint};
+pub use self::{
+    endpoint::{EndpointListener, EndpointTransport, serve_endpoint},
+    listener_ext::{LimitAssociations, Limited, ListenerExt, Tap},
+};
 use crate::ConnectInfo;
 
 /// Transport of one association.
@@ -98,7 +102,8 @@ pub trait Transport: Send + 'static {
 
 /// Source of associations.
 ///
-/// One around another sees each association before it is served: to set options of its own, say. To
+/// [`ListenerExt`] has combinators. One of your own around another sees each association before it is
+/// served: to set options of its own, say. To
 /// send without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep,
 /// and not a [`SendHalf`](sctp_tokio::SendHalf): it keeps no descriptor, goes out in order with the
 /// replies, and works over every transport, for [`serve_endpoint`](crate::serve_endpoint) too.

@@ -16,8 +16,9 @@ use super::{
     retry::WhileOpen,
 };
 use crate::{
-    CallError, Inbox,
+    CallError, Executor, Inbox,
     client::{Client, ClientBuilder, ClientConfig, Remote},
+    serve::Spawner,
 };
 
 /// Sets up a [`Pool`].
@@ -30,6 +31,7 @@ pub struct PoolBuilder {
     queue: usize,
     retry: RetryPolicy,
     hook: PoolHook,
+    spawner: Spawner,
 }
 
 impl Default for PoolBuilder {
@@ -49,6 +51,7 @@ impl PoolBuilder {
             queue: 1024,
             retry: RetryPolicy::default(),
             hook: PoolHook::default(),
+            spawner: Spawner::default(),
         }
     }
 
@@ -128,6 +131,15 @@ impl PoolBuilder {
         self
     }
 
+    /// Spawns all tasks of the pool with an [`Executor`], and those of its clients unless their
+    /// [builder](Self::with_client) has [one of its own](ClientBuilder::with_executor).
+    ///
+    /// Defaults to [`tokio::spawn`].
+    pub fn with_executor(mut self, executor: impl Executor) -> Self {
+        self.spawner = Spawner::new(executor);
+        self
+    }
+
     /// Makes a pool of these servers, which are reached with the kernel's SCTP.
     ///
     /// # Panics
@@ -193,13 +205,22 @@ impl PoolBuilder {
         servers: watch::Receiver<Vec<Target>>,
         make: impl FnMut(&Target, ClientBuilder) -> Client + Send + 'static,
     ) -> Pool {
-        let runtime = Handle::current();
+        // Before a client is made, which would panic elsewhere.
+        drop(Handle::current());
         let clients = ClientSet::default();
         let (hook, make) = (self.hook.clone(), Box::new(make));
-        let membership = Membership::new(servers, self.client, make, hook, clients.clone());
+        let client = self.client;
+        let membership = Membership::new(
+            servers,
+            client,
+            make,
+            hook,
+            clients.clone(),
+            self.spawner.clone(),
+        );
         let balance = Balance::new(membership.balanced());
         let members = membership.watched();
-        runtime.spawn(membership.run());
+        self.spawner.spawn(membership.run());
         let times = QueueTimes::default();
         let ready_timeout = ReadyTimeout::new(
             balance,
@@ -208,7 +229,9 @@ impl PoolBuilder {
             clients.clone(),
             self.hook,
         );
-        let buffer = Buffer::new(ready_timeout, self.queue.max(1));
+        // `Buffer::new` would spawn the worker itself.
+        let (buffer, worker) = Buffer::pair(ready_timeout, self.queue.max(1));
+        self.spawner.spawn(worker);
         let typed = buffer.map_err(call_error as fn(BoxError) -> CallError);
         let calls = Enqueue::new(typed, times);
         let policy = WhileOpen {
@@ -268,7 +291,8 @@ impl PoolBuilder {
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output = io::Result<Vec<SocketAddr>>> + Send,
     {
-        let servers = resolve::watch(lookup, interval, self.hook.clone()).await?;
+        let (hook, spawner) = (self.hook.clone(), &self.spawner);
+        let servers = resolve::watch(lookup, interval, hook, spawner).await?;
         Ok(self.watch(servers))
     }
 }

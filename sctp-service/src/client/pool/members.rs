@@ -15,7 +15,10 @@ use tokio::sync::watch;
 use tower::discover::Change;
 
 use super::{PoolEvent, clients::ClientSet, event::PoolHook};
-use crate::client::{Client, ClientBuilder};
+use crate::{
+    client::{Client, ClientBuilder},
+    serve::Spawner,
+};
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +66,7 @@ pub(super) struct Membership {
     make: Make,
     hook: PoolHook,
     clients: ClientSet,
+    spawner: Spawner,
 }
 
 impl Membership {
@@ -73,6 +77,7 @@ impl Membership {
         make: Make,
         hook: PoolHook,
         clients: ClientSet,
+        spawner: Spawner,
     ) -> Self {
         let mut membership = Self {
             servers,
@@ -82,6 +87,7 @@ impl Membership {
             make,
             hook,
             clients,
+            spawner,
         };
         membership.update();
         membership
@@ -142,7 +148,7 @@ impl Membership {
         self.hook.emit(&PoolEvent::Added { server });
         let hook = self.hook.of_client(server);
         let builder = self.client.clone();
-        let builder = builder.of_pool(hook);
+        let builder = builder.of_pool(hook, self.spawner.clone());
         let client = (self.make)(server, builder);
         self.clients.enter(server, &client);
         self.last_number += 1;

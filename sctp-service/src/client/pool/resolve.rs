@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{PoolEvent, Target, event::PoolHook};
-use crate::{log_limit::LogLimiter, timer::later};
+use crate::{log_limit::LogLimiter, serve::Spawner, timer::later};
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
@@ -27,6 +27,7 @@ pub(super) async fn watch<F, Fut>(
     mut lookup: F,
     interval: Duration,
     hook: PoolHook,
+    spawner: &Spawner,
 ) -> io::Result<watch::Receiver<Vec<Target>>>
 where
     F: FnMut() -> Fut + Send + 'static,
@@ -36,7 +37,7 @@ where
     let failed = move |error: &io::Error| hook.emit(&PoolEvent::LookupFailed { error });
     let first = timed(lookup(), interval).await.inspect_err(&failed)?;
     let (servers, watched) = watch::channel(first);
-    tokio::spawn(async move {
+    spawner.spawn(async move {
         let mut ticks = interval_at(later(Instant::now(), interval), interval);
         let lookup_failed = LogLimiter::default();
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,7 +115,10 @@ mod tests {
         let mut answers = answers.into_iter();
         let lookup = move || ready(answers.next().unwrap_or_else(|| Ok(Vec::new())));
         let hook = PoolHook::default();
-        let mut servers = watch(lookup, INTERVAL, hook).await.expect("the first list");
+        let spawner = Spawner::default();
+        let mut servers = watch(lookup, INTERVAL, hook, &spawner)
+            .await
+            .expect("the first list");
         let both = [addr(1).into(), addr(2).into()];
         assert_eq!(*servers.borrow_and_update(), both);
         let began = Instant::now();

@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::demux::Demux;
 pub use self::shared::EndpointTransport;
-use crate::{Listener, MakeService, Serve, serve};
+use crate::{Executor, Listener, MakeService, Serve, serve, serve::Spawner};
 
 /// How many associations can wait to be accepted.
 const BACKLOG: usize = 128;
 
 /// Serves the associations of a one-to-many socket: one descriptor for all peers that keep up.
 ///
-/// It is [`serve`](crate::serve()) over an [`EndpointListener`], and everything said there holds.
+/// It is [`serve`](crate::serve()) over an [`EndpointListener`], and everything said there holds. The
+/// task that reads the socket is spawned here, with [`tokio::spawn`]: for an executor of your own, use
+/// `serve` with [`EndpointListener::with_executor`].
 ///
 /// An association that falls behind needs a descriptor and an epoll watch of its own. Without them
 /// it is aborted, so that it does not hold up the others: see [`EndpointListener`].
@@ -84,10 +86,22 @@ impl EndpointListener {
     #[track_caller]
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
+        Self::spawned_with(endpoint, &Spawner::default())
+    }
+
+    /// Like [`new`](Self::new), with the task spawned by an executor, which
+    /// [`Serve::with_executor`] is to be given as well.
+    #[must_use]
+    pub fn with_executor(endpoint: Endpoint, executor: impl Executor) -> Self {
+        Self::spawned_with(endpoint, &Spawner::new(executor))
+    }
+
+    #[track_caller]
+    fn spawned_with(endpoint: Endpoint, spawner: &Spawner) -> Self {
         let sender = endpoint.sender();
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         let stopped = CancellationToken::new();
-        tokio::spawn(Demux::new(endpoint, outgoing, stopped.clone()).run());
+        spawner.spawn(Demux::new(endpoint, outgoing, stopped.clone()).run());
         Self {
             incoming,
             sender,
