@@ -12,7 +12,7 @@ use k8s_openapi::api::{
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// The objects in one of the files.
@@ -21,9 +21,7 @@ fn objects(file: &str) -> Vec<Value> {
         .join("deploy")
         .join(file);
     let text = fs::read_to_string(&path).unwrap();
-    serde_norway::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).unwrap())
-        .collect()
+    serde_saphyr::from_multiple(&text).unwrap()
 }
 
 /// Reads an object by the schema.
