@@ -53,7 +53,8 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 pub struct PeerTable<K>(Arc<Shared<K>>);
 
 struct Shared<K> {
-    entries: Mutex<HashMap<K, Entry>>,
+    /// Keys are shared: code of the user's, such as their `Clone`, does not run under the lock.
+    entries: Mutex<HashMap<Arc<K>, Entry>>,
     /// An entry came, went, opened or began to end.
     changed: Notify,
 }
@@ -83,7 +84,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
     pub fn claim(&self, key: K, incoming: &IncomingAssociation) -> Result<(), Claimed<K>> {
         self.0.claim(Claim {
             table: Arc::clone(&self.0),
-            key,
+            key: Arc::new(key),
             association: incoming.handle().clone(),
             initiated_by: incoming.initiated_by(),
         })
@@ -120,11 +121,16 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
     /// Returns all open associations.
     #[must_use]
     pub fn handles(&self) -> Vec<(K, AssociationHandle)> {
-        let entries = self.0.lock();
-        let open = entries
-            .iter()
-            .filter(|(_, entry)| entry.association.is_open());
-        open.map(|(key, entry)| (key.clone(), entry.association.clone()))
+        let open: Vec<_> = {
+            let entries = self.0.lock();
+            let open = entries
+                .iter()
+                .filter(|(_, entry)| entry.association.is_open());
+            open.map(|(key, entry)| (Arc::clone(key), entry.association.clone()))
+                .collect()
+        };
+        open.into_iter()
+            .map(|(key, association)| (K::clone(&key), association))
             .collect()
     }
 }
@@ -145,12 +151,13 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Shared<K> {
         Ok(())
     }
 
-    /// Enters a claim, in place of another or of none. The lock of the table is held; that of an
-    /// association is taken inside of it, and never the other way round.
-    fn enter(&self, entries: &mut HashMap<K, Entry>, claim: Claim<K>) {
+    /// Enters a claim, in place of another or of none. Returns `false` if its association has ended
+    /// already. The lock of the table is held; that of an association is taken inside of it, and
+    /// never the other way round.
+    fn enter(&self, entries: &mut HashMap<Arc<K>, Entry>, claim: Claim<K>) -> bool {
         let watch = Arc::new(Watch {
             table: Arc::downgrade(&claim.table),
-            key: claim.key.clone(),
+            key: Arc::clone(&claim.key),
             association: claim.association.id(),
         });
         let is_live = claim
@@ -164,6 +171,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Shared<K> {
             };
             entries.insert(claim.key, entry);
         }
+        is_live
     }
 
     async fn wait<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
@@ -181,7 +189,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Shared<K> {
 
 impl<K> Shared<K> {
     /// A panic cannot leave the table half changed, so poisoning is ignored.
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<K>, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -189,11 +197,11 @@ impl<K> Shared<K> {
 /// Removes the entry of an association when it ends.
 struct Watch<K> {
     table: Weak<Shared<K>>,
-    key: K,
+    key: Arc<K>,
     association: u64,
 }
 
-impl<K: Eq + Hash + Clone + Send + Sync> Observer for Watch<K> {
+impl<K: Eq + Hash + Send + Sync> Observer for Watch<K> {
     fn changed(&self) {
         if let Some(table) = self.table.upgrade() {
             table.changed.notify_waiters();
@@ -205,11 +213,11 @@ impl<K: Eq + Hash + Clone + Send + Sync> Observer for Watch<K> {
             return;
         };
         let mut entries = table.lock();
-        let removed = match entries.entry(self.key.clone()) {
+        let removed = match entries.entry(Arc::clone(&self.key)) {
             hash_map::Entry::Occupied(entry)
                 if entry.get().association.id() == self.association =>
             {
-                Some(entry.remove())
+                Some(entry.remove_entry())
             }
             _ => None,
         };
@@ -222,7 +230,7 @@ impl<K: Eq + Hash + Clone + Send + Sync> Observer for Watch<K> {
 /// A claim that may be made good.
 struct Claim<K> {
     table: Arc<Shared<K>>,
-    key: K,
+    key: Arc<K>,
     association: AssociationHandle,
     initiated_by: Side,
 }
@@ -251,7 +259,8 @@ impl<K> Claimed<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static> Claimed<K> {
-    /// Takes the identity over, and ends the association that had it.
+    /// Takes the identity over, and ends the association that had it. Does nothing if the association
+    /// that claims has itself ended meanwhile.
     ///
     /// # Errors
     ///
@@ -264,8 +273,11 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Claimed<K> {
         {
             return Err(Self::new(entry, *self.claim));
         }
-        table.enter(&mut entries, *self.claim);
+        let is_entered = table.enter(&mut entries, *self.claim);
         drop(entries);
+        if !is_entered {
+            return Ok(());
+        }
         table.changed.notify_waiters();
         // An error means that it has just ended.
         let _ = self.holder.shutdown(end);

@@ -2,6 +2,7 @@
 
 use std::{
     future::IntoFuture,
+    hash::{Hash, Hasher},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -349,4 +350,92 @@ async fn nodes_that_dial_each_other_at_once_keep_one_association() {
     assert_eq!(kept.connect_info().unwrap().initiated_by(), Side::Local);
     let known = table_b.get(&"a").unwrap();
     assert_eq!(known.connect_info().unwrap().initiated_by(), Side::Peer);
+}
+
+/// An identity whose clone looks into the table.
+struct Curious(u8, PeerTable<Self>);
+
+impl Clone for Curious {
+    fn clone(&self) -> Self {
+        // Takes the lock of the table.
+        assert!(!format!("{:?}", self.1).is_empty());
+        Self(self.0, self.1.clone())
+    }
+}
+
+impl PartialEq for Curious {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Curious {}
+
+impl Hash for Curious {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn key_is_cloned_outside_of_the_lock() {
+    let (done, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let table = PeerTable::new();
+            let claiming = table.clone();
+            let make = service_fn(move |incoming: IncomingAssociation| {
+                let key = Curious(1, claiming.clone());
+                claiming.claim(key, &incoming).unwrap();
+                async { Ok::<_, Shutdown>(handler_fn(echo)) }
+            });
+            let (transport, peer) = duplex();
+            tokio::spawn(serve_association(transport, make).into_future());
+            table.wait_for(&Curious(1, table.clone())).await;
+            assert_eq!(table.handles().len(), 1);
+            peer.abort("gone");
+            table.vacant(&Curious(1, table.clone())).await;
+        });
+        done.send(()).unwrap();
+    });
+    let result = result.recv_timeout(Duration::from_secs(30));
+    result.expect("a lock is taken twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn association_that_has_ended_replaces_nobody() {
+    let table = PeerTable::<&'static str>::new();
+    let (tell, mut losers) = tokio::sync::mpsc::unbounded_channel();
+    let (listener, network) = ScriptedListener::new();
+    let claiming = table.clone();
+    let make = service_fn(move |incoming: IncomingAssociation| {
+        let claimed = claiming.claim("bob", &incoming);
+        let refused = claimed.is_err();
+        if let Err(claimed) = claimed {
+            tell.send(claimed).unwrap();
+        }
+        async move {
+            match refused {
+                true => Err(Shutdown::abort("claimed")),
+                false => Ok(handler_fn(echo)),
+            }
+        }
+    });
+    tokio::spawn(serve(listener, make).into_future());
+    let holder = network.connect().await.unwrap();
+    let handle = must(table.wait_for(&"bob")).await;
+    let loser = network.connect().await.unwrap();
+    loser.expect_abort("claimed").await;
+    settle().await;
+    let claimed = must(losers.recv()).await.unwrap();
+    claimed.replace(Shutdown::abort("replaced")).unwrap();
+    settle().await;
+    assert!(!handle.is_closed());
+    assert!(table.get(&"bob").unwrap().same_association(&handle));
+    holder.send("hello").await;
+    holder.expect_message("hello").await;
 }
