@@ -26,6 +26,7 @@ mod jitter;
 pub mod layer;
 mod log_limit;
 mod make;
+mod panics;
 mod peer_table;
 mod ready;
 mod reply;

@@ -8,8 +8,8 @@ use crate::jitter::random;
 /// each is shortened by up to a half at random, so that the clients of a server that failed do
 /// not all come back at once.
 ///
-/// An association that lived for `max` or longer begins the row anew; one that did not counts as
-/// a failed attempt, so a server that accepts and aborts at once is not asked in a tight loop.
+/// An association that was open, and lasted for `max` or longer, begins the row anew. Any other counts
+/// as a failed attempt, so a server that accepts and aborts at once is not asked in a tight loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     min: Duration,
@@ -46,6 +46,49 @@ impl Backoff {
     }
 }
 
+/// Attempts to set up associations with one peer, and the pauses between them.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    backoff: Backoff,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Attempts {
+    pub(crate) fn new(backoff: Backoff) -> Self {
+        Self {
+            backoff,
+            failures: 0,
+        }
+    }
+
+    /// Records a failed attempt. Returns the number of failures in a row, and the pause to make.
+    pub(crate) fn failed(&mut self) -> (u32, Duration) {
+        self.failures = self.failures.saturating_add(1);
+        (self.failures, self.backoff.pause(self.failures))
+    }
+
+    /// Records the end of an association, which may count as a failed attempt.
+    pub(crate) fn ended(&mut self, has_opened: bool, lasted: Duration) -> (u32, Duration) {
+        self.failures = self.failures_before(has_opened, lasted);
+        self.failed()
+    }
+
+    /// Returns the pause that would follow if an association ended now.
+    pub(crate) fn pause_after(&self, has_opened: bool, lasted: Duration) -> Duration {
+        let failures = self.failures_before(has_opened, lasted);
+        self.backoff.pause(failures.saturating_add(1))
+    }
+
+    /// Returns the number of failures in a row before the end of an association.
+    fn failures_before(&self, has_opened: bool, lasted: Duration) -> u32 {
+        match has_opened && lasted >= self.backoff.max() {
+            true => 0,
+            false => self.failures,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +116,22 @@ mod tests {
         }
         let first = backoff.pause(5);
         assert!((0..100).any(|_| backoff.pause(5) != first));
+    }
+
+    #[test]
+    fn only_an_association_that_was_open_for_long_begins_anew() {
+        let max = Duration::from_secs(10);
+        let mut attempts = Attempts::new(Backoff::new(Duration::from_millis(100), max));
+        assert_eq!(attempts.failed().0, 1);
+        for (has_opened, lasted, failures) in [
+            (true, Duration::from_secs(9), 2),
+            (false, max, 3),
+            (true, max, 1),
+            (false, Duration::ZERO, 2),
+        ] {
+            assert_eq!(attempts.ended(has_opened, lasted).0, failures);
+        }
+        assert!(attempts.pause_after(true, max) <= Duration::from_millis(100));
+        assert!(attempts.pause_after(false, max) > Duration::from_millis(100));
     }
 }

@@ -3,16 +3,14 @@
 use std::{fmt, io, sync::Arc};
 
 use sctp_tokio::ConnectError;
-use tokio::{
-    sync::{Notify, Semaphore, watch},
-    time::timeout,
-};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::{
-    Client, ClientConfig, ClientEvent, ClientHook, Connect,
+    Client, ClientConfig, ClientEvent, ClientHook, Connect, connect_within,
     current::{Handle, Phase, Status},
+    known_addrs,
     reconnect::{Closed, Decision, Reconnect},
     serving::Serving,
     supervisor::{Leaving, Mode, Sessions, Supervisor},
@@ -256,13 +254,11 @@ impl ClientBuilder {
     ///
     /// Dropping the call ends the attempt.
     pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
-        connect.wanted().await;
-        let first = timeout(self.config.connect_timeout, connect.connect())
+        let first = connect_within(&mut connect, self.config.connect_timeout)
             .await
-            .unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }))
             .inspect_err(|error| {
                 self.hook().emit(&ClientEvent::ConnectFailed {
-                    addrs: connect.addrs(),
+                    addrs: known_addrs(&connect),
                     error,
                     failures: 1,
                     next: None,

@@ -3,11 +3,14 @@
 use std::{
     future::{Future, ready},
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
 };
 
 use sctp_tokio::{Association, ConnectError, SocketBuilder};
+use tokio::time::timeout;
 
-use crate::Transport;
+use crate::{Transport, panics::caught};
 
 /// Sets up associations with one server: the client's side of
 /// [`Listener`](crate::Listener), and the seam for tests and other transports. With the feature
@@ -102,6 +105,26 @@ where
     fn connect(&mut self) -> impl Future<Output = Result<T, ConnectError>> + Send {
         self()
     }
+}
+
+/// Sets up an association within a time, which runs from when one is wanted. A panic is an error as
+/// any other.
+pub(crate) async fn connect_within<C: Connect>(
+    connect: &mut C,
+    time: Duration,
+) -> Result<C::Transport, ConnectError> {
+    let connecting = async {
+        connect.wanted().await;
+        timeout(time, connect.connect())
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }))
+    };
+    caught(connecting, |error| Err(error.into())).await
+}
+
+/// Returns the addresses that a [`Connect`] knows; none if it panics.
+pub(crate) fn known_addrs(connect: &impl Connect) -> &[SocketAddr] {
+    catch_unwind(AssertUnwindSafe(|| connect.addrs())).unwrap_or_default()
 }
 
 /// A server to connect to with the kernel's SCTP: one address, or all those of a multi-homed one.

@@ -98,10 +98,12 @@ mod service;
 mod serving;
 mod supervisor;
 
+pub(crate) use backoff::Attempts;
 pub use backoff::Backoff;
 pub use builder::ClientBuilder;
 pub use config::ClientConfig;
 pub use connect::{Connect, Remote};
+pub(crate) use connect::{connect_within, known_addrs};
 pub use event::ClientEvent;
 pub(crate) use event::ClientHook;
 pub use metrics::ClientMetrics;

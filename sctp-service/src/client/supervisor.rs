@@ -14,14 +14,15 @@ use std::{
 use sctp_tokio::ConnectError;
 use tokio::{
     sync::{Notify, oneshot, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    ClientConfig, ClientEvent, ClientHook, Connect,
+    Attempts, ClientConfig, ClientEvent, ClientHook, Connect, connect_within,
     current::{Phase, Status},
+    known_addrs,
     reconnect::{Closed, Decision},
     serving::{BoxService, Serving},
 };
@@ -102,7 +103,7 @@ pub(super) type Up<T> = (T, StateOwner);
 
 impl<C: Connect> Supervisor<C> {
     pub(super) async fn run(mut self, mut first: Option<Up<C::Transport>>) {
-        let mut failures = 0;
+        let mut attempts = Attempts::new(self.config.backoff);
         let cause = loop {
             let attempt = match first.take() {
                 Some(up) => Ok(up),
@@ -111,28 +112,24 @@ impl<C: Connect> Supervisor<C> {
                     ControlFlow::Break(()) => break Cause::Closed,
                 },
             };
-            let (cause, end, failed) = match attempt {
+            let (failures, pause, cause, end, failed) = match attempt {
                 Ok(up) => {
                     let began = Instant::now();
-                    let outcome = self.session(up, failures).await;
-                    if began.elapsed() >= self.config.backoff.max() {
-                        failures = 0;
-                    }
+                    let (outcome, has_opened) = self.session(up, &attempts).await;
+                    let (failures, pause) = attempts.ended(has_opened, began.elapsed());
                     match outcome {
-                        Some(ended) => (ended.cause, Some(ended.end), None),
+                        Some(ended) => (failures, pause, ended.cause, Some(ended.end), None),
                         // The pause is over.
-                        None => {
-                            failures += 1;
-                            continue;
-                        }
+                        None => continue,
                     }
                 }
                 Err(error) => {
+                    let (failures, pause) = attempts.failed();
                     let error = Arc::new(error);
-                    (Cause::NotConnected(Arc::clone(&error)), None, Some(error))
+                    let cause = Cause::NotConnected(Arc::clone(&error));
+                    (failures, pause, cause, None, Some(error))
                 }
             };
-            failures += 1;
             let is_last = self.mode == Mode::Once || self.stop.is_cancelled() || self.must_open;
             let pause = match is_last {
                 true => None,
@@ -140,7 +137,7 @@ impl<C: Connect> Supervisor<C> {
                     cause: &cause,
                     end: end.as_ref(),
                     failures,
-                    pause: self.config.backoff.pause(failures),
+                    pause,
                 }),
             };
             if let Some(error) = failed {
@@ -176,14 +173,8 @@ impl<C: Connect> Supervisor<C> {
         self.set_phase(Phase::Opening);
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => return ControlFlow::Break(()),
-            () = self.connect.wanted() => {}
-        }
-        tokio::select! {
-            biased;
             () = self.stop.cancelled() => ControlFlow::Break(()),
-            result = timeout(self.config.connect_timeout, self.connect.connect()) => {
-                let result = result.unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }));
+            result = connect_within(&mut self.connect, self.config.connect_timeout) => {
                 ControlFlow::Continue(result.map(|transport| self.sessions.up(transport)))
             }
         }
@@ -201,15 +192,16 @@ impl<C: Connect> Supervisor<C> {
         }
     }
 
-    /// Runs the session of an association to its end, after so many failures in a row.
+    /// Runs the session of an association to its end, which it returns, and if the association was
+    /// ever open.
     ///
-    /// Returns `None` if the association takes no more calls, and what is in flight is not finished when
+    /// The end is `None` if the association takes no more calls, and what is in flight is not finished when
     /// the pause before the next one is over. The session then goes on in a task of its own.
     async fn session(
         &mut self,
         (transport, state): Up<C::Transport>,
-        failures: u32,
-    ) -> Option<Ended> {
+        attempts: &Attempts,
+    ) -> (Option<Ended>, bool) {
         self.associations += 1;
         let (number, began) = (self.associations, Instant::now());
         self.status.send_modify(|status| {
@@ -227,7 +219,7 @@ impl<C: Connect> Supervisor<C> {
         let mut stopped = false;
         // Whoever decides about connecting again is told of the end first.
         let may_leave = self.mode != Mode::Once && !self.reconnect.is_set();
-        let (backoff, status, leaving) = (&self.config.backoff, &self.status, &mut self.leaving);
+        let (status, leaving) = (&self.status, &mut self.leaving);
         let mut pause = None;
         let ended = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
@@ -244,11 +236,8 @@ impl<C: Connect> Supervisor<C> {
                 return Poll::Pending;
             }
             let pause = pause.get_or_insert_with(|| {
-                let failures = match began.elapsed() >= backoff.max() {
-                    true => 0,
-                    false => failures,
-                };
-                Box::pin(sleep(backoff.pause(failures + 1)))
+                let pause = attempts.pause_after(current.has_opened, began.elapsed());
+                Box::pin(sleep(pause))
             });
             if !pause.is_elapsed() {
                 ready!(pause.as_mut().poll(cx));
@@ -268,14 +257,14 @@ impl<C: Connect> Supervisor<C> {
             };
             self.leaving = Leaving(Some(ended));
             self.spawner.spawn(running.in_current_span());
-            return None;
+            return (None, current.has_opened);
         };
         self.status.send_modify(|status| {
             status.stop_admitting(Phase::Ending);
             status.association = None;
             status.ended(number, ended.end.clone());
         });
-        Some(ended)
+        (Some(ended), current.has_opened)
     }
 
     fn set_phase(&self, phase: Phase) {
@@ -291,7 +280,7 @@ impl<C: Connect> Supervisor<C> {
             );
         }
         self.hook.emit(&ClientEvent::ConnectFailed {
-            addrs: self.connect.addrs(),
+            addrs: known_addrs(&self.connect),
             error,
             failures,
             next,
@@ -319,12 +308,12 @@ impl Current {
         if let Some(next) = next {
             self.state = next;
         }
+        self.has_opened |= self.state.is_opened();
         let is_open = self.state.is_opened() && self.state.takes_calls();
         if is_open == self.is_open && !has_restarted {
             return;
         }
         self.is_open = is_open;
-        self.has_opened |= is_open;
         status.send_modify(|status| {
             status.association = Some(Arc::clone(&self.state));
             if is_open {

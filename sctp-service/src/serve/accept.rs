@@ -2,12 +2,9 @@
 
 use std::{
     error::Error,
-    future::{Future, poll_fn},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -27,6 +24,7 @@ use crate::{
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     make::MakeService,
+    panics::caught,
     session::Session,
     timer::later,
 };
@@ -272,22 +270,6 @@ async fn accept<L: Listener>(listener: &mut L) -> io::Result<L::Transport> {
 /// Accepts an association that waits. A panic of the listener is an error as any other.
 async fn accept_waiting<L: Listener>(listener: &mut L) -> Option<io::Result<L::Transport>> {
     caught(listener.accept_waiting(), |error| Some(Err(error))).await
-}
-
-/// Completes with an error if the future panics.
-async fn caught<R>(future: impl Future<Output = R>, failed: impl FnOnce(io::Error) -> R) -> R {
-    let mut future = pin!(future);
-    let polled = poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
-            Err(panic) => {
-                let message = panic_message(&*panic);
-                Poll::Ready(Err(io::Error::other(format!("panicked: {message}"))))
-            }
-        },
-    );
-    polled.await.unwrap_or_else(failed)
 }
 
 /// Returns `true` if an error is about one association alone, so that the next may be accepted.

@@ -6,11 +6,14 @@ use sctp_tokio::ConnectError;
 use tokio::{
     select,
     sync::oneshot,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::accept::Server;
-use crate::{AssociationHandle, MakeService, ServerEvent, Side, Transport, client::Connect};
+use crate::{
+    AssociationHandle, MakeService, ServerEvent, Side, Transport,
+    client::{Attempts, Connect, connect_within, known_addrs},
+};
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -67,31 +70,25 @@ impl Server {
         C: Connect,
         M: MakeService<K>,
     {
-        let mut failures = 0;
+        let mut attempts = Attempts::new(self.config.backoff);
         loop {
-            connect.wanted().await;
-            let connected = timeout(self.config.connect_timeout, connect.connect()).await;
-            let connected = connected.unwrap_or(Err(ConnectError::TimedOut { peer: Vec::new() }));
-            let begun = Instant::now();
-            let error = match connected {
+            let pause = match connect_within(&mut connect, self.config.connect_timeout).await {
                 Ok(transport) => {
+                    let begun = Instant::now();
+                    let mut has_opened = false;
                     if let Some((handle, ended)) = self.start_dialled(transport, &make) {
                         // The sender is dropped with the task of the association, too.
                         let _ = ended.await;
-                        let is_long = begun.elapsed() >= self.config.backoff.max();
-                        if handle.has_opened() && is_long {
-                            failures = 0;
-                        }
+                        has_opened = handle.has_opened();
                     }
-                    None
+                    attempts.ended(has_opened, begun.elapsed()).1
                 }
-                Err(error) => Some(error),
+                Err(error) => {
+                    let (failures, pause) = attempts.failed();
+                    self.dial_failed(&connect, &error, failures, pause);
+                    pause
+                }
             };
-            failures += 1;
-            let pause = self.config.backoff.pause(failures);
-            if let Some(error) = error {
-                self.dial_failed(&connect, &error, failures, pause);
-            }
             sleep(pause).await;
         }
     }
@@ -118,7 +115,7 @@ impl Server {
         failures: u32,
         next: Duration,
     ) {
-        let addrs = connect.addrs();
+        let addrs = known_addrs(connect);
         if let Some(occurrences) = self.events.limits().connect_failed.record() {
             let error = error as &dyn std::error::Error;
             tracing::warn!(

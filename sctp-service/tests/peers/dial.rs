@@ -9,7 +9,7 @@ use std::{
 
 use sctp_service::{
     Config, IncomingAssociation, PeerTable, ServerEvent, Shutdown, Side,
-    client::{Backoff, Client, Connect},
+    client::{Backoff, Client, ClientEvent, Connect, Reconnect},
     handler::handler_fn,
     serve,
     testing::{Connector, InMemory, ScriptedListener},
@@ -268,6 +268,119 @@ async fn client_shakes_hands_and_connects_when_it_is_wanted() {
         peer.expect_message("a request").await;
         assert_eq!(sides.recv().await, Some(Side::Local));
         peer.abort("again");
+    }
+    drop(client);
+}
+
+/// Panics in one place after the other, and then connects.
+struct Fragile {
+    attempts: u32,
+    connector: Connector,
+}
+
+impl Connect for Fragile {
+    type Transport = InMemory;
+
+    fn connect(&mut self) -> impl Future<Output = Result<InMemory, ConnectError>> + Send {
+        assert_ne!(self.attempts, 2, "before the future");
+        async {
+            assert_ne!(self.attempts, 3, "in connect");
+            self.connector.connect().await
+        }
+    }
+
+    async fn wanted(&mut self) {
+        self.attempts += 1;
+        assert_ne!(self.attempts, 1, "in wanted");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_that_panics_counts_as_a_failed_attempt() {
+    let (listener, _mine) = ScriptedListener::new();
+    let (mut far, network) = ScriptedListener::new();
+    let (tell, mut failed) = mpsc::unbounded_channel();
+    let connect = Fragile {
+        attempts: 0,
+        connector: network.connector(),
+    };
+    let server = serve(listener, echo)
+        .with_dial(connect)
+        .on_event(move |event| {
+            if let ServerEvent::ConnectFailed {
+                error, failures, ..
+            } = event
+            {
+                tell.send((*failures, error.to_string())).unwrap();
+            }
+        });
+    tokio::spawn(server.into_future());
+    for (number, place) in [
+        (1, "in wanted"),
+        (2, "before the future"),
+        (3, "in connect"),
+    ] {
+        let (failures, error) = must(failed.recv()).await.unwrap();
+        assert_eq!(failures, number);
+        assert!(error.contains(place), "{error}");
+    }
+    let peer = must(far.accept_peer()).await.unwrap();
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_of_a_client_that_panics_is_tried_again() {
+    let (mut far, network) = ScriptedListener::new();
+    let (tell, mut failed) = mpsc::unbounded_channel();
+    let connect = Fragile {
+        attempts: 0,
+        connector: network.connector(),
+    };
+    let client = Client::builder()
+        .on_event(move |event| {
+            if let ClientEvent::ConnectFailed { failures, .. } = event {
+                tell.send(*failures).unwrap();
+            }
+        })
+        .connect_in_background(connect);
+    for number in 1..4 {
+        assert_eq!(must(failed.recv()).await, Some(number));
+    }
+    must(far.accept_peer()).await.unwrap();
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_cannot_connect_once_for_a_panic_says_so() {
+    let (_far, network) = ScriptedListener::new();
+    let connect = Fragile {
+        attempts: 1,
+        connector: network.connector(),
+    };
+    let error = must(Client::builder().connect(connect)).await.unwrap_err();
+    assert!(error.to_string().contains("before the future"), "{error}");
+}
+
+/// A handshake that times out after as long a time as an association has to last.
+#[tokio::test(start_paused = true)]
+async fn handshakes_that_time_out_count_as_failed_attempts() {
+    let (mut far, network) = ScriptedListener::new();
+    let (tell, mut failed) = mpsc::unbounded_channel();
+    let make = service_fn(async |_: IncomingAssociation| {
+        std::future::pending::<()>().await;
+        Ok::<_, Shutdown>(handler_fn(echo))
+    });
+    let client = Client::builder()
+        .serving(make)
+        .with_reconnect(move |closed| {
+            tell.send(closed.failures).unwrap();
+            Reconnect::After(closed.pause)
+        })
+        .connect_in_background(network.connector());
+    for number in 1..4 {
+        let _peer = must(far.accept_peer()).await.unwrap();
+        assert_eq!(must(failed.recv()).await, Some(number));
     }
     drop(client);
 }
