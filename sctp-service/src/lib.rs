@@ -1,5 +1,6 @@
 #![doc = include_str!("docs/overview.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))] // says beside an item which feature it needs
 
 // So that the example on the first page of the package is compiled.
 #[cfg(doctest)]
