@@ -1,9 +1,9 @@
 //! Accounts of the pushes that were accepted and received on each association.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -24,12 +24,12 @@ pub(crate) struct Account {
     pub(crate) at: At,
     accepted: AtomicU64,
     received: AtomicU64,
-    /// Those that a client read when it had begun to shut down, and counted as discarded.
-    discarded: AtomicU64,
     /// The peer starts again, or is about to: messages may be missing in the middle.
     restarts: AtomicBool,
     /// The next number of each pusher.
     expected: Mutex<HashMap<u32, u64>>,
+    /// The first push that arrived while one before it had not.
+    gap: OnceLock<String>,
 }
 
 impl Account {
@@ -42,6 +42,14 @@ impl Account {
         }
     }
 
+    /// The server and association.
+    fn key(&self) -> (u16, i32) {
+        (
+            self.at.server.unwrap_or_default(),
+            self.at.assoc.unwrap_or_default(),
+        )
+    }
+
     pub(crate) fn expect_restart(&self) {
         self.restarts.store(true, Ordering::Release);
     }
@@ -52,10 +60,15 @@ impl Account {
         let next = expected.entry(push.pusher).or_default();
         let before = std::mem::replace(next, push.number + 1);
         if push.number < before {
-            Some("received twice")
-        } else if push.number > before && !self.restarts.load(Ordering::Acquire) {
-            Some("received while one before it was not")
+            Some("received twice, or after a later one")
         } else {
+            if push.number > before {
+                // If the end of the association does not explain it, that is reported then.
+                self.gap.get_or_init(|| {
+                    let (number, pusher) = (push.number, push.pusher);
+                    format!("push {number} of pusher {pusher} was received while {before} was not")
+                });
+            }
             None
         }
     }
@@ -123,12 +136,16 @@ struct Closed {
     looks: u64,
 }
 
+/// Clients that had begun to shut down when their association ended, by server and association.
+type Drained = HashSet<(u16, i32)>;
+
 /// The accounts of all associations.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     open: Mutex<HashMap<(u16, i32), Open>>,
     accounts: Mutex<HashMap<u64, Arc<Account>>>,
     closed: Mutex<Vec<Closed>>,
+    drained: Mutex<Drained>,
     next: AtomicU64,
     pushes: AtomicU64,
 }
@@ -145,9 +162,9 @@ impl Book {
             },
             accepted: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            discarded: AtomicU64::new(0),
             restarts: AtomicBool::new(false),
             expected: Mutex::default(),
+            gap: OnceLock::new(),
         });
         lock(&self.accounts).insert(number, Arc::clone(&account));
         let open = Open { handle, account };
@@ -175,17 +192,10 @@ impl Book {
         }
     }
 
-    /// A client's association is over, which discarded so many messages.
-    pub(crate) fn discard(&self, server: u16, assoc: i32, messages: u64) {
-        let at = At {
-            server: Some(server),
-            assoc: Some(assoc),
-        };
-        for account in lock(&self.accounts).values() {
-            if account.at == at {
-                account.discarded.fetch_add(messages, Ordering::AcqRel);
-            }
-        }
+    /// A client's association is over, which the client had begun to shut down: what arrived after that
+    /// may have been discarded.
+    pub(crate) fn drained(&self, server: u16, assoc: i32) {
+        lock(&self.drained).insert((server, assoc));
     }
 
     /// An association that is up, if there is one.
@@ -216,13 +226,15 @@ impl Book {
     /// Settles the accounts of associations that are over, and reports those that cannot be.
     pub(crate) fn settle(&self, watch: &Watch, faults: &Faults) {
         let mut settled = Vec::new();
+        let mut drained = lock(&self.drained);
         lock(&self.closed).retain(|closed| {
-            let is_settled = closed.is_settled();
+            let is_drained = closed.is_drained(&drained);
+            let is_settled = closed.is_settled(is_drained);
             let overdue = watch.is_overdue(closed.looks);
-            if overdue && !is_settled {
-                faults.add(Kind::Lost, closed.describe());
+            if overdue && !(is_settled && closed.has_no_gap(is_drained)) {
+                faults.add(Kind::Lost, closed.describe(is_drained));
             }
-            if overdue || is_settled && closed.end.is_orderly() {
+            if overdue || is_settled && closed.end.is_orderly() && !is_drained {
                 settled.push(Arc::clone(&closed.account));
                 return false;
             }
@@ -233,12 +245,15 @@ impl Book {
             let accepted = account.accepted.load(Ordering::Acquire);
             self.pushes.fetch_add(accepted, Ordering::Relaxed);
             accounts.remove(&account.number);
+            drained.remove(&account.key());
         }
     }
 
     /// Returns `true` if no association is up, and every account is settled.
     pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.open).is_empty() && lock(&self.closed).iter().all(Closed::is_settled)
+        let drained = lock(&self.drained);
+        let is_settled = |closed: &Closed| closed.is_settled(closed.is_drained(&drained));
+        lock(&self.open).is_empty() && lock(&self.closed).iter().all(is_settled)
     }
 
     /// The pushes that were accepted so far.
@@ -252,30 +267,46 @@ impl Book {
 }
 
 impl Closed {
-    /// Returns `true` if each push that was accepted has arrived, or is known to be discarded.
-    fn is_settled(&self) -> bool {
+    /// Returns `true` if the client had begun to shut down.
+    fn is_drained(&self, drained: &Drained) -> bool {
+        drained.contains(&self.account.key())
+    }
+
+    /// Returns `true` if each push that was accepted has arrived, or need not have.
+    ///
+    /// After an orderly end all have, but for those that the server's counts have as discarded. A
+    /// client that had begun to shut down may have discarded more, and any end but an orderly one may
+    /// have lost more.
+    fn is_settled(&self, is_drained: bool) -> bool {
         let accepted = self.account.accepted.load(Ordering::Acquire);
-        let received = self.account.received.load(Ordering::Acquire)
-            + self.account.discarded.load(Ordering::Acquire);
+        let received = self.account.received.load(Ordering::Acquire);
         let accounted = received + self.counts.discarded_sends;
         let restarts = self.account.restarts.load(Ordering::Acquire);
         let arrived = match &self.end {
+            _ if restarts || is_drained => accounted <= accepted,
             // Everything that was accepted is sent before.
-            End::Shutdown { by: Side::Local } if !restarts => received == accepted,
-            End::Shutdown { .. } if !restarts => accounted == accepted,
+            End::Shutdown { by: Side::Local } => received == accepted,
+            End::Shutdown { .. } => accounted == accepted,
             _ => accounted <= accepted,
         };
         accepted == self.counts.sends && arrived
     }
 
-    fn describe(&self) -> String {
+    /// Returns `true` if no push is missing before one that has arrived, or one may be.
+    fn has_no_gap(&self, is_drained: bool) -> bool {
+        let restarts = self.account.restarts.load(Ordering::Acquire);
+        restarts || is_drained || self.account.gap.get().is_none()
+    }
+
+    fn describe(&self, is_drained: bool) -> String {
+        let restarts = self.account.restarts.load(Ordering::Acquire);
         format!(
-            "pushes on {}, {}{}: {} accepted, {} by its counts, {} discarded, {} received, \
-             {} discarded by the client",
+            "pushes on {}, {}{}{}: {} accepted, {} by its counts, {} discarded, {} received{}",
             self.account.at,
             self.end,
-            if self.account.restarts.load(Ordering::Acquire) {
-                " after a restart"
+            if restarts { " after a restart" } else { "" },
+            if is_drained {
+                ", of a client that shut down"
             } else {
                 ""
             },
@@ -283,11 +314,74 @@ impl Closed {
             self.counts.sends,
             self.counts.discarded_sends,
             self.account.received.load(Ordering::Acquire),
-            self.account.discarded.load(Ordering::Acquire),
+            self.account
+                .gap
+                .get()
+                .map_or_else(String::new, |gap| format!("; {gap}")),
         )
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUSHES: u64 = 3;
+
+    /// An association with this end, of whose pushes one was not received.
+    fn one_missing(end: End, discarded_sends: u64) -> Closed {
+        let book = Book::default();
+        book.open(1, 1, AssociationHandle::default());
+        let account = Arc::clone(&lock(&book.open)[&(1, 1)].account);
+        let mut line = account.line(0);
+        for _ in 0..PUSHES {
+            line.note(Ok(())).unwrap();
+        }
+        for number in [0, 2] {
+            let push = Push {
+                account: account.number,
+                pusher: 0,
+                number,
+            };
+            assert_eq!(book.receive(&push), None);
+        }
+        let mut counts = Counts::default();
+        counts.sends = PUSHES;
+        counts.discarded_sends = discarded_sends;
+        Closed {
+            account,
+            end,
+            counts,
+            looks: 0,
+        }
+    }
+
+    #[test]
+    fn missing_push_is_lost_after_an_orderly_end() {
+        let [local, peer] = [Side::Local, Side::Peer].map(|by| End::Shutdown { by });
+        assert!(!one_missing(local.clone(), 0).is_settled(false));
+        assert!(!one_missing(local, 1).is_settled(false));
+        assert!(!one_missing(peer.clone(), 0).is_settled(false));
+        assert!(one_missing(peer.clone(), 1).is_settled(false));
+        let closed = one_missing(peer, 1);
+        assert!(!closed.has_no_gap(false));
+        let text = closed.describe(false);
+        assert!(
+            text.contains("2 of pusher 0 was received while 1 was not"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn client_that_shut_down_may_discard_pushes() {
+        let closed = one_missing(End::Shutdown { by: Side::Local }, 0);
+        assert!(closed.is_settled(true) && closed.has_no_gap(true));
+        // More than were accepted cannot have arrived.
+        let closed = one_missing(End::Shutdown { by: Side::Peer }, 2);
+        assert!(!closed.is_settled(true));
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     callers::{self, Caller, Calling, Service},
+    fault::Kind,
     payload::Header,
     rng::Rng,
     run::Run,
@@ -78,19 +79,39 @@ pub(crate) async fn run(
     }
 }
 
-/// Has a client account for what it discards, since it had begun to shut down.
+/// Has a client tell of its ends: one that had begun to shut down may have discarded pushes.
 pub(crate) fn account(run: &Arc<Run>, server: u16, builder: ClientBuilder) -> ClientBuilder {
     let run = Arc::clone(run);
-    builder.on_event(move |event| {
-        if let ClientEvent::Closed {
+    builder.on_event(move |event| match event {
+        ClientEvent::Closed {
             connect_info,
+            association,
+            end,
             counts,
             ..
-        } = event
-        {
+        } => {
             let assoc = connect_info.assoc().get();
-            run.book.discard(server, assoc, counts.discarded_requests);
+            if association.drain().is_started() {
+                return run.book.drained(server, assoc);
+            }
+            let discarded = counts.discarded_requests;
+            if discarded > 0 && end.is_orderly() {
+                let line = format!(
+                    "{discarded} pushes on server {server}, association {assoc}: discarded by a \
+                     client that did not shut down"
+                );
+                run.faults.add(Kind::Lost, line);
+            }
         }
+        ClientEvent::Panicked { message, .. } => {
+            let line = format!("a client of server {server} panicked: {message}");
+            run.faults.add(Kind::Lost, line);
+        }
+        ClientEvent::SendRefused { error, .. } => {
+            let line = format!("a message of a client of server {server} was refused: {error}");
+            run.faults.add(Kind::Lost, line);
+        }
+        _ => {}
     })
 }
 

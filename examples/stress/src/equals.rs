@@ -61,17 +61,26 @@ impl Equals {
                 handles.push((*association).clone());
             }
             ServerEvent::Closed { end, .. } => run.tally.add(outcome::of_end(end), 1),
-            ServerEvent::Panicked { message, .. } => {
-                let line = format!("a handler between equals panicked: {message}");
-                run.faults.add(Kind::Lost, line);
-            }
-            ServerEvent::ReplyRefused { error, .. } => {
-                let line = format!("a reply between equals was refused: {error}");
-                run.faults.add(Kind::Lost, line);
-            }
-            _ => {}
+            _ => report(run, event),
         }
     }
+}
+
+/// Reports what may not happen at either end.
+fn report(run: &Run, event: &ServerEvent<'_>) {
+    let line = match event {
+        ServerEvent::Panicked { message, .. } => {
+            format!("a handler between equals panicked: {message}")
+        }
+        ServerEvent::ReplyRefused { error, .. } => {
+            format!("a reply between equals was refused: {error}")
+        }
+        ServerEvent::SendRefused { error, .. } => {
+            format!("a message between equals was refused: {error}")
+        }
+        _ => return,
+    };
+    run.faults.add(Kind::Lost, line);
 }
 
 /// Runs the accepting end again and again.
@@ -141,8 +150,10 @@ pub(crate) async fn dial(
         };
         let answering = Arc::clone(&run);
         let handler = move |request: Request| answer(Arc::clone(&answering), request);
+        let hearing = Arc::clone(&run);
         let mut serving = serve_association(transport, handler)
             .with_config(config(&mut rng))
+            .on_event(move |event| report(&hearing, event))
             .with_correlation(correlation(&mut rng, ByStream::on(70..120)));
         let handle = serving.handle();
         let served = tokio::spawn(serving.into_future());

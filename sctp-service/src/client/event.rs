@@ -42,6 +42,8 @@ pub enum ClientEvent<'a> {
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
+        /// Its handle, which is closed.
+        association: &'a AssociationHandle,
         /// The way in which it ended.
         end: &'a End,
         /// The reason that this end gave, if it aborted.
@@ -160,13 +162,14 @@ impl<'a> ClientEvent<'a> {
             },
             ServerEvent::Closed {
                 connect_info,
+                association,
                 end,
                 reason,
                 lasted,
                 counts,
-                ..
             } => Self::Closed {
                 connect_info,
+                association,
                 end,
                 reason,
                 lasted,
