@@ -66,6 +66,12 @@ pub use reply::{
 };
 pub use request::{Parts, Request};
 pub use router::{KeyRouter, Match, NestedRouter, Route, Router};
+#[cfg(feature = "pool")]
+#[doc(no_inline)]
+pub use tower;
+#[doc(no_inline)]
+pub use {bytes, futures_core, tokio_util, tower_layer, tower_service};
+
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
 pub use serve::{Executor, Serve, ServeAssociation, ServeFuture, serve, serve_association};

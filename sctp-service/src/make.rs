@@ -8,7 +8,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready};
+use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready, sealed::Sealed};
 
 /// A service, make-service or handler that [`serve`](crate::serve()) accepts.
 ///
@@ -29,7 +29,8 @@ use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready
 /// forgotten everything, and what was agreed with it before (a login, a session) must not hold
 /// for whoever it is now. A make-service is called again, and may refuse.
 ///
-/// `Kind` tells these apart and is always inferred.
+/// `Kind` tells these apart and is always inferred. The trait cannot be implemented outside of this
+/// crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot serve associations",
     label = "neither a service, nor a make-service, nor a handler",
@@ -49,7 +50,8 @@ pub trait MakeService<Kind>: Clone + Send + 'static {
     type Future: Future<Output = Result<Self::Service, Shutdown>> + Send + 'static;
 
     /// Makes the service of one association, or refuses the peer.
-    fn make_service(self, incoming: IncomingAssociation) -> Self::Future;
+    #[doc(hidden)]
+    fn make_service(self, incoming: IncomingAssociation, _: Sealed) -> Self::Future;
 }
 
 /// Marks a [`MakeService`] that is a service itself.
@@ -69,7 +71,7 @@ where
     type Service = S;
     type Future = Ready<Result<S, Shutdown>>;
 
-    fn make_service(self, _: IncomingAssociation) -> Self::Future {
+    fn make_service(self, _: IncomingAssociation, _: Sealed) -> Self::Future {
         ready(Ok(self))
     }
 }
@@ -86,7 +88,7 @@ where
     type Service = S;
     type Future = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
-    fn make_service(mut self, incoming: IncomingAssociation) -> Self::Future {
+    fn make_service(mut self, incoming: IncomingAssociation, _: Sealed) -> Self::Future {
         Box::pin(async move {
             poll_fn(|cx| poll_ready(&mut self, cx))
                 .await

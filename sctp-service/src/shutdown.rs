@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use sctp_core::AbortReason;
 
-/// One of the two terminations of an association that SCTP has.
+/// One of the two terminations of an association that SCTP has. There is no third one, so a `match` needs
+/// no wildcard.
 ///
 /// Both are final, and for the whole association: SCTP has no half close. Calls in flight on
 /// other streams are dropped, and requests that arrive later are discarded.
@@ -12,7 +13,6 @@ use sctp_core::AbortReason;
 /// "Acknowledged" is the transport's word: the peer's SCTP has the messages, not necessarily
 /// its application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Shutdown {
     /// Graceful. The messages of this reply, and all that were queued before, are sent and
     /// acknowledged; then SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE. A peer that does not

@@ -203,3 +203,13 @@ async fn refused_earlier_reply_aborts_instead() {
     peer.send(on(2, "quit")).await;
     peer.expect_abort("internal error").await;
 }
+
+/// There are two terminations, and a `match` of a user says so.
+#[test]
+fn shutdowns_are_matched_without_a_wildcard() {
+    let is_orderly = |shutdown: &Shutdown| match shutdown {
+        Shutdown::AfterAck => true,
+        Shutdown::Abort(_) => false,
+    };
+    assert!(is_orderly(&Shutdown::AfterAck) && !is_orderly(&Shutdown::abort("x")));
+}

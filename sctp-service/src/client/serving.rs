@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::{
     IncomingAssociation, IntoReply, MakeService, Reply, Request,
+    sealed::Sealed,
     session::{Maker, Making},
 };
 
@@ -40,7 +41,7 @@ impl Serving {
         Self::By(Arc::new(move |incoming| {
             let make = make.lock().unwrap_or_else(PoisonError::into_inner).clone();
             Box::pin(async move {
-                let service = make.make_service(incoming).await?;
+                let service = make.make_service(incoming, Sealed(())).await?;
                 Ok(Box::new(Boxing(service)) as BoxService)
             })
         }))

@@ -157,7 +157,7 @@ where
     type Service = HandlerService<H, (), H::Future>;
     type Future = std::future::Ready<Result<Self::Service, Shutdown>>;
 
-    fn make_service(self, _: IncomingAssociation) -> Self::Future {
+    fn make_service(self, _: IncomingAssociation, _: Sealed) -> Self::Future {
         // Each association gets a clone: what the handler limits, it limits for all of them.
         std::future::ready(Ok(HandlerService::sharing(self, ())))
     }

@@ -7,7 +7,7 @@ use sctp_tokio::End;
 use tower_service::Service;
 
 use super::requests::Requests;
-use crate::{IncomingAssociation, MakeService, Request, Shutdown};
+use crate::{IncomingAssociation, MakeService, Request, Shutdown, sealed::Sealed};
 
 /// A service in the making, or the refusal of the peer.
 pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
@@ -20,7 +20,7 @@ pub(crate) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Sen
 pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
     Box::new(move |incoming| {
         let make = make.clone();
-        Box::pin(async move { make.make_service(incoming).await })
+        Box::pin(async move { make.make_service(incoming, Sealed(())).await })
     })
 }
 
