@@ -100,8 +100,9 @@ fn reply_hex(text: &str) -> Result<Bytes, String> {
 
 pub(crate) async fn run(args: ListenArgs, mut signals: Signals) -> Result<(), Failure> {
     let trace = Trace::create(args.trace.as_deref())?;
+    let addrs = signals.unless(address::resolve(&args.addr)).await??;
     let sockets = SocketBuilder::new()
-        .bind(address::resolve(&args.addr).await?)
+        .bind(addrs)
         .with_max_message_size(args.max_message_size as usize);
     let mut listener = sockets.listen()?;
     let addrs: Vec<_> = listener
@@ -229,8 +230,9 @@ impl Server {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
+                    // The library has aborted the peer, or the association is of no more use.
                     complain(&format!("{peer}: {error}"));
-                    continue;
+                    return Ok(());
                 }
             };
             match session.take(event).await? {

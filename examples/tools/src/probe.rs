@@ -100,11 +100,7 @@ rtt       {} (half of the setup, which takes two round trips)
 pub(crate) async fn run(args: ProbeArgs, mut signals: Signals) -> Result<(), Failure> {
     let trace = Trace::create(args.trace.as_deref())?;
     let began = Instant::now();
-    let association = tokio::select! {
-        biased;
-        signal = signals.first() => return Err(Failure::stopped(signal)),
-        connected = args.peer.connect(0) => connected?,
-    };
+    let association = signals.unless(args.peer.connect(0)).await??;
     let took = began.elapsed();
     let printer = Printer::start(Format::None);
     let mut session = Session::new(association, printer.clone(), &trace);

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use sctp_tokio::{Message, SendError, SendHalf};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     address::Peer,
@@ -71,12 +74,15 @@ pub(crate) struct SendArgs {
 pub(crate) async fn run(args: SendArgs, mut signals: Signals) -> Result<(), Failure> {
     let trace = Trace::create(args.trace.as_deref())?;
     // What is wrong with the command line is told before there is an association.
-    let given = args.source.given()?;
-    let association = tokio::select! {
-        biased;
-        signal = signals.first() => return Err(Failure::stopped(signal)),
-        connected = args.peer.connect(args.source.stream()) => connected?,
-    };
+    let source = args.source.clone();
+    let given = signals
+        .unless(spawn_blocking(move || source.given()))
+        .await?;
+    let given = given.map_err(|error| Failure::new(FAILED, error))??;
+    let connected = signals
+        .unless(args.peer.connect(args.source.stream()))
+        .await?;
+    let association = connected?;
     let printer = Printer::start(args.print);
     let mut session = Session::new(association, printer.clone(), &trace);
     let done = tokio::select! {

@@ -77,7 +77,7 @@ impl Session {
                 Ok(Taken::Closed(end))
             }
             Event::Notification(Notification::SendFailed(_)) => {
-                complain("a message was abandoned");
+                complain("a message was not delivered");
                 Ok(Taken::Other)
             }
             _ => Ok(Taken::Other),

@@ -59,6 +59,15 @@ impl Signals {
         Ok(Self(receiver))
     }
 
+    /// Waits for a future, unless the first signal comes before.
+    pub(crate) async fn unless<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            signal = self.first() => Err(signal),
+            done = future => Ok(done),
+        }
+    }
+
     /// Waits for the first signal.
     pub(crate) async fn first(&mut self) -> Stop {
         // The sender waits for the second signal once it has sent the first.

@@ -80,6 +80,12 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
+impl From<Stop> for Failure {
+    fn from(signal: Stop) -> Self {
+        Self::stopped(signal)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::new(FAILED, error)

@@ -4,7 +4,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{File, Server, fails, sctp, sctp_with};
+use crate::{
+    netns::two_cables,
+    sctp_in,
+    support::{File, Server, fails, sctp, sctp_with},
+};
 
 #[test]
 fn messages_of_arguments_files_and_input_are_sent() {
@@ -187,6 +191,30 @@ fn end_of_the_peer_is_the_exit_status() {
             assert_eq!(client.stdout.text(), "last words");
         }
     }
+}
+
+#[test]
+fn peer_that_stops_answering_is_lost() {
+    let (left, right) = two_cables();
+    for (parameter, value) in [
+        ("association_max_retrans", 2),
+        ("rto_initial", 100),
+        ("rto_min", 100),
+        ("rto_max", 100),
+    ] {
+        left.set_sctp(parameter, value);
+    }
+    let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
+    let mut client = sctp_in(&left, &["send", server.addr(), "--wait", "1h"]);
+    client.line("hello");
+    assert_eq!(client.stdout.next(), "hello");
+    right.ip("link set one down\nlink set two down");
+    client.line("anybody there?");
+    client.exits_with(5);
+    assert_eq!(
+        client.stderr.text(),
+        "sctp: a message was not delivered\nsctp: association closed: lost: timed out"
+    );
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::{
 };
 
 use crate::{
-    Program, sctp_in, silence,
+    Program,
+    netns::two_cables,
+    sctp_in, silence,
     support::{Server, command, sctp},
 };
 
@@ -55,6 +57,37 @@ fn interrupt_while_replies_are_awaited() {
     assert_eq!(server.program.stdout.next(), "hello");
     interrupted(&mut client);
     assert!(server.closed().ends_with("shut down by peer"));
+}
+
+/// The SHUTDOWN is never answered.
+#[test]
+fn interrupt_with_an_unreachable_peer() {
+    for signals in [1, 2] {
+        let (left, right) = two_cables();
+        let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
+        let mut client = sctp_in(&left, &["send", server.addr(), "--wait", "1h"]);
+        client.line("hello");
+        assert_eq!(client.stdout.next(), "hello");
+        right.ip("link set one down\nlink set two down");
+        for _ in 0..signals {
+            client.signal("INT");
+        }
+        client.exits_with(130);
+    }
+}
+
+#[test]
+fn interrupt_while_a_file_is_read() {
+    let server = Server::echo();
+    let fifo = format!("/run/sctp-fifo-{}", std::process::id());
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let mut client = sctp(&["send", server.addr(), "--file", &fifo]);
+    // Opening it lets the program begin to read, which then waits for more.
+    let file = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    interrupted(&mut client);
+    drop(file);
+    std::fs::remove_file(&fifo).unwrap();
 }
 
 #[test]
