@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `send`, `listen`, `probe`, `load` | the subcommands |
+//! | `send`, `listen`, `probe`, `proxy`, `load` | the subcommands |
 //! | `address`, `ending`, `input`, `parse`, `hex` | what the command line says |
 //! | `session` | one association, printed and traced |
 //! | `output`, `trace` | where messages go |
@@ -18,6 +18,7 @@ mod load;
 mod output;
 mod parse;
 mod probe;
+mod proxy;
 mod send;
 mod session;
 mod signal;
@@ -30,11 +31,12 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::{
-    listen::ListenArgs, output::complain, probe::ProbeArgs, send::SendArgs, signal::Signals,
-    status::Failure,
+    listen::ListenArgs, output::complain, probe::ProbeArgs, proxy::ProxyArgs, send::SendArgs,
+    signal::Signals, status::Failure,
 };
 
-/// Talks to SCTP services: sends messages, answers them, probes servers, and puts load on them.
+/// Talks to SCTP services: sends messages, answers them, probes servers, passes messages on, and
+/// puts load on servers.
 #[derive(Debug, Parser)]
 #[command(name = "sctp", version, verbatim_doc_comment)]
 struct CommandLine {
@@ -47,6 +49,7 @@ enum Command {
     Send(SendArgs),
     Listen(ListenArgs),
     Probe(ProbeArgs),
+    Proxy(ProxyArgs),
     Load(Box<load::args::CommandLine>),
 }
 
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Send(args) => run(|signals| send::run(args, signals)),
         Command::Listen(args) => run(|signals| listen::run(args, signals)),
         Command::Probe(args) => run(|signals| probe::run(args, signals)),
+        Command::Proxy(args) => run(|signals| proxy::run(args, signals)),
         Command::Load(line) => load::run(*line),
     };
     match done {

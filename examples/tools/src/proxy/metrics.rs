@@ -1,0 +1,71 @@
+//! Figures for Prometheus, over HTTP.
+
+use std::{fmt::Write as _, io, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use super::totals::{Figures, Totals};
+
+/// Time limit for a request.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Delay after a failed accept, for which there may be no descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers one request after the other. Whatever the path, the answer is the metrics.
+pub(super) async fn serve(listener: TcpListener, totals: Arc<Totals>) {
+    loop {
+        match listener.accept().await {
+            // A reader that is too slow, or leaves, loses only its own answer.
+            Ok((stream, _)) => drop(timeout(PATIENCE, answer(stream, &totals)).await),
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, totals: &Totals) -> io::Result<()> {
+    let mut request = [0; 4096];
+    let mut read = 0;
+    while read < request.len() && !request[..read].windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut request[read..]).await? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    let body = text(&totals.figures());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+fn text(figures: &Figures) -> String {
+    let mut text = String::new();
+    for (name, labels, value) in [
+        ("accepted", "", figures.accepted),
+        ("without_server", "", figures.without_server),
+        ("replaced_servers", "", figures.replaced_servers),
+        ("messages", r#"{to="server"}"#, figures.messages_to_server),
+        ("messages", r#"{to="client"}"#, figures.messages_to_client),
+        ("lost_messages", r#"{to="server"}"#, figures.lost_to_server),
+        ("lost_messages", r#"{to="client"}"#, figures.lost_to_client),
+        ("ends", r#"{end="shutdown"}"#, figures.shutdowns),
+        ("ends", r#"{end="abort"}"#, figures.aborts),
+        ("ends", r#"{end="loss"}"#, figures.losses),
+        ("ends", r#"{end="failure"}"#, figures.failures),
+    ] {
+        let declared = format!("# TYPE sctp_proxy_{name}_total counter\n");
+        if !text.contains(&declared) {
+            text.push_str(&declared);
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "sctp_proxy_{name}_total{labels} {value}");
+    }
+    text
+}

@@ -1,0 +1,266 @@
+//! Every message is accounted for while servers and the proxy itself go.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+};
+
+use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
+use serde_json::Value;
+use tokio::runtime::Builder;
+
+use crate::{
+    figures, proxy,
+    support::{File, Program, Server, sctp, sctp_with},
+};
+
+/// A server in this process, in which each association is served by a function.
+pub(crate) fn serve_with<F>(
+    init: InitMsg,
+    serve: impl Fn(Association) -> F + Send + 'static,
+) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sockets = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+            let mut listener = sockets.with_init(init).listen().unwrap();
+            let addr = listener.local_addrs().unwrap()[0];
+            sender.send(addr.to_string()).unwrap();
+            loop {
+                tokio::spawn(serve(listener.accept().await.unwrap()));
+            }
+        });
+    });
+    receiver.recv().unwrap()
+}
+
+/// Load on the proxy until it is interrupted.
+struct Load {
+    program: Program,
+    file: File,
+}
+
+impl Load {
+    fn start(proxy: &Server) -> Self {
+        let file = File::new("json");
+        let args = [
+            "load",
+            proxy.addr(),
+            "-a",
+            "4",
+            "-c",
+            "8",
+            "-s",
+            "3",
+            "-d",
+            "1h",
+            "--reconnect",
+            "--tolerate",
+            "--call-timeout",
+            "2s",
+            "--interval",
+            "100ms",
+            "--json",
+            file.path(),
+        ];
+        let mut program = sctp(&args);
+        program.stderr.find("measuring");
+        Self { program, file }
+    }
+
+    /// Waits until so many associations are up, and calls are answered.
+    fn is_up(&mut self, associations: usize) {
+        self.program.stderr.find(&format!(" {associations} up"));
+    }
+
+    fn result(mut self) -> Value {
+        self.program.signal("INT");
+        self.program.exits_with(0);
+        serde_json::from_str(&std::fs::read_to_string(self.file.path()).unwrap()).unwrap()
+    }
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value[name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no {name} in {value:#}"))
+}
+
+/// All messages of the run, of which `calls` has the measured ones.
+fn sent_and_answered(result: &Value) -> (u64, u64) {
+    let calls = &result["calls"];
+    (
+        number(calls, "sent"),
+        number(calls, "answered") + number(calls, "late_replies"),
+    )
+}
+
+#[test]
+fn drained_servers_lose_only_what_is_counted() {
+    let mut servers = [Server::echo(), Server::echo()];
+    let addrs = servers.each_ref().map(|server| server.addr().to_owned());
+    let proxy = proxy(&addrs.each_ref().map(String::as_str), &[]);
+    let mut load = Load::start(&proxy);
+    load.is_up(4);
+    servers[0].program.terminate();
+    servers[0].program.exits_with(0);
+    // Its associations were shut down, and are set up again with the other one.
+    load.is_up(2);
+    load.is_up(4);
+    let result = load.result();
+    let figures = figures(proxy);
+    let lost = number(&figures, "lost_to_server");
+    let (sent, answered) = sent_and_answered(&result);
+    assert_eq!(
+        sent,
+        number(&figures, "messages_to_server") + lost,
+        "{figures:#} {result:#}"
+    );
+    assert_eq!(
+        answered,
+        number(&figures, "messages_to_client"),
+        "{figures:#} {result:#}"
+    );
+    assert_eq!(number(&figures, "lost_to_client"), 0, "{figures:#}");
+    // Requests that a server had while it was shut down were not answered, and not lost by the proxy.
+    let failed = number(&result["calls"], "failed");
+    assert_eq!(sent, answered + failed, "{result:#}");
+    assert!(lost <= failed, "{figures:#} {result:#}");
+    let causes = &result["associations"]["lost"];
+    assert_eq!(causes["shut down by peer"], 2, "{causes:#}");
+}
+
+#[test]
+fn killed_servers_lose_only_what_is_explained() {
+    let servers = [Server::echo(), Server::echo()];
+    let addrs = servers.each_ref().map(|server| server.addr().to_owned());
+    let mut proxy = proxy(&addrs.each_ref().map(String::as_str), &[]);
+    let mut load = Load::start(&proxy);
+    load.is_up(4);
+    let [first, second] = servers;
+    first.program.signal("KILL");
+    for _ in 0..2 {
+        let line = proxy.program.stderr.find("messages to the server");
+        assert!(line.contains("; server: "), "{line}");
+    }
+    load.is_up(2);
+    load.is_up(4);
+    let result = load.result();
+    drop((first, second));
+    let figures = figures(proxy);
+    let (sent, answered) = sent_and_answered(&result);
+    let failed = number(&result["calls"], "failed");
+    assert_eq!(sent, answered + failed, "{result:#}");
+    // Each of the two associations had at most eight calls open.
+    assert!(failed <= 16, "{result:#}");
+    assert_eq!(
+        answered,
+        number(&figures, "messages_to_client"),
+        "{figures:#} {result:#}"
+    );
+    assert_eq!(
+        number(&result["associations"], "established"),
+        6,
+        "{result:#}"
+    );
+}
+
+#[test]
+fn drained_proxy_passes_on_what_it_has() {
+    let server = Server::echo();
+    let proxy = proxy(&[server.addr()], &[]);
+    let mut load = Load::start(&proxy);
+    load.is_up(4);
+    let figures = figures(proxy);
+    let result = load.result();
+    let (sent, answered) = sent_and_answered(&result);
+    assert_eq!(
+        sent,
+        number(&figures, "messages_to_server"),
+        "{figures:#} {result:#}"
+    );
+    assert_eq!(number(&figures, "lost_to_server"), 0, "{figures:#}");
+    assert_eq!(
+        answered,
+        number(&figures, "messages_to_client"),
+        "{figures:#} {result:#}"
+    );
+    // Requests that were read from clients that were being shut down: the server answered some.
+    let failed = number(&result["calls"], "failed");
+    assert_eq!(sent, answered + failed, "{result:#}");
+    assert!(
+        number(&figures, "lost_to_client") <= failed,
+        "{figures:#} {result:#}"
+    );
+    assert_eq!(number(&figures, "shutdowns"), 4, "{figures:#}");
+    assert_eq!(
+        result["associations"]["lost"]["shut down by peer"], 4,
+        "{result:#}"
+    );
+}
+
+#[test]
+fn idle_clients_of_a_drained_proxy_are_shut_down() {
+    let mut server = Server::start(&["--echo"]);
+    let mut proxy = proxy(&[server.addr()], &[]);
+    let mut client = sctp(&["send", proxy.addr(), "-m", "hello", "--wait", "1h"]);
+    assert_eq!(client.stdout.next(), "hello");
+    proxy.program.terminate();
+    client.exits_with(3);
+    assert!(server.closed().ends_with("shut down by peer"));
+    proxy.program.exits_with(0);
+}
+
+#[test]
+fn metrics_are_served_over_http() {
+    let server = Server::echo();
+    let mut proxy = sctp(&[
+        "proxy",
+        "--listen",
+        "127.0.0.1:0",
+        "--to",
+        server.addr(),
+        "--metrics",
+        "127.0.0.1:0",
+    ]);
+    let line = proxy.stderr.find("metrics on http://");
+    let (_, url) = line.split_once("http://").unwrap();
+    let addr = url.strip_suffix("/metrics").unwrap().to_owned();
+    let mut proxy = Server::of(proxy);
+    sctp_with(
+        "",
+        &["send", proxy.addr(), "-m", "hello", "--expect", "1"],
+        0,
+    );
+    // The conversation is over, and so it is counted.
+    proxy.program.stderr.find("messages to the server");
+    let mut answer = String::new();
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains(&format!("Content-Length: {}\r\n", body.len())),
+        "{head}"
+    );
+    for line in [
+        "# TYPE sctp_proxy_messages_total counter",
+        r#"sctp_proxy_messages_total{to="server"} 1"#,
+        r#"sctp_proxy_messages_total{to="client"} 1"#,
+        "sctp_proxy_accepted_total 1",
+    ] {
+        assert_eq!(
+            body.lines().filter(|found| *found == line).count(),
+            1,
+            "{line}\n{body}"
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! Messages and ends on their way through the proxy.
+
+use std::time::Duration;
+
+use sctp_tokio::{AbortReason, Association, Message, options::InitMsg};
+use serde_json::Value;
+
+use crate::{
+    figures,
+    netns::two_cables,
+    proxy,
+    support::{Program, Server, command, fails, nobody, sctp, sctp_with},
+};
+
+#[test]
+fn stream_identifier_and_order_are_kept_both_ways() {
+    let mut server = Server::start(&["--echo", "--print", "json"]);
+    let proxy = proxy(&[server.addr()], &[]);
+    let parameters = ["--stream", "100", "--ppid", "ngap", "--unordered"];
+    let args = [
+        "send",
+        proxy.addr(),
+        "-m",
+        "hello",
+        "--expect",
+        "1",
+        "--print",
+        "json",
+    ];
+    let reply: Value =
+        serde_json::from_str(&sctp_with("", &[&args[..], &parameters].concat(), 0)).unwrap();
+    let request: Value = serde_json::from_str(&server.program.stdout.next()).unwrap();
+    for message in [&request, &reply] {
+        assert_eq!(message["stream"], 100);
+        assert_eq!(message["ppid"], 60);
+        assert_eq!(message["unordered"], true);
+        assert_eq!(message["text"], "hello");
+    }
+    let figures = figures(proxy);
+    assert_eq!(figures["messages_to_server"], 1);
+    assert_eq!(figures["messages_to_client"], 1);
+    assert_eq!(figures["shutdowns"], 1);
+}
+
+#[test]
+fn ends_of_the_client_reach_the_server_behind_its_messages() {
+    let mut server = Server::start(&[]);
+    let mut proxy = proxy(&[server.addr()], &[]);
+    for (end, heard) in [
+        ("shutdown", "association closed: shut down by peer"),
+        (
+            "abort=so long",
+            r#"association closed: aborted by peer, reason "so long""#,
+        ),
+        (
+            "abort=",
+            "association closed: aborted by peer, no reason given",
+        ),
+    ] {
+        sctp_with("one\ntwo\n", &["send", proxy.addr(), "--end", end], 0);
+        assert_eq!(server.program.stdout.next(), "one");
+        assert_eq!(server.program.stdout.next(), "two");
+        let line = server.closed();
+        assert!(line.ends_with(heard), "{line}");
+        let line = proxy.program.stderr.find("messages to the server");
+        assert!(
+            line.contains(": 2 messages to the server, 0 lost; 0 to the client, 0 lost; client: "),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn ends_of_the_server_reach_the_client_behind_its_messages() {
+    for (shutdown, status, said) in [
+        (
+            "after-ack",
+            3,
+            "sctp: association closed: shut down by peer",
+        ),
+        (
+            "abort=go away",
+            4,
+            r#"sctp: association closed: aborted by peer, reason "go away""#,
+        ),
+    ] {
+        let server = Server::start(&["--reply", "last words", "--shutdown", shutdown]);
+        let proxy = proxy(&[server.addr()], &[]);
+        let mut client = sctp(&["send", proxy.addr(), "-m", "hello", "--wait", "1h"]);
+        client.exits_with(status);
+        assert_eq!(client.stderr.text(), said);
+        // The server has waited until the proxy had its reply.
+        assert_eq!(client.stdout.text(), "last words");
+    }
+}
+
+#[test]
+fn silence_of_the_server_becomes_an_abort_that_says_so() {
+    let (left, right) = two_cables();
+    for namespace in [&left, &right] {
+        for (parameter, value) in [
+            ("association_max_retrans", 2),
+            ("rto_initial", 100),
+            ("rto_min", 100),
+            ("rto_max", 100),
+        ] {
+            namespace.set_sctp(parameter, value);
+        }
+    }
+    let inside = |namespace: &crate::netns::NetNs, args: &[&str]| {
+        Program::spawn(namespace.command(&command(args)))
+    };
+    let server = Server::of(inside(&right, &["listen", "10.1.0.2:0", "--echo"]));
+    let args = ["proxy", "--listen", "127.0.0.1:0", "--to", server.addr()];
+    let mut proxy = Server::of(inside(&left, &args));
+    let mut client = inside(&left, &["send", proxy.addr(), "--wait", "1h"]);
+    client.line("hello");
+    assert_eq!(client.stdout.next(), "hello");
+    right.ip("link set one down\nlink set two down");
+    client.line("anybody there?");
+    client.exits_with(4);
+    let said = client.stderr.text();
+    assert!(
+        said.contains(r#"aborted by peer, reason "sctp proxy: server: lost: "#),
+        "{said}"
+    );
+    // The message was on its way to the server.
+    let line = proxy.program.stderr.find("; server: lost: ");
+    let counts = ": 1 messages to the server, 1 lost; 1 to the client, 0 lost; server: lost: ";
+    assert!(line.contains(counts), "{line}");
+}
+
+#[test]
+fn client_without_a_server_is_told_why() {
+    let nobody = nobody();
+    let proxy = proxy(&[&nobody], &[]);
+    let said = fails(&["send", proxy.addr(), "--wait", "1h", "-m", "hello"], 4);
+    let reason = format!("sctp proxy: no server: cannot connect: association refused by {nobody}");
+    assert_eq!(
+        said,
+        format!(r#"sctp: association closed: aborted by peer, reason "{reason}""#)
+    );
+    let figures = figures(proxy);
+    assert_eq!(
+        (&figures["accepted"], &figures["without_server"]),
+        (&1.into(), &1.into())
+    );
+}
+
+#[test]
+fn stream_that_the_server_does_not_allow_ends_both() {
+    let streams = InitMsg::new().with_max_inbound_streams(5);
+    let server = crate::accounts::serve_with(streams, |mut association| async move {
+        let _ = association.discard_until_closed().await;
+    });
+    let proxy = proxy(&[&server], &[]);
+    let args = [
+        "send",
+        proxy.addr(),
+        "--stream",
+        "5",
+        "-m",
+        "hello",
+        "--wait",
+        "1h",
+    ];
+    let said = fails(&args, 4);
+    assert!(
+        said.contains("sctp proxy: cannot send to server: stream 5 exceeds the 5 outbound streams"),
+        "{said}"
+    );
+    let figures = figures(proxy);
+    assert_eq!(
+        (&figures["failures"], &figures["lost_to_server"]),
+        (&1.into(), &1.into())
+    );
+}
+
+/// The client is not read while the server, which never reads, is in its way.
+#[test]
+fn client_that_aborts_behind_a_stalled_server_is_noticed() {
+    let server = crate::accounts::serve_with(InitMsg::new(), |association| async move {
+        association.closed().await;
+    });
+    let mut proxy = proxy(&[&server], &[]);
+    let addr = proxy.addr().to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = Association::connect(&addr).await.unwrap();
+        let message = Message::new(vec![b'x'; 1000]);
+        // Every buffer on the way is full when nothing moves.
+        let send =
+            |message: Message| tokio::time::timeout(Duration::from_secs(3), client.send(message));
+        while let Ok(sent) = send(message.clone()).await {
+            sent.unwrap();
+        }
+        client.abort(&AbortReason::from_static("so long")).unwrap();
+    });
+    let line = proxy.program.stderr.find("messages to the server");
+    assert!(
+        line.ends_with(r#"client: aborted by peer, reason "so long""#),
+        "{line}"
+    );
+}
+
+#[test]
+fn surviving_client_goes_on_with_another_server() {
+    let first = Server::start(&["--reply", "first", "--shutdown", "abort=broken"]);
+    let second = Server::start(&["--reply", "second"]);
+    let mut proxy = proxy(&[first.addr(), second.addr()], &["--survive"]);
+    let mut client = sctp(&["send", proxy.addr(), "--wait", "1h"]);
+    client.line("one");
+    assert_eq!(client.stdout.next(), "first");
+    let line = proxy.program.stderr.find("is replaced by");
+    assert!(
+        line.contains(&format!(
+            "server {} is replaced by {}: aborted by peer",
+            first.addr(),
+            second.addr()
+        )),
+        "{line}"
+    );
+    client.line("two");
+    assert_eq!(client.stdout.next(), "second");
+    drop(first);
+    drop(second);
+    client.exits_with(4);
+    assert!(
+        client.stderr.text().contains("sctp proxy: no server: "),
+        "{}",
+        client.stderr.text()
+    );
+    assert_eq!(figures(proxy)["replaced_servers"], 1);
+}
+
+#[test]
+fn servers_that_leave_at_once_are_not_replaced_for_ever() {
+    let server = crate::accounts::serve_with(InitMsg::new(), |association| async move {
+        let _ = association.abort(&AbortReason::from_static("not today"));
+    });
+    let proxy = proxy(&[&server], &["--survive"]);
+    let said = fails(&["send", proxy.addr(), "--wait", "1h", "-m", "hello"], 4);
+    let reason = "sctp proxy: no server: 5 servers in a row left without a message";
+    assert!(said.contains(reason), "{said}");
+    assert_eq!(figures(proxy)["replaced_servers"], 5);
+}
+
+#[test]
+fn command_line_of_the_proxy_is_checked() {
+    for (args, status, complaint) in [
+        (&["--to", "127.0.0.1:1"][..], 2, "--listen <ADDR>"),
+        (&["--listen", "127.0.0.1:0"], 2, "--to <ADDR[,ADDR...]>"),
+        (
+            &["--listen", "127.0.0.1:0", "--to", "no-such-host.invalid:1"],
+            1,
+            "cannot resolve no-such-host.invalid:1: ",
+        ),
+        (
+            &["--listen", "no-such-host.invalid:1", "--to", "127.0.0.1:1"],
+            1,
+            "cannot resolve no-such-host.invalid:1: ",
+        ),
+        (
+            &["--listen", "192.0.2.1:1", "--to", "127.0.0.1:1"],
+            1,
+            "cannot bind 192.0.2.1:1: ",
+        ),
+        (
+            &[
+                "--listen",
+                "127.0.0.1:0",
+                "--to",
+                "127.0.0.1:1",
+                "--metrics",
+                "192.0.2.1:1",
+            ],
+            1,
+            "cannot bind 192.0.2.1:1: ",
+        ),
+        (
+            &[
+                "--listen",
+                "127.0.0.1:0",
+                "--to",
+                "127.0.0.1:1",
+                "--balance",
+                "luck",
+            ],
+            2,
+            "round-robin, least-load",
+        ),
+    ] {
+        let said = fails(&[&["proxy"], args].concat(), status);
+        assert!(said.contains(complaint), "{args:?}: {said}");
+    }
+}
