@@ -155,13 +155,13 @@ fn freediameter_connects_to_our_node() {
     relay.terminate();
     node.program
         .stdout
-        .find("closed relay.example: disconnected");
+        .find("closed relay.example: disconnected REBOOTING");
     drop(relay);
-    // Its sudden end.
+    // Its sudden end: the kernel of a process that is killed ends its associations in order.
     let relay = relay_in(&namespace, &config);
     node.program.stdout.find("open relay.example (responder)");
     relay.signal("KILL");
-    node.program.stdout.find("closed relay.example: ");
+    node.program.stdout.find("closed relay.example: shutdown");
     drop(relay);
     // An abort of ours, since it does not answer the watchdog. It connects again.
     let relay = relay_in(&namespace, &config);

@@ -4,7 +4,7 @@ use sctp_service::Ppid;
 
 use super::{STYLES, client_in, netns::NetNs, server_in, spawn, spawn_in, table::proved};
 
-/// A test in sctp-core has the same table, with the version that it was copied from.
+/// The version is in the table of foreign peers.
 #[test]
 fn ppids_are_those_that_tshark_knows() {
     const LAST: u32 = 200;

@@ -188,7 +188,7 @@ async fn receive(State((node, peer)): State<(Arc<Node>, Arc<Peer>)>, octets: Byt
                 && answer.number(avp::RESULT_CODE) == Some(result::SUCCESS)
                 && let Some(cause) = Cause::of(&request)
             {
-                // Both ends may announce it.
+                // It may announce it twice.
                 let _ = peer.disconnected.set(cause);
                 peer.association.expect_shutdown();
             }

@@ -33,7 +33,7 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) realm: String,
     pub(crate) association: AssociationHandle,
-    /// Cause for leaving, once it or this node has announced that.
+    /// Cause for leaving, once the peer has announced that.
     pub(crate) disconnected: Arc<OnceLock<Cause>>,
 }
 
@@ -48,11 +48,7 @@ impl Peer {
         say(format_args!("open {name} ({role})"));
         let end = tokio::select! {
             end = association.closed() => end,
-            () = association.drain().started() => {
-                // The peer may have announced its own end before.
-                let _ = self.disconnected.set(Cause::Rebooting);
-                association.closed().await
-            }
+            () = association.drain().started() => association.closed().await,
             () = self.keep_alive(&node) => association.closed().await,
             () = self.keep_asking(&node) => association.closed().await,
         };
@@ -62,7 +58,15 @@ impl Peer {
 
     /// Describes how the association has ended.
     fn how(&self, end: Option<&End>) -> String {
-        match (end, self.disconnected.get()) {
+        // A drain says goodbye, unless the peer has.
+        let rebooting = || {
+            self.association
+                .drain()
+                .is_started()
+                .then_some(Cause::Rebooting)
+        };
+        let cause = self.disconnected.get().copied().or_else(rebooting);
+        match (end, cause) {
             (Some(End::Shutdown { .. }), Some(cause)) => format!("disconnected {}", cause.name()),
             (Some(End::Shutdown { .. }), None) => "shutdown".to_owned(),
             (Some(end @ End::Aborted { .. }), _) => {

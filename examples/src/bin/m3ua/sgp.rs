@@ -193,7 +193,7 @@ impl Process {
             MessageType::AspActive => self.active(message, contexts, octets),
             MessageType::AspInactive if self.is_up() => {
                 lock(&self.state).contexts.remove(&contexts);
-                self.say(&format!("inactive {}", numbers(&contexts)));
+                self.say(format!("inactive {}", numbers(&contexts)).trim_end());
                 let ack = M3uaMessage::asp_inactive_ack(None).with_routing_contexts(&contexts);
                 codec::reply(ack)
             }
@@ -252,7 +252,7 @@ impl Process {
             state.contexts.add(&contexts);
             state.activation = self.gateway.activations.fetch_add(1, Ordering::Relaxed) + 1;
         }
-        self.say(&format!("active {}", numbers(&contexts)));
+        self.say(format!("active {}", numbers(&contexts)).trim_end());
         let ack = M3uaMessage::asp_active_ack(mode, None).with_routing_contexts(&contexts);
         let mut answers = codec::reply(ack);
         answers.extend(codec::reply(notify(status::AS_ACTIVE, &contexts)));
