@@ -18,9 +18,9 @@ use crate::{
     log_limit::LogLimiter,
 };
 
-/// Something that happened in the life of an association or of the server.
+/// Event of an association or of the server.
 ///
-/// The hook that hears of it runs in the association's own task: it should be quick, and must
+/// The hook that gets it runs in the association's own task: it should be quick, and must
 /// not block.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -58,13 +58,13 @@ pub enum ServerEvent<'a> {
         /// Counts of its messages and calls.
         counts: &'a Counts,
     },
-    /// The peer started again under the same addresses. Calls of its earlier life are dropped,
-    /// their replies will not be sent, and its service is made anew.
+    /// The peer restarted: it set the association up again under the same addresses. Handlers of its
+    /// earlier requests are dropped, their replies are not sent, and its service is made anew.
     #[non_exhaustive]
     Restarted {
         /// The association as it is now.
         connect_info: &'a ConnectInfo,
-        /// The handle of the peer's new life. Those of its earlier one are closed.
+        /// The handle of the association after the restart. Those from before are closed.
         association: &'a AssociationHandle,
     },
     /// A path of a multi-homed association changed its state.

@@ -266,7 +266,7 @@ impl Handshake {
         self.wake(core);
     }
 
-    /// Returns `true` if somebody waits for acknowledgements.
+    /// Returns `true` if there is a wait for acknowledgements.
     pub(crate) fn wants_acknowledgement(&self) -> bool {
         !self.lock().acknowledgements.is_empty()
     }
@@ -281,7 +281,7 @@ impl Handshake {
                 Err(SendError::ShuttingDown) => Err(SendError::ShuttingDown),
                 Err(_) => Err(SendError::NoAssociation),
             };
-            // An error means that nobody waits any more.
+            // An error means that the wait was dropped.
             drop(waiting.send(result));
         }
     }

@@ -124,7 +124,7 @@ pub(crate) struct SendWaiter {
 impl SendWaiter {
     pub(crate) fn finish(self, result: Result<(), CallError>) {
         drop(self.permit);
-        // An error means that nobody waits any more.
+        // An error means that the sender was dropped.
         drop(self.done.send(result));
     }
 
@@ -133,13 +133,13 @@ impl SendWaiter {
     }
 }
 
-/// The task that a call belongs to, which is told when the call is given up.
+/// The task that a call belongs to, which learns that the call is given up.
 pub(crate) trait Abandon: Send + Sync {
     /// Has the task look for dropped calls.
     fn abandoned(&self);
 }
 
-/// Tells the task that a call is given up, unless it is finished.
+/// Reports to the task that a call is given up, unless it is finished.
 pub(crate) struct Ticket(Option<Arc<dyn Abandon>>);
 
 impl Ticket {

@@ -27,7 +27,7 @@ use sctp_tokio::{ConnectError, End, SendError, Side};
 /// connect. So [`source`](std::error::Error::source) does not repeat that error; [`cause`](Self::cause)
 /// has it. See [what an error says](crate::guide::errors#error-texts).
 ///
-/// Whether it can be repeated depends on the [`Fate`] of its message alone:
+/// The [`Fate`] of its message alone decides if it can be repeated:
 /// [`is_safe_to_retry`](Self::is_safe_to_retry).
 #[derive(Clone, Debug)]
 pub struct CallError {
@@ -81,7 +81,7 @@ pub enum Cause {
     /// ended. There is none where servers are just slow, or where there is no server.
     Unavailable(Option<Box<Self>>),
     /// The peer sent a message that belongs to no call where only replies are expected: it
-    /// answers twice or on the wrong stream. No reply can be told from another any more, so the
+    /// answers twice or on the wrong stream. No reply can be matched with its call any more, so the
     /// association was aborted.
     Uncorrelated,
     /// The peer has left a call unanswered on every stream, and none can be used again. The
@@ -102,7 +102,7 @@ pub enum Refusal {
     /// The correlator could not put an identifier into the message, or the identifier is one
     /// that an earlier call still has.
     Correlator(Box<dyn Error + Send + Sync>),
-    /// Replies cannot be told from requests: the association has no correlation. See
+    /// The association has no correlation, which tells replies from requests. See
     /// [`Serve::with_correlation`](crate::Serve::with_correlation).
     NoCorrelation,
     /// None of the streams for calls was negotiated in both directions. See

@@ -1,11 +1,10 @@
-//! An association in the hands of code that answers no request of it.
+//! Handle for using an association outside of a request.
 
 pub(crate) mod call;
 mod caller;
 pub(crate) mod error;
 mod observer;
 mod room;
-mod silence;
 mod state;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -18,15 +17,14 @@ pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
-use state::Speaker;
 pub(crate) use state::{HandleState, StateOwner, Submission, Untaken};
-
+use state::{SilenceWatch, Speaker};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{ConnectInfo, Drain, Shutdown, timer::later};
+use crate::{ConnectInfo, Drain, Shutdown};
 
-/// An association that is being served, for what the server begins: a message that nobody asked for
-/// (paging, a notice, a watchdog's request), or the end of the association.
+/// Handle of an association that is being served, for what this end begins: an unsolicited message
+/// (paging, a notice, a watchdog's request), a call, or the end of the association.
 ///
 /// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what
 /// a make-service [gets](crate::IncomingAssociation::handle), and of the events
@@ -105,7 +103,7 @@ use crate::{ConnectInfo, Drain, Shutdown, timer::later};
 /// | [`Shutdown::AfterAck`], of a reply or a [`shutdown`](Self::shutdown) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
 /// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Closed` |
 /// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Closed` |
-/// | the peer restarts | discarded, counted | `NoAssociation`: the new life has handles of its own |
+/// | the peer restarts | discarded, counted | `NoAssociation`: after the restart there are other handles |
 ///
 /// Accepted does not mean received: only a protocol's own answer does. They are counted in
 /// [`Counts::sends`](crate::Counts::sends) and
@@ -113,9 +111,9 @@ use crate::{ConnectInfo, Drain, Shutdown, timer::later};
 /// well when it was accepted is logged and reported as
 /// [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused), and ends nothing.
 ///
-/// A restart is heard of where messages are read. While none are (the service is being made, requests
-/// wait for calls in flight, the server drains), a peer that restarted is sent what is sent through a
-/// handle of its earlier life, as it is sent replies of that.
+/// A restart is noticed where messages are read. While none are (the service is being made, requests
+/// wait for calls in flight, the server drains), a peer that has restarted still gets what is sent
+/// through a handle from before, and replies to its earlier requests.
 ///
 /// The default is of no association: nothing can be sent, and it is closed.
 #[derive(Clone, Default)]
@@ -142,16 +140,16 @@ impl AssociationHandle {
         self.state().map(|state| state.info())
     }
 
-    /// Returns a number to know it by, as the key of a map: no other association that this process
-    /// serves has it, nor has another life of the peer, unlike the [`AssocId`](crate::AssocId),
-    /// which is unique on one socket and outlives a restart. 0 if it is the default, of none.
+    /// Returns a number that is unique in this process, such as for the key of a map. It changes when
+    /// the peer restarts, unlike the [`AssocId`](crate::AssocId), which is unique on one socket
+    /// only. 0 if it is the default, of none.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.state().map_or(0, |state| state.id())
     }
 
-    /// Sends a message that nobody asked for. It resolves when the message is accepted, and waits
-    /// while the peer has too much to read first.
+    /// Sends an unsolicited message. Resolves when the message is accepted, and waits while the peer
+    /// has too much to read first.
     ///
     /// There is no request to take a stream and an identifier from: a message that names none goes
     /// out on stream 0, with PPID 0, ordered.
@@ -308,7 +306,7 @@ impl AssociationHandle {
     /// Begins a graceful shutdown of this association alone, as that of the server is for all: the
     /// requests that have arrived are answered, and the association is shut down in order; after
     /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with the reason
-    /// `drain timed out`. Its handlers hear of it by their [`Drain`]. Nothing happens if the
+    /// `drain timed out`. Its handlers learn of it by their [`Drain`]. Nothing happens if the
     /// association has ended or the peer has restarted since.
     pub fn graceful_shutdown(&self) {
         if let Some(state) = self.state() {
@@ -387,9 +385,9 @@ impl AssociationHandle {
         self.state().is_none_or(|state| state.is_closed())
     }
 
-    /// Resolves when the association is over, with how it ended. When the hook hears of it in
-    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed), this is so already, but tasks that wait
-    /// for it may not have run yet. `None` if the peer restarted, which is the end of this handle
+    /// Waits for the end of the association, and returns it. The hook gets
+    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed) after the end, but tasks that wait here may
+    /// not have run by then. `None` if the peer restarted, which is the end of this handle
     /// and not of the association, or if its task was dropped, as when the runtime stops.
     ///
     /// # Cancel safety
@@ -425,31 +423,5 @@ impl fmt::Debug for AssociationHandle {
             Some(info) => write!(f, "AssociationHandle({info})"),
             None => f.write_str("AssociationHandle(none)"),
         }
-    }
-}
-
-/// One that watches, until it is dropped.
-pub(super) struct SilenceWatch<'a> {
-    state: &'a Arc<HandleState>,
-    begun: Instant,
-}
-
-impl<'a> SilenceWatch<'a> {
-    pub(super) fn new(state: &'a Arc<HandleState>) -> Self {
-        state.watch();
-        let begun = Instant::now();
-        Self { state, begun }
-    }
-
-    /// Returns the time at which there will have been silence for this long, as far as is known.
-    pub(super) fn due(&self, time: Duration) -> Instant {
-        let heard = self.state.last_heard().unwrap_or(self.begun);
-        later(heard.max(self.begun), time)
-    }
-}
-
-impl Drop for SilenceWatch<'_> {
-    fn drop(&mut self) {
-        self.state.unwatch();
     }
 }

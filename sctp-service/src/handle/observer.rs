@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// One that is told when an association opens and ends, with no lock of the association held.
+/// Observer of an association, called with no lock of the association held.
 pub(crate) trait Observer: Send + Sync {
     /// The handshake has ended, or an end has begun.
     fn changed(&self);
-    /// The association has ended, or restarted. Nobody who waits for that has been told yet.
+    /// The association has ended, or its peer has restarted. Those who wait for that are woken later.
     fn ended(&self);
 }
 

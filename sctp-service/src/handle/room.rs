@@ -106,7 +106,7 @@ impl Room {
         Some(CallRoom::new(self, place, len))
     }
 
-    /// Returns those that are told when the association opens and ends.
+    /// Returns the observers of the association.
     pub(super) fn observers(&self) -> MutexGuard<'_, Vec<Arc<dyn Observer>>> {
         self.observers
             .lock()
@@ -119,7 +119,7 @@ impl Room {
         self.bytes.add_permits(self.cost(len) as usize);
     }
 
-    /// Tells those who wait that nothing more will be accepted.
+    /// Wakes those who wait for room: nothing more will be accepted.
     pub(super) fn close(&self) {
         self.messages.close();
         self.bytes.close();

@@ -256,7 +256,7 @@ impl Server {
     }
 }
 
-/// Makes the span that all of an association's life is in.
+/// Makes the span of an association.
 pub(super) fn span(connect_info: &ConnectInfo) -> Span {
     let peer = connect_info.peer_addr();
     tracing::info_span!("association", id = %connect_info.assoc(), ?peer)

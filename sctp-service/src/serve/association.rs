@@ -36,7 +36,7 @@ use crate::{
 /// use sctp_service::{Payload, serve_association};
 /// use sctp_tokio::Association;
 ///
-/// /// Answers what the other end asks, and hears what it answers.
+/// /// Answers the questions of the other end, and takes its answers.
 /// async fn answer(Payload(payload): Payload) -> Option<Payload> {
 ///     payload.starts_with(b"?").then_some(Payload(payload))
 /// }

@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    /// Starts serving a dialled association. The receiver hears of its end.
+    /// Starts serving a dialled association. The receiver resolves at its end.
     fn start_dialled<T, M, K>(
         &self,
         transport: T,

@@ -60,7 +60,7 @@ use crate::{
 ///
 /// # Cancel safety
 ///
-/// Dropping the future is a graceful shutdown that nobody waits for: the listeners are closed,
+/// Dropping the future is a graceful shutdown without a wait for its end: the listeners are closed,
 /// and the associations are shut down in order, each in its own task.
 pub fn serve<L, M, K>(listener: L, make_service: M) -> Serve<L, M, K>
 where
@@ -357,7 +357,7 @@ where
         tracing::info!("shutting down");
         drop(guard);
         loops.ended().await;
-        // An error means that the semaphore was closed, which nobody does.
+        // An error means that the semaphore was closed, which it never is.
         let _ = server.permits.acquire_many(limit).await;
     }
 }

@@ -120,7 +120,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Gives up calls that were dropped, and messages of a client that nobody waits for any more.
+    /// Gives up calls that were dropped, and messages of a client whose sender was dropped.
     pub(super) fn give_up_dropped(&mut self) {
         while self.outbox.withdraw(Owner::is_dropped_message).is_some() {
             self.counts.discarded_sends += 1;

@@ -40,8 +40,8 @@ pub(super) struct Connection<T> {
     pub(super) calls: Option<Box<Calls>>,
     /// The last words, for when the association begins to drain.
     pub(super) goodbye: Option<Goodbye>,
-    /// The peer was heard of since the handles were told.
-    has_heard: bool,
+    /// A message was received since [`note_message`](Self::note_message).
+    has_received: bool,
     /// A handle said that the peer will shut down.
     pub(super) expects_shutdown: bool,
     /// The handshake, until the service is made.
@@ -96,7 +96,7 @@ impl<T: Transport> Connection<T> {
             outbox: Outbox::default(),
             calls: None,
             goodbye: None,
-            has_heard: false,
+            has_received: false,
             expects_shutdown: false,
             early: None,
             muted: false,
@@ -111,7 +111,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
         Poll::Ready(match ready!(self.transport.poll_next_event(cx)) {
             Ok(Event::Message(received)) => {
-                self.has_heard = true;
+                self.has_received = true;
                 Inbound::Message(received)
             }
             Ok(Event::Notification(notification)) => self.notified(&notification),
@@ -121,16 +121,16 @@ impl<T: Transport> Connection<T> {
         })
     }
 
-    /// Tells handles that watch for silence that the peer was heard of. Once a poll: in the common
-    /// case, that none watches, it costs a look.
+    /// Records for handles that wait for silence that a message was received. Once a poll: in the
+    /// common case, that none waits, it costs a look.
     #[inline]
-    pub(super) fn note_heard(&mut self) {
-        if std::mem::take(&mut self.has_heard) && self.association.is_watched() {
-            self.association.note_heard();
+    pub(super) fn note_message(&mut self) {
+        if std::mem::take(&mut self.has_received) && self.association.is_watched() {
+            self.association.note_message();
         }
     }
 
-    /// Tells handles that watch for silence if this end reads.
+    /// Records for handles that wait for silence if this end reads.
     #[inline]
     pub(super) fn note_reading(&self, is_reading: bool) {
         if self.association.is_watched() {
@@ -165,8 +165,8 @@ impl<T: Transport> Connection<T> {
         Inbound::Other
     }
 
-    /// Those who hold a handle hold one of the earlier life: who was to be told something then must
-    /// not be taken for whoever is there now.
+    /// Replaces the state that handles share. A message for the peer as it was before its restart must
+    /// not reach the peer as it is now.
     fn restart(&mut self) {
         self.discard_outbox(&Cause::Restarted);
         self.muted = false;

@@ -71,7 +71,7 @@ where
         self.enter(state);
     }
 
-    /// Reads until the end: not to read would be not to hear of it.
+    /// Reads until the end, which is only found by reading.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition> {
         if let ControlFlow::Break(exit) = self.connection.expire_calls(cx) {
             return Poll::Ready(Transition::Exit(exit));

@@ -1,4 +1,4 @@
-//! The life of one association, from its coming up to its end.
+//! Driver of one association, from when it comes up to its end.
 
 mod calling;
 pub(crate) mod calls;
@@ -45,25 +45,28 @@ use crate::{
 /// Drives one association.
 ///
 /// ```text
-///            made                 AfterAck, drained, idle         queue empty
-///  Starting ------> Requests ---------------------------> Flushing ----------> AwaitingAck
-///     |    <--------  |                                     |                     |
-///     |    restarted  |                                     |                     |
-///     |               | Abort(reason), panic,               | too long            | too long
-///     | refused       | a reply that cannot be sent         v                     v
-///     +-------------> +-----------------------------------> Aborting <------------+
-///                     |                                     |
-///                     | the peer's end                      | the end is heard
-///                     +------------> Closed <---------------+
+///               made              AfterAck, drained, idle         queue empty
+///  Handshaking ------> Open ------------------------------> Flushing ----------> AwaitingAck
+///     |    <----------  |                                     |                     |
+///     |    restarted    |                                     |                     |
+///     |                 | Abort(reason), panic,               | too long            | too long
+///     | refused         | a reply that cannot be sent         v                     v
+///     +---------------> +-----------------------------------> Aborting <------------+
+///                       |                                     |
+///                       | the peer's end                      | the end is read
+///                       +------------> Closed <---------------+
 /// ```
 ///
-/// Leaving `Requests` drops the service, its calls and the requests that wait, since they live in
+/// From each state but `Closed`, an abort by the peer or a loss leads there. The
+/// [`lifecycle`] has all steps.
+///
+/// Leaving `Open` drops the service, its calls and the requests that wait, since they live in
 /// that state and nowhere else: a call cannot outlive its association, nor a permit its call.
 pub(crate) struct Session<T, S: Service<Request>> {
     connection: Connection<T>,
     state: State<S>,
     make: Maker<S>,
-    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Starting` once the peer has gone.
+    /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Handshaking` once the peer has gone.
     deadline: Timer,
     /// Bounds everything once the server is shutting down.
     drain: Timer,
@@ -216,7 +219,7 @@ where
             // Every line of the user's that an association runs from now on is below this one:
             // readiness, calls, futures, streams, correlators and their destructors.
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
-            self.connection.note_heard();
+            self.connection.note_message();
             let transition = match polled {
                 Ok(polled) => ready!(polled),
                 Err(panic) => Transition::Exit(self.connection.panicked(&*panic)),
@@ -361,7 +364,7 @@ where
         }
     }
 
-    /// Fails what is left. Whoever is told so finds the handles closed.
+    /// Fails what is left. By then the handles are closed.
     fn close(&mut self, end: End) {
         let cause = self.connection.cause_of(&end);
         self.connection.end_handles(&end, &cause);
@@ -386,8 +389,8 @@ where
         }
     }
 
-    /// Leaves the peer's earlier life behind: its calls, whose replies it would not understand,
-    /// and the service with what it knew about it. Who was let in then is let in anew.
+    /// Begins anew with a peer that has restarted: it would not understand replies to its earlier
+    /// requests, and the service is made again, after a handshake.
     fn restart(&mut self) {
         let event = match self.drain.is_set() {
             true => Event::RestartedInDrain,

@@ -13,7 +13,7 @@ use crate::Transport;
 /// A queue of messages in the order in which they were accepted.
 ///
 /// All messages share one queue, since within a stream the first accepted goes out first. A
-/// message can have an owner, who is told what becomes of it. Replies, which are most of what is
+/// message can have an owner, who learns its outcome. Replies, which are most of what is
 /// sent, have none and cost no entry.
 #[derive(Debug)]
 pub(crate) struct Outbox<O> {
@@ -56,7 +56,7 @@ impl<O> Default for Outbox<O> {
 }
 
 impl<O> Outbox<O> {
-    /// Queues a message that nobody asks about.
+    /// Queues a message without an owner.
     pub(crate) fn push(&mut self, message: Message) {
         self.bytes += message.payload.len();
         if self.messages.capacity() == 0 {
@@ -65,7 +65,7 @@ impl<O> Outbox<O> {
         self.messages.push_back(message);
     }
 
-    /// Queues a message whose owner is told what becomes of it.
+    /// Queues a message whose owner learns its outcome.
     pub(crate) fn push_owned(&mut self, message: Message, owner: O) {
         let len = message.payload.len();
         let number = self.left + self.messages.len() as u64;
@@ -190,16 +190,16 @@ mod tests {
         Duplex::new().with_capacity(capacity).build()
     }
 
-    /// Flushes, and returns the number taken, the owners told, and the outcome.
+    /// Flushes, and returns the number taken, the owners among them, and the outcome.
     fn flush(outbox: &mut Outbox<char>, transport: &mut InMemory) -> (u64, String, Flushed<char>) {
-        let mut told = String::new();
+        let mut owners = String::new();
         let mut cx = Context::from_waker(Waker::noop());
-        let (taken, outcome) = outbox.flush(&mut cx, transport, |owner| told.push(owner));
-        (taken, told, outcome)
+        let (taken, outcome) = outbox.flush(&mut cx, transport, |owner| owners.push(owner));
+        (taken, owners, outcome)
     }
 
     #[test]
-    fn owners_are_told_as_their_messages_leave() {
+    fn owners_learn_as_their_messages_leave() {
         let (mut transport, peer) = narrow(2);
         let mut outbox = Outbox::default();
         outbox.push(Message::new("reply"));
@@ -207,13 +207,13 @@ mod tests {
         outbox.push(Message::new("reply"));
         outbox.push_owned(Message::new("two"), 'b');
         assert_eq!((outbox.unowned(), outbox.unowned_bytes()), (2, 10));
-        let (taken, told, outcome) = flush(&mut outbox, &mut transport);
-        assert_eq!((taken, told.as_str()), (2, "a"));
+        let (taken, owners, outcome) = flush(&mut outbox, &mut transport);
+        assert_eq!((taken, owners.as_str()), (2, "a"));
         assert!(matches!(outcome, Flushed::Full));
         assert_eq!((outbox.unowned(), outbox.unowned_bytes()), (1, 5));
         while peer.try_recv().is_some() {}
-        let (taken, told, outcome) = flush(&mut outbox, &mut transport);
-        assert_eq!((taken, told.as_str()), (2, "b"));
+        let (taken, owners, outcome) = flush(&mut outbox, &mut transport);
+        assert_eq!((taken, owners.as_str()), (2, "b"));
         assert!(matches!(outcome, Flushed::Empty) && outbox.is_empty());
         assert_eq!(outbox.unowned_bytes(), 0);
     }
@@ -226,28 +226,28 @@ mod tests {
         outbox.push_owned(Message::new(""), 'b');
         outbox.push(Message::new(""));
         outbox.push_owned(Message::new("two"), 'c');
-        let (taken, told, outcome) = flush(&mut outbox, &mut transport);
-        assert_eq!((taken, told.as_str()), (1, "a"));
+        let (taken, owners, outcome) = flush(&mut outbox, &mut transport);
+        assert_eq!((taken, owners.as_str()), (1, "a"));
         assert!(matches!(
             outcome,
             Flushed::Refused(Some('b'), SendError::Empty)
         ));
-        let (taken, told, outcome) = flush(&mut outbox, &mut transport);
-        assert_eq!((taken, told.as_str()), (0, ""));
+        let (taken, owners, outcome) = flush(&mut outbox, &mut transport);
+        assert_eq!((taken, owners.as_str()), (0, ""));
         assert!(matches!(outcome, Flushed::Refused(None, SendError::Empty)));
-        let (taken, told, _) = flush(&mut outbox, &mut transport);
-        assert_eq!((taken, told.as_str()), (1, "c"));
+        let (taken, owners, _) = flush(&mut outbox, &mut transport);
+        assert_eq!((taken, owners.as_str()), (1, "c"));
     }
 
     #[test]
-    fn clear_tells_every_owner() {
+    fn clear_returns_every_owner() {
         let mut outbox = Outbox::default();
         outbox.push(Message::new("reply"));
         outbox.push_owned(Message::new("one"), 'a');
         outbox.push_owned(Message::new("two"), 'b');
-        let mut told = String::new();
-        assert_eq!(outbox.clear(|owner| told.push(owner)), 1);
-        assert_eq!(told, "ab");
+        let mut owners = String::new();
+        assert_eq!(outbox.clear(|owner| owners.push(owner)), 1);
+        assert_eq!(owners, "ab");
         assert!(outbox.is_empty());
         // Numbers go on.
         outbox.push_owned(Message::new("three"), 'c');

@@ -13,7 +13,7 @@ pub(super) struct Load {
     pub(super) is_full: bool,
     /// A drain has begun, and what had arrived was read.
     pub(super) is_drained: bool,
-    /// A call, or a handshake, waits for what the peer sends.
+    /// A call waits for its reply.
     pub(super) is_awaited: bool,
     /// The association has ended as far as reading is concerned: nothing is left, or only what is
     /// in the receive buffer.
@@ -40,8 +40,8 @@ pub(super) struct Limits {
 pub(super) fn may_read(load: Load, limits: Limits) -> bool {
     match load.end {
         Ending::Read => false,
-        // Nothing more can arrive: what is left is no more than the receive buffer holds, and
-        // reading it tells whether there is still somebody to serve it for.
+        // Nothing more can arrive: what is left is no more than the receive buffer holds, and the end
+        // behind it says if the peer still counts on it.
         Ending::Seen => true,
         Ending::Unknown => {
             let is_free = !load.has_ready

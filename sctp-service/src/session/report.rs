@@ -156,7 +156,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Reports a reply that shows that replies can no longer be told apart.
+    /// Reports a reply that shows that replies can no longer be matched with calls.
     pub(super) fn unexpected_reply(&mut self, received: &Received) -> Exit {
         self.cause = Some(Box::new(Cause::Uncorrelated));
         if let Some(occurrences) = self.events.limits().unexpected_reply.record() {

@@ -64,8 +64,8 @@ pub(super) struct Requests<S: Service<Request>> {
     /// The service was asked for readiness and has not answered yet. Its answer may be a
     /// reservation, which must not be left unused.
     is_asked: bool,
-    /// An end was heard of without reading, so what is queued before it is still to be read.
-    heard_end: bool,
+    /// An end was seen without reading, so what is queued before it is still to be read.
+    has_seen_end: bool,
     /// All is read, and this was the end of it.
     end: Option<Box<End>>,
     /// Bounds the peer's last requests after it has shut down.
@@ -78,7 +78,7 @@ pub(super) struct Requests<S: Service<Request>> {
     age: Timer,
     /// There was something to do since `idle_since`.
     was_busy: bool,
-    /// Slots wait for replies behind more requests than may be read ahead.
+    /// Calls wait for replies behind more requests than may be read ahead.
     is_held_back: bool,
 }
 
@@ -103,7 +103,7 @@ where
             number: 0,
             draining: None,
             is_asked: false,
-            heard_end: false,
+            has_seen_end: false,
             end: None,
             grace: Timer::default(),
             peer_leaves: Timer::default(),
@@ -246,13 +246,13 @@ where
         ControlFlow::Continue(worked)
     }
 
-    /// Slots the service with the request whose turn it is, if it will have it.
+    /// Calls the service with the request whose turn it is, if it is ready.
     fn dispatch<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        // Slots only finish while the service is asked, so their limit holds. The limit of the
+        // Calls only finish while the service is asked, so their limit holds. The limit of the
         // send queue is exceeded by one reply at most.
         let room =
             self.slots.len() < connection.config.max_in_flight.max(1) && !connection.is_full();
@@ -335,7 +335,7 @@ where
             is_awaited: connection.waits_for_reply(),
             end: match self.end {
                 Some(_) => Ending::Read,
-                None if self.heard_end => Ending::Seen,
+                None if self.has_seen_end => Ending::Seen,
                 None => Ending::Unknown,
             },
         };

@@ -81,13 +81,13 @@ where
             tracing::debug!("the peer sends on while the association is drained");
             return ControlFlow::Continue(true);
         }
-        if self.heard_end || self.end.is_some() || self.may_read(connection) {
+        if self.has_seen_end || self.end.is_some() || self.may_read(connection) {
             return ControlFlow::Continue(false);
         }
         match connection.transport.poll_closed(cx) {
             Poll::Pending => ControlFlow::Continue(false),
             Poll::Ready(end) if may_have_left_requests(&end) => {
-                self.heard_end = true;
+                self.has_seen_end = true;
                 self.peer_shut_down(connection);
                 ControlFlow::Continue(true)
             }
@@ -110,7 +110,7 @@ where
         }
     }
 
-    /// Shuts an association down that nobody uses, unless an end is under way.
+    /// Shuts down an association that is no longer used, unless an end is under way.
     fn end_unneeded(&self) -> ControlFlow<Exit> {
         match step(self.phase(), Event::Unneeded) {
             Step::Flush => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
@@ -171,7 +171,7 @@ where
 }
 
 /// Returns `true` if requests sent before this end are still to be served. After an orderly end
-/// they are; after an abort or a loss, nobody counts on it. `Unread` may turn out to be either.
+/// they are; after an abort or a loss, the peer does not count on it. `Unread` may turn out to be either.
 pub(in crate::session) fn may_have_left_requests(end: &End) -> bool {
     end.is_orderly() || matches!(end, End::Unread)
 }

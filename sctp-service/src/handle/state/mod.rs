@@ -1,5 +1,9 @@
 //! State shared by the session of an association and its handles.
 
+mod phase;
+mod silence;
+mod submitting;
+
 use std::{
     collections::VecDeque,
     mem,
@@ -9,20 +13,20 @@ use std::{
     time::Duration,
 };
 
+use phase::{Latest, Phase};
 use sctp_core::AbortReason;
-use sctp_tokio::{End, Message, Received, SendError, Side};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::{Instant, timeout_at},
-};
+use sctp_tokio::{End, SendError, Side};
+use silence::Silence;
+pub(super) use silence::SilenceWatch;
+pub(super) use submitting::Speaker;
+pub(crate) use submitting::{Submission, Taken, Untaken};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    call::{Abandon, Call, SendWaiter, Ticket, Waiter, task_gone},
-    error::{CallError, Cause, Refusal},
+    error::{CallError, Cause},
     observer::Observer,
-    room::{CallRoom, Place, Room},
-    silence::Silence,
+    room::Room,
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
@@ -30,7 +34,6 @@ use crate::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU16, Ordering},
     },
-    timer::later,
 };
 
 /// Next identifier, for all servers of the process.
@@ -48,7 +51,7 @@ pub(crate) struct HandleState {
     max_message: Option<usize>,
     /// The current number of outbound streams, which may have grown.
     outbound_streams: AtomicU16,
-    /// Replies can be told from requests, so that calls can be made.
+    /// There is a correlation, so that calls can be made.
     is_correlated: bool,
     /// Somebody watches for silence of the peer.
     is_watched: AtomicBool,
@@ -85,82 +88,10 @@ struct Core {
     latest: Option<Latest>,
 }
 
-/// The state that an association has after restarts of the peer. All its states share this place, so
-/// that an old one keeps none of the later ones.
-type Latest = Arc<Mutex<Weak<HandleState>>>;
-
-enum Phase {
-    /// Only the handshake speaks.
-    Handshaking,
-    Open,
-    /// Nothing more is accepted, since this end or the peer shuts down.
-    ShuttingDown(Side),
-    /// `None` if the task was dropped.
-    Over(Option<Box<End>>),
-    /// The peer has restarted, and the association goes on with this state.
-    Restarted(Latest),
-}
-
-/// Sender of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaker {
-    /// Waits until the handshake has ended.
-    Handle,
-    Handshake,
-}
-
-/// Submissions since the session looked last.
-pub(crate) struct Taken {
-    pub(crate) submitted: VecDeque<Submission>,
-    pub(crate) has_dropped_calls: bool,
-    pub(crate) shutdown: Option<Box<Shutdown>>,
-    pub(crate) expects_shutdown: bool,
-}
-
-/// A message that a handle handed in.
-pub(crate) enum Submission {
-    OneWay {
-        message: Message,
-        /// `None` if the message has room in the queue of the handles, and nobody waits.
-        waiter: Option<SendWaiter>,
-    },
-    Call {
-        message: Message,
-        waiter: Waiter,
-        deadline: Option<Instant>,
-    },
-}
-
-/// The number of submissions that the session never took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Untaken {
-    pub(crate) sends: usize,
-    pub(crate) calls: usize,
-}
-
-impl Submission {
-    /// Fails a call or message that was not sent.
-    fn discard(self, error: &CallError) {
-        match self {
-            Self::OneWay { waiter, .. } => {
-                if let Some(waiter) = waiter {
-                    waiter.finish(Err(error.clone()));
-                }
-            }
-            Self::Call { waiter, .. } => waiter.finish(Err(error.clone())),
-        }
-    }
-
-    fn is_call(&self) -> bool {
-        matches!(self, Self::Call { .. })
-    }
-
-    /// Returns `true` if it is of a client, and not of a handle, which a restart closes.
-    fn is_of_client(&self) -> bool {
-        match self {
-            Self::OneWay { waiter, .. } => waiter.is_some(),
-            Self::Call { waiter, .. } => waiter.room.is_none(),
-        }
+impl Core {
+    fn room(&mut self, config: &Config) -> Arc<Room> {
+        let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
+        Arc::clone(room)
     }
 }
 
@@ -213,274 +144,6 @@ impl HandleState {
 
     pub(crate) fn info(&self) -> &ConnectInfo {
         &self.info
-    }
-
-    pub(super) async fn send(&self, message: Message, speaker: Speaker) -> Result<(), SendError> {
-        self.check(&message)?;
-        let room = self.room_for(speaker).await?;
-        let place = room.acquire(message.payload.len()).await;
-        self.accept(message, place)
-    }
-
-    pub(super) fn try_send(&self, message: Message) -> Result<(), SendError> {
-        self.check(&message)?;
-        let Some(room) = self.room(Speaker::Handle)? else {
-            return Err(SendError::Io(std::io::ErrorKind::WouldBlock.into()));
-        };
-        let place = room.try_acquire(message.payload.len())?;
-        self.accept(message, place)
-    }
-
-    /// Refuses what the transport would refuse, while there is somebody to tell.
-    fn check(&self, message: &Message) -> Result<(), SendError> {
-        let (len, stream) = (message.payload.len(), message.info.stream);
-        let negotiated = self.outbound_streams.load(Ordering::Relaxed);
-        if len == 0 {
-            Err(SendError::Empty)
-        } else if let Some(limit) = self.max_message.filter(|max| len > *max) {
-            Err(SendError::TooLarge { len, limit })
-        } else if stream.get() >= negotiated {
-            Err(SendError::InvalidStream { stream, negotiated })
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Returns the room for messages, or `None` while only the handshake has it.
-    fn room(&self, speaker: Speaker) -> Result<Option<Arc<Room>>, SendError> {
-        let mut core = self.lock();
-        core.phase.check()?;
-        let is_early = speaker == Speaker::Handle && matches!(core.phase, Phase::Handshaking);
-        Ok((!is_early).then(|| core.room(&self.config)))
-    }
-
-    /// Waits until the handshake has ended, and returns the room for messages.
-    async fn room_for(&self, speaker: Speaker) -> Result<Arc<Room>, SendError> {
-        loop {
-            if let Some(room) = self.room(speaker)? {
-                return Ok(room);
-            }
-            let room = self.lock().room(&self.config);
-            let mut opened = std::pin::pin!(room.opened.notified());
-            // Before the look, or an end of the handshake between the two would go unnoticed.
-            opened.as_mut().enable();
-            if self.is_handshaking() {
-                opened.await;
-            }
-        }
-    }
-
-    fn is_handshaking(&self) -> bool {
-        matches!(self.lock().phase, Phase::Handshaking)
-    }
-
-    fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), SendError> {
-        let mut core = self.lock();
-        core.phase.check()?;
-        // Room is closed when `phase` says so already, so without a place it has failed.
-        let Some(place) = place else {
-            return Err(SendError::ShuttingDown);
-        };
-        place.keep();
-        core.submitted.push_back(Submission::OneWay {
-            message,
-            waiter: None,
-        });
-        self.wake(core);
-        Ok(())
-    }
-
-    /// Makes a call, and waits for its reply.
-    pub(super) async fn request(
-        self: Arc<Self>,
-        message: Message,
-        within: Option<Duration>,
-        speaker: Speaker,
-    ) -> Result<Received, CallError> {
-        self.check_call(&message)?;
-        self.check_correlated()?;
-        let deadline = within.map(|within| later(Instant::now(), within));
-        let len = message.payload.len();
-        let admitted = async { self.room_for(speaker).await.ok()?.acquire_call(len).await };
-        let (permit, room) = self
-            .admitted(admitted, deadline)
-            .await?
-            .ok_or_else(|| self.call_refused())?;
-        self.submit(message, permit, room, deadline).await
-    }
-
-    /// Makes a call that has a place.
-    pub(super) fn call_with(
-        self: &Arc<Self>,
-        message: Message,
-        permit: OwnedSemaphorePermit,
-    ) -> Call {
-        let room = match self.check_call(&message).and_then(|()| self.call_room()) {
-            Ok(room) => room,
-            Err(error) => return Call::failed(error),
-        };
-        let len = message.payload.len();
-        let is_open = !self.is_handshaking();
-        if is_open && let Some(room) = room.try_acquire_for_call(len) {
-            return self.submit(message, permit, room, None);
-        }
-        let state = Arc::clone(self);
-        Call::admitting(async move {
-            let admitted = async {
-                let room = state.room_for(Speaker::Handle).await.ok()?;
-                room.acquire_for_call(len).await
-            };
-            let room = state
-                .admitted(admitted, None)
-                .await?
-                .ok_or_else(|| state.call_refused())?;
-            state.submit(message, permit, room, None).await
-        })
-    }
-
-    /// Returns the places of calls.
-    pub(super) fn call_places(&self) -> Result<Arc<Semaphore>, CallError> {
-        Ok(Arc::clone(self.call_room()?.calls()))
-    }
-
-    /// Returns the error of a call that is no longer accepted.
-    pub(super) fn call_refused(&self) -> CallError {
-        let cause = match &self.lock().phase {
-            Phase::ShuttingDown(Side::Peer) => Cause::ShutDown,
-            Phase::Handshaking | Phase::Open | Phase::ShuttingDown(_) => Cause::Closed,
-            Phase::Over(Some(end)) => Cause::from(&**end),
-            Phase::Over(None) => Cause::Closed,
-            Phase::Restarted(_) => Cause::Restarted,
-        };
-        CallError::not_sent(cause)
-    }
-
-    /// Waits for room, as long as the call may take.
-    async fn admitted<R>(
-        &self,
-        admitted: impl Future<Output = R>,
-        deadline: Option<Instant>,
-    ) -> Result<R, CallError> {
-        let timeout = || {
-            self.config
-                .call_timeout
-                .map(|time| later(Instant::now(), time))
-        };
-        match deadline.or_else(timeout) {
-            Some(deadline) => timeout_at(deadline, admitted)
-                .await
-                .map_err(|_| CallError::not_sent(Cause::TimedOut)),
-            None => Ok(admitted.await),
-        }
-    }
-
-    fn submit(
-        self: &Arc<Self>,
-        message: Message,
-        permit: OwnedSemaphorePermit,
-        room: CallRoom,
-        deadline: Option<Instant>,
-    ) -> Call {
-        let mut core = self.lock();
-        if core.phase.check().is_err() || core.peer_leaves {
-            drop(core);
-            return Call::failed(self.call_refused());
-        }
-        let (reply, result) = oneshot::channel();
-        core.submitted.push_back(Submission::Call {
-            message,
-            waiter: Waiter {
-                reply,
-                permit,
-                room: Some(room),
-            },
-            deadline,
-        });
-        self.wake(core);
-        let task: Arc<Self> = Arc::clone(self);
-        Call::waiting(result, Ticket::new(task))
-    }
-
-    /// Makes a call of a client; after a restart, on the association as it is now.
-    pub(crate) fn call_of_client(
-        self: &Arc<Self>,
-        message: Message,
-        permit: OwnedSemaphorePermit,
-        deadline: Option<Instant>,
-    ) -> Call {
-        let (reply, result) = oneshot::channel();
-        let task = self.submit_of_client(Submission::Call {
-            message,
-            waiter: Waiter {
-                reply,
-                permit,
-                room: None,
-            },
-            deadline,
-        });
-        Call::waiting(result, Ticket::new(task))
-    }
-
-    /// Sends a one-way message of a client, and waits until the transport has taken it.
-    pub(crate) async fn send_of_client(
-        self: &Arc<Self>,
-        message: Message,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<(), CallError> {
-        let (done, result) = oneshot::channel();
-        let task = self.submit_of_client(Submission::OneWay {
-            message,
-            waiter: Some(SendWaiter { done, permit }),
-        });
-        // Dropped after the channel, by which the session finds the message to take back.
-        let mut ticket = Ticket::new(task);
-        let result = result.await;
-        ticket.finish();
-        result.unwrap_or_else(|_| Err(task_gone()))
-    }
-
-    /// Returns the state that has it, or has refused it.
-    fn submit_of_client(self: &Arc<Self>, submission: Submission) -> Arc<Self> {
-        let mut core = self.lock();
-        if core.phase.check().is_ok() && self.takes_calls() {
-            core.submitted.push_back(submission);
-            self.wake(core);
-            return Arc::clone(self);
-        }
-        let next = core.phase.next();
-        drop(core);
-        match next {
-            Some(next) => next.submit_of_client(submission),
-            None => {
-                submission.discard(&self.call_refused());
-                Arc::clone(self)
-            }
-        }
-    }
-
-    fn call_room(&self) -> Result<Arc<Room>, CallError> {
-        self.check_correlated()?;
-        let mut core = self.lock();
-        if core.phase.check().is_err() || core.peer_leaves {
-            drop(core);
-            return Err(self.call_refused());
-        }
-        Ok(core.room(&self.config))
-    }
-
-    fn check_correlated(&self) -> Result<(), CallError> {
-        match self.is_correlated {
-            true => Ok(()),
-            false => Err(CallError::refused(Refusal::NoCorrelation)),
-        }
-    }
-
-    /// Refuses what the transport would refuse. The stream may still be chosen.
-    fn check_call(&self, message: &Message) -> Result<(), CallError> {
-        match self.check(message) {
-            Ok(()) | Err(SendError::InvalidStream { .. }) => Ok(()),
-            Err(error) => Err(CallError::refused(Refusal::Send(error))),
-        }
     }
 
     pub(super) fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
@@ -579,7 +242,7 @@ impl HandleState {
         self.is_opened() && self.takes_calls() && !self.drain.is_cancelled()
     }
 
-    /// Has an observer told of what happens from now on. Returns `false` if the association has ended.
+    /// Adds an observer of what happens from now on. Returns `false` if the association has ended.
     pub(crate) fn observe(&self, observer: Arc<dyn Observer>) -> bool {
         let mut core = self.lock();
         if core.phase.end().is_some() {
@@ -587,42 +250,6 @@ impl HandleState {
         }
         core.room(&self.config).observers().push(observer);
         true
-    }
-
-    /// Begins to watch for silence.
-    pub(super) fn watch(&self) {
-        let mut core = self.lock();
-        let silence = core.silence.get_or_insert_with(|| Box::new(Silence::new()));
-        silence.watchers += 1;
-        if silence.watchers == 1 {
-            self.is_watched.store(true, Ordering::Relaxed);
-            // A session that rests says only now if it reads.
-            self.wake(core);
-        }
-    }
-
-    pub(super) fn unwatch(&self) {
-        let mut core = self.lock();
-        let Some(silence) = &mut core.silence else {
-            return;
-        };
-        silence.watchers -= 1;
-        if silence.watchers == 0 {
-            core.silence = None;
-            self.is_watched.store(false, Ordering::Relaxed);
-        }
-    }
-
-    /// Returns the time at which the peer was last heard of, or could have been.
-    pub(super) fn last_heard(&self) -> Option<Instant> {
-        let core = self.lock();
-        let silence = core.silence.as_ref()?;
-        // Nobody holds a peer back that is gone.
-        let is_heard = silence.is_reading || core.phase.end().is_some();
-        Some(match is_heard {
-            true => silence.last_heard,
-            false => Instant::now(),
-        })
     }
 
     /// Has the session look here.
@@ -649,7 +276,7 @@ impl HandleState {
         }
     }
 
-    /// Tells the session. It may be running already: a wake-up too many is harmless.
+    /// Wakes the session. It may be running already: a wake-up too many is harmless.
     fn wake(&self, core: MutexGuard<'_, Core>) {
         if self.pending.swap(true, Ordering::AcqRel) {
             return;
@@ -723,27 +350,6 @@ impl HandleState {
         if let Some(room) = room {
             room.opened.notify_waiters();
             changed(&room);
-        }
-    }
-
-    pub(crate) fn is_watched(&self) -> bool {
-        self.is_watched.load(Ordering::Relaxed)
-    }
-
-    /// The peer was heard of.
-    pub(crate) fn note_heard(&self) {
-        if let Some(silence) = &mut self.lock().silence {
-            silence.last_heard = Instant::now();
-        }
-    }
-
-    /// The session reads, or holds the peer back.
-    pub(crate) fn note_reading(&self, is_reading: bool) {
-        if let Some(silence) = &mut self.lock().silence {
-            let was_reading = mem::replace(&mut silence.is_reading, is_reading);
-            if is_reading && !was_reading {
-                silence.last_heard = Instant::now();
-            }
         }
     }
 
@@ -825,7 +431,7 @@ impl HandleState {
         untaken
     }
 
-    /// Tells all observers that the association has ended, and returns the lock under which there are
+    /// Reports the end of the association to all observers, and returns the lock under which there are
     /// none. `None` if it had ended before.
     fn lock_last(&self) -> Option<MutexGuard<'_, Core>> {
         loop {
@@ -885,7 +491,7 @@ impl HandleState {
 }
 
 /// The state of an association in the hands of whoever serves it. Dropping it ends the association
-/// for all handles, so that nobody waits for a session that never began or was dropped.
+/// for all handles, so that none waits for a session that never began or was dropped.
 pub(crate) struct StateOwner(Arc<HandleState>);
 
 impl StateOwner {
@@ -909,26 +515,7 @@ impl Drop for StateOwner {
     }
 }
 
-impl Abandon for HandleState {
-    fn abandoned(&self) {
-        let mut core = self.lock();
-        if let Some(next) = core.phase.next() {
-            drop(core);
-            return next.abandoned();
-        }
-        core.has_dropped_calls = true;
-        self.wake(core);
-    }
-}
-
-impl Core {
-    fn room(&mut self, config: &Config) -> Arc<Room> {
-        let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
-        Arc::clone(room)
-    }
-}
-
-/// Tells the observers of a change.
+/// Reports a change to the observers.
 fn changed(room: &Room) {
     let observers = room.observers().clone();
     for observer in observers {
@@ -936,37 +523,5 @@ fn changed(room: &Room) {
     }
 }
 
-impl Phase {
-    fn check(&self) -> Result<(), SendError> {
-        Err(match self {
-            Self::Handshaking | Self::Open => return Ok(()),
-            Self::ShuttingDown(_) => SendError::ShuttingDown,
-            Self::Over(Some(end)) => SendError::Closed(end.as_ref().clone()),
-            Self::Over(None) | Self::Restarted(_) => SendError::NoAssociation,
-        })
-    }
-
-    /// Returns the end of the association if this is a last phase.
-    fn end(&self) -> Option<Option<&End>> {
-        match self {
-            Self::Handshaking | Self::Open | Self::ShuttingDown(_) => None,
-            Self::Over(end) => Some(end.as_deref()),
-            Self::Restarted(_) => Some(None),
-        }
-    }
-
-    /// Returns the state that has taken the place of this one when the peer restarted.
-    fn next(&self) -> Option<Arc<HandleState>> {
-        match self {
-            Self::Restarted(latest) => {
-                let latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
-                latest.upgrade()
-            }
-            _ => None,
-        }
-    }
-}
-
 #[cfg(all(test, sctp_loom))]
-#[path = "models.rs"]
 mod models;

@@ -77,9 +77,9 @@ fn session_sees_a_message_and_the_shutdown() {
     });
 }
 
-/// An observer hears of the end once, before those who wait for it, or is refused.
+/// An observer learns of the end once, before those who wait for it, or is refused.
 #[test]
-fn observer_hears_of_the_end_or_is_refused() {
+fn observer_learns_of_the_end_or_is_refused() {
     #[derive(Default)]
     struct Ends(std::sync::atomic::AtomicUsize);
 
