@@ -68,14 +68,30 @@ async fn closed_recorder_refuses_and_fails_what_waits() {
     });
     drop(recorder.clone().request("x"));
     tokio::task::yield_now().await;
+    assert!(!recorder.is_draining());
+    peer.graceful_shutdown();
+    assert!(recorder.is_draining());
     let end = End::Shutdown { by: Side::Peer };
     recorder.close(end.clone());
     assert!(must(call).await.unwrap().is_err());
     assert_eq!(must(peer.closed()).await, Some(end));
     assert!(matches!(peer.try_send("x"), Err(SendError::Closed(_))));
-    assert!(!recorder.is_draining());
-    peer.graceful_shutdown();
-    assert!(recorder.is_draining());
+}
+
+#[tokio::test]
+async fn dropped_recorder_fails_what_waits() {
+    let recorder = Recorder::new();
+    let peer = recorder.handle();
+    let call = tokio::spawn({
+        let peer = peer.clone();
+        async move { peer.request("hello").await }
+    });
+    tokio::task::yield_now().await;
+    drop(recorder.clone());
+    assert!(!peer.is_closed());
+    drop(recorder);
+    assert!(must(call).await.unwrap().is_err());
+    assert_eq!(must(peer.closed()).await, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     AssociationHandle, Config, Request, Shutdown,
-    handle::{HandleState, Submission, Waiter},
+    handle::{HandleState, StateOwner, Submission, Waiter},
 };
 
 /// Records what a service does with the [`AssociationHandle`] of its requests.
@@ -56,7 +56,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Recorder {
-    state: Arc<HandleState>,
+    state: Arc<StateOwner>,
     recorded: Arc<Mutex<Recorded>>,
 }
 
@@ -86,7 +86,7 @@ impl Recorder {
         );
         state.open();
         Self {
-            state,
+            state: Arc::new(StateOwner::new(state)),
             recorded: Arc::default(),
         }
     }
@@ -102,7 +102,7 @@ impl Recorder {
     /// Returns the handle of the association.
     #[must_use]
     pub fn handle(&self) -> AssociationHandle {
-        AssociationHandle::new(Arc::clone(&self.state))
+        AssociationHandle::new(Arc::clone(&**self.state))
     }
 
     /// Takes the messages that were sent since the last call of this method, in order. Those of
