@@ -157,6 +157,21 @@ impl Client {
         self.association().try_send(message)
     }
 
+    /// Waits until the kernel has what [`try_send`](Self::try_send) queued on the association that
+    /// there is now, as [`AssociationHandle::flush`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AssociationHandle::flush`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the messages are sent all the same.
+    pub async fn flush(&self) -> Result<(), SendError> {
+        let association = self.association();
+        association.flush().await
+    }
+
     /// Returns a handle of the association that there is now, or of none.
     ///
     /// The handle is of this association alone: after its end, or a restart of the server, it is

@@ -187,6 +187,29 @@ impl AssociationHandle {
         }
     }
 
+    /// Waits until the kernel has every message that [`send`](Self::send) and
+    /// [`try_send`](Self::try_send) of any handle of this association accepted before.
+    ///
+    /// The peer may not have received them yet. A message that the kernel refuses is reported as
+    /// [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused), and is not waited for. Calls are
+    /// not waited for either.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuttingDown`](SendError::ShuttingDown), [`Closed`](SendError::Closed) or
+    /// [`NoAssociation`](SendError::NoAssociation): the association ended first, and some of these
+    /// messages were discarded.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the messages are sent all the same.
+    pub async fn flush(&self) -> Result<(), SendError> {
+        match self.state() {
+            Some(state) => state.flush().await,
+            None => Err(SendError::NoAssociation),
+        }
+    }
+
     /// Sends a request to the peer, and waits for the reply.
     ///
     /// The server, client or association needs a

@@ -1,6 +1,9 @@
 //! Limits of messages and calls that the transport has not taken.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use sctp_tokio::SendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
@@ -20,7 +23,52 @@ pub(super) struct Room {
     pub(super) ended: Notify,
     /// The handshake has ended.
     pub(super) opened: Notify,
+    pub(super) progress: Progress,
     observers: Mutex<Vec<Arc<dyn Observer>>>,
+}
+
+/// Progress of the messages that were accepted, for those who wait until all are sent.
+///
+/// Messages leave in the order in which they were accepted, so two counts suffice. They change under
+/// the lock of the association's state, and are read under it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    accepted: AtomicU64,
+    /// Messages that the transport has taken, or refused for themselves alone.
+    done: AtomicU64,
+    /// The others were discarded.
+    has_discarded: AtomicBool,
+    pub(super) changed: Notify,
+}
+
+impl Progress {
+    /// Records that a message was accepted.
+    pub(super) fn accept(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    /// Records that the transport is done with a message, or that it was discarded.
+    pub(super) fn finish(&self, is_done: bool) {
+        match is_done {
+            true => {
+                self.done.fetch_add(1, Relaxed);
+            }
+            false => self.has_discarded.store(true, Relaxed),
+        }
+    }
+
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// Returns `true` if the transport is done with this many messages.
+    pub(super) fn is_done(&self, messages: u64) -> bool {
+        self.done.load(Relaxed) >= messages
+    }
+
+    pub(super) fn has_discarded(&self) -> bool {
+        self.has_discarded.load(Relaxed)
+    }
 }
 
 /// Room for one message, until it is dropped or kept.
@@ -48,6 +96,7 @@ impl Room {
             calls: Arc::new(Semaphore::new(limit(config.max_calls))),
             ended: Notify::new(),
             opened: Notify::new(),
+            progress: Progress::default(),
             observers: Mutex::default(),
         }
     }
@@ -125,6 +174,7 @@ impl Room {
         self.bytes.close();
         self.calls.close();
         self.opened.notify_waiters();
+        self.progress.changed.notify_waiters();
     }
 }
 

@@ -37,10 +37,10 @@ pub(super) enum OneWay {
 }
 
 impl OneWay {
-    /// Gives back its room, or tells the client that waits.
+    /// Gives back its room, or completes the client's wait.
     pub(super) fn finish(self, association: &HandleState, result: Result<(), CallError>) {
         match self {
-            Self::Queued(len) => association.give_back(len),
+            Self::Queued(len) => association.give_back(len, result.is_ok()),
             Self::Awaited(waiter) => waiter.finish(result),
         }
     }
@@ -206,7 +206,7 @@ impl<T: Transport> Connection<T> {
                 self.discard_one_way(one_way, error);
             }
             Owner::OneWay(one_way) => {
-                self.discard_one_way(one_way, CallError::not_sent(Cause::Closed));
+                self.refuse_one_way(one_way);
                 self.send_refused(&error);
             }
             Owner::Call(call) => {
@@ -215,6 +215,12 @@ impl<T: Transport> Connection<T> {
                 }
             }
         }
+    }
+
+    /// Discards a message of a handle that was refused. Those behind it are still sent.
+    pub(super) fn refuse_one_way(&mut self, one_way: OneWay) {
+        self.counts.discarded_sends += 1;
+        one_way.finish(&self.association, Ok(()));
     }
 
     /// Discards a one-way message, for this reason.

@@ -119,7 +119,7 @@ impl<T: Transport> Connection<T> {
         if matches!(one_way, OneWay::Awaited(_)) {
             return self.discard_one_way(one_way, CallError::refused(refusal));
         }
-        self.discard_one_way(one_way, CallError::not_sent(Cause::Closed));
+        self.refuse_one_way(one_way);
         let error = io::Error::new(io::ErrorKind::InvalidInput, refusal);
         self.send_refused(&SendError::Io(error));
     }

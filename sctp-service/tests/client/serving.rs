@@ -182,6 +182,7 @@ async fn handle_of_the_association_is_closed_by_a_restart() {
     let error = must(before.request("x")).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::Restarted), "{error}");
     client.try_send("0000Qafter").unwrap();
+    must(client.flush()).await.unwrap();
     peer.expect_message("0000Qafter").await;
 }
 

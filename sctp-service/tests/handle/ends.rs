@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A peer that holds one message unread, which is the first of three that were pushed.
-async fn stuck() -> (Handles, Peer, AssociationHandle) {
+pub(crate) async fn stuck() -> (Handles, Peer, AssociationHandle) {
     let mut server = Handles::new(Config::new().with_outbound_queue(2, 1_000));
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();

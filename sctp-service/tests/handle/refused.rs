@@ -95,6 +95,7 @@ async fn refused_send_is_reported_and_ends_nothing() {
     for _ in 0..100 {
         must(handle.send("longer than that")).await.unwrap();
     }
+    must(handle.flush()).await.unwrap();
     must(handle.send("done")).await.unwrap();
     peer.expect_message("done").await;
     peer.shutdown();

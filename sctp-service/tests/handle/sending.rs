@@ -3,8 +3,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::FutureExt;
 use sctp_service::{
-    AssociationHandle, IncomingAssociation, Message, Payload, Ppid, Request, SendError,
+    AssociationHandle, IncomingAssociation, Message, Payload, Ppid, Request, SendError, Shutdown,
     serve_association,
     testing::{duplex, request},
 };
@@ -15,7 +16,9 @@ use tokio::{
 use tower::service_fn;
 
 use crate::{
-    Handles, heard,
+    Handles,
+    ends::stuck,
+    heard,
     support::{Server, must, on, settle},
 };
 
@@ -197,4 +200,73 @@ async fn handles_tell_associations_apart() {
         one.connect_info().unwrap().assoc(),
         anew.connect_info().unwrap().assoc()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_waits_for_what_was_accepted_before() {
+    let (_server, peer, handle) = stuck().await;
+    let mut flushed = Box::pin(handle.flush());
+    assert!((&mut flushed).now_or_never().is_none());
+    for text in ["first", "second"] {
+        peer.expect_message(text).await;
+        settle().await;
+    }
+    must(flushed).await.unwrap();
+    // The last one is with the transport, and not read.
+    handle.try_send("fourth").unwrap();
+    assert!(handle.flush().now_or_never().is_none());
+    peer.expect_message("third").await;
+    must(handle.flush()).await.unwrap();
+    peer.expect_message("fourth").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_with_nothing_to_send_is_done_at_once() {
+    let mut server = Handles::default();
+    let (peer, handle) = server.connect().await;
+    handle.flush().now_or_never().unwrap().unwrap();
+    handle.try_send("news").unwrap();
+    must(handle.flush()).await.unwrap();
+    peer.abort("gone");
+    must(handle.closed()).await.unwrap();
+    // Nothing was lost.
+    handle.flush().now_or_never().unwrap().unwrap();
+    let none = AssociationHandle::default().flush().now_or_never();
+    assert!(matches!(none, Some(Err(SendError::NoAssociation))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_during_an_orderly_end_waits_for_the_rest() {
+    let (_server, peer, handle) = stuck().await;
+    handle.shutdown(Shutdown::AfterAck).unwrap();
+    let mut flushed = Box::pin(handle.flush());
+    assert!((&mut flushed).now_or_never().is_none());
+    for text in ["first", "second", "third"] {
+        peer.expect_message(text).await;
+    }
+    must(flushed).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_fails_when_messages_are_discarded() {
+    let (_server, _peer, handle) = stuck().await;
+    let flushed = handle.flush();
+    handle.shutdown(Shutdown::abort("enough")).unwrap();
+    let error = must(flushed).await.unwrap_err();
+    let is_ended = matches!(error, SendError::ShuttingDown | SendError::Closed(_));
+    assert!(is_ended, "{error}");
+
+    let (_server, peer, handle) = stuck().await;
+    let mut flushed = Box::pin(handle.flush());
+    assert!((&mut flushed).now_or_never().is_none());
+    peer.abort("gone");
+    assert!(must(flushed).await.is_err());
+
+    let (_server, peer, handle) = stuck().await;
+    let mut flushed = Box::pin(handle.flush());
+    assert!((&mut flushed).now_or_never().is_none());
+    peer.restart();
+    let error = must(flushed).await.unwrap_err();
+    let is_over = matches!(error, SendError::NoAssociation | SendError::ShuttingDown);
+    assert!(is_over, "{error}");
 }

@@ -329,12 +329,19 @@ impl HandleState {
         }
     }
 
-    /// The transport has taken a message of this length, or refused it.
-    pub(crate) fn give_back(&self, len: usize) {
-        let room = self.lock().room.clone();
-        if let Some(room) = room {
-            room.give_back(len);
-        }
+    /// The transport is done with a message of this length, or the message was discarded.
+    pub(crate) fn give_back(&self, len: usize, is_done: bool) {
+        let room = {
+            let core = self.lock();
+            let Some(room) = &core.room else {
+                return;
+            };
+            room.progress.finish(is_done);
+            Arc::clone(room)
+        };
+        // The lock is released by now: both wake, and waking may run anything.
+        room.give_back(len);
+        room.progress.changed.notify_waiters();
     }
 
     /// The handshake has ended: handles speak.

@@ -162,7 +162,7 @@ fn accepted_messages_stay_within_the_limit() {
         let taken = state.take().submitted;
         for submission in &taken {
             if let Submission::OneWay { message, .. } = submission {
-                state.give_back(message.payload.len());
+                state.give_back(message.payload.len(), true);
             }
         }
         let accepted: usize = handles.map(|handle| handle.join().unwrap()).iter().sum();

@@ -153,12 +153,43 @@ impl HandleState {
             return Err(SendError::ShuttingDown);
         };
         place.keep();
+        if let Some(room) = &core.room {
+            room.progress.accept();
+        }
         core.submitted.push_back(Submission::OneWay {
             message,
             waiter: None,
         });
         self.wake(core);
         Ok(())
+    }
+
+    /// Waits until the transport is done with every message that was accepted before.
+    pub(in crate::handle) async fn flush(&self) -> Result<(), SendError> {
+        let (room, accepted) = {
+            let core = self.lock();
+            let Some(room) = core.room.clone() else {
+                return Ok(());
+            };
+            let accepted = room.progress.accepted();
+            (room, accepted)
+        };
+        loop {
+            let mut changed = std::pin::pin!(room.progress.changed.notified());
+            // Before the look, or progress between the two would go unnoticed.
+            changed.as_mut().enable();
+            {
+                let core = self.lock();
+                if room.progress.is_done(accepted) {
+                    return Ok(());
+                }
+                if room.progress.has_discarded() || core.phase.end().is_some() {
+                    core.phase.check()?;
+                    return Err(SendError::ShuttingDown);
+                }
+            }
+            changed.await;
+        }
     }
 
     /// Makes a call, and waits for its reply.
