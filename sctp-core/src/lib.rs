@@ -36,6 +36,9 @@
 //! | [`Socket`], [`RecvBatch`] | system calls |
 //! | [`options`] | value types of the socket options |
 //! | [`errno`] | error numbers that no `ErrorKind` tells apart |
+//!
+//! The public interface names types of [`bytes`], which is re-exported: a new major version of it is a new
+//! major version of this crate.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -67,6 +70,8 @@ mod socket;
 mod sys;
 
 pub use abort_reason::{AbortReason, ReasonTooLong};
+#[doc(no_inline)]
+pub use bytes;
 pub use error_cause::{ErrorCause, ErrorCauseIter, ErrorCauses};
 pub use event_set::EventSet;
 pub use ids::{AssocId, StreamId};

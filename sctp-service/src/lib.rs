@@ -70,7 +70,7 @@ pub use router::{KeyRouter, Match, NestedRouter, Route, Router};
 #[doc(no_inline)]
 pub use tower;
 #[doc(no_inline)]
-pub use {bytes, futures_core, tokio_util, tower_layer, tower_service};
+pub use {bytes, futures_core, tokio, tokio_util, tower_layer, tower_service, tracing};
 
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};

@@ -47,6 +47,18 @@
 //! The end is queued behind the messages: receive until [`Event::Closed`] (or `None`), and no
 //! message is lost.
 //!
+//! # Types of other crates
+//!
+//! The public interface names types and traits of these crates, which are re-exported. A new major
+//! version of one is a new major version of this crate.
+//!
+//! | crate | where |
+//! |---|---|
+//! | [`sctp_core`] | identifiers, notifications, socket options |
+//! | [`bytes`] | payloads |
+//! | [`futures_core`], [`futures_sink`] | `Stream` and `Sink` of associations, listeners and endpoints |
+//! | [`tokio_util`] | `codec` of [`MessageFramed`] |
+//!
 //! # Guides
 //!
 //! [`guide::errors`] lists the errors of each operation, and [`guide::performance`] the choices
@@ -79,10 +91,16 @@ pub use association::{
     recv_half::RecvHalf,
     send_half::SendHalf,
 };
+#[doc(no_inline)]
+pub use bytes;
 pub use endpoint::{Endpoint, sender::EndpointSender};
 pub use error::{ConnectError, EndpointSendError, RecvError, SendError};
 pub use event::{EndpointEvent, Event};
 pub use framed::codec::{DecodeError, EncodeError, MessageFramed};
+#[doc(no_inline)]
+pub use futures_core;
+#[doc(no_inline)]
+pub use futures_sink;
 pub use listener::{SctpListener, one_to_one::OneToOneListener};
 pub use message::{Message, Received};
 pub use sctp_core::{
@@ -91,3 +109,5 @@ pub use sctp_core::{
     SendFailed, SendInfo, Socket, StreamId, options,
 };
 pub use socket::builder::SocketBuilder;
+#[doc(no_inline)]
+pub use tokio_util;
