@@ -197,10 +197,10 @@ fn end_of_the_peer_is_the_exit_status() {
 fn peer_that_stops_answering_is_lost() {
     let (left, right) = two_cables();
     for (parameter, value) in [
-        ("association_max_retrans", 2),
-        ("rto_initial", 100),
-        ("rto_min", 100),
-        ("rto_max", 100),
+        ("association_max_retrans", 5),
+        ("rto_initial", 200),
+        ("rto_min", 200),
+        ("rto_max", 200),
     ] {
         left.set_sctp(parameter, value);
     }

@@ -99,10 +99,10 @@ fn silence_of_the_server_becomes_an_abort_that_says_so() {
     let (left, right) = two_cables();
     for namespace in [&left, &right] {
         for (parameter, value) in [
-            ("association_max_retrans", 2),
-            ("rto_initial", 100),
-            ("rto_min", 100),
-            ("rto_max", 100),
+            ("association_max_retrans", 5),
+            ("rto_initial", 200),
+            ("rto_min", 200),
+            ("rto_max", 200),
         ] {
             namespace.set_sctp(parameter, value);
         }
