@@ -11,7 +11,7 @@ use oxirush_ngap::{
 use sctp_examples::{address, line, program::say};
 use sctp_service::{Message, Ppid, Reply, Router, Shutdown, State, StreamId, serve_association};
 use sctp_tokio::{Association, SocketBuilder};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{Result, plmn};
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Args) -> Result {
     let set_up = timeout(PATIENCE, set_up(&mut association, args.plmn)).await;
     set_up.map_err(|_| "NG Setup was not finished in time")??;
 
-    let (released, mut releases) = mpsc::unbounded_channel();
+    let (released, mut releases) = watch::channel(0);
     let router = Router::new()
         .route(Ppid::NGAP, receive)
         .with_state(Terminals { released });
@@ -50,16 +50,13 @@ pub(crate) async fn run(args: Args) -> Result {
     let mut node = serve_association(association, router);
     let amf = node.handle();
     let served = tokio::spawn(node.into_future());
-    let mut left = args.ues;
     let register = async {
         for ue in 0..args.ues {
             let message = initial_message(args.plmn, ue)?;
             amf.send(on_stream(stream_of(ue, streams), message)).await?;
         }
-        // It ends early with the association.
-        while left > 0 && releases.recv().await.is_some() {
-            left -= 1;
-        }
+        // An error means that the association has ended.
+        let _ = releases.wait_for(|released| *released >= args.ues).await;
         Result::Ok(())
     };
     let registered = timeout(PATIENCE, register).await;
@@ -71,6 +68,7 @@ pub(crate) async fn run(args: Args) -> Result {
         Ok(registered) => registered?,
         Err(_) => return Err("a terminal was not answered in time".into()),
     }
+    let left = args.ues.saturating_sub(*releases.borrow());
     match left {
         0 if end.is_orderly() => Ok(()),
         _ => Err(format!("{left} terminals were not released: {how}").into()),
@@ -154,7 +152,8 @@ const REGISTRATION_REQUEST: [u8; 17] = [
 /// The terminals of the gNB, as far as its AMF speaks of them.
 #[derive(Clone)]
 struct Terminals {
-    released: mpsc::UnboundedSender<()>,
+    /// Number of those that it has released.
+    released: watch::Sender<u32>,
 }
 
 /// Serves the AMF. Messages of one stream come here one after the other.
@@ -198,7 +197,8 @@ impl Terminals {
                     AMF_UE_NGAP_ID(pair.amf_ue_ngap_id.0),
                     RAN_UE_NGAP_ID(pair.ran_ue_ngap_id.0),
                 )?;
-                let _ = self.released.send(());
+                let next = |released: &mut u32| *released = released.saturating_add(1);
+                self.released.send_modify(next);
                 Ok(Reply::new(complete.encode()?))
             }
             _ => Ok(Reply::none()),
