@@ -10,9 +10,9 @@ use std::{
 };
 
 use sctp_service::{
-    End, Fate, Message, RecvError, Side,
+    AssocId, ConnectInfo, End, Fate, Message, RecvError, Side,
     client::{Client, ClientConfig},
-    testing::Peer,
+    testing::{Duplex, Peer},
 };
 use sctp_tokio::Reliability;
 use tokio::time::Instant;
@@ -167,6 +167,28 @@ async fn restarted_peer_gets_the_waiting_calls() {
     peer.send(Message::new("W").on_stream(1)).await;
     assert_eq!(payload(waiting).await, "W");
     assert!(client.connect_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_queued_for_a_restarted_peer_are_not_sent() {
+    let info = ConnectInfo::new(AssocId::new(3)).with_streams(9, 9);
+    let transport = Duplex::new().with_connect_info(info).with_capacity(1);
+    let (transport, peer) = transport.build();
+    let client = Client::over(transport);
+    let sent = call(&client, "sent");
+    settle().await;
+    let queued = call(&client, "queued");
+    let sending = client.clone();
+    let one_way = tokio::spawn(async move { must(sending.send("one way")).await });
+    settle().await;
+    peer.restart();
+    let text = "the peer started again";
+    assert_failed(&failure(sent).await, text, Fate::Unknown);
+    assert_failed(&failure(queued).await, text, Fate::NotSent);
+    let error = must(one_way).await.unwrap().unwrap_err();
+    assert_failed(&error, text, Fate::NotSent);
+    settle().await;
+    assert_eq!(peer.try_recv(), None);
 }
 
 /// A client whose server restarts so often just before the next message is sent.
