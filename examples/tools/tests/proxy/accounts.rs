@@ -94,9 +94,9 @@ fn number(value: &Value, name: &str) -> u64 {
 /// Messages that the load has sent, and replies that came, if ever so late.
 fn sent_and_answered(result: &Value) -> (u64, u64) {
     let calls = &result["calls"];
-    let [sent, answered, failed, late] =
-        ["sent", "answered", "failed", "late_replies"].map(|name| number(calls, name));
-    assert_eq!(sent, answered + failed, "{result:#}");
+    let names = ["sent", "answered", "failed", "unanswered", "late_replies"];
+    let [sent, answered, failed, unanswered, late] = names.map(|name| number(calls, name));
+    assert_eq!(sent, answered + failed + unanswered, "{result:#}");
     (sent, answered + late)
 }
 
@@ -164,6 +164,41 @@ fn killed_servers_lose_only_what_is_explained() {
     assert_eq!(
         number(&result["associations"], "established"),
         6,
+        "{result:#}"
+    );
+}
+
+#[test]
+fn survival_of_a_killed_server_costs_open_calls_alone() {
+    let [first, second] = [Server::echo(), Server::echo()];
+    let mut proxy = proxy(&[first.addr(), second.addr()], &["--survive"]);
+    let mut load = Load::start(&proxy);
+    load.is_up(4);
+    first.program.signal("KILL");
+    for _ in 0..2 {
+        proxy.program.stderr.find("is replaced by");
+    }
+    // The calls that the server had, or never got, time out.
+    while load.program.stderr.find(" failed").ends_with(" 0 failed") {}
+    let result = load.result();
+    drop((first, second));
+    let figures = figures(proxy);
+    let (sent, answered) = sent_and_answered(&result);
+    assert_eq!(
+        answered,
+        number(&figures, "messages_to_client"),
+        "{figures:#} {result:#}"
+    );
+    let passed = number(&figures, "messages_to_server") + number(&figures, "lost_to_server");
+    assert_eq!(sent, passed, "{figures:#} {result:#}");
+    // While it dies, the first server may take an association once more.
+    let replaced = number(&figures, "replaced_servers");
+    assert!((2..=4).contains(&replaced), "{figures:#}");
+    let associations = &result["associations"];
+    assert_eq!(number(associations, "established"), 4, "{result:#}");
+    assert_eq!(associations["lost"].as_object().unwrap().len(), 0);
+    assert!(
+        result["calls"]["failures"]["no reply within 2 s"].is_u64(),
         "{result:#}"
     );
 }

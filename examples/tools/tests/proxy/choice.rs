@@ -60,3 +60,28 @@ fn least_loaded_server_is_chosen() {
         clients.push((client, "second".to_owned()));
     }
 }
+
+#[test]
+fn addresses_joined_by_commas_are_of_one_server() {
+    let mut listen = sctp(&["listen", "127.0.0.1:0", "127.0.0.2:0", "--echo"]);
+    let line = listen.stderr.find("listening on ");
+    let (_, addrs) = line.split_once("listening on ").unwrap();
+    let server = addrs.replace(' ', ",");
+    assert!(
+        server.starts_with("127.0.0.1:") && server.contains(",127.0.0.2:"),
+        "{server}"
+    );
+    let mut proxy = proxy(&[&server], &[]);
+    let args = ["send", proxy.addr(), "-m", "hello", "--expect", "1"];
+    assert_eq!(sctp_with("", &args, 0), "hello");
+    let line = proxy.program.stderr.find("messages to the server");
+    assert!(
+        line.contains(&format!(" to {server}: 1 messages to the server")),
+        "{line}"
+    );
+
+    let addrs: Vec<_> = addrs.split(' ').collect();
+    let probe = sctp_with("", &[&["probe", "--json"], &addrs[..]].concat(), 0);
+    let found: serde_json::Value = serde_json::from_str(&probe).unwrap();
+    assert_eq!(found["peer_addrs"].as_array().unwrap().len(), 2, "{found}");
+}
