@@ -7,7 +7,10 @@ use std::{
     fmt,
     future::IntoFuture,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,7 +28,7 @@ use sctp_service::{
     sctp_tokio::{Association, ConnectError},
     testing::{ScriptedListener, duplex},
 };
-use support::{Server, on, settle};
+use support::{Server, header::by_header, on, settle};
 use tokio::{sync::watch, time::sleep};
 use tower::{BoxError, ServiceBuilder, service_fn};
 use tracing::{
@@ -193,6 +196,67 @@ async fn panics_are_limited() {
             panic!("a bug")
         }));
     flood_server("the service panicked", Server::new(service)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn panics_of_a_clone_are_limited() {
+    /// Panics in each clone once it is told to.
+    struct Brittle(Arc<AtomicBool>);
+
+    impl Clone for Brittle {
+        fn clone(&self) -> Self {
+            assert!(!self.0.load(Ordering::Relaxed), "a bug");
+            Self(Arc::clone(&self.0))
+        }
+    }
+
+    let breaks = Arc::new(AtomicBool::new(false));
+    let brittle = Brittle(Arc::clone(&breaks));
+    let server = Server::new(async move |_: Bytes| {
+        let _ = &brittle;
+        "a reply"
+    });
+    settle().await;
+    breaks.store(true, Ordering::Relaxed);
+    flood("the service's clone panicked, aborting", 1, async || {
+        drop(server.connect().await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_to_no_call_are_limited() {
+    let server = Server::with(
+        async |payload: Bytes| payload,
+        |server| server.with_correlation(by_header()),
+    );
+    let peer = server.connect().await;
+    flood("discarding reply with no matching call", 1, async || {
+        peer.send("!0000made up").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dials_that_fail_are_limited() {
+    let refused = || {
+        std::future::ready(Err::<Association, _>(ConnectError::Refused {
+            peer: Vec::new(),
+        }))
+    };
+    let (log, _guard) = Lines::start();
+    let _server = Server::with(
+        async |payload: Bytes| payload,
+        |server| {
+            server
+                .with_config(Config::new().with_backoff(quick()))
+                .with_dial(refused)
+        },
+    );
+    sleep(Duration::from_millis(10_500)).await;
+    let events = log.of("cannot connect");
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[1] > 1000, "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -532,3 +532,102 @@ fn changed(room: &Room) {
 
 #[cfg(all(test, sctp_loom))]
 mod models;
+
+#[cfg(all(test, not(sctp_loom)))]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::AtomicUsize,
+        task::{Context, Wake},
+    };
+
+    use sctp_tokio::Message;
+
+    use super::*;
+    use crate::AssocId;
+
+    /// A waker that looks, when it is called or dropped, if the lock of the state is free.
+    struct Looking {
+        at: Arc<HandleState>,
+        calls: Arc<AtomicUsize>,
+        was_locked: Arc<AtomicBool>,
+    }
+
+    impl Looking {
+        fn look(&self) {
+            if self.at.core.try_lock().is_err() {
+                self.was_locked.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    impl Wake for Looking {
+        fn wake(self: Arc<Self>) {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            self.look();
+        }
+    }
+
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            self.look();
+        }
+    }
+
+    /// Does what calls and drops wakers.
+    fn wake_in_every_way(state: &StateOwner, waker: impl Fn() -> Waker) {
+        let register = || {
+            drop(state.take());
+            state.register(&waker());
+        };
+        let message = || Message::new("message");
+        let _watch = SilenceWatch::new(state);
+        let early = state.send(message(), Speaker::Handle);
+        let mut waiting = [pin!(early)];
+        let (mut closed, mut flushed) = (pin!(state.closed()), pin!(state.flush()));
+        for _ in 0..3 {
+            register();
+            let waker = waker();
+            let cx = &mut Context::from_waker(&waker);
+            assert!(waiting[0].as_mut().poll(cx).is_pending());
+            assert!(closed.as_mut().poll(cx).is_pending());
+        }
+        state.open();
+        let waker = waker();
+        let cx = &mut Context::from_waker(&waker);
+        assert!(waiting[0].as_mut().poll(cx).is_ready());
+        assert!(flushed.as_mut().poll(cx).is_pending());
+        register();
+        state.try_send(message()).unwrap();
+        state.give_back(7, true);
+        register();
+        state.expect_shutdown();
+        register();
+        state.begin_drain();
+        state.shutdown(Shutdown::AfterAck).unwrap();
+    }
+
+    #[test]
+    fn wakers_run_outside_of_the_lock() {
+        for restarts in [false, true] {
+            let info = ConnectInfo::new(AssocId::new(1)).with_streams(1, 1);
+            let drain = CancellationToken::new();
+            let state = HandleState::new(drain, info.clone(), Arc::default(), None, true);
+            let (calls, was_locked) = (Arc::default(), Arc::default());
+            let state = StateOwner::new(state);
+            wake_in_every_way(&state, || {
+                Waker::from(Arc::new(Looking {
+                    at: Arc::clone(&state),
+                    calls: Arc::clone(&calls),
+                    was_locked: Arc::clone(&was_locked),
+                }))
+            });
+            match restarts {
+                true => drop(state.renewed(info)),
+                false => drop(state),
+            }
+            assert!(calls.load(Ordering::Relaxed) > 5);
+            assert!(!was_locked.load(Ordering::Relaxed));
+        }
+    }
+}
