@@ -598,13 +598,13 @@ mod tests {
         assert!(waiting[0].as_mut().poll(cx).is_ready());
         assert!(flushed.as_mut().poll(cx).is_pending());
         register();
-        state.try_send(message()).unwrap();
+        assert!(state.try_send(message()).is_ok());
         state.give_back(7, true);
         register();
         state.expect_shutdown();
         register();
         state.begin_drain();
-        state.shutdown(Shutdown::AfterAck).unwrap();
+        assert!(state.shutdown(Shutdown::AfterAck).is_ok());
     }
 
     #[test]
