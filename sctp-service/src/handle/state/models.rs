@@ -3,8 +3,12 @@
 use std::{future::poll_fn, task::Poll};
 
 use loom::{future::block_on, model::Builder, thread};
+use sctp_tokio::{Message, Received};
 
-use super::*;
+use super::{
+    super::call::{Call, Waiter},
+    *,
+};
 use crate::{AssocId, Fate};
 
 fn state(config: Config) -> Arc<HandleState> {
@@ -130,6 +134,26 @@ fn accepted_messages_are_accounted_for() {
         assert_eq!(accepted, taken + left);
         assert!(!push(&state));
     });
+}
+
+/// A flush resolves when the session is done with the message, or has discarded it.
+#[test]
+fn flush_sees_the_message_go() {
+    for is_sent in [true, false] {
+        loom::model(move || {
+            let state = state(Config::new());
+            assert!(push(&state));
+            let flushing = thread::spawn({
+                let state = Arc::clone(&state);
+                move || block_on(state.flush()).is_ok()
+            });
+            let taken = state.take().submitted.len();
+            assert_eq!(taken, 1);
+            state.give_back("message".len(), is_sent);
+            // Loom fails where the flush would wait for ever.
+            assert_eq!(flushing.join().unwrap(), is_sent);
+        });
+    }
 }
 
 #[test]
