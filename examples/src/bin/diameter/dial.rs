@@ -12,17 +12,12 @@ use sctp_service::{
     client::{Connect, Remote},
 };
 use sctp_tokio::{Association, ConnectError, SocketBuilder};
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use crate::messages::Cause;
 
 /// Pause before an attempt to connect to a peer that was busy: Tc (RFC 6733, 12).
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Time to wait for the outcome of an election.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sets up associations with one peer.
 pub(crate) struct Dial {
@@ -132,8 +127,8 @@ impl Known {
         };
         if competes {
             let mut trying = self.is_trying.subscribe();
-            // The claim decides, if the time is up.
-            let _ = timeout(ELECTION_TIMEOUT, trying.wait_for(|trying| !trying)).await;
+            // An error means that nobody tries any more.
+            let _ = trying.wait_for(|trying| !trying).await;
         }
     }
 

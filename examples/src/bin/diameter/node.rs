@@ -11,6 +11,7 @@ use sctp_examples::{
 use sctp_service::{
     Handler, IncomingAssociation, IntoReply, PeerTable, Ppid, Reply, Router, Shutdown, Side, State,
 };
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
     messages::{Cause, Origin, on_wire},
     peer::{ANSWER_TIMEOUT, Peer},
 };
+
+/// Time to wait for the outcome of an election.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Node {
     pub(crate) origin: Origin,
@@ -131,9 +135,13 @@ impl Node {
     /// associations the one is kept that the lesser identity has set up (5.6.4).
     async fn elect(&self, identity: &str, incoming: &IncomingAssociation) {
         if *self.origin.host < *identity {
-            for dial in &self.dials {
-                dial.outcome(identity, &incoming.connect_info).await;
-            }
+            let outcomes = async {
+                for dial in &self.dials {
+                    dial.outcome(identity, &incoming.connect_info).await;
+                }
+            };
+            // The claim decides, if the time is up.
+            let _ = timeout(ELECTION_TIMEOUT, outcomes).await;
         }
     }
 

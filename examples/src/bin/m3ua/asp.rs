@@ -117,7 +117,9 @@ impl Asp {
             (M3uaMessage::asp_active(None, context), "active"),
         ] {
             let send = |message| incoming.request_within(self.0.ack_timeout, message);
-            ask(&request, send).await.map_err(refused)?;
+            ask(&request, send)
+                .await
+                .map_err(|error| refused(incoming.handle(), error))?;
             say(state);
         }
         let pc = self.0.pc;
@@ -163,10 +165,8 @@ impl Asp {
             gateway.silent_for(self.0.beat).await;
             let send = |message| gateway.request_within(self.0.ack_timeout, message);
             if let Err(error) = ask(&beat, send).await {
-                // One that is about to end is left alone.
-                if !gateway.is_closed() {
-                    let _ = gateway.shutdown(refused(error));
-                }
+                // It may have ended by itself.
+                let _ = gateway.shutdown(refused(gateway, error));
                 return;
             }
         }
@@ -188,10 +188,13 @@ impl Asp {
     }
 }
 
-/// Ends the association with a gateway that does not do as it is asked.
-fn refused(error: String) -> Shutdown {
+/// Ends the association with a gateway that does not do as it is asked, unless it ends anyway.
+fn refused(gateway: &AssociationHandle, error: String) -> Shutdown {
     note(format_args!("error: {error}"));
-    Shutdown::abort(error)
+    match gateway.is_closed() {
+        true => Shutdown::AfterAck,
+        false => Shutdown::abort(error),
+    }
 }
 
 /// Sends a request until it is acknowledged, or refused.
