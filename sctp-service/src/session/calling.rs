@@ -182,7 +182,15 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Fails calls whose time is up. Returns `true` if there were any.
+    #[inline]
     pub(super) fn expire_calls(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit, bool> {
+        match self.calls {
+            Some(_) => self.expire_some_calls(cx),
+            None => ControlFlow::Continue(false),
+        }
+    }
+
+    fn expire_some_calls(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit, bool> {
         let Some(calls) = &mut self.calls else {
             return ControlFlow::Continue(false);
         };

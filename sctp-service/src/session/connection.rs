@@ -109,16 +109,27 @@ impl<T: Transport> Connection<T> {
 
     /// Reads the next thing that happened.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
-        Poll::Ready(match ready!(self.transport.poll_next_event(cx)) {
+        let event = ready!(self.transport.poll_next_event(cx));
+        Poll::Ready(self.inbound(event))
+    }
+
+    /// Notes that a message was read.
+    pub(super) fn note_received(&mut self) {
+        self.has_received = true;
+    }
+
+    /// Deals with what was read, as far as it does not depend on the state of the session.
+    pub(super) fn inbound(&mut self, event: Result<Event, RecvError>) -> Inbound {
+        match event {
             Ok(Event::Message(received)) => {
-                self.has_received = true;
+                self.note_received();
                 Inbound::Message(received)
             }
             Ok(Event::Notification(notification)) => self.notified(&notification),
             Ok(Event::Closed(end)) | Err(RecvError::Closed(end)) => Inbound::Ended(end),
             Ok(_) => Inbound::Other,
             Err(error) => Inbound::Failed(error),
-        })
+        }
     }
 
     /// Records for handles that wait for silence that a message was received. Once a poll: in the

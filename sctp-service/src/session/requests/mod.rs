@@ -16,6 +16,7 @@ use std::{
 
 use draining::Draining;
 use order::Order;
+use sctp_core::StreamId;
 use sctp_tokio::{End, Received};
 use slots::{Slots, Ticket};
 use tokio::{task::coop, time::Instant};
@@ -115,7 +116,9 @@ where
         };
         if let Some(early) = connection.early.take() {
             for request in early.handshake.finish() {
-                this.take(request, connection);
+                if let Some(request) = this.take(request, connection) {
+                    this.order.push(request);
+                }
             }
             if early.is_shut_down {
                 this.peer_shut_down(connection);
@@ -252,33 +255,86 @@ where
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        // Calls only finish while the service is asked, so their limit holds. The limit of the
-        // send queue is exceeded by one reply at most.
-        let room =
-            self.slots.len() < connection.config.max_in_flight.max(1) && !connection.is_full();
-        if !self.order.has_ready() || !(room || self.is_asked) || poll_budget(cx).is_pending() {
+        if !self.order.has_ready() {
             return ControlFlow::Continue(false);
         }
-        self.is_asked = true;
-        match poll_ready(&mut self.service, cx) {
-            Poll::Pending => return ControlFlow::Continue(false),
-            Poll::Ready(Ok(())) => self.is_asked = false,
-            Poll::Ready(Err(never)) => match never {},
+        if !self.is_service_ready(cx, connection) {
+            return ControlFlow::Continue(false);
         }
         let Some(request) = self.order.pop() else {
             return ControlFlow::Continue(false);
         };
         let lane = self.order.lane(request.info());
+        self.call(request, lane, connection)?;
+        ControlFlow::Continue(true)
+    }
+
+    /// Serves a request that was just read: at once if nothing is before it, so that it needs no place
+    /// in the order.
+    fn serve<T: Transport>(
+        &mut self,
+        request: Request,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit> {
+        let lane = self.order.lane(request.info());
+        if !self.order.is_free(lane) || !self.is_service_ready(cx, connection) {
+            self.order.push(request);
+            return ControlFlow::Continue(());
+        }
+        let index = self.call(request, None, connection)?;
+        if let Some(lane) = lane
+            && let Some(ticket) = self.slots.ticket(index)
+        {
+            ticket.lane = Some(lane);
+            self.order.occupy(lane);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Asks the service for readiness, if there is room for a call and its reply.
+    fn is_service_ready<T: Transport>(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &Connection<T>,
+    ) -> bool {
+        // Calls only finish while the service is asked, so their limit holds. The limit of the
+        // send queue is exceeded by one reply at most.
+        let has_room =
+            self.slots.len() < connection.config.max_in_flight.max(1) && !connection.is_full();
+        if !(has_room || self.is_asked) || poll_budget(cx).is_pending() {
+            return false;
+        }
+        match poll_ready(&mut self.service, cx) {
+            Poll::Pending => {
+                self.is_asked = true;
+                false
+            }
+            Poll::Ready(Ok(())) => {
+                self.is_asked = false;
+                true
+            }
+            Poll::Ready(Err(never)) => match never {},
+        }
+    }
+
+    /// Calls the ready service, and polls the call once: most handlers answer at once, and so need no
+    /// second round. Returns the slot of the call.
+    fn call<T: Transport>(
+        &mut self,
+        request: Request,
+        lane: Option<StreamId>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit, usize> {
         let ticket = Ticket {
             lane,
             reply_to: request.info().reply(),
             ending: None,
         };
         let index = self.slots.start(self.service.call(request), ticket);
-        // Most handlers answer at once: polled here, they need no second round.
         self.poll_call(index, connection)?;
         self.check_requested_shutdown(connection)?;
-        ControlFlow::Continue(true)
+        ControlFlow::Continue(index)
     }
 
     /// Reads the next thing that happened, unless this association is to be held back.
@@ -290,7 +346,7 @@ where
         if !self.may_read(connection) {
             return ControlFlow::Continue(false);
         }
-        let Poll::Ready(inbound) = connection.poll_inbound(cx) else {
+        let Poll::Ready(event) = connection.transport.poll_next_event(cx) else {
             // Without budget the queue only looks empty. While calls and messages of this end are
             // under way, so is the association, and what the peer sends is served.
             if let Some(draining) = &mut self.draining
@@ -304,12 +360,14 @@ where
         if let Some(draining) = &mut self.draining {
             draining.found();
         }
-        match inbound {
-            Inbound::Message(received) => {
-                if let Some(request) = connection.classify(received)? {
-                    self.take(request, connection);
-                }
-            }
+        // Here, not behind `inbound`: a message would be moved through it.
+        if let Ok(sctp_tokio::Event::Message(received)) = event {
+            connection.note_received();
+            self.received(received, cx, connection)?;
+            return ControlFlow::Continue(true);
+        }
+        match connection.inbound(event) {
+            Inbound::Message(received) => self.received(received, cx, connection)?,
             Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
             Inbound::PeerShutdown => self.peer_shut_down(connection),
             Inbound::Ended(end) if end.is_orderly() => {
@@ -323,6 +381,21 @@ where
             Inbound::Other => {}
         }
         ControlFlow::Continue(true)
+    }
+
+    /// Serves a message, unless it is a reply.
+    fn received<T: Transport>(
+        &mut self,
+        received: Received,
+        cx: &mut Context<'_>,
+        connection: &mut Connection<T>,
+    ) -> ControlFlow<Exit> {
+        if let Some(received) = connection.classify(received)?
+            && let Some(request) = self.take(received, connection)
+        {
+            self.serve(request, cx, connection)?;
+        }
+        ControlFlow::Continue(())
     }
 
     fn may_read<T: Transport>(&self, connection: &Connection<T>) -> bool {
@@ -355,14 +428,19 @@ where
         }
     }
 
-    fn take<T: Transport>(&mut self, received: Received, connection: &mut Connection<T>) {
+    /// Makes a request of a message, unless nobody is to serve it.
+    fn take<T: Transport>(
+        &mut self,
+        received: Received,
+        connection: &mut Connection<T>,
+    ) -> Option<Request> {
         if self.is_drained() {
             connection.counts.discarded_requests += 1;
-            return;
+            return None;
         }
         if !connection.is_served {
             connection.unsolicited(&received, "no service");
-            return;
+            return None;
         }
         connection.counts.requests += 1;
         self.number += 1;
@@ -370,7 +448,7 @@ where
         let request = Request::new(received, connection.info.clone())
             .with_number(self.number)
             .with_association(connection.handle());
-        self.order.push(request);
+        Some(request)
     }
 
     /// The peer takes no more replies. What it sent before that it wanted done all the same, as

@@ -40,8 +40,7 @@ impl Order {
     pub(super) fn new(request_order: RequestOrder) -> Self {
         Self {
             request_order,
-            // The session reads when nothing is ready, so there is seldom more than one.
-            ready: VecDeque::with_capacity(1),
+            ready: VecDeque::new(),
             first: None,
             others: HashMap::default(),
             held: 0,
@@ -58,9 +57,18 @@ impl Order {
         }
     }
 
+    /// Returns `true` if a request of this lane could be served at once, before all others.
+    pub(super) fn is_free(&mut self, lane: Option<StreamId>) -> bool {
+        self.ready.is_empty() && lane.is_none_or(|lane| self.busy(lane).is_none())
+    }
+
     /// Takes a request in.
     pub(super) fn push(&mut self, request: Request) {
         self.cost += cost(request.payload().len());
+        if self.ready.capacity() == 0 {
+            // The session reads when nothing is ready, so there is seldom more than one.
+            self.ready.reserve_exact(1);
+        }
         let Some(lane) = self.lane(request.info()) else {
             self.ready.push_back(request);
             return;
@@ -108,7 +116,7 @@ impl Order {
     }
 
     /// Makes a free lane busy.
-    fn occupy(&mut self, lane: StreamId) {
+    pub(super) fn occupy(&mut self, lane: StreamId) {
         if self.first.is_none() {
             self.first = Some((lane, VecDeque::new()));
         } else {

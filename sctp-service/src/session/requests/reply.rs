@@ -65,7 +65,11 @@ where
         let Some(ticket) = self.slots.ticket(index) else {
             return ControlFlow::Continue(());
         };
-        for message in reply.first.into_iter().chain(reply.rest) {
+        // No chain: it would move the one message that most replies have several times.
+        if let Some(message) = reply.first {
+            connection.push(message, &ticket.reply_to);
+        }
+        for message in reply.rest {
             connection.push(message, &ticket.reply_to);
         }
         match reply.stream {
