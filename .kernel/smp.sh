@@ -72,7 +72,7 @@ find_accelerator() {
     [[ -r /dev/kvm && -w /dev/kvm ]] || return 0
     if [[ ! $known -nt $smp/initramfs ]]; then
         if SCTP_KERNEL_ACCEL=kvm SCTP_KERNEL_TIMEOUT=20 \
-            "$lane" run "$root" "$kind" "$kernel" "$modules" "$target" "$PPID" true 2>"$smp/kvm.log"; then
+            "$lane" run "$root" "$kind" "$kernel" "$modules" "$target" "$PPID" true </dev/null >"$smp/kvm.log" 2>&1; then
             echo kvm >"$known"
         else
             echo tcg >"$known"
