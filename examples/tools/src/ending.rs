@@ -21,14 +21,14 @@ pub(crate) enum Ending {
 
 impl Ending {
     /// Starts the end. Waits for acknowledgements before an abort, which would discard what is on
-    /// its way.
-    pub(crate) async fn start(&self, association: &SendHalf) -> io::Result<()> {
+    /// its way. Returns `false` if they did not come in time.
+    pub(crate) async fn start(&self, association: &SendHalf) -> io::Result<bool> {
         match self {
-            Self::Shutdown => association.start_shutdown(),
+            Self::Shutdown => association.start_shutdown().map(|()| true),
             Self::Abort(reason) => {
                 // If the association is over, its end is read next.
-                let _ = timeout(END_TIMEOUT, association.flushed()).await;
-                association.abort(reason)
+                let flushed = timeout(END_TIMEOUT, association.flushed()).await;
+                association.abort(reason).map(|()| flushed.is_ok())
             }
         }
     }

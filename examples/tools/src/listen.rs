@@ -39,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// Each message is printed to standard output; associations, and the address that it listens on,
 /// to standard error. Ctrl-C and SIGTERM stop it: it refuses further associations, shuts each one
-/// down in order, and exits with 0.
+/// down in order, and exits with 0, or with 8 if --expect is not met.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,

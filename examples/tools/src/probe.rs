@@ -25,7 +25,7 @@ use crate::{
 /// send a message: sctp send ADDR --message ping --expect 1.
 ///
 /// As a readiness probe in Kubernetes it needs no shell in the image:
-///   exec: { command: [\"/sctp\", \"probe\", \"--quiet\", \"127.0.0.1:9877\"] }
+///   exec: { command: ["/sctp", "probe", "--quiet", "127.0.0.1:9877"] }
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_help = status::TABLE)]
 pub(crate) struct ProbeArgs {

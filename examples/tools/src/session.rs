@@ -76,7 +76,8 @@ impl Session {
                 }
                 Ok(Taken::Closed(end))
             }
-            Event::Notification(Notification::SendFailed(_)) => {
+            // One for each fragment of a message.
+            Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
                 complain("a message was not delivered");
                 Ok(Taken::Other)
             }
@@ -93,7 +94,7 @@ impl Session {
 
     /// Ends the association, and prints what comes until it is closed.
     pub(crate) async fn end(&mut self, ending: &Ending) -> Result<End, Failure> {
-        ending.start(&self.association.sender()).await?;
+        let is_acknowledged = ending.start(&self.association.sender()).await?;
         if let Ending::Abort(reason) = ending {
             self.reason = Some(reason.clone());
         }
@@ -116,6 +117,10 @@ impl Session {
                         },
                         _,
                     ) if too_slow => Err(Failure::new(LOST, "no orderly end in time")),
+                    _ if !is_acknowledged => Err(Failure::new(
+                        LOST,
+                        "what was sent was not acknowledged in time",
+                    )),
                     (End::Shutdown { .. }, _)
                     | (
                         End::Aborted {

@@ -1,6 +1,6 @@
 //! One of the two associations of a conversation.
 
-use std::{collections::VecDeque, io, net::SocketAddr};
+use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
 use sctp_tokio::{
     AbortReason, AssocChangeState, Association, End, Event, Message, Notification, Received,
@@ -15,6 +15,8 @@ use crate::ending::{END_TIMEOUT, TOO_SLOW};
 /// is longer.
 const MAX_QUEUED: usize = 64;
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
+/// Time limit for the end of an association that was aborted.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// An association, and the messages for its peer.
 pub(super) struct Half {
@@ -143,12 +145,17 @@ impl Half {
 
     /// Queues what a closed association has left in its socket, which its buffer bounds, and returns
     /// its end.
-    pub(super) async fn take_rest(&mut self, closed: &mut Self) -> io::Result<End> {
+    pub(super) async fn take_rest(
+        &mut self,
+        closed: &mut Self,
+        totals: &Totals,
+    ) -> io::Result<End> {
         loop {
             match Self::next(&mut closed.receiver).await? {
                 Incoming::Message(message) => self.push(message),
                 Incoming::Closed(end) => return Ok(end),
-                Incoming::Undelivered | Incoming::Restarted | Incoming::Other => {}
+                Incoming::Undelivered => closed.note_undelivered(totals),
+                Incoming::Restarted | Incoming::Other => {}
             }
         }
     }
@@ -175,7 +182,10 @@ impl Half {
             {
                 Incoming::Restarted
             }
-            Event::Notification(Notification::SendFailed(_)) => Incoming::Undelivered,
+            // One for each fragment of a message.
+            Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
+                Incoming::Undelivered
+            }
             _ => Incoming::Other,
         })
     }
@@ -183,9 +193,9 @@ impl Half {
     /// Sends what is queued, ends the association, and returns the number of messages that came
     /// meanwhile, for which there is nobody any more.
     pub(super) async fn finish(&mut self, how: &Finish, totals: &Totals) -> u64 {
-        let deadline = Instant::now() + END_TIMEOUT;
+        let mut deadline = Instant::now() + END_TIMEOUT;
         let mut undeliverable = 0;
-        let mut ending = false;
+        let (mut ending, mut too_slow) = (false, false);
         loop {
             if !ending && (self.queue.is_empty() || self.stuck) {
                 ending = true;
@@ -212,8 +222,13 @@ impl Half {
                     }
                 }
                 () = sleep_until(deadline) => {
+                    if too_slow {
+                        break;
+                    }
+                    // The kernel says then what it did not deliver.
                     drop(self.sender.abort(&TOO_SLOW));
-                    break;
+                    (ending, too_slow) = (true, true);
+                    deadline = Instant::now() + ABORT_GRACE;
                 }
             }
         }

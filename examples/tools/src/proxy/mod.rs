@@ -168,12 +168,13 @@ pub(crate) async fn run(args: ProxyArgs, mut signals: Signals) -> Result<(), Fai
     }
     listener.stop()?;
     stop.send_replace(true);
-    drain(&proxy, &mut tasks).await;
+    let drained = drain(&proxy, &mut tasks).await;
     let printer = Printer::start(Format::None);
     // Numbers: this cannot fail.
     let figures = serde_json::to_string(&proxy.totals.figures()).unwrap_or_default();
     printer.print(figures + "\n").await?;
-    printer.flush().await
+    printer.flush().await?;
+    drained
 }
 
 async fn accept(proxy: &Arc<Proxy>, listener: &mut SctpListener, tasks: &mut JoinSet<()>) {
@@ -203,13 +204,12 @@ async fn accept(proxy: &Arc<Proxy>, listener: &mut SctpListener, tasks: &mut Joi
 }
 
 /// Waits for the ends of all conversations: those that drain, then what their ends may take.
-async fn drain(proxy: &Proxy, tasks: &mut JoinSet<()>) {
+async fn drain(proxy: &Proxy, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
     let all = async { while tasks.join_next().await.is_some() {} };
     let limit = proxy.args.drain_timeout.saturating_add(3 * END_TIMEOUT);
-    if timeout(limit, all).await.is_err() {
-        complain(&format!(
-            "{} conversations did not end in time",
-            tasks.len()
-        ));
-    }
+    let ended = timeout(limit, all).await;
+    ended.map_err(|_| {
+        let text = format!("{} conversations did not end in time", tasks.len());
+        Failure::new(FAILED, text)
+    })
 }

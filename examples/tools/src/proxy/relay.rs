@@ -160,11 +160,11 @@ impl Relay {
                     }
                 }
                 // A side that is not read is noticed to be closed by these alone.
-                _ = client.sender.closed(), if !reads_client => match server.take_rest(client).await {
+                _ = client.sender.closed(), if !reads_client => match server.take_rest(client, &proxy.totals).await {
                     Ok(end) => return Outcome::Client(end),
                     Err(error) => return Outcome::Failed(format!("client: {error}")),
                 },
-                _ = server.sender.closed(), if !reads_server => match client.take_rest(server).await {
+                _ = server.sender.closed(), if !reads_server => match client.take_rest(server, &proxy.totals).await {
                     Ok(end) => return Outcome::Server(end),
                     Err(error) => return Outcome::Failed(format!("server: {error}")),
                 },

@@ -118,15 +118,17 @@ fn silence_of_the_server_becomes_an_abort_that_says_so() {
     assert_eq!(client.stdout.next(), "hello");
     right.ip("link set one down\nlink set two down");
     client.line("anybody there?");
+    // Several fragments, each of which the kernel reports.
+    client.line(&"hello ".repeat(1_000));
     client.exits_with(4);
     let said = client.stderr.text();
     assert!(
         said.contains(r#"aborted by peer, reason "sctp proxy: server: lost: "#),
         "{said}"
     );
-    // The message was on its way to the server.
+    // The messages were on their way to the server.
     let line = proxy.program.stderr.find("; server: lost: ");
-    let counts = ": 1 messages to the server, 1 lost; 1 to the client, 0 lost; server: lost: ";
+    let counts = ": 1 messages to the server, 2 lost; 1 to the client, 0 lost; server: lost: ";
     assert!(line.contains(counts), "{line}");
 }
 
@@ -233,7 +235,9 @@ fn surviving_client_goes_on_with_another_server() {
         "{}",
         client.stderr.text()
     );
-    assert_eq!(figures(proxy)["replaced_servers"], 1);
+    // A server that is being killed may take one more association.
+    let replaced = figures(proxy)["replaced_servers"].as_u64().unwrap();
+    assert!((1..=2).contains(&replaced), "{replaced}");
 }
 
 #[test]
