@@ -230,15 +230,15 @@ impl Book {
         lock(&self.closed).retain(|closed| {
             let is_drained = closed.is_drained(&drained);
             let is_settled = closed.is_settled(is_drained);
-            let overdue = watch.is_overdue(closed.looks);
-            if overdue && !(is_settled && closed.has_no_gap(is_drained)) {
+            let is_complete = is_settled && closed.end.is_orderly() && !is_drained;
+            if !is_complete && !watch.is_overdue(closed.looks) {
+                return true;
+            }
+            if !(is_settled && closed.has_no_gap(is_drained)) {
                 faults.add(Kind::Lost, closed.describe(is_drained));
             }
-            if overdue || is_settled && closed.end.is_orderly() && !is_drained {
-                settled.push(Arc::clone(&closed.account));
-                return false;
-            }
-            true
+            settled.push(Arc::clone(&closed.account));
+            false
         });
         let mut accounts = lock(&self.accounts);
         for account in settled {
