@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+/// Limit on contexts that are named, which the peer chooses.
+const MAX_NAMED: usize = 256;
+
 /// A set of routing contexts, or all but some. Messages without a context are about all.
 #[derive(Default)]
 pub(crate) struct Contexts {
@@ -30,6 +33,11 @@ impl Contexts {
                 false => self.named.insert(*context),
             };
         }
+    }
+
+    /// Returns `true` if as many contexts may be added or removed by name.
+    pub(crate) fn has_room(&self, contexts: usize) -> bool {
+        self.named.len() + contexts <= MAX_NAMED
     }
 
     pub(crate) fn contains(&self, context: u32) -> bool {

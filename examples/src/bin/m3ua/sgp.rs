@@ -191,6 +191,9 @@ impl Process {
                 codec::reply(M3uaMessage::asp_down_ack(None))
             }
             MessageType::AspActive => self.active(message, contexts, octets),
+            MessageType::AspInactive if self.is_up() && !self.knows(&contexts) => {
+                codec::error(error_code::INVALID_ROUTING_CONTEXT, octets)
+            }
             MessageType::AspInactive if self.is_up() => {
                 lock(&self.state).contexts.remove(&contexts);
                 self.say(format!("inactive {}", numbers(&contexts)).trim_end());
@@ -229,6 +232,18 @@ impl Process {
         answers
     }
 
+    /// Returns `true` if the gateway serves these routing contexts: those of its routes, or without any
+    /// route the first that come.
+    fn knows(&self, contexts: &[u32]) -> bool {
+        let routes = &self.gateway.routes;
+        match routes.is_empty() {
+            true => lock(&self.state).contexts.has_room(contexts.len()),
+            false => contexts
+                .iter()
+                .all(|context| routes.values().any(|known| known == context)),
+        }
+    }
+
     /// Takes the process active for these contexts, beside those for which it is.
     fn active(&self, message: &M3uaMessage, contexts: Vec<u32>, octets: &[u8]) -> Vec<Message> {
         let mode = message.traffic_mode_type();
@@ -241,10 +256,7 @@ impl Process {
         ) {
             return codec::error(error_code::UNSUPPORTED_TRAFFIC_MODE_TYPE, octets);
         }
-        let routes = &self.gateway.routes;
-        let is_known =
-            |context| routes.is_empty() || routes.values().any(|known| *known == context);
-        if !contexts.iter().copied().all(is_known) {
+        if !self.knows(&contexts) {
             return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
         }
         {
