@@ -113,8 +113,8 @@ pub enum ServerEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// The service, its make-service or a `Clone` of them panicked; the association is aborted with
-    /// the reason `internal error`, and nothing else is affected.
+    /// The service, its make-service, a `Clone` of them, a correlator or what says goodbye panicked; the
+    /// association is aborted with the reason `internal error`, and nothing else is affected.
     #[non_exhaustive]
     Panicked {
         /// The association.

@@ -55,7 +55,7 @@ pub struct PeerTable<K>(Arc<Shared<K>>);
 struct Shared<K> {
     /// Keys are shared: code of the user's, such as their `Clone`, does not run under the lock.
     entries: Mutex<HashMap<Arc<K>, Entry>>,
-    /// An entry came, went, opened or began to end.
+    /// An entry came, went or opened, or its peer has announced its SHUTDOWN.
     changed: Notify,
 }
 

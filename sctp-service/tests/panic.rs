@@ -68,6 +68,11 @@ async fn in_call_or_in_poll_ready() {
     two.send("again").await;
     must(two.closed()).await;
     server.log.assert_has("panicked: in poll_ready");
+    // It was read, and never reached the service.
+    settle().await;
+    let counts = server.log.closed();
+    assert!(counts.contains("{ requests: 2, "), "{counts}");
+    assert!(counts.contains(" discarded_requests: 1, "), "{counts}");
     other.send("hello").await;
     other.expect_message("hello").await;
 }

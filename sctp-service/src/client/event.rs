@@ -36,8 +36,7 @@ pub enum ClientEvent<'a> {
         association: &'a AssociationHandle,
     },
     /// An association is over, and every call that it left unanswered has failed. Reported for each
-    /// that was up, unless the client's task panics: as by the function of a
-    /// [`Correlation`](crate::Correlation) that does.
+    /// that was up.
     #[non_exhaustive]
     Closed {
         /// The association.

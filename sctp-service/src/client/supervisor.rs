@@ -219,7 +219,7 @@ impl<C: Connect> Supervisor<C> {
         let mut stopped = false;
         // Whoever decides about connecting again is told of the end first.
         let may_leave = self.mode != Mode::Once && !self.reconnect.is_set();
-        let (status, leaving) = (&self.status, &mut self.leaving);
+        let (status, leaving, must_open) = (&self.status, &mut self.leaving, self.must_open);
         let mut pause = None;
         let ended = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
@@ -231,6 +231,7 @@ impl<C: Connect> Supervisor<C> {
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(Some(ended));
             }
+            let may_leave = may_leave && (current.has_opened || !must_open);
             if !may_leave || stopped || !current.has_begun_to_end() {
                 pause = None;
                 return Poll::Pending;

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Observer of an association, called with no lock of the association held.
 pub(crate) trait Observer: Send + Sync {
-    /// The handshake has ended, or an end has begun.
+    /// The handshake has ended, or the peer has announced its SHUTDOWN.
     fn changed(&self);
     /// The association has ended, or its peer has restarted. Those who wait for that are woken later.
     fn ended(&self);

@@ -29,8 +29,9 @@ pub(super) struct Room {
 
 /// Progress of the messages that were accepted, for those who wait until all are sent.
 ///
-/// Messages leave in the order in which they were accepted, so two counts suffice. They change under
-/// the lock of the association's state, and are read under it.
+/// Messages leave in the order in which they were accepted, so two counts suffice; one that is refused
+/// while others are before it counts as never accepted. They change under the lock of the
+/// association's state, and are read under it.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     accepted: AtomicU64,
@@ -57,13 +58,19 @@ impl Progress {
         }
     }
 
+    /// Records that an accepted message is refused although others may be before it.
+    pub(super) fn refuse(&self) {
+        self.accepted.fetch_sub(1, Relaxed);
+    }
+
     pub(super) fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
     }
 
-    /// Returns `true` if the transport is done with this many messages.
+    /// Returns `true` if the transport is done with this many messages, as far as they were not
+    /// refused.
     pub(super) fn is_done(&self, messages: u64) -> bool {
-        self.done.load(Relaxed) >= messages
+        self.done.load(Relaxed) >= messages.min(self.accepted())
     }
 
     pub(super) fn has_discarded(&self) -> bool {

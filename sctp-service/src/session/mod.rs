@@ -216,8 +216,8 @@ where
             if let State::Closed(end) = &self.state {
                 return Poll::Ready(end.as_ref().clone());
             }
-            // Every line of the user's that an association runs from now on is below this one:
-            // readiness, calls, futures, streams, correlators and their destructors.
+            // The lines of the user's that an association runs are below this one: readiness, calls,
+            // futures, streams and their destructors, and correlators.
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll_state(cx)));
             self.connection.note_message();
             let transition = match polled {

@@ -116,10 +116,14 @@ impl<T: Transport> Connection<T> {
 
     /// Reports a one-way message on a stream that is used for calls.
     pub(super) fn one_way_refused(&mut self, one_way: OneWay, refusal: Refusal) {
-        if matches!(one_way, OneWay::Awaited(_)) {
-            return self.discard_one_way(one_way, CallError::refused(refusal));
-        }
-        self.refuse_one_way(one_way);
+        let len = match one_way {
+            OneWay::Queued(len) => len,
+            OneWay::Awaited(_) => {
+                return self.discard_one_way(one_way, CallError::refused(refusal));
+            }
+        };
+        self.counts.discarded_sends += 1;
+        self.association.give_back_refused(len);
         let error = io::Error::new(io::ErrorKind::InvalidInput, refusal);
         self.send_refused(&SendError::Io(error));
     }

@@ -5,9 +5,9 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::FutureExt;
 use sctp_service::{
-    AssociationHandle, IncomingAssociation, Message, Payload, Ppid, Request, SendError, Shutdown,
-    serve_association,
-    testing::{duplex, request},
+    AssociationHandle, ByStream, IncomingAssociation, Message, Payload, Ppid, Request, SendError,
+    Shutdown, serve_association,
+    testing::{Duplex, duplex, request},
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -218,6 +218,40 @@ async fn flush_waits_for_what_was_accepted_before() {
     peer.expect_message("third").await;
     must(handle.flush()).await.unwrap();
     peer.expect_message("fourth").await;
+}
+
+/// A message on a stream for calls is refused when the session sees it, before those that wait.
+#[tokio::test(start_paused = true)]
+async fn flush_waits_for_what_is_before_a_refused_message() {
+    let (transport, peer) = Duplex::new().with_capacity(1).build();
+    let (tell, mut handles) = mpsc::channel(1);
+    let service = async move |handle: AssociationHandle| {
+        tell.send(handle).await.unwrap();
+    };
+    let serving = serve_association(transport, service).with_correlation(ByStream::default());
+    tokio::spawn(serving.into_future());
+    peer.send("hello").await;
+    let handle = must(handles.recv()).await.unwrap();
+    for text in ["first", "second"] {
+        handle.try_send(text).unwrap();
+    }
+    let flushed = handle.flush();
+    let mut flushed = std::pin::pin!(flushed);
+    assert!(flushed.as_mut().now_or_never().is_none());
+    settle().await;
+    handle
+        .try_send(Message::new("refused").on_stream(3))
+        .unwrap();
+    settle().await;
+    assert!(flushed.as_mut().now_or_never().is_none());
+    // One that begins later waits for the same.
+    let later = handle.flush();
+    let mut later = std::pin::pin!(later);
+    assert!(later.as_mut().now_or_never().is_none());
+    peer.expect_message("first").await;
+    must(flushed).await.unwrap();
+    must(later).await.unwrap();
+    peer.expect_message("second").await;
 }
 
 #[tokio::test(start_paused = true)]

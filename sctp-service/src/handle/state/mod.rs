@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     error::{CallError, Cause},
     observer::Observer,
-    room::Room,
+    room::{Progress, Room},
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
@@ -331,12 +331,21 @@ impl HandleState {
 
     /// The transport is done with a message of this length, or the message was discarded.
     pub(crate) fn give_back(&self, len: usize, is_done: bool) {
+        self.give_back_after(len, |progress| progress.finish(is_done));
+    }
+
+    /// A message of this length is refused before the transport was asked.
+    pub(crate) fn give_back_refused(&self, len: usize) {
+        self.give_back_after(len, Progress::refuse);
+    }
+
+    fn give_back_after(&self, len: usize, note: impl FnOnce(&Progress)) {
         let room = {
             let core = self.lock();
             let Some(room) = &core.room else {
                 return;
             };
-            room.progress.finish(is_done);
+            note(&room.progress);
             Arc::clone(room)
         };
         // The lock is released by now: both wake, and waking may run anything.
