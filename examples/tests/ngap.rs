@@ -159,7 +159,10 @@ async fn amf_that_aborts_fails_the_gnb() {
     );
     let response = response.unwrap().encode().unwrap();
     send(&amf, Message::new(response).with_ppid(Ppid::NGAP)).await;
-    recv(&mut amf).await.unwrap().unwrap();
+    // Both terminals have been sent, so that the gNB waits for them.
+    for _ in 0..2 {
+        recv(&mut amf).await.unwrap().unwrap();
+    }
     amf.abort(&AbortReason::from_static("overload")).unwrap();
     gnb.exits_with(1);
     gnb.stdout

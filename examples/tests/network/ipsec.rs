@@ -88,10 +88,11 @@ fn esp_carries_associations_and_nothing_in_clear() {
     client.line("[0]abort so long");
     client.stderr.find("reason \"so long\"");
     server.closed();
+    // What it has not read when it is stopped is lost: a part of the long message is to be among it.
+    capture.stdout.find("seq=0x8)");
     capture.signal("INT");
     capture.status();
     let packets = capture.stdout.text();
-    assert!(packets.lines().count() > 10, "{packets}");
     for packet in packets.lines() {
         assert!(packet.contains("ESP"), "{packet}");
     }
