@@ -178,8 +178,12 @@ fn survival_of_a_killed_server_costs_open_calls_alone() {
     for _ in 0..2 {
         proxy.program.stderr.find("is replaced by");
     }
-    // The calls that the server had, or never got, time out.
-    while load.program.stderr.find(" failed").ends_with(" 0 failed") {}
+    // The calls that the server had, or never got, time out within 2 s. It may have had none.
+    for _ in 0..5 {
+        if !load.program.stderr.find(" failed").ends_with(" 0 failed") {
+            break;
+        }
+    }
     let result = load.result();
     drop((first, second));
     let figures = figures(proxy);
@@ -197,8 +201,9 @@ fn survival_of_a_killed_server_costs_open_calls_alone() {
     let associations = &result["associations"];
     assert_eq!(number(associations, "established"), 4, "{result:#}");
     assert_eq!(associations["lost"].as_object().unwrap().len(), 0);
+    let failures = result["calls"]["failures"].as_object().unwrap();
     assert!(
-        result["calls"]["failures"]["no reply within 2 s"].is_u64(),
+        failures.keys().all(|cause| cause == "no reply within 2 s"),
         "{result:#}"
     );
 }
