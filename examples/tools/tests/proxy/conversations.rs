@@ -119,7 +119,7 @@ fn silence_of_the_server_becomes_an_abort_that_says_so() {
     right.ip("link set one down\nlink set two down");
     client.line("anybody there?");
     // Several fragments, each of which the kernel reports.
-    client.line(&"hello ".repeat(1_000));
+    client.line("hello ".repeat(1_000));
     client.exits_with(4);
     let said = client.stderr.text();
     assert!(
