@@ -69,6 +69,20 @@ async fn take_up(peer: &mut Association) {
     assert_eq!(receive(peer).await.message_type, MessageType::Notify);
 }
 
+/// Plays a gateway that takes a process up and active.
+async fn acknowledge(peer: &mut Association) {
+    for (request, ack) in [
+        (MessageType::AspUp, M3uaMessage::asp_up_ack(None)),
+        (
+            MessageType::AspActive,
+            M3uaMessage::asp_active_ack(None, Some(1)),
+        ),
+    ] {
+        assert_eq!(receive(peer).await.message_type, request);
+        send(peer, ack.encode()).await;
+    }
+}
+
 async fn closed(peer: &mut Association) -> String {
     match within("the end", peer.recv()).await {
         Err(RecvError::Closed(end)) => end.to_string(),
@@ -240,6 +254,29 @@ async fn contexts_are_activated_and_deactivated_one_by_one() {
     assert_eq!(receive(&mut peer).await.message_type, MessageType::Data);
 }
 
+/// As many as the gateway remembers by name, where it has no routes.
+#[tokio::test]
+async fn process_with_as_many_contexts_as_fit_can_still_change_them() {
+    let gateway = gateway(&[]);
+    let mut peer = connect(&gateway).await;
+    take_up(&mut peer).await;
+    let contexts: Vec<u32> = (1..=256).collect();
+    let active = M3uaMessage::asp_active(None, None);
+    let all = active.clone().with_routing_contexts(&contexts);
+    for _ in 0..2 {
+        let ack = expect(&mut peer, &all, MessageType::AspActiveAck).await;
+        assert_eq!(ack.routing_contexts(), contexts);
+        assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
+    }
+    let another = active.with_routing_contexts(&[257]);
+    let invalid = error_code::INVALID_ROUTING_CONTEXT;
+    assert_eq!(error_for(&mut peer, another.encode()).await, invalid);
+    let inactive = M3uaMessage::asp_inactive(Some(256));
+    let ack = expect(&mut peer, &inactive, MessageType::AspInactiveAck).await;
+    assert_eq!(ack.routing_contexts(), [256]);
+    expect(&mut peer, &another, MessageType::AspActiveAck).await;
+}
+
 #[tokio::test]
 async fn process_that_does_not_come_up_is_aborted() {
     let mut gateway = gateway(&["--up-timeout", "0.1"]);
@@ -279,4 +316,47 @@ async fn gateway_that_does_not_acknowledge_is_aborted() {
     assert_eq!(end, "aborted by peer, reason \"no acknowledgement\"");
     asp.stdout
         .find("closed: aborted, reason \"no acknowledgement\"");
+}
+
+#[tokio::test]
+async fn gateway_that_answers_no_heartbeat_is_aborted() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let times = ["--beat", "0.1", "--ack-timeout", "0.1"];
+    let args = [&["--routing-context", "1"][..], &times].concat();
+    let mut asp = asp(&addr, &args);
+    let mut peer = accept(&mut listener).await;
+    acknowledge(&mut peer).await;
+    let beat = MessageType::Heartbeat;
+    assert_eq!(receive(&mut peer).await.message_type, beat);
+    send(&peer, M3uaMessage::heartbeat_ack(None).encode()).await;
+    asp.stdout.find("heartbeat answered");
+    for _ in 0..3 {
+        assert_eq!(receive(&mut peer).await.message_type, beat);
+    }
+    let end = closed(&mut peer).await;
+    assert_eq!(end, "aborted by peer, reason \"no acknowledgement\"");
+    asp.stdout
+        .find("closed: aborted, reason \"no acknowledgement\"");
+}
+
+/// The next association is set up later than a heartbeat would be due on the one before.
+#[tokio::test]
+async fn association_that_has_ended_is_no_longer_watched() {
+    let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0].to_string();
+    let args = ["--routing-context", "1", "--beat", "0.5"];
+    let mut asp = asp(&addr, &args);
+    let mut peer = accept(&mut listener).await;
+    acknowledge(&mut peer).await;
+    asp.stdout.find("active");
+    within("shutdown", peer.shutdown()).await.unwrap();
+    let mut peer = accept(&mut listener).await;
+    acknowledge(&mut peer).await;
+    asp.stdout.find("active");
+    within("shutdown", peer.shutdown()).await.unwrap();
+    asp.stdout.find("closed: shut down by peer");
+    asp.terminate();
+    asp.exits_with(0);
+    assert_eq!(asp.stderr.text(), "");
 }

@@ -91,6 +91,7 @@ fn osmo_stp_passes_data_between_our_application_servers() {
     let mut second = m3ua_in(&namespace, &args);
     second.stdout.find("active");
     first.stdout.find("data from 2: hello");
+    second.stdout.find("heartbeat answered");
     leaves(&mut second);
     leaves(&mut first);
     proved(

@@ -53,7 +53,7 @@ pub(crate) struct Args {
 fn text_to(argument: &str) -> std::result::Result<(u32, String), String> {
     let (pc, text) = argument.split_once(':').ok_or("it is PC:TEXT")?;
     if text.len() > MAX_USER_DATA {
-        return Err(format!("the text is longer than {}", MAX_USER_DATA));
+        return Err(format!("the text is longer than {MAX_USER_DATA}"));
     }
     Ok((point_code(pc)?, text.to_owned()))
 }
@@ -132,13 +132,15 @@ impl Asp {
 
     /// Sends what there is to send, and watches the gateway until the association ends.
     async fn use_gateway(self: Arc<Self>, gateway: AssociationHandle) {
+        let using = async {
+            self.send_texts(&gateway).await;
+            self.keep_alive(&gateway).await;
+        };
         tokio::select! {
+            biased; // what fails with the association has nothing to report
+            _ = gateway.closed() => {}
             () = gateway.drain().started() => {}
-            () = self.send_texts(&gateway) => {}
-        }
-        tokio::select! {
-            () = gateway.drain().started() => {}
-            () = self.keep_alive(&gateway) => {}
+            () = using => {}
         }
     }
 
@@ -164,10 +166,13 @@ impl Asp {
         loop {
             gateway.silent_for(self.0.beat).await;
             let send = |message| gateway.request_within(self.0.ack_timeout, message);
-            if let Err(error) = ask(&beat, send).await {
-                // It may have ended by itself.
-                let _ = gateway.shutdown(refused(gateway, error));
-                return;
+            match ask(&beat, send).await {
+                Ok(()) => say("heartbeat answered"),
+                Err(error) => {
+                    // It may have ended by itself.
+                    let _ = gateway.shutdown(refused(gateway, error));
+                    return;
+                }
             }
         }
     }

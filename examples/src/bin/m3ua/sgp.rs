@@ -191,15 +191,7 @@ impl Process {
                 codec::reply(M3uaMessage::asp_down_ack(None))
             }
             MessageType::AspActive => self.active(message, contexts, octets),
-            MessageType::AspInactive if self.is_up() && !self.knows(&contexts) => {
-                codec::error(error_code::INVALID_ROUTING_CONTEXT, octets)
-            }
-            MessageType::AspInactive if self.is_up() => {
-                lock(&self.state).contexts.remove(&contexts);
-                self.say(format!("inactive {}", numbers(&contexts)).trim_end());
-                let ack = M3uaMessage::asp_inactive_ack(None).with_routing_contexts(&contexts);
-                codec::reply(ack)
-            }
+            MessageType::AspInactive => self.inactive(&contexts, octets),
             MessageType::Heartbeat => codec::beat_ack(message),
             MessageType::Data => self.data(message, octets).await,
             MessageType::Daud => self.audit(message),
@@ -233,35 +225,30 @@ impl Process {
     }
 
     /// Returns `true` if the gateway serves these routing contexts: those of its routes, or without any
-    /// route the first that come.
+    /// route all.
     fn knows(&self, contexts: &[u32]) -> bool {
         let routes = &self.gateway.routes;
-        match routes.is_empty() {
-            true => lock(&self.state).contexts.has_room(contexts.len()),
-            false => contexts
-                .iter()
-                .all(|context| routes.values().any(|known| known == context)),
-        }
+        let is_known = |context| routes.values().any(|known| known == context);
+        routes.is_empty() || contexts.iter().all(is_known)
     }
 
     /// Takes the process active for these contexts, beside those for which it is.
     fn active(&self, message: &M3uaMessage, contexts: Vec<u32>, octets: &[u8]) -> Vec<Message> {
         let mode = message.traffic_mode_type();
-        if !self.is_up() {
-            return codec::error(error_code::UNEXPECTED_MESSAGE, octets);
-        }
-        if !matches!(
-            mode,
-            None | Some(traffic_mode::OVERRIDE | traffic_mode::LOADSHARE)
-        ) {
-            return codec::error(error_code::UNSUPPORTED_TRAFFIC_MODE_TYPE, octets);
-        }
-        if !self.knows(&contexts) {
-            return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
-        }
         {
             let mut state = lock(&self.state);
-            state.contexts.add(&contexts);
+            if !state.is_up {
+                return codec::error(error_code::UNEXPECTED_MESSAGE, octets);
+            }
+            if !matches!(
+                mode,
+                None | Some(traffic_mode::OVERRIDE | traffic_mode::LOADSHARE)
+            ) {
+                return codec::error(error_code::UNSUPPORTED_TRAFFIC_MODE_TYPE, octets);
+            }
+            if !self.knows(&contexts) || !state.contexts.add(&contexts) {
+                return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
+            }
             state.activation = self.gateway.activations.fetch_add(1, Ordering::Relaxed) + 1;
         }
         self.say(format!("active {}", numbers(&contexts)).trim_end());
@@ -269,6 +256,22 @@ impl Process {
         let mut answers = codec::reply(ack);
         answers.extend(codec::reply(notify(status::AS_ACTIVE, &contexts)));
         answers
+    }
+
+    /// Takes the process out of traffic for these contexts.
+    fn inactive(&self, contexts: &[u32], octets: &[u8]) -> Vec<Message> {
+        {
+            let mut state = lock(&self.state);
+            if !state.is_up {
+                return codec::error(error_code::UNEXPECTED_MESSAGE, octets);
+            }
+            if !self.knows(contexts) || !state.contexts.remove(contexts) {
+                return codec::error(error_code::INVALID_ROUTING_CONTEXT, octets);
+            }
+        }
+        self.say(format!("inactive {}", numbers(contexts)).trim_end());
+        let ack = M3uaMessage::asp_inactive_ack(None).with_routing_contexts(contexts);
+        codec::reply(ack)
     }
 
     /// Passes data on, or reports that nobody has the destination.
