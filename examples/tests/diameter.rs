@@ -4,6 +4,7 @@
 mod support;
 
 use std::{
+    collections::HashSet,
     net::Ipv4Addr,
     process::Command,
     time::{Duration, Instant},
@@ -485,6 +486,20 @@ async fn peer_that_answers_no_watchdog_is_aborted() {
         .program
         .stdout
         .find("closed peer.example: aborted no watchdog answer");
+}
+
+#[tokio::test]
+async fn watchdog_requests_have_identifiers_of_their_own() {
+    let server = listening("node.example", &["--watchdog", "0.1"]);
+    let mut peer = Peer::open(&server, "peer.example").await;
+    let mut identifiers = HashSet::new();
+    for _ in 0..3 {
+        let request = peer.receive().await;
+        assert_eq!(request.header.code, command::DEVICE_WATCHDOG);
+        assert!(identifiers.insert(request.header.end_to_end), "{request:?}");
+        let answer = peer.request(command::DEVICE_WATCHDOG, 0);
+        peer.answer(&request, answer).await;
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,11 @@ impl Connect for Dial {
         match cause {
             // It connects to this node, should it change its mind (5.4.3).
             Some(Cause::DoNotWantToTalkToYou) => pending().await,
-            Some(Cause::Busy) => sleep(LONGEST_PAUSE).await,
+            Some(Cause::Busy) => {
+                sleep(LONGEST_PAUSE).await;
+                // Attempts that fail from now on are not about that.
+                self.known.last().disconnected = None;
+            }
             Some(Cause::Rebooting) | None => {}
         }
         if let Some(identity) = identity {
@@ -134,5 +138,23 @@ impl Known {
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn peer_that_was_busy_is_waited_for_once() {
+        let mut dial = Dial::new(Vec::new(), SocketBuilder::new(), PeerTable::new());
+        dial.known.opened(&Arc::new(Cause::Busy.into()));
+        for expected in [LONGEST_PAUSE, Duration::ZERO] {
+            let begun = Instant::now();
+            dial.wanted().await;
+            assert_eq!(begun.elapsed(), expected);
+        }
     }
 }

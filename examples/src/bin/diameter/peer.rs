@@ -83,8 +83,8 @@ impl Peer {
     /// Asks a silent peer if it is there (RFC 3539), and aborts one that does not answer. Ends when
     /// the association is about to.
     async fn keep_alive(&self, node: &Node) {
-        let request = node.origin.watchdog_request();
-        while let Ok(message) = on_wire(&request) {
+        // A new request each time, which has an End-to-End Identifier of its own (3).
+        while let Ok(message) = on_wire(&node.origin.watchdog_request()) {
             self.association.silent_for(node.watchdog).await;
             let answer = self.association.request_within(node.watchdog * 2, message);
             match answer.await {
