@@ -97,9 +97,12 @@ async fn receive(State(gnb): State<Arc<Gnb>>, octets: Bytes) -> Reply {
 }
 
 impl Gnb {
-    /// Aborts the association if NG is not set up in time.
+    /// Aborts the association if NG is not set up in time. Ends with it.
     async fn expect_setup(self: Arc<Self>, association: AssociationHandle) {
-        sleep(self.amf.setup_timeout).await;
+        tokio::select! {
+            _ = association.closed() => return,
+            () = sleep(self.amf.setup_timeout) => {}
+        }
         if self.name.get().is_none() {
             // It may have ended by itself.
             let _ = association.shutdown(Shutdown::abort("no NG Setup"));

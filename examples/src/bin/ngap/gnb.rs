@@ -10,7 +10,7 @@ use oxirush_ngap::{
 };
 use sctp_examples::{address, line, program::say};
 use sctp_service::{Message, Ppid, Reply, Router, Shutdown, State, StreamId, serve_association};
-use sctp_tokio::{Association, SocketBuilder};
+use sctp_tokio::{Association, End, SocketBuilder};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{Result, plmn};
@@ -68,9 +68,14 @@ pub(crate) async fn run(args: Args) -> Result {
         Ok(registered) => registered?,
         Err(_) => return Err("a terminal was not answered in time".into()),
     }
-    let left = args.ues.saturating_sub(*releases.borrow());
+    judge(args.ues.saturating_sub(*releases.borrow()), &end, &how)
+}
+
+/// Returns an error if terminals are left, or the end was not in order.
+fn judge(left: u32, end: &End, how: &str) -> Result {
     match left {
         0 if end.is_orderly() => Ok(()),
+        0 => Err(format!("association not shut down: {how}").into()),
         _ => Err(format!("{left} terminals were not released: {how}").into()),
     }
 }
@@ -203,5 +208,26 @@ impl Terminals {
             }
             _ => Ok(Reply::none()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sctp_tokio::{Side, sctp_core::ErrorCauses};
+
+    use super::*;
+
+    #[test]
+    fn abnormal_end_fails_even_if_no_terminal_is_left() {
+        let outcome = |left, end: End| judge(left, &end, "how").map_err(|error| error.to_string());
+        let aborted = End::Aborted {
+            by: Side::Peer,
+            causes: ErrorCauses::default(),
+        };
+        assert_eq!(outcome(0, End::Shutdown { by: Side::Local }), Ok(()));
+        let expected = Err("association not shut down: how".to_owned());
+        assert_eq!(outcome(0, aborted.clone()), expected);
+        let expected = Err("2 terminals were not released: how".to_owned());
+        assert_eq!(outcome(2, aborted), expected);
     }
 }
