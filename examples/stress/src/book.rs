@@ -193,9 +193,14 @@ impl Book {
     }
 
     /// A client's association is over, which the client had begun to shut down: what arrived after that
-    /// may have been discarded.
+    /// may have been discarded. Its account may be settled already, and is not asked about any more.
     pub(crate) fn drained(&self, server: u16, assoc: i32) {
-        lock(&self.drained).insert((server, assoc));
+        let key = (server, assoc);
+        let mut drained = lock(&self.drained);
+        let accounts = lock(&self.accounts);
+        if accounts.values().any(|account| account.key() == key) {
+            drained.insert(key);
+        }
     }
 
     /// An association that is up, if there is one.
@@ -374,6 +379,38 @@ mod tests {
             text.contains("2 of pusher 0 was received while 1 was not"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn gap_in_a_complete_account_is_reported() {
+        let (book, watch, faults) = (Book::default(), Watch::default(), Faults::default());
+        let closed = one_missing(End::Shutdown { by: Side::Peer }, 1);
+        lock(&book.accounts).insert(closed.account.number, Arc::clone(&closed.account));
+        lock(&book.closed).push(closed);
+        book.settle(&watch, &faults);
+        let lines = faults.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("was received while 1 was not"),
+            "{lines:?}"
+        );
+        assert!(book.is_empty() && lock(&book.accounts).is_empty());
+    }
+
+    #[test]
+    fn client_that_closes_after_its_account_leaves_nothing() {
+        let (book, watch, faults) = (Book::default(), Watch::default(), Faults::default());
+        for assoc in [1, 2] {
+            book.open(1, assoc, AssociationHandle::default());
+        }
+        let end = End::Shutdown { by: Side::Peer };
+        book.close(1, 1, end, Counts::default(), &watch);
+        book.settle(&watch, &faults);
+        book.drained(1, 1);
+        assert!(lock(&book.drained).is_empty());
+        book.drained(1, 2);
+        assert_eq!(*lock(&book.drained), HashSet::from([(1, 2)]));
+        assert_eq!(faults.lines(), Vec::<String>::new());
     }
 
     #[test]
