@@ -7,10 +7,11 @@ use sctp_tokio::{Association, Message};
 use tokio::{runtime::Runtime, sync::oneshot, time::timeout};
 
 use super::{
-    STYLES, foreign,
+    STYLES,
+    fetched::{darn_server, sctp_test_client},
     netns::NetNs,
     spawn, spawn_in,
-    support::{Program, Server},
+    support::Server,
     table::proved,
 };
 
@@ -49,27 +50,13 @@ fn sctp_darn_is_answered_and_shut_down() {
     );
 }
 
-/// It sends unordered messages of up to four packets and reads nothing: closing its socket then
-/// aborts the association.
+/// It sends unordered messages of up to four packets.
 #[test]
 fn sctp_test_sends_messages_of_many_sizes() {
     for style in STYLES {
         for case in ["0", "1", "2", "3", "4"] {
             let mut server = Server::start(&["--style", style]);
-            let peer = [
-                "-H",
-                "127.0.0.1",
-                "-P",
-                "0",
-                "-h",
-                "127.0.0.1",
-                "-p",
-                server.port(),
-            ];
-            let mut command = foreign("sctp_test");
-            command.args(peer).args(["-s", "-x", "1", "-c", case]);
-            let mut test = Program::spawn(command);
-            test.exits_with(0);
+            sctp_test_client(server.port(), case).exits_with(0);
             let line = server.closed();
             assert!(line.contains("by peer"), "{line}");
         }
@@ -87,9 +74,7 @@ fn sctp_test_sends_messages_of_many_sizes() {
 #[test]
 fn sctp_darn_receives_from_our_client_and_hears_each_end() {
     let namespace = NetNs::new();
-    let args = ["-H", "127.0.0.1", "-P", "6002", "-l"];
-    let mut darn = spawn_in(&namespace, "sctp_darn", &args);
-    darn.stdout.find("listening");
+    let mut darn = darn_server(&namespace);
     for (how, heard) in [
         (How::Shutdown, "ASSOC_CHANGE - SHUTDOWN_COMP"),
         (How::Abort, "ASSOC_CHANGE - COMM_LOST"),

@@ -27,21 +27,12 @@ mod tshark;
 mod usrsctp;
 mod usrsctp_peer;
 
-use std::process::Command;
-
-use fetched::{fetched, foreign};
+use fetched::{fetched, foreign, spawn, spawn_in};
 use netns::NetNs;
 use support::{Program, Server, echo_client, echo_server};
 
 /// Each association on a socket of its own, or all on one.
 const STYLES: [&str; 2] = ["peel-off", "one-to-many"];
-
-#[track_caller]
-fn spawn(name: &str, args: &[&str]) -> Program {
-    let mut command = foreign(name);
-    command.args(args);
-    Program::spawn(command)
-}
 
 /// Our server in a namespace, on a port of loopback that the kernel chooses.
 fn server_in(namespace: &NetNs, args: &[&str]) -> Server {
@@ -54,14 +45,5 @@ fn server_in(namespace: &NetNs, args: &[&str]) -> Server {
 fn client_in(namespace: &NetNs, args: &[&str]) -> Program {
     let mut command = echo_client();
     command.args(args);
-    Program::spawn(namespace.command(&command))
-}
-
-/// A program of others in a namespace, with its lines as soon as it prints them.
-fn spawn_in(namespace: &NetNs, name: &str, args: &[&str]) -> Program {
-    let program = foreign(name);
-    let mut command = Command::new("stdbuf");
-    command.args(["-oL", "-eL"]).arg(program.get_program());
-    command.args(args).env("LD_LIBRARY_PATH", fetched("lib"));
     Program::spawn(namespace.command(&command))
 }

@@ -2,10 +2,11 @@
 //! library of lksctp-tools' withsctp, which makes TCP sockets SCTP sockets.
 
 use super::{
-    STYLES, client_in, fetched, foreign,
+    STYLES, client_in,
+    fetched::{ncat_server, socat_as_tcp},
     netns::NetNs,
-    spawn, spawn_in,
-    support::{Program, Server, client},
+    spawn,
+    support::{Server, client},
     table::proved,
 };
 
@@ -103,11 +104,7 @@ fn socat_serves_our_client() {
 fn socat_with_withsctp_takes_us_for_tcp() {
     for style in STYLES {
         let mut server = Server::start(&["--style", style]);
-        let mut command = foreign("socat");
-        command
-            .args(["-", &format!("TCP4:{}", server.addr())])
-            .env("LD_PRELOAD", fetched("bin/withsctp.so"));
-        let mut socat = Program::spawn(command);
+        let mut socat = socat_as_tcp(server.addr());
         socat.line("hello");
         assert_eq!(socat.stdout.next(), "hello");
         socat.end_of_input();
@@ -124,13 +121,10 @@ fn socat_with_withsctp_takes_us_for_tcp() {
     );
 }
 
-/// Its port cannot be left to the kernel, so it has a namespace of its own.
 #[test]
 fn ncat_serves_our_client_and_survives_its_abort() {
     let namespace = NetNs::new();
-    let args = ["--sctp", "-vkl", "127.0.0.1", "6001", "--exec", "/bin/cat"];
-    let mut ncat = spawn_in(&namespace, "ncat", &args);
-    ncat.stderr.find("Listening on 127.0.0.1:6001");
+    let _ncat = ncat_server(&namespace);
     for args in [&[][..], &["--abort", "so long"], &[]] {
         let mut client = client_in(&namespace, &[&["127.0.0.1:6001"], args].concat());
         for line in ["[0]hello", "[3]again"] {

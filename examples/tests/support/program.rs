@@ -62,11 +62,6 @@ impl Program {
         self.stdin = None;
     }
 
-    /// Closes the pipe that the program's standard output is.
-    pub(crate) fn close_stdout(&mut self) {
-        self.stdout.close();
-    }
-
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }
@@ -158,11 +153,6 @@ impl Lines {
             seen: Vec::new(),
             taken: 0,
         }
-    }
-
-    /// Reads no more: the pipe is closed when the next line arrives.
-    fn close(&mut self) {
-        self.receiver = channel().1;
     }
 
     /// Returns the next line.

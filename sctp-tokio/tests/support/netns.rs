@@ -52,6 +52,19 @@ impl NetNs {
         std::thread::spawn(set).join().unwrap();
     }
 
+    /// Makes associations of sockets made afterwards end soon when their peer stops answering.
+    pub fn set_short_timeouts(&self) {
+        self.set_sctp("association_max_retrans", 5);
+        for parameter in ["rto_initial", "rto_min", "rto_max"] {
+            self.set_sctp(parameter, 200);
+        }
+    }
+
+    /// Cuts the cables of [`two_cables`].
+    pub fn cut_cables(&self) {
+        self.ip("link set one down\nlink set two down");
+    }
+
     /// A command that runs inside the namespace.
     pub fn command(&self, command: &Command) -> Command {
         let mut inside = Command::new("ip");

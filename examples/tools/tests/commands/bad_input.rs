@@ -2,10 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::{
-    sctp_in, silence,
-    support::{File, Server, command, fails, nobody, sctp},
-};
+use crate::support::{File, Program, Server, command, fails, nobody, sctp_in, silence};
 
 #[test]
 fn unknown_host_is_named() {
@@ -128,7 +125,7 @@ fn unusable_input_ends_the_association_in_order() {
         ),
     ] {
         let mut server = Server::start(&[]);
-        let mut client = sctp(&[&["send", server.addr()], args].concat());
+        let mut client = server.client(args);
         client.write(input);
         client.end_of_input();
         client.exits_with(1);
@@ -144,7 +141,7 @@ fn unusable_input_ends_the_association_in_order() {
 #[test]
 fn message_beyond_the_send_buffer_is_refused() {
     let server = Server::echo();
-    let mut client = sctp(&["send", server.addr()]);
+    let mut client = server.client(&[]);
     client.write(&vec![b'x'; 2_000_000]);
     client.end_of_input();
     client.exits_with(1);
@@ -158,7 +155,7 @@ fn message_beyond_the_send_buffer_is_refused() {
 #[test]
 fn message_beyond_the_peers_limit_aborts() {
     let server = Server::start(&["--max-message-size", "1000"]);
-    let mut client = sctp(&["send", server.addr(), "--wait", "1h"]);
+    let mut client = server.client(&["--wait", "1h"]);
     client.write(&vec![b'x'; 1001]);
     client.end_of_input();
     client.exits_with(4);
@@ -199,17 +196,7 @@ fn files_that_cannot_be_used_are_named() {
 #[test]
 fn full_disk_is_told_at_the_end() {
     let server = Server::echo();
-    let args = [
-        "send",
-        server.addr(),
-        "-m",
-        "hello",
-        "--expect",
-        "1",
-        "--trace",
-        "/dev/full",
-    ];
-    let mut client = sctp(&args);
+    let mut client = server.client(&["-m", "hello", "--expect", "1", "--trace", "/dev/full"]);
     client.exits_with(1);
     assert_eq!(client.stdout.text(), "hello");
     assert!(
@@ -255,8 +242,10 @@ fn closed_pipe_ends_the_program() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", r#"{ "$0" "$@"; echo "status $?" >&2; } | true"#]);
     shell.arg(command(&[]).get_program()).args(listen);
-    let mut server = Server::of(crate::Program::spawn(shell));
-    sctp(&["send", server.addr(), "-m", "hello", "--wait", "1h"]).exits_with(3);
+    let mut server = Server::of(Program::spawn(shell));
+    server
+        .client(&["-m", "hello", "--wait", "1h"])
+        .exits_with(3);
     server.program.stderr.find("status 1");
 }
 

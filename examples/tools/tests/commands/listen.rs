@@ -1,6 +1,6 @@
 //! Replies, and when it stops.
 
-use crate::support::{Server, sctp, sctp_with};
+use crate::support::Server;
 
 #[test]
 fn replies_are_echoes_texts_or_bytes() {
@@ -10,15 +10,15 @@ fn replies_are_echoes_texts_or_bytes() {
         (&["--reply-hex", "0a 61"], "\\na"),
     ] {
         let server = Server::start(how);
-        let args = ["send", server.addr(), "-m", "hello", "--expect", "1"];
-        assert_eq!(sctp_with("", &args, 0), reply, "{how:?}");
+        let replies = server.send("", &["-m", "hello", "--expect", "1"]);
+        assert_eq!(replies, reply, "{how:?}");
     }
 }
 
 #[test]
 fn associations_and_messages_are_told() {
     let mut server = Server::start(&["--print", "hex"]);
-    sctp_with("hello", &["send", server.addr(), "-s", "7"], 0);
+    server.send("hello", &["-s", "7"]);
     let line = server.program.stderr.find("association established");
     assert!(line.ends_with("128 streams in, 128 out"), "{line}");
     let head = server.program.stdout.next();
@@ -32,11 +32,7 @@ fn associations_and_messages_are_told() {
 #[test]
 fn quiet_server_prints_its_address_alone() {
     let mut server = Server::start(&["--echo", "--quiet", "--expect", "1"]);
-    sctp_with(
-        "",
-        &["send", server.addr(), "-m", "hello", "--expect", "1"],
-        0,
-    );
+    server.send("", &["-m", "hello", "--expect", "1"]);
     server.program.exits_with(0);
     assert_eq!(server.program.stdout.text(), "");
     assert_eq!(
@@ -48,8 +44,8 @@ fn quiet_server_prints_its_address_alone() {
 #[test]
 fn expected_messages_end_the_server() {
     let mut server = Server::start(&["--expect", "3"]);
-    sctp_with("one\ntwo\n", &["send", server.addr()], 0);
-    sctp_with("three\n", &["send", server.addr()], 0);
+    server.send("one\ntwo\n", &[]);
+    server.send("three\n", &[]);
     server.program.exits_with(0);
     assert_eq!(server.program.stdout.text(), "one\ntwo\nthree");
 }
@@ -73,7 +69,7 @@ fn server_stops_when_its_time_is_over() {
 fn stopped_server_shuts_its_associations_down() {
     for signal in ["INT", "TERM"] {
         let mut server = Server::start(&["--echo"]);
-        let mut client = sctp(&["send", server.addr(), "-m", "hello", "--wait", "1h"]);
+        let mut client = server.client(&["-m", "hello", "--wait", "1h"]);
         assert_eq!(client.stdout.next(), "hello");
         server.program.signal(signal);
         server.program.exits_with(0);

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    sctp_in, silence,
-    support::{Server, fails, nobody, sctp_with},
-};
+use crate::support::{Server, fails, nobody, sctp_in, sctp_with, silence};
 
 #[test]
 fn server_is_described() {

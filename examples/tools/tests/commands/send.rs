@@ -4,11 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::{
-    netns::two_cables,
-    sctp_in,
-    support::{File, Server, fails, sctp, sctp_with},
-};
+use crate::support::{File, Server, echo_then_cut, fails, netns::two_cables, sctp_in};
 
 #[test]
 fn messages_of_arguments_files_and_input_are_sent() {
@@ -36,12 +32,9 @@ fn messages_of_arguments_files_and_input_are_sent() {
             "a\\nb\nc",
         ),
     ] {
-        let fixed = ["send", server.addr(), "--expect", "2", "--wait", "1h"];
-        assert_eq!(
-            sctp_with(input, &[&fixed[..], args].concat(), 0),
-            replies,
-            "{args:?}"
-        );
+        let waits = ["--expect", "2", "--wait", "1h"];
+        let printed = server.send(input, &[&waits[..], args].concat());
+        assert_eq!(printed, replies, "{args:?}");
     }
 }
 
@@ -57,21 +50,9 @@ fn stream_identifier_and_order_reach_the_peer_and_return() {
         "--lifetime",
         "1m",
     ];
-    let args = [
-        &[
-            "send",
-            server.addr(),
-            "-m",
-            "héllo",
-            "--expect",
-            "1",
-            "--print",
-            "json",
-        ],
-        &parameters[..],
-    ]
-    .concat();
-    let reply: Value = serde_json::from_str(&sctp_with("", &args, 0)).unwrap();
+    let message = ["-m", "héllo", "--expect", "1", "--print", "json"];
+    let reply = server.send("", &[&message[..], &parameters].concat());
+    let reply: Value = serde_json::from_str(&reply).unwrap();
     let request: Value = serde_json::from_str(&server.program.stdout.next()).unwrap();
     for message in [&reply, &request] {
         assert_eq!(message["text"], "héllo");
@@ -89,17 +70,7 @@ fn stream_identifier_and_order_reach_the_peer_and_return() {
 #[test]
 fn sequence_numbers_of_a_stream_are_printed() {
     let server = Server::echo();
-    let args = [
-        "send",
-        server.addr(),
-        "-s",
-        "3",
-        "--expect",
-        "2",
-        "--print",
-        "json",
-    ];
-    let replies = sctp_with("a\nb\n", &args, 0);
+    let replies = server.send("a\nb\n", &["-s", "3", "--expect", "2", "--print", "json"]);
     let replies = replies
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -112,19 +83,8 @@ fn sequence_numbers_of_a_stream_are_printed() {
 #[test]
 fn hex_dump_has_a_head() {
     let server = Server::echo();
-    let args = [
-        "send",
-        server.addr(),
-        "-m",
-        "hello",
-        "--expect",
-        "1",
-        "--print",
-        "hex",
-        "-p",
-        "m3ua",
-    ];
-    let printed = sctp_with("", &args, 0);
+    let args = ["-m", "hello", "--expect", "1", "--print", "hex"];
+    let printed = server.send("", &[&args[..], &["-p", "m3ua"]].concat());
     let (head, dump) = printed.split_once('\n').unwrap();
     assert!(
         head.starts_with(&format!(
@@ -139,7 +99,7 @@ fn hex_dump_has_a_head() {
 #[test]
 fn lines_are_sent_as_they_come() {
     let server = Server::echo();
-    let mut client = sctp(&["send", server.addr(), "--expect", "2"]);
+    let mut client = server.client(&["--expect", "2"]);
     for line in ["one", "two"] {
         client.line(line);
         assert_eq!(client.stdout.next(), line);
@@ -159,10 +119,7 @@ fn association_ends_as_asked() {
         ),
     ] {
         // Everything has arrived before the abort.
-        assert_eq!(
-            sctp_with("one\ntwo\n", &["send", server.addr(), "--end", end], 0),
-            ""
-        );
+        assert_eq!(server.send("one\ntwo\n", &["--end", end]), "");
         assert_eq!(server.program.stdout.next(), "one");
         assert_eq!(server.program.stdout.next(), "two");
         assert!(server.closed().ends_with(heard));
@@ -184,7 +141,7 @@ fn end_of_the_peer_is_the_exit_status() {
         ),
     ] {
         let server = Server::start(&["--reply", "last words", "--shutdown", shutdown]);
-        let mut client = sctp(&["send", server.addr(), "-m", "hello", "--wait", "1h"]);
+        let mut client = server.client(&["-m", "hello", "--wait", "1h"]);
         client.exits_with(status);
         assert_eq!(client.stderr.text(), said);
         if status == 3 {
@@ -196,19 +153,10 @@ fn end_of_the_peer_is_the_exit_status() {
 #[test]
 fn peer_that_stops_answering_is_lost() {
     let (left, right) = two_cables();
-    for (parameter, value) in [
-        ("association_max_retrans", 5),
-        ("rto_initial", 200),
-        ("rto_min", 200),
-        ("rto_max", 200),
-    ] {
-        left.set_sctp(parameter, value);
-    }
+    left.set_short_timeouts();
     let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
     let mut client = sctp_in(&left, &["send", server.addr(), "--wait", "1h"]);
-    client.line("hello");
-    assert_eq!(client.stdout.next(), "hello");
-    right.ip("link set one down\nlink set two down");
+    echo_then_cut(&mut client, &right);
     client.line("anybody there?");
     client.exits_with(5);
     assert_eq!(
@@ -220,8 +168,8 @@ fn peer_that_stops_answering_is_lost() {
 #[test]
 fn shutdown_after_the_expected_messages_is_a_success() {
     let server = Server::start(&["--echo", "--shutdown", "after-ack"]);
-    let args = ["send", server.addr(), "-m", "hello", "--expect", "1"];
-    assert_eq!(sctp_with("", &args, 0), "hello");
+    let reply = server.send("", &["-m", "hello", "--expect", "1"]);
+    assert_eq!(reply, "hello");
 }
 
 #[test]

@@ -6,11 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Program,
-    netns::two_cables,
-    sctp_in, silence,
-    support::{Server, command, sctp},
+use crate::support::{
+    Program, Server, command, echo_then_cut, netns::two_cables, sctp_in, silence,
 };
 
 #[track_caller]
@@ -34,7 +31,7 @@ fn interrupt_while_connecting() {
 #[test]
 fn interrupt_while_input_is_read() {
     let mut server = Server::start(&["--echo"]);
-    let mut client = sctp(&["send", server.addr()]);
+    let mut client = server.client(&[]);
     client.line("hello");
     assert_eq!(client.stdout.next(), "hello");
     interrupted(&mut client);
@@ -44,16 +41,7 @@ fn interrupt_while_input_is_read() {
 #[test]
 fn interrupt_while_replies_are_awaited() {
     let mut server = Server::start(&[]);
-    let mut client = sctp(&[
-        "send",
-        server.addr(),
-        "-m",
-        "hello",
-        "--expect",
-        "1",
-        "--wait",
-        "1h",
-    ]);
+    let mut client = server.client(&["-m", "hello", "--expect", "1", "--wait", "1h"]);
     assert_eq!(server.program.stdout.next(), "hello");
     interrupted(&mut client);
     assert!(server.closed().ends_with("shut down by peer"));
@@ -66,9 +54,7 @@ fn interrupt_with_an_unreachable_peer() {
         let (left, right) = two_cables();
         let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
         let mut client = sctp_in(&left, &["send", server.addr(), "--wait", "1h"]);
-        client.line("hello");
-        assert_eq!(client.stdout.next(), "hello");
-        right.ip("link set one down\nlink set two down");
+        echo_then_cut(&mut client, &right);
         for _ in 0..signals {
             client.signal("INT");
         }
@@ -82,7 +68,7 @@ fn interrupt_while_a_file_is_read() {
     let fifo = format!("/run/sctp-fifo-{}", std::process::id());
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
-    let mut client = sctp(&["send", server.addr(), "--file", &fifo]);
+    let mut client = server.client(&["--file", &fifo]);
     // Opening it lets the program begin to read, which then waits for more.
     let file = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
     interrupted(&mut client);
@@ -93,7 +79,7 @@ fn interrupt_while_a_file_is_read() {
 #[test]
 fn termination_has_its_own_status() {
     let mut server = Server::start(&[]);
-    let mut client = sctp(&["send", server.addr(), "-m", "hello", "--wait", "1h"]);
+    let mut client = server.client(&["-m", "hello", "--wait", "1h"]);
     assert_eq!(server.program.stdout.next(), "hello");
     client.terminate();
     client.exits_with(143);

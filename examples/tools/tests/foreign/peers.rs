@@ -1,10 +1,8 @@
 //! ncat, socat and lksctp-tools, at the other end.
 
 use crate::{
-    fetched, foreign,
-    netns::NetNs,
-    sctp_in, spawn, spawn_in,
-    support::{Program, Server},
+    fetched::{darn_server, ncat_server, sctp_test_client, socat_as_tcp, spawn},
+    support::{Server, netns::NetNs, sctp_in},
     table::proved,
 };
 
@@ -41,13 +39,10 @@ fn ncat_is_answered_and_hears_the_end() {
     );
 }
 
-/// Its port cannot be left to the kernel, so it has a namespace of its own.
 #[test]
 fn ncat_serves_each_subcommand() {
     let namespace = NetNs::new();
-    let args = ["--sctp", "-vkl", "127.0.0.1", "6001", "--exec", "/bin/cat"];
-    let mut ncat = spawn_in(&namespace, "ncat", &args);
-    ncat.stderr.find("Listening on 127.0.0.1:6001");
+    let _ncat = ncat_server(&namespace);
     for end in ["shutdown", "abort=so long"] {
         let args = [
             "send",
@@ -80,9 +75,7 @@ fn ncat_serves_each_subcommand() {
 #[test]
 fn sctp_darn_hears_each_end_of_send() {
     let namespace = NetNs::new();
-    let args = ["-H", "127.0.0.1", "-P", "6002", "-l"];
-    let mut darn = spawn_in(&namespace, "sctp_darn", &args);
-    darn.stdout.find("listening");
+    let mut darn = darn_server(&namespace);
     for (end, heard) in [
         ("shutdown", "ASSOC_CHANGE - SHUTDOWN_COMP"),
         ("abort=so long", "ASSOC_CHANGE - COMM_LOST"),
@@ -115,26 +108,11 @@ fn sctp_darn_hears_each_end_of_send() {
     );
 }
 
-/// It sends unordered messages of up to four packets and reads nothing: closing its socket then
-/// aborts the association.
+/// It sends unordered messages of up to four packets.
 #[test]
 fn sctp_test_sends_to_listen() {
     let mut server = Server::start(&["--print", "json"]);
-    let to = [
-        "-H",
-        "127.0.0.1",
-        "-P",
-        "0",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        server.port(),
-    ];
-    let mut test = spawn(
-        "sctp_test",
-        &[&to[..], &["-s", "-x", "1", "-c", "1"]].concat(),
-    );
-    test.exits_with(0);
+    sctp_test_client(server.port(), "1").exits_with(0);
     let message = server.program.stdout.next();
     assert!(message.contains(r#""unordered":true"#), "{message}");
     assert!(server.closed().contains("by peer"));
@@ -151,11 +129,7 @@ fn sctp_test_sends_to_listen() {
 #[test]
 fn socat_with_withsctp_takes_listen_for_tcp() {
     let mut server = Server::start(&["--echo"]);
-    let mut command = foreign("socat");
-    command
-        .args(["-", &format!("TCP4:{}", server.addr())])
-        .env("LD_PRELOAD", fetched("bin/withsctp.so"));
-    let mut socat = Program::spawn(command);
+    let mut socat = socat_as_tcp(server.addr());
     socat.line("hello");
     assert_eq!(socat.stdout.next(), "hello");
     socat.end_of_input();

@@ -1,7 +1,7 @@
 //! Traces, read by tshark.
 
 use crate::{
-    spawn,
+    fetched::spawn,
     support::{File, Server, sctp, sctp_with},
     table::proved,
 };

@@ -1,7 +1,6 @@
 //! Counts and result files.
 
 use super::*;
-use crate::support::sctp;
 
 #[test]
 fn every_counted_call_is_made_once() {
@@ -89,7 +88,6 @@ fn replies_on_other_streams_are_understood() {
             association.send(echo).await.unwrap();
         }
     });
-    let server = server.to_string();
     for size in ["64", "8"] {
         let args = ["-n", "500", "-s", "4", "-c", "16", "--size", size];
         let result = result(&server, &args, 0);
@@ -101,7 +99,7 @@ fn replies_on_other_streams_are_understood() {
 #[test]
 fn both_styles_of_server_and_of_socket() {
     let peeled_off = Server::echo();
-    for server in [peeled_off.addr(), &serve_on_one_socket().to_string()] {
+    for server in [peeled_off.addr(), &serve_on_one_socket()] {
         for socket in ["one-to-many", "one-to-one"] {
             let args = ["-n", "300", "-a", "3", "-c", "4", "--socket", socket];
             let result = result(server, &args, 0);
@@ -128,7 +126,7 @@ fn source_addresses_are_used_in_turn() {
     });
     let binds = ["--bind", "127.0.0.2", "--bind", "127.0.0.3,127.0.0.4"];
     let args = [&["-n", "10", "-a", "4"], &binds[..]].concat();
-    result(&server.to_string(), &args, 0);
+    result(&server, &args, 0);
     let mut peers: Vec<_> = (0..4).map(|_| receiver.recv().unwrap()).collect();
     peers.sort_unstable();
     let shown: Vec<_> = peers.iter().map(|peer| format!("{peer:?}")).collect();
@@ -145,7 +143,7 @@ fn fewer_streams_than_asked_for_are_told() {
         echo(&mut association, usize::MAX).await;
     });
     let args = ["-n", "100", "-c", "10", "--streams", "5"];
-    let result = result(&server.to_string(), &args, 0);
+    let result = result(&server, &args, 0);
     assert_eq!(result["calls"]["answered"], 100);
     assert_eq!(result["associations"]["fewest_streams"], 2);
 }
@@ -155,9 +153,10 @@ fn two_results_are_compared() {
     let server = Server::echo();
     let files = [File::new("json"), File::new("json")];
     for (file, count) in files.iter().zip(["100", "300"]) {
-        load(server.addr(), &["-n", count, "--json", file.path()]).exits_with(0);
+        let args = ["load", server.addr(), "-n", count, "--json", file.path()];
+        sctp(&args).exits_with(0);
     }
-    let mut compare = load("compare", &[files[0].path(), files[1].path()]);
+    let mut compare = sctp(&["load", "compare", files[0].path(), files[1].path()]);
     compare.exits_with(0);
     let text = compare.stdout.text();
     assert!(
@@ -176,7 +175,7 @@ fn two_results_are_compared() {
 fn plot_is_drawn() {
     let server = Server::echo();
     let file = File::new("svg");
-    load(server.addr(), &["-n", "100", "--plot", file.path()]).exits_with(0);
+    sctp(&["load", server.addr(), "-n", "100", "--plot", file.path()]).exits_with(0);
     let svg = fs::read_to_string(file.path()).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert!(svg.contains(server.addr()));
@@ -216,7 +215,7 @@ fn bad_arguments_are_told() {
             "/dev/null is not a result of sctp load",
         ),
     ] {
-        let mut load = load(args[0], &args[1..]);
+        let mut load = sctp(&[&["load"], args].concat());
         load.exits_with(status);
         let error = load.stderr.text();
         assert!(error.contains(complaint), "{args:?}: {error}");

@@ -63,7 +63,7 @@ fn open_loop_charges_a_stall_to_every_call_that_was_due() {
         "--in-flight",
         "1",
     ];
-    let result = result(&server.to_string(), &args, 0);
+    let result = result(&server, &args, 0);
     assert_eq!(result["calls"]["sent"], 400, "{result:#}");
     let percentile = |name: &str, percent: f64| {
         let list = result[name]["percentiles"].as_array().unwrap();

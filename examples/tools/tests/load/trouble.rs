@@ -15,7 +15,7 @@ fn aborts_are_reported_with_their_reason() {
         ) {}
     });
     let args = ["-a", "4", "-n", "1000", "--in-flight", "1"];
-    let result = result(&server.to_string(), &args, 1);
+    let result = result(&server, &args, 1);
     let reason = "aborted by peer, reason \"ten is enough\"";
     let lost = causes(&result["associations"]["lost"]);
     assert_eq!(lost, BTreeMap::from([(reason.to_owned(), 4)]), "{result:#}");
@@ -41,7 +41,7 @@ fn losses_can_be_tolerated_and_made_up_for() {
         // Dropping it shuts the association down.
     });
     let args = ["-n", "25", "--reconnect", "--tolerate"];
-    let result = result(&server.to_string(), &args, 0);
+    let result = result(&server, &args, 0);
     assert_eq!(
         result["calls"]["answered"].as_u64().unwrap() + result["calls"]["failed"].as_u64().unwrap(),
         25
@@ -76,7 +76,7 @@ fn server_that_never_answers_ends_the_run_in_time() {
     let began = Instant::now();
     let limits = ["--call-timeout", "200ms", "--give-up", "500ms"];
     let args = [&["-a", "2", "-n", "1000000", "-c", "8"], &limits[..]].concat();
-    let result = result(&server.to_string(), &args, 1);
+    let result = result(&server, &args, 1);
     assert!(began.elapsed() < Duration::from_secs(10));
     let lost = causes(&result["associations"]["lost"]);
     let silence = "given up: no reply for 500 ms".to_owned();
@@ -105,7 +105,7 @@ fn late_replies_are_counted() {
             echo(&mut association, usize::MAX).await;
         });
         let args = ["-n", "20", "--call-timeout", "1s", "--size", size];
-        let result = result(&server.to_string(), &args, 1);
+        let result = result(&server, &args, 1);
         let calls = &result["calls"];
         assert_eq!(calls["failed"], 1, "{result:#}");
         assert_eq!(calls["answered"], 19, "{result:#}");
@@ -117,24 +117,11 @@ fn late_replies_are_counted() {
 #[test]
 fn server_that_is_killed_ends_the_run_in_time() {
     let server = Server::echo();
-    let file = File::new("json");
-    let args = [
-        "-a",
-        "8",
-        "-c",
-        "16",
-        "-d",
-        "1h",
-        "--interval",
-        "100ms",
-        "--json",
-        file.path(),
-    ];
-    let mut load = load(server.addr(), &args);
-    load.stderr.find("measuring");
+    let args = ["-a", "8", "-c", "16", "-d", "1h", "--interval", "100ms"];
+    let mut load = Load::start(server.addr(), &args);
+    load.program.stderr.find("measuring");
     server.program.signal("KILL");
-    load.exits_with(1);
-    let result = json(&file);
+    let result = load.ends_with(1);
     assert_eq!(
         causes(&result["associations"]["lost"])
             .values()
@@ -143,57 +130,36 @@ fn server_that_is_killed_ends_the_run_in_time() {
         "{result:#}"
     );
     assert!(result["calls"]["answered"].as_u64().unwrap() > 0);
-    assert!(
-        load.stdout.text().contains("lost          8"),
-        "{}",
-        load.stdout.text()
-    );
+    let text = load.program.stdout.text();
+    assert!(text.contains("lost          8"), "{text}");
 }
 
 #[test]
 fn ctrl_c_reports() {
     let server = Server::echo();
-    let file = File::new("json");
-    let args = [
-        "-a",
-        "2",
-        "-c",
-        "4",
-        "-d",
-        "1h",
-        "--interval",
-        "100ms",
-        "--json",
-        file.path(),
-    ];
-    let mut load = Signalled::spawn(&command(server.addr(), &args));
+    let args = ["-a", "2", "-c", "4", "-d", "1h", "--interval", "100ms"];
+    let mut load = Load::start(server.addr(), &args);
     load.program.stderr.find("measuring");
-    load.signal("INT");
-    let mut load = load.program;
-    load.exits_with(0);
-    let result = json(&file);
+    load.program.signal("INT");
+    let result = load.ends_with(0);
     assert_eq!(result["interrupted"], true);
     let calls = &result["calls"];
     assert!(calls["answered"].as_u64().unwrap() > 0);
     assert_eq!(calls["sent"], calls["answered"], "{result:#}");
-    assert!(
-        load.stdout.text().contains(", interrupted"),
-        "{}",
-        load.stdout.text()
-    );
+    let text = load.program.stdout.text();
+    assert!(text.contains(", interrupted"), "{text}");
 }
 
 #[test]
 fn ctrl_c_while_connecting_reports() {
     let addr = nobody();
     let args = ["--reconnect", "-d", "1h", "--interval", "50ms"];
-    let mut load = Signalled::spawn(&command(&addr, &args));
+    let mut load = Load::start(&addr, &args);
     load.program.stderr.find("0 up");
-    load.signal("INT");
-    let mut load = load.program;
-    load.exits_with(1);
+    load.program.signal("INT");
+    load.ends_with(1);
     let refused = format!("association refused by {addr}");
-    assert!(load.stdout.text().contains(&refused));
+    assert!(load.program.stdout.text().contains(&refused));
 }
 
 #[test]
@@ -210,14 +176,13 @@ fn second_ctrl_c_waits_for_nothing() {
         "1h",
     ];
     let args = [&["-c", "3", "-d", "1h", "--interval", "50ms"], &limits[..]].concat();
-    let mut load = Signalled::spawn(&command(&server.to_string(), &args));
+    let mut load = Load::start(&server, &args);
     load.program.stderr.find("measuring");
-    load.signal("INT");
+    load.program.signal("INT");
     load.program.stderr.find("finishing");
-    load.signal("INT");
-    let mut load = load.program;
-    load.exits_with(0);
-    let text = load.stdout.text();
+    load.program.signal("INT");
+    load.ends_with(0);
+    let text = load.program.stdout.text();
     assert!(text.contains("unanswered    3 (still open"), "{text}");
     assert!(text.contains("no call was answered"), "{text}");
 }

@@ -2,87 +2,34 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    thread,
+    net::TcpStream,
 };
 
-use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
 use serde_json::Value;
-use tokio::runtime::Builder;
 
 use crate::{
     figures, proxy,
-    support::{File, Program, Server, sctp, sctp_with},
+    support::{Load, Server, sctp},
 };
 
-/// A server in this process, in which each association is served by a function.
-pub(crate) fn serve_with<F>(
-    init: InitMsg,
-    serve: impl Fn(Association) -> F + Send + 'static,
-) -> String
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let sockets = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
-            let mut listener = sockets.with_init(init).listen().unwrap();
-            let addr = listener.local_addrs().unwrap()[0];
-            sender.send(addr.to_string()).unwrap();
-            loop {
-                tokio::spawn(serve(listener.accept().await.unwrap()));
-            }
-        });
-    });
-    receiver.recv().unwrap()
-}
-
 /// Load on the proxy until it is interrupted.
-struct Load {
-    program: Program,
-    file: File,
+fn load_on(proxy: &Server) -> Load {
+    let load = ["-a", "4", "-c", "8", "-s", "3", "-d", "1h"];
+    let rest = ["--call-timeout", "2s", "--interval", "100ms"];
+    let goes_on = ["--reconnect", "--tolerate"];
+    let mut load = Load::start(proxy.addr(), &[&load[..], &rest, &goes_on].concat());
+    load.program.stderr.find("measuring");
+    load
 }
 
-impl Load {
-    fn start(proxy: &Server) -> Self {
-        let file = File::new("json");
-        let args = [
-            "load",
-            proxy.addr(),
-            "-a",
-            "4",
-            "-c",
-            "8",
-            "-s",
-            "3",
-            "-d",
-            "1h",
-            "--reconnect",
-            "--tolerate",
-            "--call-timeout",
-            "2s",
-            "--interval",
-            "100ms",
-            "--json",
-            file.path(),
-        ];
-        let mut program = sctp(&args);
-        program.stderr.find("measuring");
-        Self { program, file }
-    }
+/// Waits until so many associations are up, and calls are answered.
+fn is_up(load: &mut Load, associations: usize) {
+    load.program.stderr.find(&format!(" {associations} up"));
+}
 
-    /// Waits until so many associations are up, and calls are answered.
-    fn is_up(&mut self, associations: usize) {
-        self.program.stderr.find(&format!(" {associations} up"));
-    }
-
-    fn result(mut self) -> Value {
-        self.program.signal("INT");
-        self.program.exits_with(0);
-        serde_json::from_str(&std::fs::read_to_string(self.file.path()).unwrap()).unwrap()
-    }
+fn interrupted(mut load: Load) -> Value {
+    load.program.signal("INT");
+    load.ends_with(0)
 }
 
 fn number(value: &Value, name: &str) -> u64 {
@@ -105,14 +52,14 @@ fn drained_servers_lose_only_what_is_counted() {
     let mut servers = [Server::echo(), Server::echo()];
     let addrs = servers.each_ref().map(|server| server.addr().to_owned());
     let proxy = proxy(&addrs.each_ref().map(String::as_str), &[]);
-    let mut load = Load::start(&proxy);
-    load.is_up(4);
+    let mut load = load_on(&proxy);
+    is_up(&mut load, 4);
     servers[0].program.terminate();
     servers[0].program.exits_with(0);
     // Its associations were shut down, and are set up again with the other one.
-    load.is_up(2);
-    load.is_up(4);
-    let result = load.result();
+    is_up(&mut load, 2);
+    is_up(&mut load, 4);
+    let result = interrupted(load);
     let figures = figures(proxy);
     let lost = number(&figures, "lost_to_server");
     let (sent, answered) = sent_and_answered(&result);
@@ -139,17 +86,17 @@ fn killed_servers_lose_only_what_is_explained() {
     let servers = [Server::echo(), Server::echo()];
     let addrs = servers.each_ref().map(|server| server.addr().to_owned());
     let mut proxy = proxy(&addrs.each_ref().map(String::as_str), &[]);
-    let mut load = Load::start(&proxy);
-    load.is_up(4);
+    let mut load = load_on(&proxy);
+    is_up(&mut load, 4);
     let [first, second] = servers;
     first.program.signal("KILL");
     for _ in 0..2 {
         let line = proxy.program.stderr.find("messages to the server");
         assert!(line.contains("; server: "), "{line}");
     }
-    load.is_up(2);
-    load.is_up(4);
-    let result = load.result();
+    is_up(&mut load, 2);
+    is_up(&mut load, 4);
+    let result = interrupted(load);
     drop((first, second));
     let figures = figures(proxy);
     let (_, answered) = sent_and_answered(&result);
@@ -172,8 +119,8 @@ fn killed_servers_lose_only_what_is_explained() {
 fn survival_of_a_killed_server_costs_open_calls_alone() {
     let [first, second] = [Server::echo(), Server::echo()];
     let mut proxy = proxy(&[first.addr(), second.addr()], &["--survive"]);
-    let mut load = Load::start(&proxy);
-    load.is_up(4);
+    let mut load = load_on(&proxy);
+    is_up(&mut load, 4);
     first.program.signal("KILL");
     for _ in 0..2 {
         proxy.program.stderr.find("is replaced by");
@@ -184,7 +131,7 @@ fn survival_of_a_killed_server_costs_open_calls_alone() {
             break;
         }
     }
-    let result = load.result();
+    let result = interrupted(load);
     drop((first, second));
     let figures = figures(proxy);
     let (sent, answered) = sent_and_answered(&result);
@@ -212,10 +159,10 @@ fn survival_of_a_killed_server_costs_open_calls_alone() {
 fn drained_proxy_passes_on_what_it_has() {
     let server = Server::echo();
     let proxy = proxy(&[server.addr()], &[]);
-    let mut load = Load::start(&proxy);
-    load.is_up(4);
+    let mut load = load_on(&proxy);
+    is_up(&mut load, 4);
     let figures = figures(proxy);
-    let result = load.result();
+    let result = interrupted(load);
     let (sent, answered) = sent_and_answered(&result);
     assert_eq!(
         sent,
@@ -245,7 +192,7 @@ fn drained_proxy_passes_on_what_it_has() {
 fn idle_clients_of_a_drained_proxy_are_shut_down() {
     let mut server = Server::start(&["--echo"]);
     let mut proxy = proxy(&[server.addr()], &[]);
-    let mut client = sctp(&["send", proxy.addr(), "-m", "hello", "--wait", "1h"]);
+    let mut client = proxy.client(&["-m", "hello", "--wait", "1h"]);
     assert_eq!(client.stdout.next(), "hello");
     proxy.program.terminate();
     client.exits_with(3);
@@ -269,11 +216,7 @@ fn metrics_are_served_over_http() {
     let (_, url) = line.split_once("http://").unwrap();
     let addr = url.strip_suffix("/metrics").unwrap().to_owned();
     let mut proxy = Server::of(proxy);
-    sctp_with(
-        "",
-        &["send", proxy.addr(), "-m", "hello", "--expect", "1"],
-        0,
-    );
+    proxy.send("", &["-m", "hello", "--expect", "1"]);
     // The conversation is over, and so it is counted.
     proxy.program.stderr.find("messages to the server");
     let mut answer = String::new();

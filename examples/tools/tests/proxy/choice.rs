@@ -10,13 +10,7 @@ fn servers_take_turns_and_refusing_ones_are_passed_over() {
     let servers = ["first", "second"].map(|name| Server::start(&["--reply", name]));
     let nobody = nobody();
     let proxy = proxy(&[servers[0].addr(), &nobody, servers[1].addr()], &[]);
-    let ask = || {
-        sctp_with(
-            "",
-            &["send", proxy.addr(), "-m", "who?", "--expect", "1"],
-            0,
-        )
-    };
+    let ask = || proxy.send("", &["-m", "who?", "--expect", "1"]);
     let answers: Vec<_> = (0..6).map(|_| ask()).collect();
     for name in ["first", "second"] {
         let count = answers.iter().filter(|answer| *answer == name).count();
@@ -32,7 +26,7 @@ fn least_loaded_server_is_chosen() {
         &["--balance", "least-load"],
     );
     let connect = || {
-        let mut client = sctp(&["send", proxy.addr(), "-m", "who?", "--wait", "1h"]);
+        let mut client = proxy.client(&["-m", "who?", "--wait", "1h"]);
         let server = client.stdout.next();
         (client, server)
     };
@@ -55,7 +49,7 @@ fn least_loaded_server_is_chosen() {
         proxy_lines.program.stderr.find("messages to the server");
     }
     for _ in 0..2 {
-        let mut client = sctp(&["send", proxy_lines.addr(), "-m", "who?", "--wait", "1h"]);
+        let mut client = proxy_lines.client(&["-m", "who?", "--wait", "1h"]);
         assert_eq!(client.stdout.next(), "second");
         clients.push((client, "second".to_owned()));
     }
@@ -72,8 +66,8 @@ fn addresses_joined_by_commas_are_of_one_server() {
         "{server}"
     );
     let mut proxy = proxy(&[&server], &[]);
-    let args = ["send", proxy.addr(), "-m", "hello", "--expect", "1"];
-    assert_eq!(sctp_with("", &args, 0), "hello");
+    let reply = proxy.send("", &["-m", "hello", "--expect", "1"]);
+    assert_eq!(reply, "hello");
     let line = proxy.program.stderr.find("messages to the server");
     assert!(
         line.contains(&format!(" to {server}: 1 messages to the server")),

@@ -6,10 +6,10 @@ use sctp_tokio::{AbortReason, Association, Message, options::InitMsg};
 use serde_json::Value;
 
 use crate::{
-    figures,
-    netns::two_cables,
-    proxy,
-    support::{Program, Server, command, fails, nobody, sctp, sctp_with},
+    figures, proxy,
+    support::{
+        Server, echo_then_cut, fails, netns::two_cables, nobody, sctp_in, serve, serve_with,
+    },
 };
 
 #[test]
@@ -17,18 +17,9 @@ fn stream_identifier_and_order_are_kept_both_ways() {
     let mut server = Server::start(&["--echo", "--print", "json"]);
     let proxy = proxy(&[server.addr()], &[]);
     let parameters = ["--stream", "100", "--ppid", "ngap", "--unordered"];
-    let args = [
-        "send",
-        proxy.addr(),
-        "-m",
-        "hello",
-        "--expect",
-        "1",
-        "--print",
-        "json",
-    ];
-    let reply: Value =
-        serde_json::from_str(&sctp_with("", &[&args[..], &parameters].concat(), 0)).unwrap();
+    let message = ["-m", "hello", "--expect", "1", "--print", "json"];
+    let reply = proxy.send("", &[&message[..], &parameters].concat());
+    let reply: Value = serde_json::from_str(&reply).unwrap();
     let request: Value = serde_json::from_str(&server.program.stdout.next()).unwrap();
     for message in [&request, &reply] {
         assert_eq!(message["stream"], 100);
@@ -57,7 +48,7 @@ fn ends_of_the_client_reach_the_server_behind_its_messages() {
             "association closed: aborted by peer, no reason given",
         ),
     ] {
-        sctp_with("one\ntwo\n", &["send", proxy.addr(), "--end", end], 0);
+        proxy.send("one\ntwo\n", &["--end", end]);
         assert_eq!(server.program.stdout.next(), "one");
         assert_eq!(server.program.stdout.next(), "two");
         let line = server.closed();
@@ -86,7 +77,7 @@ fn ends_of_the_server_reach_the_client_behind_its_messages() {
     ] {
         let server = Server::start(&["--reply", "last words", "--shutdown", shutdown]);
         let proxy = proxy(&[server.addr()], &[]);
-        let mut client = sctp(&["send", proxy.addr(), "-m", "hello", "--wait", "1h"]);
+        let mut client = proxy.client(&["-m", "hello", "--wait", "1h"]);
         client.exits_with(status);
         assert_eq!(client.stderr.text(), said);
         // The server has waited until the proxy had its reply.
@@ -98,25 +89,13 @@ fn ends_of_the_server_reach_the_client_behind_its_messages() {
 fn silence_of_the_server_becomes_an_abort_that_says_so() {
     let (left, right) = two_cables();
     for namespace in [&left, &right] {
-        for (parameter, value) in [
-            ("association_max_retrans", 5),
-            ("rto_initial", 200),
-            ("rto_min", 200),
-            ("rto_max", 200),
-        ] {
-            namespace.set_sctp(parameter, value);
-        }
+        namespace.set_short_timeouts();
     }
-    let inside = |namespace: &crate::netns::NetNs, args: &[&str]| {
-        Program::spawn(namespace.command(&command(args)))
-    };
-    let server = Server::of(inside(&right, &["listen", "10.1.0.2:0", "--echo"]));
+    let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
     let args = ["proxy", "--listen", "127.0.0.1:0", "--to", server.addr()];
-    let mut proxy = Server::of(inside(&left, &args));
-    let mut client = inside(&left, &["send", proxy.addr(), "--wait", "1h"]);
-    client.line("hello");
-    assert_eq!(client.stdout.next(), "hello");
-    right.ip("link set one down\nlink set two down");
+    let mut proxy = Server::of(sctp_in(&left, &args));
+    let mut client = sctp_in(&left, &["send", proxy.addr(), "--wait", "1h"]);
+    echo_then_cut(&mut client, &right);
     client.line("anybody there?");
     // Several fragments, each of which the kernel reports.
     client.line("hello ".repeat(1_000));
@@ -152,7 +131,7 @@ fn client_without_a_server_is_told_why() {
 #[test]
 fn stream_that_the_server_does_not_allow_ends_both() {
     let streams = InitMsg::new().with_max_inbound_streams(5);
-    let server = crate::accounts::serve_with(streams, |mut association| async move {
+    let server = serve_with(streams, |mut association| async move {
         let _ = association.discard_until_closed().await;
     });
     let proxy = proxy(&[&server], &[]);
@@ -181,7 +160,7 @@ fn stream_that_the_server_does_not_allow_ends_both() {
 /// The client is not read while the server, which never reads, is in its way.
 #[test]
 fn client_that_aborts_behind_a_stalled_server_is_noticed() {
-    let server = crate::accounts::serve_with(InitMsg::new(), |association| async move {
+    let server = serve(|association| async move {
         association.closed().await;
     });
     let mut proxy = proxy(&[&server], &[]);
@@ -213,7 +192,7 @@ fn surviving_client_goes_on_with_another_server() {
     let first = Server::start(&["--reply", "first", "--shutdown", "abort=broken"]);
     let second = Server::start(&["--reply", "second"]);
     let mut proxy = proxy(&[first.addr(), second.addr()], &["--survive"]);
-    let mut client = sctp(&["send", proxy.addr(), "--wait", "1h"]);
+    let mut client = proxy.client(&["--wait", "1h"]);
     client.line("one");
     assert_eq!(client.stdout.next(), "first");
     let line = proxy.program.stderr.find("is replaced by");
@@ -242,7 +221,7 @@ fn surviving_client_goes_on_with_another_server() {
 
 #[test]
 fn servers_that_leave_at_once_are_not_replaced_for_ever() {
-    let server = crate::accounts::serve_with(InitMsg::new(), |association| async move {
+    let server = serve(|association| async move {
         let _ = association.abort(&AbortReason::from_static("not today"));
     });
     let proxy = proxy(&[&server], &["--survive"]);

@@ -5,9 +5,6 @@
 mod accounts;
 mod choice;
 mod conversations;
-#[path = "../../../../sctp-tokio/tests/support/netns.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with sctp-tokio's tests")]
-mod netns;
 #[path = "../support/mod.rs"]
 mod support;
 

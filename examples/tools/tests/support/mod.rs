@@ -5,17 +5,29 @@
     reason = "the lint's exception for tests does not see helpers"
 )]
 
+#[path = "../../../../sctp-tokio/tests/support/netns.rs"]
+#[allow(unreachable_pub, reason = "shared with sctp-tokio's tests")]
+pub(crate) mod netns;
 #[path = "../../../tests/support/program.rs"]
 mod program;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::PathBuf,
     process::Command,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::channel,
+    },
+    thread,
 };
 
-pub(crate) use program::Program;
+use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
+use serde_json::Value;
+
+use netns::NetNs;
+pub(crate) use program::{PATIENCE, Program};
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sctp"));
@@ -26,6 +38,26 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// Runs the tool.
 pub(crate) fn sctp(args: &[&str]) -> Program {
     Program::spawn(command(args))
+}
+
+/// Runs the tool in a namespace.
+pub(crate) fn sctp_in(namespace: &NetNs, args: &[&str]) -> Program {
+    Program::spawn(namespace.command(&command(args)))
+}
+
+/// A network in which 10.3.0.2 gets every packet and answers none.
+pub(crate) fn silence() -> NetNs {
+    let namespace = NetNs::new();
+    namespace.ip("link add quiet type dummy\naddr add 10.3.0.1/24 dev quiet\nlink set quiet up");
+    namespace
+}
+
+/// Has a client between two namespaces get one echo, then cuts their cables.
+#[track_caller]
+pub(crate) fn echo_then_cut(client: &mut Program, namespace: &NetNs) {
+    client.line("hello");
+    assert_eq!(client.stdout.next(), "hello");
+    namespace.cut_cables();
 }
 
 /// Runs the tool to its end, with this standard input, and returns its standard output.
@@ -89,10 +121,79 @@ impl Server {
         self.addr.rsplit_once(':').unwrap().1
     }
 
+    /// `sctp send` to this server.
+    pub(crate) fn client(&self, args: &[&str]) -> Program {
+        sctp(&[&["send", self.addr()], args].concat())
+    }
+
+    /// Runs `sctp send` to its end, with this standard input, and returns the printed replies.
+    #[track_caller]
+    pub(crate) fn send(&self, input: impl AsRef<[u8]>, args: &[&str]) -> String {
+        sctp_with(input, &[&["send", self.addr()], args].concat(), 0)
+    }
+
     /// Waits for the line about the end of an association.
     #[track_caller]
     pub(crate) fn closed(&mut self) -> String {
         self.program.stderr.find("association closed")
+    }
+}
+
+/// A server in this process, in which each association is served by a function. Returns its address.
+pub(crate) fn serve<F>(serve: impl Fn(Association) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    serve_with(InitMsg::new(), serve)
+}
+
+pub(crate) fn serve_with<F>(
+    init: InitMsg,
+    serve: impl Fn(Association) -> F + Send + 'static,
+) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let sockets = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+            let mut listener = sockets.with_init(init).listen().unwrap();
+            sender.send(listener.local_addrs().unwrap()[0]).unwrap();
+            loop {
+                tokio::spawn(serve(listener.accept().await.unwrap()));
+            }
+        });
+    });
+    receiver.recv_timeout(PATIENCE).unwrap().to_string()
+}
+
+/// `sctp load`, with its result in a file.
+pub(crate) struct Load {
+    pub(crate) program: Program,
+    file: File,
+}
+
+impl Load {
+    /// Starts it. Its progress goes to standard error, line by line.
+    pub(crate) fn start(addr: &str, args: &[&str]) -> Self {
+        let file = File::new("json");
+        let fixed = ["load", addr, "--json", file.path()];
+        Self {
+            program: sctp(&[&fixed[..], args].concat()),
+            file,
+        }
+    }
+
+    /// Waits for its end, and returns the result.
+    #[track_caller]
+    pub(crate) fn ends_with(&mut self, status: i32) -> Value {
+        self.program.exits_with(status);
+        serde_json::from_str(&fs::read_to_string(self.file.path()).unwrap()).unwrap()
     }
 }
 
