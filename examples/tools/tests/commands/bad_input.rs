@@ -1,8 +1,8 @@
 //! Bad input: a clear line on standard error, and a status of the table.
 
-use std::process::Stdio;
+use std::{io::Read, process::Stdio};
 
-use crate::support::{File, Program, Server, command, fails, nobody, sctp_in, silence};
+use crate::support::{File, Program, Server, command, fails, nobody, sctp_in, silence, wait};
 
 #[test]
 fn unknown_host_is_named() {
@@ -230,9 +230,10 @@ fn closed_pipe_ends_the_program() {
             .spawn()
             .unwrap();
         drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let status = wait(&mut child);
+        let mut said = String::new();
+        child.stderr.unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(1), "{said}");
         assert!(
             said.starts_with("sctp: cannot write to standard output: Broken pipe"),
             "{said}"

@@ -127,7 +127,9 @@ fn source_addresses_are_used_in_turn() {
     let binds = ["--bind", "127.0.0.2", "--bind", "127.0.0.3,127.0.0.4"];
     let args = [&["-n", "10", "-a", "4"], &binds[..]].concat();
     result(&server, &args, 0);
-    let mut peers: Vec<_> = (0..4).map(|_| receiver.recv().unwrap()).collect();
+    let mut peers: Vec<_> = (0..4)
+        .map(|_| receiver.recv_timeout(PATIENCE).unwrap())
+        .collect();
     peers.sort_unstable();
     let shown: Vec<_> = peers.iter().map(|peer| format!("{peer:?}")).collect();
     assert_eq!(shown[0], "[127.0.0.2]");

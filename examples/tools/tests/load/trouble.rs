@@ -51,6 +51,8 @@ fn losses_can_be_tolerated_and_made_up_for() {
         "{result:#}"
     );
     let lost = causes(&result["associations"]["lost"]);
+    // The first two had not enough calls.
+    assert!(lost.values().sum::<u64>() >= 2, "{lost:?}");
     assert!(
         lost.keys().all(|cause| cause.contains("by peer")),
         "{lost:?}"

@@ -1,14 +1,21 @@
 //! Messages and ends on their way through the proxy.
 
-use std::time::Duration;
+use std::{sync::mpsc::channel, time::Duration};
 
-use sctp_tokio::{AbortReason, Association, Message, options::InitMsg};
+use sctp_tokio::{
+    AbortReason, Association, Event, Message, Notification, SendHalf, options::InitMsg,
+};
 use serde_json::Value;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
 
 use crate::{
     figures, proxy,
     support::{
-        Server, echo_then_cut, fails, netns::two_cables, nobody, sctp_in, serve, serve_with,
+        PATIENCE, Server, echo_then_cut, fails, netns::two_cables, nobody, sctp_in, serve,
+        serve_with,
     },
 };
 
@@ -165,19 +172,9 @@ fn client_that_aborts_behind_a_stalled_server_is_noticed() {
     });
     let mut proxy = proxy(&[&server], &[]);
     let addr = proxy.addr().to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let client = Association::connect(&addr).await.unwrap();
-        let message = Message::new(vec![b'x'; 1000]);
-        // Every buffer on the way is full when nothing moves.
-        let send =
-            |message: Message| tokio::time::timeout(Duration::from_secs(3), client.send(message));
-        while let Ok(sent) = send(message.clone()).await {
-            sent.unwrap();
-        }
+        fill(&client.sender()).await;
         client.abort(&AbortReason::from_static("so long")).unwrap();
     });
     let line = proxy.program.stderr.find("messages to the server");
@@ -185,6 +182,73 @@ fn client_that_aborts_behind_a_stalled_server_is_noticed() {
         line.ends_with(r#"client: aborted by peer, reason "so long""#),
         "{line}"
     );
+}
+
+/// The server sends until nothing moves, and the client, which has read nothing, leaves. What has
+/// reached the proxy then is in both sockets and between them.
+#[test]
+fn replies_to_a_client_that_has_left_are_counted() {
+    let (sender, progress) = channel();
+    let server = serve(move |mut association| {
+        let sender = sender.clone();
+        async move {
+            let sent = fill(&association.sender()).await;
+            sender.send(sent).unwrap();
+            let undelivered = undelivered_until_closed(&mut association).await;
+            sender.send(sent - undelivered).unwrap();
+        }
+    });
+    let mut proxy = proxy(&[&server], &[]);
+    let runtime = runtime();
+    let client = runtime
+        .block_on(Association::connect(proxy.addr()))
+        .unwrap();
+    progress.recv_timeout(PATIENCE).unwrap();
+    client.abort(&AbortReason::from_static("so long")).unwrap();
+    let line = proxy.program.stderr.find("messages to the server");
+    assert!(
+        line.ends_with(r#"client: aborted by peer, reason "so long""#),
+        "{line}"
+    );
+    let arrived = progress.recv_timeout(PATIENCE).unwrap();
+    let figures = figures(proxy);
+    let [passed, lost] =
+        ["messages_to_client", "lost_to_client"].map(|name| figures[name].as_u64().unwrap());
+    assert!(lost > 0, "{line}");
+    assert_eq!(passed + lost, arrived, "{line}");
+    let account = format!("; {passed} to the client, {lost} lost; client:");
+    assert!(line.contains(&account), "{line}");
+}
+
+/// Counts the messages that the peer did not acknowledge.
+async fn undelivered_until_closed(association: &mut Association) -> u64 {
+    let mut undelivered = 0;
+    loop {
+        match association.next_event().await.unwrap() {
+            Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
+                undelivered += 1;
+            }
+            Event::Closed(_) => return undelivered,
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Sends until nothing moves for a while: every buffer on the way is full then. Returns the number
+/// of messages.
+async fn fill(sender: &SendHalf) -> u64 {
+    for sent in 0..50_000 {
+        let message = Message::new(vec![b'x'; 1000]);
+        match timeout(Duration::from_secs(3), sender.send(message)).await {
+            Ok(accepted) => accepted.unwrap(),
+            Err(_) => return sent,
+        }
+    }
+    panic!("the buffers are never full");
 }
 
 #[test]

@@ -15,12 +15,13 @@ use std::{
     fs,
     net::SocketAddr,
     path::PathBuf,
-    process::Command,
+    process::{Child, Command, ExitStatus},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc::channel,
     },
     thread,
+    time::Instant,
 };
 
 use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
@@ -28,6 +29,37 @@ use serde_json::Value;
 
 use netns::NetNs;
 pub(crate) use program::{PATIENCE, Program};
+
+/// Does a step of a test that may block for ever, in a thread, and fails if it takes too long.
+#[track_caller]
+pub(crate) fn within<T: Send + 'static>(
+    step: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(work()));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(done) => done,
+        Err(error) => panic!("{step}: {error}"),
+    }
+}
+
+/// Waits for the end of a program, and kills it if it takes too long.
+#[track_caller]
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() >= deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("the program does not end");
+        }
+        thread::yield_now();
+    }
+}
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sctp"));
