@@ -167,6 +167,20 @@ fn message_beyond_the_peers_limit_aborts() {
 }
 
 #[test]
+fn reply_beyond_the_clients_limit_aborts() {
+    let reply = "x".repeat(1001);
+    let mut server = Server::start(&["--reply", &reply]);
+    let limit = ["--max-message-size", "1000"];
+    let mut client = server.client(&[&limit[..], &["-m", "hello", "--wait", "1h"]].concat());
+    client.exits_with(1);
+    let said = client.stderr.text();
+    assert!(said.starts_with("sctp: cannot receive: "), "{said}");
+    assert!(said.contains("1000"), "{said}");
+    let line = server.closed();
+    assert!(line.contains("aborted by peer, reason"), "{line}");
+}
+
+#[test]
 fn files_that_cannot_be_used_are_named() {
     let server = Server::echo();
     let said = fails(&["send", server.addr(), "-f", "/no/such/file"], 1);

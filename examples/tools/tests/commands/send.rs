@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{File, Server, echo_then_cut, fails, netns::two_cables, sctp_in};
+use crate::support::{File, Server, echo_then_cut, fails, netns::two_cables, sctp, sctp_in, serve};
 
 #[test]
 fn messages_of_arguments_files_and_input_are_sent() {
@@ -78,6 +78,21 @@ fn sequence_numbers_of_a_stream_are_printed() {
         .map(|reply| (reply["stream"].clone(), reply["ssn"].clone()))
         .collect();
     assert_eq!(numbers, [(json!(3), json!(0)), (json!(3), json!(1))]);
+}
+
+/// The server reads nothing, so most of the messages wait.
+#[test]
+fn messages_beyond_their_lifetime_are_reported() {
+    let server = serve(|association| async move {
+        association.closed().await;
+    });
+    let mut client = sctp(&["send", &server, "--lifetime", "50ms", "--wait", "1h"]);
+    for _ in 0..250 {
+        client.line("x".repeat(1000));
+    }
+    client.stderr.find("a message was not delivered");
+    client.terminate();
+    client.exits_with(143);
 }
 
 #[test]

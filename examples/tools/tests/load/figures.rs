@@ -151,6 +151,60 @@ fn fewer_streams_than_asked_for_are_told() {
 }
 
 #[test]
+fn identifier_and_order_reach_the_server() {
+    let mut server = Server::start(&["--echo", "--print", "json"]);
+    result(
+        server.addr(),
+        &["-n", "1", "--ppid", "46", "--unordered"],
+        0,
+    );
+    let call: Value = serde_json::from_str(&server.program.stdout.next()).unwrap();
+    assert_eq!(call["ppid"], 46, "{call}");
+    assert_eq!(call["unordered"], true, "{call}");
+}
+
+#[test]
+fn quiet_load_prints_its_report_alone() {
+    let server = Server::echo();
+    let args = ["-d", "500ms", "--interval", "100ms", "--quiet"];
+    let mut load = Load::start(server.addr(), &args);
+    load.ends_with(0);
+    assert_eq!(load.program.stderr.text(), "");
+    assert!(load.program.stdout.text().contains("calls/s"));
+}
+
+#[test]
+fn receive_buffer_is_announced_to_the_server() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let server = serve(move |mut association| {
+        sender
+            .send(association.status().unwrap().peer_window)
+            .unwrap();
+        async move {
+            echo(&mut association, usize::MAX).await;
+        }
+    });
+    let window = |args: &[&str]| {
+        result(&server, &[&["-n", "1"], args].concat(), 0);
+        receiver.recv_timeout(PATIENCE).unwrap()
+    };
+    let [default, small] = [window(&[]), window(&["--recv-buffer", "20k"])];
+    assert!(small < default / 2, "{small} of {default}");
+}
+
+#[test]
+fn threads_are_as_many_as_asked_for() {
+    let server = Server::echo();
+    let args = ["-d", "1h", "--interval", "100ms", "--threads", "3"];
+    let mut load = Load::start(server.addr(), &args);
+    load.program.stderr.find("measuring");
+    // The first thread of the process waits for these.
+    load.program.wait_for("status", "Threads:\t4\n");
+    load.program.signal("INT");
+    load.ends_with(0);
+}
+
+#[test]
 fn two_results_are_compared() {
     let server = Server::echo();
     let files = [File::new("json"), File::new("json")];

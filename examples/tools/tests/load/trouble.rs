@@ -198,3 +198,14 @@ fn messages_that_are_too_long_are_told() {
     assert!(lost.keys().all(|lost| lost.starts_with(cause)), "{lost:?}");
     assert_eq!(lost.values().sum::<u64>(), 1);
 }
+
+#[test]
+fn send_buffer_bounds_the_messages() {
+    let server = Server::echo();
+    result(server.addr(), &["-n", "5", "--size", "64k"], 0);
+    let args = ["-n", "5", "--size", "64k", "--send-buffer", "20k"];
+    let result = result(server.addr(), &args, 1);
+    let lost = causes(&result["associations"]["lost"]);
+    let cause = "cannot send: message of 65536 bytes exceeds the send buffer of ";
+    assert!(lost.keys().any(|lost| lost.starts_with(cause)), "{lost:?}");
+}

@@ -5,6 +5,7 @@
 mod accounts;
 mod choice;
 mod conversations;
+mod options;
 #[path = "../support/mod.rs"]
 mod support;
 
