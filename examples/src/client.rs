@@ -11,7 +11,7 @@ use std::{
 use sctp_tokio::{AbortReason, Association, End, Event, Message, RecvError, SendError, Side};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::line;
+use crate::{line, program};
 
 /// Time limit for acknowledgements once the input has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,8 +121,7 @@ fn refused(error: &SendError) {
 
 /// Tells the user, and lets the session go on.
 fn complain(error: &dyn fmt::Display) {
-    // Nobody can be told if standard error is gone.
-    let _ = writeln!(io::stderr(), "echo-client: {error}");
+    program::note(format_args!("echo-client: {error}"));
 }
 
 /// Reads the lines of standard input, in a thread of its own: tokio's standard input would keep

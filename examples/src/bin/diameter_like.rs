@@ -2,15 +2,11 @@
 //! `diameter_like --help`.
 #![forbid(unsafe_code)]
 
-use std::{
-    error::Error,
-    future::IntoFuture,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{error::Error, future::IntoFuture, process::ExitCode};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use clap::Parser;
+use sctp_examples::program;
 use sctp_service::{
     AssociationHandle, Config, Correlation, Correlator, Identity, IncomingAssociation, MakeService,
     Message, PeerTable, Received, RequestOrder, Serve, Shutdown, Side, ViaMakeService, Waiting,
@@ -19,7 +15,6 @@ use sctp_service::{
 use sctp_tokio::{Ppid, SctpListener};
 use tokio::sync::oneshot;
 use tower::service_fn;
-use tracing_subscriber::EnvFilter;
 
 /// Plays a conversation between two Diameter-like nodes over one association: they exchange
 /// their names, each sends requests, each answers the other's, and one says goodbye.
@@ -35,18 +30,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> ExitCode {
     Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
-    match play().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "diameter_like: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::start_log();
+    program::exit("diameter_like", play().await)
 }
 
 async fn play() -> Result {
@@ -262,6 +247,5 @@ impl Correlator for HopByHop {
 }
 
 fn say(who: &str, text: &str) {
-    // A demo that nobody reads has no reason to fail.
-    let _ = writeln!(io::stdout(), "{who}  {text}");
+    program::say(format_args!("{who}  {text}"));
 }

@@ -1,17 +1,13 @@
 //! The client of *UNIX Network Programming*, volume 1, section 10.7: `echo-client --help`.
 #![forbid(unsafe_code)]
 
-use std::{
-    error::Error,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{error::Error, fmt, io, process::ExitCode};
 
 use clap::Parser;
 use sctp_examples::{
     address,
     client::{self, Options, status},
-    line,
+    line, program,
 };
 use sctp_tokio::{AbortReason, Association, SocketBuilder};
 
@@ -51,12 +47,9 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
+    program::start_log();
     let status = run(args).await.unwrap_or_else(|error| {
-        complain(&error.to_string());
+        complain(&error);
         status::FAILED
     });
     ExitCode::from(status)
@@ -72,7 +65,7 @@ async fn run(args: Args) -> Result<u8, Box<dyn Error>> {
     let end = client::talk(&mut association, input, io::stdout(), &options).await?;
     let status = client::status_of(&end);
     if status != status::DONE {
-        complain(&format!("the association is over: {end}"));
+        complain(&format_args!("the association is over: {end}"));
     }
     Ok(status)
 }
@@ -88,7 +81,6 @@ async fn connect(server: &[String]) -> Result<Association, Box<dyn Error>> {
     connected.map_err(|error| format!("cannot connect: {error}").into())
 }
 
-fn complain(message: &str) {
-    // Nobody can be told if standard error is gone.
-    let _ = writeln!(io::stderr(), "echo-client: {message}");
+fn complain(message: &dyn fmt::Display) {
+    program::note(format_args!("echo-client: {message}"));
 }

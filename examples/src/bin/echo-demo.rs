@@ -1,22 +1,16 @@
 //! The echo server and three clients in one process, over loopback: `echo-demo --help`.
 #![forbid(unsafe_code)]
 
-use std::{
-    error::Error,
-    io::{self, Write},
-    net::SocketAddr,
-    process::ExitCode,
-};
+use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use sctp_examples::{
-    line,
+    line, program,
     service::{Settings, service},
 };
 use sctp_service::{ServerEvent, serve};
 use sctp_tokio::{AbortReason, Association, Event, Message, SctpListener};
 use tokio::sync::{mpsc, oneshot};
-use tracing_subscriber::EnvFilter;
 
 /// Plays a short conversation between an SCTP echo server and three clients, over loopback.
 ///
@@ -31,18 +25,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> ExitCode {
     Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
-    match play().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "echo-demo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::start_log();
+    program::exit("echo-demo", play().await)
 }
 
 async fn play() -> Result {
@@ -93,8 +77,8 @@ fn report(event: &ServerEvent<'_>) {
             reason,
             ..
         } => {
-            let reason = reason.map_or(String::new(), |reason| format!(", reason \"{reason}\""));
-            say("server", &format!("{connect_info} is over: {end}{reason}"));
+            let how = line::end(end, *reason);
+            say("server", &format!("{connect_info} is over: {how}"));
         }
         // It follows at once where no handshake is to be made.
         ServerEvent::Open { .. } => {}
@@ -158,14 +142,9 @@ async fn ended(association: &mut Association) -> Result {
 }
 
 fn title(text: &str) {
-    print(&format!("\n# {text}"));
+    program::say(format_args!("\n# {text}"));
 }
 
 fn say(who: &str, text: &str) {
-    print(&format!("{who}  {text}"));
-}
-
-fn print(line: &str) {
-    // A demo that nobody reads has no reason to fail.
-    let _ = writeln!(io::stdout(), "{line}");
+    program::say(format_args!("{who}  {text}"));
 }

@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use sctp_examples::{
-    address,
+    address, program,
     service::{Ending, Settings, service},
     signal,
 };
@@ -74,14 +74,7 @@ async fn main() -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    match run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "echo-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::exit("echo-server", run(args).await)
 }
 
 async fn run(args: Args) -> io::Result<()> {

@@ -15,6 +15,7 @@ use std::{
 };
 
 use clap::Parser;
+use sctp_examples::program;
 use sctp_service::{
     Payload,
     client::{
@@ -30,7 +31,6 @@ use tokio::{
     task::JoinSet,
     time::sleep,
 };
-use tracing_subscriber::EnvFilter;
 
 /// Starts three servers, each a process of its own, and calls them through a pool without a
 /// pause. One of them is drained, then another is killed, and the calls that failed are counted:
@@ -50,23 +50,13 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(io::stderr)
-        .init();
+    program::start_log();
     let result = if args.serve {
         be_server().await
     } else {
         play(args.in_flight.max(1)).await
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody can be told if standard error is gone.
-            let _ = writeln!(io::stderr(), "pool: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::exit("pool", result)
 }
 
 async fn play(in_flight: usize) -> Result {
@@ -110,8 +100,7 @@ fn tell(event: &PoolEvent<'_>) {
         } => format!("not to be had: {error}"),
         _ => return,
     };
-    // Nobody can be told if standard output is gone.
-    let _ = writeln!(io::stdout(), "  {:?} {what}", server.addrs());
+    program::say(format_args!("  {:?} {what}", server.addrs()));
 }
 
 /// One of the servers, seen from the outside.
