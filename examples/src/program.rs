@@ -9,7 +9,7 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
-/// Has the program log to standard error, as the variable `RUST_LOG` says.
+/// Logs to standard error, filtered by `RUST_LOG`.
 pub fn start_log() {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())
@@ -45,9 +45,9 @@ pub fn note(line: impl fmt::Display) {
 ///
 /// A text for people if it is no number, none that a [`Duration`] can hold, or not more than zero.
 pub fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
     match Duration::try_from_secs_f64(seconds) {
-        Ok(Duration::ZERO) => Err("it is more than nothing".to_owned()),
+        Ok(Duration::ZERO) => Err("must be greater than zero".to_owned()),
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn seconds_are_parsed_or_refused_with_a_text() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("soon"), Err("it is a number of seconds".to_owned()));
+        assert_eq!(seconds("soon"), Err("not a number of seconds".to_owned()));
         for text in ["-1", "0", "1e-12", "NaN", "1e300"] {
             assert!(
                 seconds(text).is_err_and(|error| !error.is_empty()),

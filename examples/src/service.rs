@@ -23,7 +23,7 @@ pub struct Settings {
 /// Effect of a reply on its association.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
-    /// It lives on, unless the message itself asks for an end.
+    /// The association stays open, unless the message itself asks for an end.
     #[default]
     None,
     /// It is shut down once the reply is acknowledged.
@@ -43,7 +43,7 @@ impl FromStr for Ending {
                 Some(reason) => line::reason(reason)
                     .map(Self::Abort)
                     .map_err(|e| e.to_string()),
-                None => Err("it is none, after-ack or abort=REASON".to_owned()),
+                None => Err("expected none, after-ack or abort=REASON".to_owned()),
             },
         }
     }

@@ -590,5 +590,5 @@ async fn peer_that_does_not_want_to_talk_is_left_alone() {
 fn duration_of_nothing_is_refused() {
     let mut node = node("a.example", &["--ask", "0"]);
     node.exits_with(2);
-    node.stderr.find("it is more than nothing");
+    node.stderr.find("must be greater than zero");
 }

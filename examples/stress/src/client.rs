@@ -79,7 +79,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Has a client tell of its ends: one that had begun to shut down may have discarded pushes.
+/// Reports the ends of a client's associations to the book.
 pub(crate) fn account(run: &Arc<Run>, server: u16, builder: ClientBuilder) -> ClientBuilder {
     let run = Arc::clone(run);
     builder.on_event(move |event| match event {

@@ -51,7 +51,7 @@ pub(crate) struct Args {
 }
 
 fn text_to(argument: &str) -> std::result::Result<(u32, String), String> {
-    let (pc, text) = argument.split_once(':').ok_or("it is PC:TEXT")?;
+    let (pc, text) = argument.split_once(':').ok_or("expected PC:TEXT")?;
     if text.len() > MAX_USER_DATA {
         return Err(format!("the text is longer than {MAX_USER_DATA}"));
     }

@@ -56,6 +56,6 @@ fn point_code(text: &str) -> std::result::Result<u32, String> {
     match parts[..] {
         [code] if code < 1 << 24 => Ok(code),
         [zone @ 0..8, area @ 0..256, point @ 0..8] => Ok(zone << 11 | area << 3 | point),
-        _ => Err("it is below 2^24, or three parts of 3, 8 and 3 bits".to_owned()),
+        _ => Err("expected a number below 2^24, or three parts of 3, 8 and 3 bits".to_owned()),
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Args {
 }
 
 fn route(argument: &str) -> std::result::Result<(u32, u32), String> {
-    let (pc, context) = argument.split_once(':').ok_or("it is PC:N")?;
+    let (pc, context) = argument.split_once(':').ok_or("expected PC:N")?;
     let context = context.parse().map_err(|_| "N is a number")?;
     Ok((point_code(pc)?, context))
 }

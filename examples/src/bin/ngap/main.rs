@@ -47,6 +47,6 @@ async fn main() -> ExitCode {
 
 /// Reads a network's identity, MCC-MNC.
 fn plmn(text: &str) -> std::result::Result<PLMNIdentity, String> {
-    let (mcc, mnc) = text.split_once('-').ok_or("it is MCC-MNC, as 208-93")?;
+    let (mcc, mnc) = text.split_once('-').ok_or("expected MCC-MNC, as 208-93")?;
     helpers::plmn(mcc, mnc).map_err(|error| error.to_string())
 }
