@@ -131,14 +131,44 @@ impl Peer {
         let request = Header::peek(&octets).unwrap();
         self.send(octets).await;
         let answer = self.receive().await;
-        assert!(!answer.header.is_request());
-        assert_eq!(answer.header.code, request.code);
-        assert_eq!(answer.header.hop_by_hop, request.hop_by_hop);
-        assert_eq!(answer.header.end_to_end, request.end_to_end);
-        let is_error = answer.header.flags & Header::ERROR != 0;
-        let result = answer.number(avp::RESULT_CODE).unwrap();
-        assert_eq!(is_error, result::is_protocol_error(result), "{result}");
+        check_answer(&request, &answer);
         answer
+    }
+
+    /// Answers watchdogs until a goodbye comes, or the answer to one.
+    async fn next_goodbye(&mut self) -> Message {
+        loop {
+            let message = self.receive().await;
+            if message.header.code == command::DISCONNECT_PEER {
+                return message;
+            }
+            assert_eq!(message.header.code, command::DEVICE_WATCHDOG);
+            let answer = self.request(command::DEVICE_WATCHDOG, 0);
+            self.answer(&message, answer).await;
+        }
+    }
+
+    /// Says goodbye, and waits for the answer.
+    async fn say_goodbye(&mut self, cause: u32) {
+        let goodbye = self
+            .request(command::DISCONNECT_PEER, 0)
+            .with(Avp::of_number(avp::DISCONNECT_CAUSE, cause));
+        self.send(goodbye.encode().unwrap()).await;
+        let answer = self.next_goodbye().await;
+        check_answer(&goodbye.header, &answer);
+        assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
+    }
+
+    /// Ends the association in order.
+    async fn shutdown(&mut self) {
+        let ended = within("shutdown", self.association.shutdown()).await;
+        ended.unwrap();
+    }
+
+    /// Says goodbye, and ends the association.
+    async fn leave(&mut self, cause: u32) {
+        self.say_goodbye(cause).await;
+        self.shutdown().await;
     }
 
     /// Sends a watchdog request with an AVP, as these octets, and returns the result and the code of
@@ -171,6 +201,18 @@ impl Peer {
             other => panic!("it is not closed: {other:?}"),
         }
     }
+}
+
+/// Expects the answer to a request.
+#[track_caller]
+fn check_answer(request: &Header, answer: &Message) {
+    assert!(!answer.header.is_request());
+    assert_eq!(answer.header.code, request.code);
+    assert_eq!(answer.header.hop_by_hop, request.hop_by_hop);
+    assert_eq!(answer.header.end_to_end, request.end_to_end);
+    let is_error = answer.header.flags & Header::ERROR != 0;
+    let result = answer.number(avp::RESULT_CODE).unwrap();
+    assert_eq!(is_error, result::is_protocol_error(result), "{result}");
 }
 
 #[test]
@@ -280,6 +322,11 @@ async fn open_peer_keeps_its_association() {
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
 }
 
+/// Less than the 2 s for which a node waits for the outcome of an election.
+const ELECTION: Duration = Duration::from_millis(1800);
+/// A small part of that time, in which a competing peer is not answered.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// The node waits for the capabilities of one peer while another connects: nothing is to be decided
 /// between the two.
 #[tokio::test]
@@ -296,7 +343,7 @@ async fn peer_is_answered_while_another_one_is_silent() {
     let answer = peer.ask(&peer.capabilities()).await;
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(1), "an election took {took:?}");
+    assert!(took < ELECTION, "an election took {took:?}");
 }
 
 /// An attempt to connect to the same peer competes, and decides first.
@@ -309,7 +356,7 @@ async fn peer_that_competes_loses_the_election() {
     let request = kept.receive().await;
     let mut lost = Peer::connect(&server, "peer.example").await;
     lost.send(lost.capabilities().encode().unwrap()).await;
-    pending("the election", lost.association.recv()).await;
+    pending("the election", PAUSE, lost.association.recv()).await;
     kept.answer(&request, kept.capabilities()).await;
     let answer = lost.receive().await;
     let result = answer.number(avp::RESULT_CODE);
@@ -463,12 +510,7 @@ async fn message_with_another_ppid_is_aborted() {
 async fn peer_that_says_goodbye_ends_the_association_itself() {
     let mut server = listening("node.example", &[]);
     let mut peer = Peer::open(&server, "peer.example").await;
-    let request = peer.request(command::DISCONNECT_PEER, 0);
-    let request = request.with(Avp::of_number(avp::DISCONNECT_CAUSE, 1));
-    let answer = peer.ask(&request).await;
-    assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
-    let ended = within("shutdown", peer.association.shutdown()).await;
-    ended.unwrap();
+    peer.leave(1).await;
     server
         .program
         .stdout
@@ -516,7 +558,9 @@ async fn peers_get_a_goodbye_when_the_node_stops() {
     server.program.exits_with(0);
 }
 
-/// Shorter than the time for which nothing may happen, and long enough for a slow machine to answer.
+/// Time for which nothing may happen.
+const SILENCE: Duration = Duration::from_millis(1500);
+/// Shorter than that, and long enough for a slow machine to answer.
 const WATCHDOG: [&str; 2] = ["--watchdog", "0.5"];
 
 #[tokio::test]
@@ -525,15 +569,8 @@ async fn watchdog_is_silent_while_a_goodbye_waits() {
     let mut peer = Peer::open(&server, "peer.example").await;
     server.program.stdout.find("open peer.example");
     server.program.terminate();
-    let request = loop {
-        let request = peer.receive().await;
-        if request.header.code == command::DISCONNECT_PEER {
-            break request;
-        }
-        let answer = peer.request(command::DEVICE_WATCHDOG, 0);
-        peer.answer(&request, answer).await;
-    };
-    pending("the goodbye", peer.association.recv()).await;
+    let request = peer.next_goodbye().await;
+    pending("the goodbye", SILENCE, peer.association.recv()).await;
     let answer = peer.request(command::DISCONNECT_PEER, 0);
     peer.answer(&request, answer).await;
     peer.expect_shutdown().await;
@@ -548,14 +585,9 @@ async fn watchdog_is_silent_while_a_goodbye_waits() {
 async fn watchdog_is_silent_once_the_peer_has_said_goodbye() {
     let mut server = listening("node.example", &WATCHDOG);
     let mut peer = Peer::open(&server, "peer.example").await;
-    let goodbye = peer
-        .request(command::DISCONNECT_PEER, 0)
-        .with(Avp::of_number(avp::DISCONNECT_CAUSE, 1));
-    peer.send(goodbye.encode().unwrap()).await;
-    while peer.receive().await.header.code != command::DISCONNECT_PEER {}
-    pending("the association", peer.association.recv()).await;
-    let ended = within("shutdown", peer.association.shutdown()).await;
-    ended.unwrap();
+    peer.say_goodbye(1).await;
+    pending("the association", SILENCE, peer.association.recv()).await;
+    peer.shutdown().await;
     server
         .program
         .stdout
@@ -572,12 +604,7 @@ async fn peer_that_does_not_want_to_talk_is_left_alone() {
         let request = peer.receive().await;
         peer.answer(&request, peer.capabilities()).await;
         server.program.stdout.find("open peer.example (initiator)");
-        let goodbye = peer
-            .request(command::DISCONNECT_PEER, 0)
-            .with(Avp::of_number(avp::DISCONNECT_CAUSE, cause));
-        peer.ask(&goodbye).await;
-        let ended = within("shutdown", peer.association.shutdown()).await;
-        ended.unwrap();
+        peer.leave(cause).await;
         let closed = format!("closed peer.example: disconnected {name}");
         server.program.stdout.find(&closed);
     }

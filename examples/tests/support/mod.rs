@@ -17,9 +17,6 @@ use tokio::time::timeout;
 
 pub(crate) use program::{PATIENCE, Program};
 
-/// Time for which nothing may happen, where that is what a test shows.
-const SILENCE: Duration = Duration::from_millis(1500);
-
 /// Awaits a step of a test, and fails with its name if it takes too long.
 pub(crate) async fn within<F: Future>(step: &str, future: F) -> F::Output {
     match timeout(PATIENCE, future).await {
@@ -28,9 +25,13 @@ pub(crate) async fn within<F: Future>(step: &str, future: F) -> F::Output {
     }
 }
 
-/// Expects that a future does not complete for a while.
-pub(crate) async fn pending<T: fmt::Debug>(step: &str, future: impl Future<Output = T>) {
-    if let Ok(output) = timeout(SILENCE, future).await {
+/// Expects that a future does not complete for so long.
+pub(crate) async fn pending<T: fmt::Debug>(
+    step: &str,
+    time: Duration,
+    future: impl Future<Output = T>,
+) {
+    if let Ok(output) = timeout(time, future).await {
         panic!("{step} has ended: {output:?}");
     }
 }
