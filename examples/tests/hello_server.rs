@@ -6,10 +6,8 @@ mod support;
 use std::{process::Command, time::Duration};
 
 use sctp_tokio::{Association, End, Event, Message, Side};
-use support::Program;
-use tokio::time::{sleep, timeout};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use support::{Program, within};
+use tokio::time::sleep;
 
 /// The port is the program's own, and nobody else's in this guest: hence one test, and no more.
 const ADDR: &str = "127.0.0.1:9877";
@@ -45,13 +43,13 @@ async fn connect() -> Association {
             }
         }
     };
-    timeout(PATIENCE, listening).await.expect("a server")
+    within("connect", listening).await
 }
 
 async fn ask(association: &mut Association, name: &'static str, answer: &str) {
     let question = Message::new(name).on_stream(3);
     association.send(question).await.unwrap();
-    let reply = timeout(PATIENCE, association.recv()).await.unwrap();
+    let reply = within("recv", association.recv()).await;
     let reply = reply.unwrap().unwrap();
     assert_eq!(
         (&*reply.payload, reply.info.stream.get()),
@@ -67,5 +65,5 @@ async fn end(association: &mut Association) -> End {
             }
         }
     };
-    timeout(PATIENCE, ended).await.unwrap()
+    within("the end", ended).await
 }

@@ -4,30 +4,21 @@
 
 mod support;
 
-use std::process::Command;
-
 use m3ua::{M3uaMessage, MessageType, ProtocolData, error_code};
-use sctp_service::Ppid;
-use sctp_tokio::{Association, Message, RecvError, SctpListener};
-use support::{Program, Server, within};
-
-fn m3ua(args: &[&str]) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_m3ua"));
-    command.env_remove("RUST_LOG").args(args);
-    Program::spawn(command)
-}
+use sctp_tokio::{Association, RecvError, SctpListener};
+use support::{
+    Program, Server,
+    m3ua::{acknowledge, expect, m3ua, receive, send},
+    within,
+};
 
 fn gateway(args: &[&str]) -> Server {
-    Server::of(m3ua(&[&["sgp", "--listen", "127.0.0.1:0"], args].concat()))
+    let command = m3ua(&[&["sgp", "--listen", "127.0.0.1:0"], args].concat());
+    Server::of(Program::spawn(command))
 }
 
 fn asp(addr: &str, args: &[&str]) -> Program {
-    m3ua(&[&["asp", "--connect", addr], args].concat())
-}
-
-async fn send(peer: &Association, octets: Vec<u8>) {
-    let message = Message::new(octets).with_ppid(Ppid::M3UA);
-    within("send", peer.send(message)).await.unwrap();
+    Program::spawn(m3ua(&[&["asp", "--connect", addr], args].concat()))
 }
 
 async fn connect(gateway: &Server) -> Association {
@@ -37,20 +28,6 @@ async fn connect(gateway: &Server) -> Association {
 
 async fn accept(listener: &mut SctpListener) -> Association {
     within("accept", listener.accept()).await.unwrap()
-}
-
-async fn receive(peer: &mut Association) -> M3uaMessage {
-    let received = within("recv", peer.recv()).await.unwrap().unwrap();
-    assert_eq!(received.info.ppid, Ppid::M3UA);
-    M3uaMessage::decode(&received.payload).unwrap()
-}
-
-/// Sends a message, and expects this one in return.
-async fn expect(peer: &mut Association, sent: &M3uaMessage, answer: MessageType) -> M3uaMessage {
-    send(peer, sent.encode()).await;
-    let received = receive(peer).await;
-    assert_eq!(received.message_type, answer, "{received:?}");
-    received
 }
 
 /// Sends octets, and returns the code of the Error that answers them.
@@ -67,20 +44,6 @@ async fn take_up(peer: &mut Association) {
     let up = M3uaMessage::asp_up(None, None);
     expect(peer, &up, MessageType::AspUpAck).await;
     assert_eq!(receive(peer).await.message_type, MessageType::Notify);
-}
-
-/// Plays a gateway that takes a process up and active.
-async fn acknowledge(peer: &mut Association) {
-    for (request, ack) in [
-        (MessageType::AspUp, M3uaMessage::asp_up_ack(None)),
-        (
-            MessageType::AspActive,
-            M3uaMessage::asp_active_ack(None, Some(1)),
-        ),
-    ] {
-        assert_eq!(receive(peer).await.message_type, request);
-        send(peer, ack.encode()).await;
-    }
 }
 
 async fn closed(peer: &mut Association) -> String {
@@ -138,7 +101,8 @@ fn process_comes_up_again_with_a_new_gateway() {
     gateway.program.terminate();
     gateway.program.exits_with(0);
     asp.stdout.find("closed: shut down by peer");
-    let _gateway = Server::of(m3ua(&["sgp", "--listen", &addr]));
+    let again = m3ua(&["sgp", "--listen", &addr]);
+    let _gateway = Server::of(Program::spawn(again));
     asp.stdout.find("active");
 }
 

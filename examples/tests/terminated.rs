@@ -9,12 +9,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use sctp_tokio::{
     AssocId, Association, End, Event, Message, Side, SocketBuilder, options::RtoInfo,
 };
-use support::Server;
-use tokio::{sync::Semaphore, time::timeout};
+use support::{Server, within};
+use tokio::sync::Semaphore;
 
 const CLIENTS: usize = 6;
 const STREAMS: u16 = 4;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Messages that do not fit into the shared receive buffer are sent again, after a pause of 1, 2,
 /// 4 and so on seconds by default: on a slow machine more than the server gives an association to end.
@@ -92,11 +91,11 @@ async fn sigterm_under_load(style: &str) {
         loads.push(tokio::spawn(load(peer, Arc::clone(&answered))));
     }
     let under_way = answered.acquire_many(2000);
-    drop(timeout(PATIENCE, under_way).await.unwrap().unwrap());
+    drop(within("answers", under_way).await.unwrap());
     server.program.terminate();
     let mut came = HashMap::new();
     for ended in loads {
-        let (port, answers, end) = timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let (port, answers, end) = within("the end", ended).await.unwrap();
         assert_eq!(end, End::Shutdown { by: Side::Peer });
         came.insert(port, answers);
     }

@@ -1,6 +1,6 @@
 //! iperf3: bulk data over an association, arranged over a TCP connection beside it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use sctp_service::{End, Side};
 use sctp_tokio::{Association, Event, Message, SctpListener};
@@ -11,7 +11,7 @@ use tokio::{
     runtime::Runtime,
 };
 
-use super::{netns::NetNs, spawn_in, table::proved};
+use super::{netns::NetNs, spawn_in, support::within, table::proved};
 
 /// Message on the control connection.
 const TEST_START: u8 = 1;
@@ -28,8 +28,6 @@ const COOKIE: [u8; 37] = *b"abcdefghijklmnopqrstuvwxyz0123456789\0";
 /// Bytes that iperf3 sends, and in which messages.
 const BYTES: u64 = 512 * 1024;
 const BLOCK: usize = 16 * 1024;
-/// Nothing takes as long in a run that passes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn iperf3_sends_to_our_server_and_counts_the_same() {
@@ -94,8 +92,7 @@ fn iperf3s_server_sends_to_our_client_and_counts_the_same() {
 type Outcome = (End, u64, u64);
 
 fn run<T>(what: impl Future<Output = T>) -> T {
-    let bounded = async { tokio::time::timeout(PATIENCE, what).await.unwrap() };
-    Runtime::new().unwrap().block_on(bounded)
+    Runtime::new().unwrap().block_on(within("iperf3", what))
 }
 
 /// Has iperf3's client do its test with a server of ours.

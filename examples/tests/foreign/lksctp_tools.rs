@@ -1,17 +1,17 @@
 //! The programs of lksctp-tools.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use sctp_service::{AbortReason, End, Side};
 use sctp_tokio::{Association, Message};
-use tokio::{runtime::Runtime, sync::oneshot, time::timeout};
+use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{
     STYLES,
     fetched::{darn_server, sctp_test_client},
     netns::NetNs,
     spawn, spawn_in,
-    support::Server,
+    support::{Server, within},
     table::proved,
 };
 
@@ -164,9 +164,7 @@ fn send_on_two_streams(namespace: &NetNs, server: &str, how: How, look: impl FnO
         association.shutdown().await.unwrap()
     });
     look(Waiting { end });
-    let end = Runtime::new()
-        .unwrap()
-        .block_on(async { timeout(PATIENCE, ended).await.unwrap() });
+    let end = Runtime::new().unwrap().block_on(within("the end", ended));
     match how {
         How::Abort => assert!(matches!(
             end,
@@ -178,6 +176,3 @@ fn send_on_two_streams(namespace: &NetNs, server: &str, how: How, look: impl FnO
         How::Shutdown => assert!(matches!(end, End::Shutdown { by: Side::Local })),
     }
 }
-
-/// Nothing takes as long in a run that passes.
-const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,9 +4,10 @@ use std::process::Command;
 
 use super::{
     netns::NetNs,
-    spawn, spawn_in,
+    spawn,
     support::{Program, Server},
     table::proved,
+    tshark::capture,
 };
 
 fn ngap_in(namespace: &NetNs, args: &[&str]) -> Program {
@@ -19,24 +20,13 @@ fn ngap_in(namespace: &NetNs, args: &[&str]) -> Program {
 fn tshark_decodes_ng_setup_and_registrations() {
     let namespace = NetNs::new();
     let file = format!("/dev/shm/ngap-{}.pcap", std::process::id());
-    let filter = [
-        "-Zroot",
-        "-nilo",
-        "--immediate-mode",
-        "--print",
-        "-Uw",
-        &file,
-        "sctp",
-    ];
-    let mut tcpdump = spawn_in(&namespace, "tcpdump", &filter);
-    tcpdump.stderr.find("listening on lo");
+    let mut tcpdump = capture(&namespace, &file);
     let listen = ["amf", "--listen", "127.0.0.1:38412"];
     let amf = Server::of(ngap_in(&namespace, &listen));
     for (plmn, status) in [("208-93", 0), ("001-01", 1)] {
         let args = ["gnb", "--connect", amf.addr(), "--ues", "2", "--plmn", plmn];
         let mut gnb = ngap_in(&namespace, &args);
         gnb.exits_with(status);
-        // What tcpdump has printed, it has written.
         tcpdump.stdout.find("[SHUTDOWN COMPLETE]");
     }
     tcpdump.terminate();

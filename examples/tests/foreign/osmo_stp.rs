@@ -1,13 +1,16 @@
 //! osmo-stp: a signal transfer point of SS7, at either side of M3UA.
 
-use std::{fs, process::Command};
+use std::fs;
 
-use super::{netns::NetNs, spawn_in, support::Program, table::proved};
+use super::{
+    netns::NetNs,
+    spawn_in,
+    support::{Program, m3ua::m3ua},
+    table::proved,
+};
 
 fn m3ua_in(namespace: &NetNs, args: &[&str]) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_m3ua"));
-    command.args(args);
-    Program::spawn(namespace.command(&command))
+    Program::spawn(namespace.command(&m3ua(args)))
 }
 
 /// Its configuration begins like this.

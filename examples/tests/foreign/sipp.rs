@@ -3,19 +3,21 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, mpsc},
-    time::Duration,
 };
 
 use sctp_service::{End, Handler, Reply, Request, ServerEvent, Shutdown, Side, State, serve};
 use sctp_tokio::{Association, Message, SctpListener};
 use tokio::{runtime::Runtime, sync::oneshot};
 
-use super::{netns::NetNs, spawn, spawn_in, table::proved};
+use super::{
+    netns::NetNs,
+    spawn, spawn_in,
+    support::{PATIENCE, within},
+    table::proved,
+};
 
 /// Number of calls that sipp makes. Each is INVITE, ACK, BYE.
 const CALLS: usize = 3;
-/// Nothing takes as long in a run that passes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The methods of the requests that came, in order.
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -127,7 +129,7 @@ fn sipp_takes_a_call_from_our_client() {
     sipp.wait_for("net/sctp/eps", " 5060 ");
     let runtime = Runtime::new().unwrap();
     let called = namespace.start(|| call("127.0.0.1:5060".parse().unwrap()));
-    let end = runtime.block_on(async { tokio::time::timeout(PATIENCE, called).await.unwrap() });
+    let end = runtime.block_on(within("the call", called));
     assert!(matches!(end, End::Shutdown { by: Side::Local }), "{end}");
     sipp.exits_with(0);
     proved(

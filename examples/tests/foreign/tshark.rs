@@ -2,9 +2,10 @@
 
 use sctp_service::Ppid;
 
-use super::{STYLES, client_in, netns::NetNs, server_in, spawn, spawn_in, table::proved};
+use super::{
+    STYLES, client_in, netns::NetNs, server_in, spawn, spawn_in, support::Program, table::proved,
+};
 
-/// The version is in the table of foreign peers.
 #[test]
 fn ppids_are_those_that_tshark_knows() {
     const LAST: u32 = 200;
@@ -23,8 +24,7 @@ fn ppids_are_those_that_tshark_knows() {
             continue;
         }
         known += 1;
-        let is_named = format!("{ppid:?}") != format!("Ppid({ppid})");
-        assert!(is_named, "{ppid} is {name:?}");
+        assert!(ppid.name().is_some(), "{ppid} is {name:?}");
     }
     assert!(known > 60, "{printed}");
     proved(
@@ -65,20 +65,8 @@ const ABORT: &str = "6";
 #[test]
 fn tshark_sees_both_terminations_as_the_rfc_has_them() {
     let namespace = NetNs::new();
-    // tcpdump gives the file to its user: in a guest that an ordinary user has started, it can only
-    // where the files are the guest's own.
     let file = format!("/dev/shm/terminations-{}.pcap", std::process::id());
-    let filter = [
-        "-Zroot",
-        "-nilo",
-        "--immediate-mode",
-        "--print",
-        "-Uw",
-        &file,
-        "sctp",
-    ];
-    let mut tcpdump = spawn_in(&namespace, "tcpdump", &filter);
-    tcpdump.stderr.find("listening on lo");
+    let mut tcpdump = capture(&namespace, &file);
     let mut ports = Vec::new();
     for style in STYLES {
         for (shutdown, status, last) in [
@@ -89,7 +77,6 @@ fn tshark_sees_both_terminations_as_the_rfc_has_them() {
             let mut client = client_in(&namespace, &[server.addr()]);
             client.line("[3]hello");
             client.exits_with(status);
-            // What tcpdump has printed, it has written.
             tcpdump.stdout.find(last);
             ports.push(server.port().to_owned());
         }
@@ -117,6 +104,25 @@ fn tshark_sees_both_terminations_as_the_rfc_has_them() {
             ),
         ],
     );
+}
+
+/// Starts tcpdump on loopback. It prints each packet once it has written it to the file.
+///
+/// It gives the file to its user: in a guest that an ordinary user has started, it can only where the
+/// files are the guest's own, as in `/dev/shm`.
+pub(super) fn capture(namespace: &NetNs, file: &str) -> Program {
+    let filter = [
+        "-Zroot",
+        "-nilo",
+        "--immediate-mode",
+        "--print",
+        "-Uw",
+        file,
+        "sctp",
+    ];
+    let mut tcpdump = spawn_in(namespace, "tcpdump", &filter);
+    tcpdump.stderr.find("listening on lo");
+    tcpdump
 }
 
 /// A packet with one chunk, which all of these have.
