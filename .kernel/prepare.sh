@@ -64,16 +64,24 @@ use_kernel() {
     fi
 }
 
-# Uses Debian's package, installed or fetched. Returns 3 where there is no such package.
-find_uml() {
-    local fetched=$target/uml/usr/bin/linux.uml status=0
+# Prints the kernel of Debian's package, if that is installed or was fetched.
+uml_here() {
+    local fetched=$target/uml/usr/bin/linux.uml
     if [[ -x /usr/bin/linux.uml && -d /usr/lib/uml/modules ]]; then
-        use_kernel /usr/bin/linux.uml
-        return
+        echo /usr/bin/linux.uml
+    elif [[ -x $fetched ]]; then
+        echo "$fetched"
+    else
+        return 1
     fi
-    [[ -x $fetched ]] || "$here/fetch" "$target" || status=$?
+}
+
+# Uses Debian's package, and fetches it where it is missing. Returns 3 where there is no such package.
+find_uml() {
+    local uml status=0
+    uml=$(uml_here) || { "$here/fetch" "$target" && uml=$(uml_here); } || status=$?
     if ((status == 0)); then
-        use_kernel "$fetched"
+        use_kernel "$uml"
         return
     fi
     ((status == 3)) || advise
@@ -83,7 +91,8 @@ find_uml() {
 # Uses User-Mode Linux or, where there is none (Ubuntu, arm64), the distribution's kernel in QEMU.
 find_guest() {
     local status=0
-    if [[ ! -e $target/smp/instead-of-uml ]]; then
+    # UML may have been installed after QEMU was taken.
+    if uml_here >/dev/null || [[ ! -e $target/smp/instead-of-uml ]]; then
         find_uml || status=$?
         ((status == 3)) || return "$status"
         say "there is no User-Mode Linux for this machine: using Linux in QEMU, as SCTP_KERNEL=smp does"

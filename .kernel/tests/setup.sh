@@ -90,6 +90,16 @@ END
     like "no UML, which was asked for" "125 *no package user-mode-linux*" "$? $(cat err)"
 fi
 
+# QEMU was taken once, and UML came later.
+if [[ ! -e /proc/net/sctp ]]; then
+    copy later
+    with_package later
+    mkdir -p later/target/kernel/smp
+    : >later/target/kernel/smp/instead-of-uml
+    same "UML that came later" "uml" "$(fresh SCTP_KERNEL=auto PATH="$PWD/bare:$PATH" \
+        later/.kernel/run sh -c 'echo $SCTP_KERNEL_GUEST' 2>&1)"
+fi
+
 # The names that the archives had on 2026-11-28.
 source "$here/kernels.sh"
 picked() {
