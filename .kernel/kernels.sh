@@ -5,14 +5,13 @@
 # The newest 6.12 is preferred, on which the documents' figures were measured, else the newest. The
 # cloud flavour has no 9p; the others are different kernels.
 pick_kernel() {
-    local names kernel version
+    local names version
     names=$(sort -u)
-    kernel=$(grep -E -e "^linux-image-[0-9][^ ]*-$1(-unsigned)?$" -e '^linux-image-unsigned-[0-9].*-generic$' <<<"$names" |
+    version=$(grep -E -e "^linux-image-[0-9][^ ]*-$1(-unsigned)?$" -e '^linux-image-unsigned-[0-9].*-generic$' <<<"$names" |
         grep -v -E -e '-(cloud|rt|16k|64k)-' | sed 's/^linux-image-\(unsigned-\)\?//' | sort -V | awk '
             { newest = $0 }
             /^6\.12\.[0-9]/ { preferred = $0 }
             END { print preferred == "" ? newest : preferred }')
-    version=$kernel
     [[ $version ]] || return
     case $version in
     *-generic)

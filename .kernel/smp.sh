@@ -64,7 +64,7 @@ uncompress() {
 }
 
 # KVM may be there and not work, as on a virtual machine that does not nest. So it is tried, once for
-# each kernel of the host.
+# each kernel of the host. That the try succeeds has not been seen yet.
 find_accelerator() {
     local known
     known=$smp/accelerator-$(uname -r)
