@@ -1,6 +1,6 @@
 //! Nodes that ask and answer on one association, whoever has set it up.
 
-use std::{future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sctp_service::{
@@ -11,7 +11,7 @@ use sctp_service::{
     serve,
 };
 use sctp_tokio::{AbortReason, SctpListener, SocketBuilder};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tower::service_fn;
 
 use crate::{both_styles, must, reply, server::Server, support::leaks::alone, until_end};
@@ -59,10 +59,11 @@ both_styles! {
         peer.send("hello").await.unwrap();
         reply(&mut peer).await;
         let handle: AssociationHandle = must(handles.recv()).await.unwrap();
+        let drain = handle.drain().clone();
         let asking = tokio::spawn(async move { handle.request("question").await });
         let question = reply(&mut peer).await.payload;
         server.stop();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        must(drain.started()).await;
         peer.send(answer(&question)).await.unwrap();
         assert!(must(asking).await.unwrap().unwrap().payload.ends_with(b"answer"));
         assert_eq!(until_end(&mut peer).await.1, End::Shutdown { by: Side::Peer });
@@ -77,11 +78,18 @@ fn client_answers_every_request_on_the_association_that_it_came_on() {
         const BURST: u32 = 1000;
         let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addrs().unwrap()[0];
-        let slow = async |Payload(payload): Payload| {
-            if payload.starts_with(b"slow") {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+        let (tell, mut begun) = mpsc::channel(1);
+        let release = Arc::new(Notify::new());
+        let released = Arc::clone(&release);
+        let slow = move |Payload(payload): Payload| {
+            let (tell, released) = (tell.clone(), Arc::clone(&released));
+            async move {
+                if payload.starts_with(b"slow") {
+                    tell.send(()).await.unwrap();
+                    released.notified().await;
+                }
+                Payload(payload)
             }
-            Payload(payload)
         };
         let client = Client::builder()
             .serving(slow)
@@ -92,9 +100,11 @@ fn client_answers_every_request_on_the_association_that_it_came_on() {
         for _ in 0..3 {
             first.send("slow").await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        must(begun.recv()).await.unwrap();
         first.abort(&AbortReason::from_static("again")).unwrap();
         let second = must(listener.accept()).await.unwrap();
+        // One that was still served would be answered now.
+        release.notify_one();
         let (sender, mut receiver) = second.split();
         let asking = tokio::spawn(async move {
             for number in 0..BURST {
