@@ -16,12 +16,12 @@ use std::{
 
 use bytes::Bytes;
 use sctp_service::{
-    Executor,
+    EndpointListener, Executor,
     client::{Client, pool::Pool},
     serve,
     testing::{InMemory, ScriptedListener, duplex},
 };
-use sctp_tokio::ConnectError;
+use sctp_tokio::{ConnectError, Endpoint};
 use support::{must, settle};
 use tokio::sync::{mpsc, watch};
 
@@ -121,8 +121,16 @@ async fn executor_spawns_every_task_of_a_pool() {
         .resolve(lookup, Duration::from_secs(10));
     let _pool = must(pool).await.unwrap();
     assert_eq!(of_clients.0.load(Ordering::Relaxed), 1);
-    // The lookup, the list, and the queue.
-    assert_eq!(of_pool.0.load(Ordering::Relaxed), 3);
+    // The lookup, the list, and the queue; and the client, which has an executor of its own.
+    of_pool.assert_all(3, 1);
+}
+
+#[tokio::test]
+async fn executor_spawns_the_task_that_reads_an_endpoint() {
+    let counting = Counting::default();
+    let endpoint = must(Endpoint::bind("127.0.0.1:0")).await.unwrap();
+    let _listener = EndpointListener::with_executor(endpoint, counting.clone());
+    counting.assert_all(1, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,12 +29,12 @@ async fn tap_sees_each_association_before_it_is_served() {
             .unwrap()
             .push(transport.connect_info().assoc());
     });
-    tokio::spawn(serve(listener, echo).into_future());
+    let count = async move || seen.lock().unwrap().len().to_string();
+    tokio::spawn(serve(listener, count).into_future());
     for count in 1..=3 {
         let peer = must(network.connect()).await.unwrap();
-        peer.send("hello").await;
-        peer.expect_message("hello").await;
-        assert_eq!(seen.lock().unwrap().len(), count);
+        peer.send("how many?").await;
+        peer.expect_message(count.to_string()).await;
     }
 }
 
