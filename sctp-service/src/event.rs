@@ -1,7 +1,6 @@
 //! Events and counts of a server's associations.
 
 use std::{
-    any::Any,
     fmt, io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -113,7 +112,7 @@ pub enum ServerEvent<'a> {
         /// Why.
         error: &'a RecvError,
     },
-    /// The service, its make-service, a `Clone` of them, a correlator or what says goodbye panicked; the
+    /// The service, its make-service, a `Clone` of them, a correlator or a goodbye panicked. The
     /// association is aborted with the reason `internal error`, and nothing else is affected.
     #[non_exhaustive]
     Panicked {
@@ -199,13 +198,6 @@ pub struct Counts {
     pub lost_calls: u64,
     /// Calls that were not sent before the association ended.
     pub unsent_calls: u64,
-}
-
-/// Returns what a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message")
 }
 
 /// Calls a hook. Its panic ends here: a broken counter must not end an association, let alone the

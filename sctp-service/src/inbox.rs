@@ -64,11 +64,11 @@ impl fmt::Debug for Inbox {
 
 /// Makes the services that put requests into an inbox.
 #[derive(Clone)]
-pub(crate) struct FillInbox {
+pub(crate) struct InboxMaker {
     queue: PollSender<Request>,
 }
 
-impl FillInbox {
+impl InboxMaker {
     /// Makes an inbox for so many messages, at least 1.
     pub(crate) fn new(messages: usize) -> (Self, Inbox) {
         let (queue, requests) = mpsc::channel(messages.clamp(1, Semaphore::MAX_PERMITS));
@@ -77,17 +77,17 @@ impl FillInbox {
     }
 }
 
-impl Service<IncomingAssociation> for FillInbox {
-    type Response = FillFromAssociation;
+impl Service<IncomingAssociation> for InboxMaker {
+    type Response = InboxService;
     type Error = Shutdown;
-    type Future = Ready<Result<FillFromAssociation, Shutdown>>;
+    type Future = Ready<Result<InboxService, Shutdown>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Shutdown>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, incoming: IncomingAssociation) -> Self::Future {
-        future::ready(Ok(FillFromAssociation {
+        future::ready(Ok(InboxService {
             queue: self.queue.clone(),
             drained: Box::pin(incoming.handle().drain().clone().started_owned()),
             refusal: None,
@@ -98,14 +98,14 @@ impl Service<IncomingAssociation> for FillInbox {
 /// Puts the requests of one association into an inbox, and answers none.
 ///
 /// A drain of the association does not wait for room: what does not fit then is discarded.
-pub(crate) struct FillFromAssociation {
+pub(crate) struct InboxService {
     queue: PollSender<Request>,
     drained: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Reason to discard the next request.
     refusal: Option<&'static str>,
 }
 
-impl Service<Request> for FillFromAssociation {
+impl Service<Request> for InboxService {
     type Response = Reply;
     type Error = Infallible;
     type Future = Ready<Result<Reply, Infallible>>;

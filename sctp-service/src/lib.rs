@@ -16,8 +16,10 @@ mod connect_info;
 mod correlate;
 mod drain;
 mod event;
+mod executor;
 mod extensions;
 pub mod extract;
+mod goodbye;
 pub mod guide;
 mod handle;
 pub mod handler;
@@ -49,6 +51,7 @@ pub use connect_info::ConnectInfo;
 pub use correlate::{ByStream, Correlation, Correlator, Identity, Waiting};
 pub use drain::Drain;
 pub use event::{Counts, ServerEvent};
+pub use executor::Executor;
 pub use extensions::Extensions;
 pub use extract::{Extension, Payload, State};
 pub use handle::{
@@ -74,7 +77,7 @@ pub use {bytes, futures_core, tokio, tokio_util, tower_layer, tower_service, tra
 
 pub use sctp_core::{AbortReason, AssocId, Ppid, RecvInfo, Reliability, SendInfo, StreamId};
 pub use sctp_tokio::{self, End, Event, Message, Received, RecvError, SendError, Side};
-pub use serve::{Executor, Serve, ServeAssociation, ServeFuture, serve, serve_association};
+pub use serve::{Serve, ServeAssociation, ServeFuture, serve, serve_association};
 pub use shutdown::Shutdown;
 pub use transport::{
     EndpointListener, EndpointTransport, LimitAssociations, Limited, Listener, ListenerExt, Tap,

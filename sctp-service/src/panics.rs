@@ -1,14 +1,13 @@
 //! Panics in code of the user.
 
 use std::{
+    any::Any,
     future::{Future, poll_fn},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
 };
-
-use crate::event::panic_message;
 
 /// Completes with an error if the future panics.
 pub(crate) async fn caught<R>(
@@ -27,4 +26,11 @@ pub(crate) async fn caught<R>(
         },
     );
     polled.await.unwrap_or_else(failed)
+}
+
+/// Returns the message of a panic, where it is a text.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message")
 }

@@ -17,11 +17,8 @@ use super::{
 };
 use crate::{
     AssociationHandle, ByStream, Correlation, Executor, Inbox, MakeService, Transport,
-    event::EventHook,
-    inbox::FillInbox,
-    log_limit::LogLimiter,
-    serve::{Goodbye, Spawner},
-    session::CallNumbers,
+    event::EventHook, executor::Spawner, goodbye::Goodbye, inbox::InboxMaker,
+    log_limit::LogLimiter, session::CallNumbers,
 };
 
 /// Sets up a [`Client`].
@@ -49,7 +46,7 @@ pub struct ClientBuilder {
     reconnect: Decision,
     hook: ClientHook,
     spawner: Spawner,
-    /// That of the pool that the client belongs to.
+    /// Executor of the pool that the client belongs to.
     #[cfg(feature = "pool")]
     pool_hook: ClientHook,
 }
@@ -129,7 +126,7 @@ impl ClientBuilder {
     /// While the inbox is full, reading stops, as for a busy service. All clients that are made with a
     /// clone of this builder share the inbox.
     pub fn with_inbox(self, messages: usize) -> (Self, Inbox) {
-        let (fill, inbox) = FillInbox::new(messages);
+        let (fill, inbox) = InboxMaker::new(messages);
         (self.serving(fill), inbox)
     }
 
@@ -242,7 +239,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// That of the first attempt; with a service that was not made, [`ConnectError::Io`] with the
+    /// The error of the first attempt; with a service that was not made, [`ConnectError::Io`] with the
     /// [`Cause`](crate::Cause) in it. Later attempts that fail have calls fail, with
     /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///

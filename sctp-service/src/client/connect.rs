@@ -33,10 +33,9 @@ use crate::{Transport, panics::caught};
 /// # }
 /// ```
 ///
-/// Where a protocol begins with an exchange of its own (Diameter's capabilities, NG Setup, ASP Up), a
-/// client that does not [serve](super::ClientBuilder::serving) has it here, and one that does in its
-/// make-service: no call goes out before it is done, and each association that is set up
-/// later begins with it, too.
+/// A client that does not [serve](super::ClientBuilder::serving) has the first exchange of its protocol
+/// here (Diameter's capabilities, NG Setup, ASP Up). One that serves has it in its make-service. No
+/// call goes out before the exchange is done, and each later association begins with it, too.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

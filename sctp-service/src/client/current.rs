@@ -102,7 +102,7 @@ impl fmt::Debug for Phase {
     }
 }
 
-/// How to end a client, and to hear of its end, without a handle that would keep it.
+/// Control over the end of a client, which does not keep the client.
 #[derive(Clone)]
 pub(super) struct Ending {
     stop: CancellationToken,

@@ -56,7 +56,7 @@
 //! | its [handle](Client::association) drains it | sent and finished there; further calls wait for the next association | finished within that time |
 //! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
 //! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
-//! | the peer starts again | those that wait for a stream or an identifier are sent after the restart; the others, and one-way messages, fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
+//! | the peer starts again | those that wait for a stream or an identifier are sent after the restart; the others, and one-way messages that the session has taken, fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
 //!
 //! A server that shuts down may have made requests that the client's service has not answered. Calls
 //! fail then as the table says, and the next association is set up after the pause, while these

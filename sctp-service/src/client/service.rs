@@ -44,7 +44,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// That of the first attempt. Later ones fail calls, with
+    /// The error of the first attempt. Later ones fail calls, with
     /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
@@ -204,8 +204,8 @@ impl Client {
     }
 
     /// Waits for the end of the client, and returns how its last association ended: `None` if there
-    /// was none. A client that connects again ends when it is shut down or
-    /// [told](super::ClientBuilder::with_reconnect) not to connect again, and any other with its
+    /// was none. A client that connects again ends when it is shut down, or when
+    /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decides not to. Any other ends with its
     /// association.
     ///
     /// # Cancel safety
@@ -230,7 +230,7 @@ impl Client {
         }
     }
 
-    /// How to end it, and to hear of its end.
+    /// Returns control over its end.
     #[cfg(feature = "pool")]
     pub(super) fn ending(&self) -> super::current::Ending {
         self.handle.ending()
@@ -263,8 +263,8 @@ impl Client {
         }
     }
 
-    /// Whether a reservation still is one: a permit is of no use while there is no association,
-    /// and who has one must not hold a place among those that could make calls.
+    /// Returns `true` if its reservation still holds. A permit is of no use while there is no
+    /// association, and who has one must not hold a place among those that could make calls.
     fn is_reserved(&self) -> bool {
         match &self.reserved {
             Some(Admission::Place(place)) => self.handle.is_current(&place.association),

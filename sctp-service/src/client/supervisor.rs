@@ -29,9 +29,10 @@ use super::{
 use crate::{
     Cause, Config, Correlation, Side, Transport,
     event::EventHook,
+    executor::Spawner,
+    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
-    serve::{Goodbye, Spawner},
     session::{CallNumbers, Ended, Session},
 };
 
@@ -217,7 +218,7 @@ impl<C: Connect> Supervisor<C> {
         let mut running = Box::pin(session.run(|ended| ended));
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
-        // Whoever decides about connecting again is told of the end first.
+        // The function of `with_reconnect` is called with the end before the next attempt.
         let may_leave = self.mode != Mode::Once && !self.reconnect.is_set();
         let (status, leaving, must_open) = (&self.status, &mut self.leaving, self.must_open);
         let mut pause = None;

@@ -29,9 +29,9 @@ pub(super) struct Room {
 
 /// Progress of the messages that were accepted, for those who wait until all are sent.
 ///
-/// Messages leave in the order in which they were accepted, so two counts suffice; one that is refused
-/// while others are before it counts as never accepted. They change under the lock of the
-/// association's state, and are read under it.
+/// Messages leave in the order in which they were accepted, so two counts suffice. One that is refused
+/// while others are before it counts as never accepted; a flush may then wait for as many later
+/// messages. The counts change under the lock of the association's state, and are read under it.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     accepted: AtomicU64,
@@ -167,6 +167,14 @@ impl Room {
         self.observers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports a change to the observers.
+    pub(super) fn report_change(&self) {
+        let observers = self.observers().clone();
+        for observer in observers {
+            observer.changed();
+        }
     }
 
     /// The transport has taken a message of this length, or refused it.

@@ -67,7 +67,7 @@ pub(crate) enum Ending {
     /// Requests that have arrived are served first, and so are calls in flight.
     Drain,
     Shutdown(Shutdown),
-    /// None: the request was not served, which is reported.
+    /// No ending; the request is reported as not served.
     Unserved(Box<Unserved>),
 }
 
@@ -101,7 +101,8 @@ impl Reply {
     ///
     /// The request is in flight until the stream ends: where requests of an SCTP stream are served in
     /// order, the next one waits. The stream is polled only while the
-    /// [reply queue](crate::Config::reply_queue) has room, so it needs no bound of its own. It is dropped when the association closes.
+    /// [reply queue](crate::Config::reply_queue) has room, so it needs no bound of its own. It is dropped
+    /// when the association closes.
     pub fn stream<S>(messages: S) -> Self
     where
         S: Stream<Item: Into<ReplyMessage>> + Send + 'static,

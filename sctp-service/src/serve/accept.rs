@@ -17,16 +17,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use super::{Goodbye, Spawner};
 use crate::{
     AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
-    event::{EventHook, ServerEvent, panic_message},
+    event::{EventHook, ServerEvent},
+    executor::Spawner,
+    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     make::MakeService,
-    panics::caught,
+    panics::{caught, panic_message},
     session::Session,
     timer::later,
+    transport::abort,
 };
 
 /// The pause after accepting failed. Descriptors and memory come back when associations
@@ -199,9 +201,7 @@ impl Server {
             self.events.emit(&ServerEvent::Refused {
                 connect_info: &connect_info,
             });
-            if let Err(error) = transport.abort(&abort_reasons::TOO_MANY_ASSOCIATIONS) {
-                tracing::debug!(error = &error as &dyn Error, "cannot abort");
-            }
+            abort(&mut transport, &abort_reasons::TOO_MANY_ASSOCIATIONS);
             return None;
         };
         let make = match catch_unwind(AssertUnwindSafe(|| make.clone())) {
@@ -219,9 +219,7 @@ impl Server {
                     connect_info: &connect_info,
                     message,
                 });
-                if let Err(error) = transport.abort(&abort_reasons::INTERNAL_ERROR) {
-                    tracing::debug!(error = &error as &dyn Error, "cannot abort");
-                }
+                abort(&mut transport, &abort_reasons::INTERNAL_ERROR);
                 return None;
             }
         };

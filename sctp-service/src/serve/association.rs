@@ -12,10 +12,11 @@ use sctp_tokio::{End, Side};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Goodbye, accept::span};
+use super::accept::span;
 use crate::{
     AssociationHandle, Config, Correlation, ServerEvent, Transport,
     event::EventHook,
+    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     make::MakeService,
     session::Session,
@@ -29,8 +30,8 @@ use crate::{
 /// SCTP, who connected is not who asks. A client that serves can ask all the same: what it sends
 /// through its own [`SendHalf`](sctp_tokio::SendHalf) or an
 /// [`AssociationHandle`](crate::AssociationHandle) goes out between the replies. With a
-/// [correlation](ServeAssociation::with_correlation) a handle makes calls; without one, what the peer answers comes
-/// to the service, like any message.
+/// [correlation](ServeAssociation::with_correlation) a handle makes calls; without one, what the peer
+/// answers comes to the service, like any message.
 ///
 /// ```no_run
 /// use sctp_service::{Payload, serve_association};

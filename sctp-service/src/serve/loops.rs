@@ -5,7 +5,7 @@ use std::{convert::Infallible, future::Future};
 use tokio::{select, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Spawner;
+use crate::{executor::Spawner, panics::caught};
 
 /// The loops of a server, which end when this is dropped.
 pub(super) struct Loops {
@@ -31,15 +31,18 @@ impl Loops {
     }
 
     pub(super) fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
-        let running = Running(self.running.clone());
+        let running = self.running.clone();
         let dropped = self.dropped.clone();
         self.spawner.spawn(async move {
-            let _running = running;
+            let run = caught(run, |error| {
+                tracing::error!(%error, "a task that accepts or dials ended early");
+            });
             select! {
                 biased;
                 () = dropped.cancelled_owned() => {}
                 () = run => {}
             }
+            drop(running);
         });
     }
 
@@ -48,18 +51,5 @@ impl Loops {
         self.running = None;
         // Nothing is ever sent.
         let _ = self.ended.recv().await;
-    }
-}
-
-/// A loop that has not ended.
-struct Running(
-    #[expect(dead_code, reason = "closes the channel")] Option<mpsc::Sender<Infallible>>,
-);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("an accept loop panicked");
-        }
     }
 }

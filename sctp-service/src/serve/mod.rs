@@ -3,8 +3,6 @@
 mod accept;
 mod association;
 mod dial;
-mod executor;
-mod goodbye;
 mod loops;
 
 use std::{
@@ -26,14 +24,13 @@ use tokio::{select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use association::{ServeAssociation, serve_association};
-pub use executor::Executor;
-pub(crate) use executor::Spawner;
-pub(crate) use goodbye::Goodbye;
 
 use crate::{
-    AssociationHandle, Config, Correlation, Listener,
+    AssociationHandle, Config, Correlation, Executor, Listener,
     client::Connect,
     event::{EventHook, ServerEvent},
+    executor::Spawner,
+    goodbye::Goodbye,
     log_limit::LogLimiter,
     make::MakeService,
 };
@@ -335,8 +332,8 @@ where
             refusals: LogLimiter::default(),
             losses: LogLimiter::default(),
         });
-        // Both guard against this future being dropped: the loops end, and the associations hear that
-        // the server shuts down.
+        // Both guard against this future being dropped: the loops end, and the associations begin to
+        // drain.
         let guard = drain.drop_guard();
         let mut loops = Loops::new(self.spawner);
         for listener in self.listeners {

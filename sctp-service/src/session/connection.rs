@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
-    Shutdown, Transport, event::EventHook, handle::StateOwner, reply::ReplyMessage, serve::Goodbye,
-    session::calls::Calls,
+    Shutdown, Transport, event::EventHook, goodbye::Goodbye, handle::StateOwner,
+    reply::ReplyMessage, session::calls::Calls,
 };
 
 /// The association as the session holds it.

@@ -15,7 +15,7 @@ pub(super) enum Phase {
     Draining,
     /// The peer has shut down, and its last requests are served.
     PeerClosing,
-    /// As `PeerClosing`, and the end was read: nothing is left to end.
+    /// Like `PeerClosing`, and the end was read: nothing is left to end.
     PeerClosed,
     /// Replies that were queued before an orderly end are sent.
     Flushing,

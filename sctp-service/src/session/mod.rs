@@ -39,7 +39,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    event::EventHook, handle::StateOwner, serve::Goodbye, timer::Timer,
+    event::EventHook, goodbye::Goodbye, handle::StateOwner, timer::Timer,
 };
 
 /// Drives one association.
@@ -176,7 +176,7 @@ where
                         false => drain.is_cancelled(),
                     };
                     if signalled {
-                        session.connection.association.note_drain();
+                        session.connection.association.redirect_calls();
                         session.drain();
                     }
                 }

@@ -9,7 +9,7 @@ pub(super) struct Load {
     pub(super) held: usize,
     /// The size of all requests that wait, in bytes.
     pub(super) cost: usize,
-    /// As many replies wait for the peer as the send queue may hold.
+    /// The reply queue is full.
     pub(super) is_full: bool,
     /// A drain has begun, and what had arrived was read.
     pub(super) is_drained: bool,

@@ -7,8 +7,8 @@ use sctp_tokio::{End, Received, RecvError, SendError};
 
 use super::{Exit, calling::OneWay, connection::Connection};
 use crate::{
-    CallError, Cause, Refusal, ServerEvent, Transport, abort_reasons, event::panic_message,
-    log_limit::several,
+    CallError, Cause, Refusal, ServerEvent, Transport, abort_reasons, log_limit::several,
+    panics::panic_message,
 };
 
 impl<T: Transport> Connection<T> {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    error::Error,
     fmt, io,
     net::SocketAddr,
     sync::Arc,
@@ -13,7 +12,7 @@ use sctp_core::AbortReason;
 use sctp_tokio::{End, Event, Message, RecvError, SendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Listener, Transport};
+use super::{Listener, Transport, abort};
 use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter};
 
 /// Combinators of every [`Listener`].
@@ -51,9 +50,9 @@ pub trait ListenerExt: Listener + Sized {
 
     /// Limits the associations of this listener that are open at once.
     ///
-    /// One more is aborted as it comes up, with the reason `too many associations`, and the first of
-    /// some is logged. Unlike [`Config::max_associations`](crate::Config::max_associations), which
-    /// holds for the whole server, it is no event.
+    /// A further association is aborted with the reason `too many associations`. Refusals are logged at
+    /// a limited rate, and emit no event, unlike those of
+    /// [`Config::max_associations`](crate::Config::max_associations), which holds for the whole server.
     fn limit_associations(self, limit: usize) -> LimitAssociations<Self> {
         LimitAssociations {
             listener: self,
@@ -131,9 +130,7 @@ impl<L: Listener> LimitAssociations<L> {
             let limit = self.limit;
             tracing::warn!(limit, refused, "too many associations, refusing more");
         }
-        if let Err(error) = transport.abort(&abort_reasons::TOO_MANY_ASSOCIATIONS) {
-            tracing::debug!(error = &error as &dyn Error, "cannot abort");
-        }
+        abort(&mut transport, &abort_reasons::TOO_MANY_ASSOCIATIONS);
         None
     }
 }

@@ -6,6 +6,7 @@ mod listener_ext;
 
 use std::{
     collections::VecDeque,
+    error::Error,
     future::{Future, pending, poll_fn},
     io,
     net::SocketAddr,
@@ -100,6 +101,13 @@ pub trait Transport: Send + 'static {
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()>;
 }
 
+/// Aborts an association that is not served.
+pub(crate) fn abort(transport: &mut impl Transport, reason: &AbortReason) {
+    if let Err(error) = transport.abort(reason) {
+        tracing::debug!(error = &error as &dyn Error, "cannot abort");
+    }
+}
+
 /// Source of associations.
 ///
 /// [`ListenerExt`] has combinators. One of your own around another sees each association before it is
@@ -142,7 +150,7 @@ pub trait Transport: Send + 'static {
 /// }
 /// ```
 pub trait Listener: Send + 'static {
-    /// What it yields.
+    /// The associations that it yields.
     type Transport: Transport;
 
     /// Waits for the next association.

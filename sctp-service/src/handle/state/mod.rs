@@ -1,5 +1,6 @@
 //! State shared by the session of an association and its handles.
 
+mod ending;
 mod phase;
 mod silence;
 mod submitting;
@@ -7,12 +8,12 @@ mod submitting;
 use std::{
     collections::VecDeque,
     mem,
-    ops::Deref,
-    sync::{Arc, PoisonError, Weak, atomic::AtomicU64},
+    sync::{Arc, PoisonError, atomic::AtomicU64},
     task::Waker,
     time::Duration,
 };
 
+pub(crate) use ending::StateOwner;
 use phase::{Latest, Phase};
 use sctp_core::AbortReason;
 use sctp_tokio::{End, SendError, Side};
@@ -24,7 +25,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::{CallError, Cause},
     observer::Observer,
     room::{Progress, Room},
 };
@@ -64,7 +64,7 @@ pub(crate) struct HandleState {
     closed: AtomicBool,
     /// Further calls are better made elsewhere: this end drains, or the peer has announced its
     /// SHUTDOWN.
-    is_leaving: AtomicBool,
+    redirects_calls: AtomicBool,
     /// The time at which the association came up.
     since: Instant,
     core: Mutex<Core>,
@@ -128,7 +128,7 @@ impl HandleState {
             pending: AtomicBool::new(false),
             opened: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            is_leaving: AtomicBool::new(false),
+            redirects_calls: AtomicBool::new(false),
             since: Instant::now(),
             core: Mutex::new(core),
         })
@@ -205,36 +205,39 @@ impl HandleState {
         }
         core.peer_leaves = true;
         core.expects_shutdown = true;
-        self.note_drain();
+        self.redirect_calls();
         let room = core.room.clone();
         self.wake(core);
         if let Some(room) = room {
             room.calls().close();
-            changed(&room);
+            room.report_change();
         }
     }
 
     /// Begins to drain the association. Does nothing if it has ended or the peer has restarted: the
     /// association that there is then is another.
     pub(crate) fn begin_drain(&self) {
-        if self.lock().phase.end().is_some() {
-            return;
+        {
+            let core = self.lock();
+            if core.phase.end().is_some() {
+                return;
+            }
+            self.redirect_calls();
         }
-        self.note_drain();
         // The lock is released by now: this wakes, and waking may run anything.
         self.drain.cancel();
     }
 
     /// Has further calls be made elsewhere.
-    pub(crate) fn note_drain(&self) {
-        self.is_leaving.store(true, Ordering::Release);
+    pub(crate) fn redirect_calls(&self) {
+        self.redirects_calls.store(true, Ordering::Release);
     }
 
     /// Returns `true` while further calls are to be made on this association: no end has begun, this
     /// end does not drain, and the peer has not announced its SHUTDOWN. The handshake may not have
     /// ended yet.
     pub(crate) fn takes_calls(&self) -> bool {
-        !self.is_leaving.load(Ordering::Acquire) && !self.is_closed()
+        !self.redirects_calls.load(Ordering::Acquire) && !self.is_closed()
     }
 
     /// Returns `true` if the association is open for new work.
@@ -365,7 +368,7 @@ impl HandleState {
         drop(core);
         if let Some(room) = room {
             room.opened.notify_waiters();
-            changed(&room);
+            room.report_change();
         }
     }
 
@@ -375,167 +378,6 @@ impl HandleState {
 
     pub(crate) fn set_outbound_streams(&self, streams: u16) {
         self.outbound_streams.store(streams, Ordering::Relaxed);
-    }
-
-    /// Accepts nothing more. What was accepted is still to be taken.
-    pub(crate) fn close(&self, by: Side) {
-        self.close_if(by, |_| true);
-    }
-
-    /// Like [`close`](Self::close), unless something was accepted that the session has not taken.
-    /// Returns `false` then.
-    pub(crate) fn try_close(&self) -> bool {
-        self.close_if(Side::Local, |core| core.submitted.is_empty())
-    }
-
-    fn close_if(&self, by: Side, may_close: impl FnOnce(&Core) -> bool) -> bool {
-        let mut core = self.lock();
-        if core.phase.check().is_err() {
-            return true;
-        }
-        if !may_close(&core) {
-            return false;
-        }
-        let room = self.close_core(&mut core, by);
-        drop(core);
-        if let Some(room) = room {
-            room.close();
-        }
-        true
-    }
-
-    /// It is over. Returns the number of what was accepted and never taken. Calls among it fail with
-    /// the cause.
-    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> Untaken {
-        let Some(mut core) = self.lock_last() else {
-            return Untaken::default();
-        };
-        let left = mem::take(&mut core.submitted);
-        self.leave(core, Phase::Over(end.map(Box::new)), left, cause)
-    }
-
-    /// Enters a last phase, and discards what was never taken.
-    fn leave(
-        &self,
-        mut core: MutexGuard<'_, Core>,
-        phase: Phase,
-        left: VecDeque<Submission>,
-        cause: Option<&Cause>,
-    ) -> Untaken {
-        let room = self.close_core(&mut core, Side::Local);
-        core.phase = phase;
-        let session = core.session.take();
-        drop(core);
-        // Outside the lock: the last of a waker may drop a whole task.
-        drop(session);
-        if let Some(room) = room {
-            room.close();
-            room.ended.notify_waiters();
-        }
-        let error = match cause {
-            Some(cause) => CallError::not_sent(cause.clone()),
-            None => self.call_refused(),
-        };
-        let calls = left.iter().filter(|it| it.is_call()).count();
-        let untaken = Untaken {
-            sends: left.len() - calls,
-            calls,
-        };
-        for submission in left {
-            submission.discard(&error);
-        }
-        untaken
-    }
-
-    /// Reports the end of the association to all observers, and returns the lock under which there are
-    /// none. `None` if it had ended before.
-    fn lock_last(&self) -> Option<MutexGuard<'_, Core>> {
-        loop {
-            let core = self.lock();
-            if core.phase.end().is_some() {
-                return None;
-            }
-            let observers = core
-                .room
-                .as_ref()
-                .map(|room| mem::take(&mut *room.observers()));
-            let observers = observers.unwrap_or_default();
-            if observers.is_empty() {
-                return Some(core);
-            }
-            drop(core);
-            for observer in observers {
-                observer.ended();
-            }
-        }
-    }
-
-    /// Makes the state of the association after a restart of the peer, and ends this one. What a
-    /// client submitted, and the session has not taken, goes there.
-    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Untaken) {
-        let mut next = Self::new(
-            self.drain.clone(),
-            info,
-            Arc::clone(&self.config),
-            self.max_message,
-            self.is_correlated,
-        );
-        let Some(mut core) = self.lock_last() else {
-            return (StateOwner::new(next), Untaken::default());
-        };
-        let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
-            .into_iter()
-            .partition(Submission::is_of_client);
-        if let Some(next) = Arc::get_mut(&mut next) {
-            next.since = self.since;
-        }
-        let latest = core.latest.take();
-        let latest = latest.unwrap_or_else(|| Arc::new(Mutex::new(Weak::new())));
-        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&next);
-        {
-            let mut after = next.lock();
-            after.latest = Some(Arc::clone(&latest));
-            after.session = core.session.clone();
-            after.has_dropped_calls = core.has_dropped_calls;
-            after.submitted = kept;
-            let is_pending = after.has_dropped_calls || !after.submitted.is_empty();
-            next.pending.store(is_pending, Ordering::Release);
-        }
-        let left = self.leave(core, Phase::Restarted(latest), left, None);
-        (StateOwner::new(next), left)
-    }
-}
-
-/// The state of an association in the hands of whoever serves it. Dropping it ends the association
-/// for all handles, so that none waits for a session that never began or was dropped.
-pub(crate) struct StateOwner(Arc<HandleState>);
-
-impl StateOwner {
-    pub(crate) fn new(state: Arc<HandleState>) -> Self {
-        Self(state)
-    }
-}
-
-impl Deref for StateOwner {
-    type Target = Arc<HandleState>;
-
-    fn deref(&self) -> &Arc<HandleState> {
-        &self.0
-    }
-}
-
-impl Drop for StateOwner {
-    fn drop(&mut self) {
-        // Nothing happens after an end that was seen.
-        self.0.end(None, None);
-    }
-}
-
-/// Reports a change to the observers.
-fn changed(room: &Room) {
-    let observers = room.observers().clone();
-    for observer in observers {
-        observer.changed();
     }
 }
 

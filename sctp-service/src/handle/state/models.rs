@@ -9,7 +9,7 @@ use super::{
     super::call::{Call, Waiter},
     *,
 };
-use crate::{AssocId, Fate};
+use crate::{AssocId, Cause, Fate};
 
 fn state(config: Config) -> Arc<HandleState> {
     let state = handshaking(config);
@@ -152,6 +152,27 @@ fn flush_sees_the_message_go() {
             state.give_back("message".len(), is_sent);
             // Loom fails where the flush would wait for ever.
             assert_eq!(flushing.join().unwrap(), is_sent);
+        });
+    }
+}
+
+#[test]
+fn flush_resolves_at_the_end() {
+    for is_taken in [true, false] {
+        loom::model(move || {
+            let state = state(Config::new());
+            assert!(push(&state));
+            let flushing = thread::spawn({
+                let state = Arc::clone(&state);
+                move || block_on(state.flush())
+            });
+            if is_taken {
+                // The session is dropped with it.
+                drop(state.take());
+            }
+            state.end(None, None);
+            // Loom fails where the flush would wait for ever.
+            assert!(flushing.join().unwrap().is_err());
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Calls to the peer: requests of this end that wait for a reply.
 
 mod deadlines;
+mod entry;
 
 use std::{
     collections::VecDeque,
@@ -13,16 +14,18 @@ use std::{
     time::Duration,
 };
 
-use sctp_core::{Reliability, SendFailed, StreamId};
+use sctp_core::{Reliability, SendFailed};
 use sctp_tokio::{Message, Received};
 use tokio::{task::coop, time::Instant};
 
-use self::deadlines::{Deadlines, Kind};
+use self::{
+    deadlines::{Deadlines, Kind},
+    entry::Entry,
+};
 use crate::{
     ConnectInfo,
-    correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap},
+    correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap, NotBegun},
     handle::{
-        CallRoom,
         call::Waiter,
         error::{CallError, Cause, Fate, Refusal},
     },
@@ -67,40 +70,6 @@ pub(crate) struct Calls {
     correlation: Box<dyn CorrelationState>,
     source: Correlation,
     limits: CallLimits,
-}
-
-struct Entry {
-    waiter: Option<Waiter>,
-    /// Room for the message, until the transport has taken it.
-    room: Option<CallRoom>,
-    /// The message, until it goes into the outbox.
-    message: Option<Message>,
-    stream: StreamId,
-    can_expire: bool,
-    /// The transport has taken the message.
-    is_sent: bool,
-    /// The kernel has reported that a part of the message was never sent.
-    has_unsent_part: bool,
-    /// The kernel has given up a part of the message, and sends it to no restarted peer.
-    has_failed: bool,
-    /// The peer has restarted since, and the reply is discarded if it comes.
-    is_late: bool,
-    due: Option<(Kind, Instant)>,
-}
-
-impl Entry {
-    /// Returns `true` if the peer may have the message, after a restart as well.
-    fn may_survive_restart(&self) -> bool {
-        self.fate() == Fate::Unknown && !self.has_failed
-    }
-
-    fn fate(&self) -> Fate {
-        if self.is_sent && !self.has_unsent_part {
-            Fate::Unknown
-        } else {
-            Fate::NotSent
-        }
-    }
 }
 
 /// No stream is left on which the peer answers calls.
@@ -499,39 +468,6 @@ impl Calls {
         self.deadlines
             .prune(entries.len(), |due, call| is_current(entries, due, call));
     }
-}
-
-/// The correlation before there is one.
-struct NotBegun;
-
-impl CorrelationState for NotBegun {
-    fn assign(&mut self, _: CallId, _: &mut Message) -> Assigned {
-        Assigned::Later
-    }
-
-    fn classify(&mut self, _: &Received, _: &dyn Fn(CallId) -> bool) -> Class {
-        Class::Request
-    }
-
-    fn finish(&mut self, _: CallId, _: StreamId) {}
-
-    fn give_up(&mut self, _: CallId, _: StreamId) -> bool {
-        true
-    }
-
-    fn expect_late(&mut self, _: CallId, _: StreamId) -> bool {
-        false
-    }
-
-    fn is_bounded(&self) -> bool {
-        false
-    }
-
-    fn check_one_way(&self, _: &Message) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn set_streams(&mut self, _: u16) {}
 }
 
 /// Returns `true` if a queued deadline is still that of its call.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{AssociationHandle, serve::Goodbye, timer::Timer};
+use crate::{AssociationHandle, goodbye::Goodbye, timer::Timer};
 
 /// The silence after which the receive queue counts as empty.
 ///

@@ -65,8 +65,6 @@ pub(super) struct Requests<S: Service<Request>> {
     /// The service was asked for readiness and has not answered yet. Its answer may be a
     /// reservation, which must not be left unused.
     is_asked: bool,
-    /// It is being asked for a request that is not in the order: a panic would lose its count.
-    is_asked_for_new: bool,
     /// An end was seen without reading, so what is queued before it is still to be read.
     has_seen_end: bool,
     /// All is read, and this was the end of it.
@@ -106,7 +104,6 @@ where
             number: 0,
             draining: None,
             is_asked: false,
-            is_asked_for_new: false,
             has_seen_end: false,
             end: None,
             grace: Timer::default(),
@@ -159,7 +156,6 @@ where
     /// Counts what is given up when this state is left.
     pub(super) fn leave<T>(&mut self, connection: &mut Connection<T>) {
         connection.counts.discarded_requests += self.order.len() as u64;
-        connection.counts.discarded_requests += u64::from(self.is_asked_for_new);
         connection.counts.dropped_calls += self.slots.len() as u64;
     }
 
@@ -282,9 +278,10 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         let lane = self.order.lane(request.info());
-        self.is_asked_for_new = self.order.is_free(lane);
-        let is_next = self.is_asked_for_new && self.is_service_ready(cx, connection);
-        self.is_asked_for_new = false;
+        // Discarded as long as it is neither called nor in the order, should `poll_ready` panic.
+        connection.counts.discarded_requests += 1;
+        let is_next = self.order.is_free(lane) && self.is_service_ready(cx, connection);
+        connection.counts.discarded_requests -= 1;
         if !is_next {
             self.order.push(request);
             return ControlFlow::Continue(());
@@ -374,6 +371,7 @@ where
             return ControlFlow::Continue(true);
         }
         match connection.inbound(event) {
+            // Taken above.
             Inbound::Message(received) => self.received(received, cx, connection)?,
             Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
             Inbound::PeerShutdown => self.peer_shut_down(connection),
@@ -435,7 +433,7 @@ where
         }
     }
 
-    /// Makes a request of a message, unless nobody is to serve it.
+    /// Makes a request of a message, or discards it.
     fn take<T: Transport>(
         &mut self,
         received: Received,

@@ -22,22 +22,22 @@ use tokio_util::sync::CancellationToken;
 use super::{inbox::Inbox, shared::EndpointTransport};
 use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter, timer::Timer};
 
-/// What a peer hears that sends faster than it is served while there is no descriptor or epoll
-/// watch left to give it a socket of its own.
+/// Abort reason for a peer that sends faster than it is served, while there is no descriptor or
+/// epoll watch left to give it a socket of its own.
 const QUEUE_FULL: AbortReason = AbortReason::from_static("receive queue full");
 
-/// How long the shared send buffer may be full before the association that fills it most is moved
-/// away.
+/// Time for which the shared send buffer may be full before the association that fills it most is
+/// moved away.
 const STALL_TIME: Duration = Duration::from_millis(50);
 
-/// How often to look whether the shared receive buffer is full of what cannot be received.
+/// Interval between looks whether the shared receive buffer is full of what cannot be received.
 const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long to look, after the socket stopped listening, for associations that came up before.
+/// Time to look for associations that came up before the socket stopped listening.
 /// Only peers that send faster than this task reads make it take that long.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
-/// How long to wait after an error of receiving, which may last.
+/// Pause after an error of receiving, which may last.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads an endpoint on behalf of all its associations.
@@ -53,7 +53,7 @@ pub(super) struct Demux {
     /// Cancelled when the socket has stopped listening.
     stopped: CancellationToken,
     stalled: Arc<Notify>,
-    /// When the association that fills the send buffer is to be found.
+    /// Time at which the association that fills the send buffer is to be found.
     relieve: Timer,
     receive_failures: LogLimiter,
     peel_off_failures: LogLimiter,

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::demux::Demux;
 pub use self::shared::EndpointTransport;
-use crate::{Executor, Listener, MakeService, Serve, serve, serve::Spawner};
+use crate::{Executor, Listener, MakeService, Serve, executor::Spawner, serve};
 
-/// How many associations can wait to be accepted.
+/// Maximum number of associations that wait to be accepted.
 const BACKLOG: usize = 128;
 
 /// Serves the associations of a one-to-many socket: one descriptor for all peers that keep up.

@@ -38,8 +38,8 @@ pub trait Executor: Send + Sync + 'static {
     ///
     /// # Panics
     ///
-    /// A panic for the task of an association ends that association alone; for any other task it is
-    /// one of whoever asked for the server, client or pool.
+    /// A panic ends what the task was for: the association of a server, or else the whole server,
+    /// client or pool.
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
@@ -70,6 +70,8 @@ impl Spawner {
         Self(self.0.or(other.0))
     }
 
+    /// Spawns a task.
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime, if no executor was set.

@@ -1,0 +1,40 @@
+//! The correlation of an association whose correlator is not made yet.
+
+use sctp_core::StreamId;
+use sctp_tokio::{Message, Received};
+
+use super::{Assigned, CallId, Class, CorrelationState};
+use crate::Refusal;
+
+/// Correlation before there is one: calls wait, and every message is a request.
+pub(crate) struct NotBegun;
+
+impl CorrelationState for NotBegun {
+    fn assign(&mut self, _: CallId, _: &mut Message) -> Assigned {
+        Assigned::Later
+    }
+
+    fn classify(&mut self, _: &Received, _: &dyn Fn(CallId) -> bool) -> Class {
+        Class::Request
+    }
+
+    fn finish(&mut self, _: CallId, _: StreamId) {}
+
+    fn give_up(&mut self, _: CallId, _: StreamId) -> bool {
+        true
+    }
+
+    fn expect_late(&mut self, _: CallId, _: StreamId) -> bool {
+        false
+    }
+
+    fn is_bounded(&self) -> bool {
+        false
+    }
+
+    fn check_one_way(&self, _: &Message) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn set_streams(&mut self, _: u16) {}
+}
