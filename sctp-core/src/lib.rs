@@ -37,8 +37,8 @@
 //! | [`options`] | value types of the socket options |
 //! | [`errno`] | error numbers that no `ErrorKind` tells apart |
 //!
-//! The public interface names types of [`bytes`], which is re-exported: a new major version of it is a new
-//! major version of this crate.
+//! The public interface names types of [`bytes`], which is re-exported. A new major version of it is a
+//! new major version of this crate.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -46,7 +46,7 @@
 )]
 
 #[cfg(not(unix))]
-compile_error!("sctp-core needs Linux, and compiles on other Unix systems");
+compile_error!("sctp-core compiles on Unix systems only");
 
 mod abi;
 mod abort_reason;

@@ -231,7 +231,7 @@ impl FromStr for Ppid {
     }
 }
 
-/// A text is neither a number of 32 bits nor the name of a payload protocol identifier.
+/// Error of parsing a [`Ppid`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePpidError(());
 

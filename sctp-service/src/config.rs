@@ -51,43 +51,43 @@ pub struct Config {
     /// the reason `too many associations`: a one-to-many socket has no working backlog, so a
     /// server that stopped accepting would leave peers with an association that nobody serves.
     ///
-    /// Default 10,000. Each costs a file descriptor.
+    /// Defaults to 10,000. Each costs a file descriptor.
     pub max_associations: usize,
     /// The number of requests of one association that are served at once, at least 1.
     ///
-    /// Default 64.
+    /// Defaults to 64.
     pub max_in_flight: usize,
     /// The number of requests of one association that are held because an earlier one of their
     /// stream is being served, at least 1. At the limit reading stops, and the peer's window
     /// closes.
     ///
-    /// Default 64.
+    /// Defaults to 64.
     pub read_ahead: usize,
     /// The size of all requests of one association that were read and wait to be served, in bytes:
     /// the payload of each, and 256 for what else is kept of it. The request that crosses the limit
     /// is still taken.
     ///
-    /// Default 1 MiB.
+    /// Defaults to 1 MiB.
     pub read_ahead_bytes: usize,
     /// The number of replies of one association that wait for the peer to read, at least 1. At the
     /// limit no further request is read: a peer that does not read its replies stalls itself alone.
     ///
-    /// Default 256.
+    /// Defaults to 256.
     pub reply_queue: usize,
     /// Like `reply_queue`, in bytes of payload; the reply that crosses the limit is still taken.
     ///
-    /// Default 1 MiB.
+    /// Defaults to 1 MiB.
     pub reply_queue_bytes: usize,
     /// The number of messages accepted by an [`AssociationHandle`](crate::AssociationHandle) that
     /// wait for the peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send)
     /// waits.
     ///
-    /// Default 64.
+    /// Defaults to 64.
     pub outbound_queue: usize,
     /// Like `outbound_queue`, in bytes of payload; a message that is longer than all of them has
     /// them to itself.
     ///
-    /// Default 256 KiB.
+    /// Defaults to 256 KiB.
     pub outbound_queue_bytes: usize,
     /// The number of calls of one association that wait for their reply, at least 1. Further
     /// calls of an [`AssociationHandle`](crate::AssociationHandle) wait for a place.
@@ -132,7 +132,7 @@ pub struct Config {
     /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) sends make no
     /// difference. Zero ends an association as soon as it is idle, right after it came up as well.
     ///
-    /// Default `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
+    /// Defaults to `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
     /// for hours are normal in signalling.
     pub idle_timeout: Option<Duration>,
     /// Age at which an association is drained, as
@@ -151,7 +151,7 @@ pub struct Config {
     /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
     /// this is how long the calls of its last requests may take.
     ///
-    /// Default 10 seconds.
+    /// Defaults to 10 seconds.
     pub shutdown_timeout: Duration,
     /// The time that a graceful shutdown of the server may take before the associations that are left
     /// are aborted, with the reason `drain timed out`.
@@ -159,7 +159,7 @@ pub struct Config {
     /// Calls of this end that are still in flight then are cut off, even if their `call_timeout` is
     /// longer.
     ///
-    /// Default 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the
+    /// Defaults to 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the
     /// signal comes.
     pub drain_timeout: Duration,
 }

@@ -121,7 +121,7 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
 pub(crate) struct Printer {
     format: Format,
     lines: mpsc::Sender<Job>,
-    /// Why nothing is written any more.
+    /// Cause for which nothing is written any more.
     error: Arc<OnceLock<io::Error>>,
 }
 

@@ -5,7 +5,7 @@
 //! elsewhere interprets the bytes. Each block contains one unsafe operation and states why it is
 //! sound.
 //!
-//! Only Linux has these sockets. On other systems each function fails: `unsupported`.
+//! Only Linux has these sockets. On other systems each function fails with `Unsupported`.
 #![allow(unsafe_code, reason = "the one module that makes system calls")]
 
 #[cfg(target_os = "linux")]

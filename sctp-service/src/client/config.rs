@@ -17,12 +17,12 @@ pub struct ClientConfig {
     /// Number of calls and one-way sends that are under way at once, at least 1, with those that wait
     /// for a stream. At the limit `poll_ready` waits.
     ///
-    /// Default 256.
+    /// Defaults to 256.
     pub max_in_flight: usize,
     /// The time that a call may take, from when the association has accepted it. `None` is for ever: a
     /// server that never answers then holds the call until the association ends.
     ///
-    /// Default 30 seconds.
+    /// Defaults to 30 seconds.
     pub call_timeout: Option<Duration>,
     /// The time for which the reply to a call that was dropped or timed out is still awaited. After
     /// that its stream counts as dead: it is not used before the reply has come after all. An
@@ -30,16 +30,16 @@ pub struct ClientConfig {
     /// [`Correlator`](crate::Correlator) its identifier is free again; and only as many such
     /// calls as `max_in_flight` are remembered, the last ones.
     ///
-    /// Default 30 seconds.
+    /// Defaults to 30 seconds.
     pub overdue_after: Duration,
     /// The time that one attempt to set up an association may take.
     ///
-    /// Default 10 seconds.
+    /// Defaults to 10 seconds.
     pub connect_timeout: Duration,
     /// The time that an orderly end may take once the last call is finished: longer, and the peer is
     /// aborted with the reason `shutdown timed out`.
     ///
-    /// Default 10 seconds.
+    /// Defaults to 10 seconds.
     pub shutdown_timeout: Duration,
     /// The time that a graceful shutdown of the client or of an association may take. Calls that are
     /// in flight and requests of the peer that are served after this time are cut off, and the
@@ -55,15 +55,15 @@ pub struct ClientConfig {
     ///
     /// Defaults to [`Config::default`].
     pub serving: Config,
-    /// What a call does while there is no association and the next attempt is not yet due:
+    /// Behaviour of a call while there is no association and the next attempt is not yet due:
     /// `false`, it fails at once with [`Cause::NotConnected`](crate::Cause::NotConnected) or the
     /// last end; `true`, `poll_ready` waits.
     ///
-    /// Default `false`; a pool sets it, so that other servers are chosen meanwhile.
+    /// Defaults to `false`; a pool sets it, so that other servers are chosen meanwhile.
     pub wait_for_connection: bool,
     /// The pauses between attempts to set up an association.
     ///
-    /// Default from 100 milliseconds to 10 seconds.
+    /// Defaults to a pause from 100 milliseconds to 10 seconds.
     pub backoff: Backoff,
 }
 

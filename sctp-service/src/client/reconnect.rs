@@ -9,7 +9,7 @@ use std::{
 
 use sctp_tokio::End;
 
-use crate::{Cause, event::panic_message};
+use crate::{Cause, panics::panic_message};
 
 /// End of an association of a client, or failure of an attempt to connect. Argument of
 /// [`ClientBuilder::with_reconnect`](super::ClientBuilder::with_reconnect).

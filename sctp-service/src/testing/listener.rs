@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{Listener, client::Connect};
 
-/// How many associations can wait to be accepted.
+/// Maximum number of associations that wait to be accepted.
 const BACKLOG: usize = 1024;
 
 /// A listener that accepts what the test connects, through its [`Network`]: for

@@ -12,7 +12,7 @@ use super::{
     wire::{Item, Place, Wire, causes},
 };
 
-/// How long an expectation waits. Under a paused clock this is no time, and longer than every
+/// Time limit for an expectation. Under a paused clock this is no time, and longer than every
 /// default timeout of a server.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Peer {
     wire: Arc<Wire>,
     at: Place,
-    /// How many streams it can send on.
+    /// Number of streams that it can send on.
     streams: u16,
 }
 
@@ -77,7 +77,7 @@ impl Peer {
         })
     }
 
-    /// What no peer can send would show a server that none will ever see.
+    /// Panics for what no peer can send: a server would be shown what none will ever see.
     #[track_caller]
     fn checked(&self, message: Message) -> Message {
         assert!(

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{ConnectInfo, Transport};
 
-/// As many each way as an association of two ends with this crate's sockets has.
+/// Number of streams each way: that of an association of two ends with the sockets of sctp-tokio.
 pub(super) const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
 
 /// The number of the first association.

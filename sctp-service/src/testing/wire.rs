@@ -1,4 +1,4 @@
-//! What both ends of an association in memory share.
+//! State that both ends of an association in memory share.
 
 use std::{
     collections::VecDeque,
@@ -40,7 +40,7 @@ pub(super) struct State {
     a: Tip,
     z: Tip,
     pub(super) capacity: usize,
-    /// Who was the first to begin the orderly end.
+    /// The end that was the first to begin the orderly end.
     pub(super) shutting_down: Option<Place>,
 }
 
@@ -48,11 +48,11 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Tip {
     pub(super) assoc: AssocId,
-    /// What it has not read.
+    /// Events that it has not read.
     inbound: VecDeque<Item>,
-    /// How many of those are messages.
+    /// Number of messages among them.
     unread: usize,
-    /// How it ended, as this end sees it.
+    /// The end of the association, as this end sees it.
     pub(super) end: Option<End>,
     /// It has begun the orderly end, and the other end has heard of that.
     shut_down: bool,
@@ -175,7 +175,7 @@ impl State {
         }
     }
 
-    /// Whether an end can be sent one more message.
+    /// Returns `true` if an end can be sent one more message.
     pub(super) fn has_room(&mut self, at: Place) -> bool {
         let capacity = self.capacity;
         self.at(at).unread < capacity

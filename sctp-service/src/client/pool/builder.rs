@@ -18,7 +18,7 @@ use super::{
 use crate::{
     CallError, Executor, Inbox,
     client::{Client, ClientBuilder, ClientConfig, Remote},
-    serve::Spawner,
+    executor::Spawner,
 };
 
 /// Sets up a [`Pool`].
@@ -256,7 +256,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// That of the first lookup; `NotFound` when it finds no address.
+    /// The error of the first lookup; `NotFound` when it finds no address.
     ///
     /// # Panics
     ///
@@ -277,7 +277,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// That of the first lookup; `NotFound` when it finds no address.
+    /// The error of the first lookup; `NotFound` when it finds no address.
     ///
     /// # Panics
     ///

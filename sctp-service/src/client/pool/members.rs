@@ -17,7 +17,7 @@ use tower::discover::Change;
 use super::{PoolEvent, clients::ClientSet, event::PoolHook};
 use crate::{
     client::{Client, ClientBuilder},
-    serve::Spawner,
+    executor::Spawner,
 };
 
 /// A server of a pool: its address, or all those of a multi-homed one, the primary one first.

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{PoolEvent, Target, event::PoolHook};
-use crate::{log_limit::LogLimiter, serve::Spawner, timer::later};
+use crate::{executor::Spawner, log_limit::LogLimiter, timer::later};
 
 /// Looks a name up through the system.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {

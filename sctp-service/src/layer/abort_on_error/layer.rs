@@ -83,7 +83,7 @@ type Reason = dyn Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send
 #[derive(Clone)]
 pub(super) struct Reasons(Arc<Shared<Reason>>);
 
-/// What all services of a layer share.
+/// State that all services of a layer share.
 struct Shared<F: ?Sized> {
     failures: LogLimiter,
     reason: F,

@@ -22,7 +22,7 @@ use crate::{IntoReply, Reply, Request};
 pub struct AbortOnError<S> {
     inner: S,
     reasons: Reasons,
-    /// What `poll_ready` failed with, for the next call to answer.
+    /// Error of `poll_ready`, for the next call to answer.
     failed: Option<BoxError>,
 }
 

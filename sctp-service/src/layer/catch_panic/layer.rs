@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use super::CatchPanic;
 use crate::{
-    IntoReply, Reply, abort_reasons::INTERNAL_ERROR, event::panic_message, log_limit::LogLimiter,
+    IntoReply, Reply, abort_reasons::INTERNAL_ERROR, log_limit::LogLimiter, panics::panic_message,
 };
 
 /// Turns a panic of the service into a reply; at first, into an abort of the association with the
@@ -82,7 +82,7 @@ pub(super) struct Replies(Arc<Shared<MakeReply>>);
 
 type MakeReply = dyn Fn(&str) -> Reply + Send + Sync;
 
-/// What all services of a layer share.
+/// State that all services of a layer share.
 struct Shared<F: ?Sized> {
     panics: LogLimiter,
     reply: F,

@@ -21,7 +21,7 @@ use crate::{IntoReply, Reply, Request};
 pub struct CatchPanic<S> {
     inner: S,
     replies: Replies,
-    /// What a panic of `poll_ready` is answered with, by the next call.
+    /// Reply to a panic of `poll_ready`, for the next call.
     panicked: Option<Reply>,
 }
 

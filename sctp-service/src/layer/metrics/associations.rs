@@ -1,4 +1,4 @@
-//! What is recorded of associations.
+//! Instruments of associations.
 
 use std::fmt;
 

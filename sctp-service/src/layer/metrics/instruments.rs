@@ -1,4 +1,4 @@
-//! What is recorded of requests and replies.
+//! Instruments of requests and replies.
 
 use std::sync::Arc;
 

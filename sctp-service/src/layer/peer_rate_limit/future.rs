@@ -38,7 +38,7 @@ struct Waiting<S> {
     request: Option<Request>,
 }
 
-/// What a request that waited comes to.
+/// Outcome of the wait of a request.
 enum Waited<F> {
     Called(F),
     Refused(Reply),

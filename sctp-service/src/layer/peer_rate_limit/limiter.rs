@@ -16,15 +16,15 @@ use crate::{ConnectInfo, IntoReply, Reply, Request, log_limit::LogLimiter, timer
 /// The reason given to a peer whose requests would have to wait for too long.
 static RATE_LIMIT_EXCEEDED: AbortReason = AbortReason::from_static("rate limit exceeded");
 
-/// How often the table of peers is searched for those that can be forgotten, at most.
+/// Minimum interval between searches of the table for peers that can be forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the limit is.
+/// Rate and burst of a limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
-    /// How long a bucket takes to gain one token.
+    /// Time in which a bucket gains one token.
     pub(super) interval: Duration,
-    /// How long it takes from empty to full, less one token.
+    /// Time from empty to full, less one token.
     pub(super) tolerance: Duration,
     pub(super) max_delay: Duration,
     pub(super) max_peers: usize,
@@ -50,7 +50,7 @@ struct Buckets {
     sweep_at: Option<Instant>,
 }
 
-/// What becomes of a request.
+/// Decision about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Now,
