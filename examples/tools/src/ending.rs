@@ -1,6 +1,6 @@
 //! The two terminations on the command line.
 
-use std::{io, str::FromStr, time::Duration};
+use std::{io, time::Duration};
 
 use sctp_tokio::{AbortReason, SendHalf};
 use tokio::time::timeout;
@@ -34,17 +34,22 @@ impl Ending {
     }
 }
 
-/// Reads `shutdown` or `abort=REASON`; and `after-ack`, as a server calls its shutdown.
-impl FromStr for Ending {
-    type Err = String;
+/// Reads the end that a client chooses: `shutdown` or `abort=REASON`.
+pub(crate) fn of_client(text: &str) -> Result<Ending, String> {
+    parse(text, "shutdown")
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.strip_prefix("abort=")) {
-            ("shutdown" | "after-ack", _) => Ok(Self::Shutdown),
-            (_, Some(reason)) => AbortReason::new(reason.to_owned())
-                .map(Self::Abort)
-                .map_err(|error| error.to_string()),
-            _ => Err("it is shutdown or abort=REASON".to_owned()),
-        }
+/// Reads the end that a server chooses: `after-ack` or `abort=REASON`.
+pub(crate) fn of_server(text: &str) -> Result<Ending, String> {
+    parse(text, "after-ack")
+}
+
+fn parse(text: &str, orderly: &str) -> Result<Ending, String> {
+    match text.strip_prefix("abort=") {
+        Some(reason) => AbortReason::new(reason.to_owned())
+            .map(Ending::Abort)
+            .map_err(|error| error.to_string()),
+        None if text == orderly => Ok(Ending::Shutdown),
+        None => Err(format!("it is {orderly} or abort=REASON")),
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     address,
-    ending::{END_TIMEOUT, Ending},
+    ending::{self, END_TIMEOUT, Ending},
     hex,
     output::{Format, Printer, complain},
     parse,
@@ -68,7 +68,7 @@ pub(crate) struct ListenArgs {
     reply_hex: Option<Bytes>,
     /// End each association after its first message and the reply: after-ack (shut it down once the
     /// reply has been acknowledged), or abort=REASON
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = ending::of_server)]
     shutdown: Option<Ending>,
     /// Stop after this number of messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     address::Peer,
-    ending::Ending,
+    ending::{self, Ending},
     input::{Input, Source},
     output::{Format, Printer},
     parse,
@@ -59,12 +59,8 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "TIME", value_parser = parse::duration, help_heading = "Replies")]
     wait: Option<Duration>,
     /// End of the association: shutdown, or abort=REASON once everything was acknowledged
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "shutdown",
-        help_heading = "Replies"
-    )]
+    #[arg(long, value_name = "HOW", value_parser = ending::of_client,
+          default_value = "shutdown", help_heading = "Replies")]
     end: Ending,
     /// Write every message to this file, for Wireshark and tshark
     #[arg(long, value_name = "FILE.pcapng", help_heading = "Replies")]

@@ -81,7 +81,7 @@ fn command_lines_are_checked_before_anything_is_sent() {
             "neither a 32-bit number nor the name of a payload protocol",
         ),
         (&["--stream", "65536"], "65536 is not in 0..=65535"),
-        (&["--end", "later"], "it is shutdown or abort=REASON"),
+        (&["--end", "after-ack"], "it is shutdown or abort=REASON"),
         (
             &["--end", &long],
             "abort reason of 1025 bytes exceeds the limit of 1024",
@@ -96,7 +96,10 @@ fn command_lines_are_checked_before_anything_is_sent() {
         (&["--echo", "--reply", "x"][..], "cannot be used with"),
         (&["--reply-hex", "0g"], "malformed hex: 'g' at character 2"),
         (&["--reply-hex", ""], "message is empty"),
-        (&["--shutdown", "later"], "it is shutdown or abort=REASON"),
+        (
+            &["--shutdown", "shutdown"],
+            "it is after-ack or abort=REASON",
+        ),
     ] {
         let said = fails(&[&["listen", "127.0.0.1:0"], args].concat(), 2);
         assert!(said.contains(complaint), "{args:?}: {said}");
