@@ -51,7 +51,7 @@ pub(crate) fn bytes(text: &str) -> Result<u32, String> {
         .parse()
         .map_err(|_| format!("{text:?} is not a number of bytes"))?;
     match number.checked_mul(factor) {
-        Some(0) => Err("SCTP cannot send an empty message".to_owned()),
+        Some(0) => Err("a number of bytes is above 0".to_owned()),
         Some(bytes) => Ok(bytes),
         None => Err(format!("{text} is too much")),
     }

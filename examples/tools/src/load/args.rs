@@ -19,8 +19,8 @@ use crate::{
 /// CLOSED OR OPEN LOOP. By default each association keeps --in-flight calls open and begins
 /// the next when one is answered: this finds the highest throughput. With --rate, calls are due
 /// at fixed times whether or not the server keeps up, and latency counts from those times: this
-/// finds what callers see, who do not wait for each other. It includes the delay of timers, a
-/// millisecond or so; the column "from sending" does not.
+/// finds what callers see, who do not wait for each other. It includes the delay of timers; the
+/// column "from sending" does not.
 ///
 /// A RUN is: the associations come up (spread over --ramp-up), --warm-up, the measured part
 /// (--duration or --count), and the wait for the last replies. Ctrl-C ends it early and reports;
@@ -160,7 +160,7 @@ pub(crate) struct Load {
     #[arg(long, value_name = "BYTES", value_parser = parse::bytes, help_heading = "Sockets")]
     pub(crate) send_buffer: Option<u32>,
     /// Size of each receive buffer; several long messages in flight need a larger one than the
-    /// kernel's default, or the window closes and every few replies wait for a timer of 200 ms
+    /// kernel's default, or the window closes and replies wait for a timer
     #[arg(long, value_name = "BYTES", value_parser = parse::bytes, help_heading = "Sockets")]
     pub(crate) recv_buffer: Option<u32>,
     /// Threads to work with [default: one for each processor]
@@ -178,7 +178,7 @@ pub(crate) struct Load {
     #[arg(long, value_name = "TIME", value_parser = parse::some_duration, default_value = "1s",
           help_heading = "Results")]
     pub(crate) interval: Duration,
-    /// Write every message to this file, for Wireshark and tshark; see `sctp send --help`
+    /// Write every message to this file, for Wireshark and tshark
     #[arg(long, value_name = "FILE.pcapng", help_heading = "Results")]
     pub(crate) trace: Option<PathBuf>,
     /// Show no progress
