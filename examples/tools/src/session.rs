@@ -140,24 +140,17 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the association soon, in order if the peer lets it. Messages that come are discarded.
+    /// Ends the association soon, in order if the peer lets it, and traces the end. Messages that
+    /// come are discarded.
     pub(crate) async fn leave(&mut self) {
         // The program ends because of something else, which is told.
         let _ = self.association.start_shutdown();
-        let discard = async {
-            while let Ok(event) = self.association.next_event().await {
-                if let Event::Closed(end) = event {
-                    return Some(end);
-                }
-            }
-            None
-        };
-        let end = timeout(LEAVE_TIMEOUT, discard).await;
-        if let (Ok(Some(end)), Some(conversation)) = (&end, &mut self.conversation) {
-            conversation.closed(end, None);
+        let mut end = timeout(LEAVE_TIMEOUT, self.association.discard_until_closed()).await;
+        if end.is_err() && self.abort(TOO_SLOW).is_ok() {
+            end = timeout(LEAVE_TIMEOUT, self.association.discard_until_closed()).await;
         }
-        if end.is_err() {
-            let _ = self.abort(TOO_SLOW);
+        if let (Ok(Ok(end)), Some(conversation)) = (end, &mut self.conversation) {
+            conversation.closed(&end, self.reason.as_ref());
         }
     }
 }

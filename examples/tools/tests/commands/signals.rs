@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::support::{
-    PATIENCE, Program, Server, command, echo_then_cut, netns::two_cables, sctp_in, silence, wait,
-    within,
+    File, PATIENCE, Program, Server, command, echo_then_cut, netns::two_cables, sctp_in, silence,
+    wait, within,
 };
 
 #[track_caller]
@@ -49,19 +49,26 @@ fn interrupt_while_replies_are_awaited() {
     assert!(server.closed().ends_with("shut down by peer"));
 }
 
-/// The SHUTDOWN is never answered: an abort follows after a second, and the second signal waits for
-/// nothing.
+/// The SHUTDOWN is never answered: an abort, which is traced, follows after a second, and the second
+/// signal waits for nothing.
 #[test]
 fn interrupt_with_an_unreachable_peer() {
     for (signals, status) in [(&["INT"][..], 130), (&["INT", "TERM"], 143)] {
         let (left, right) = two_cables();
         let server = Server::of(sctp_in(&right, &["listen", "10.1.0.2:0", "--echo"]));
-        let mut client = sctp_in(&left, &["send", server.addr(), "--wait", "1h"]);
+        let trace = File::new("pcapng");
+        let args = ["send", server.addr(), "--trace", trace.path()];
+        let mut client = sctp_in(&left, &args);
         echo_then_cut(&mut client, &right);
         for signal in signals {
             client.signal(signal);
         }
         client.exits_with(status);
+        if status == 130 {
+            let traced = fs::read(trace.path()).unwrap();
+            let reason = b"sctp: no orderly end in time";
+            assert!(traced.windows(reason.len()).any(|found| found == reason));
+        }
     }
 }
 
