@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use clap::Args;
-use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
+use sctp_tokio::{Association, ConnectError, SocketBuilder, options::InitMsg};
 use tokio::net::lookup_host;
 
 use crate::{
@@ -44,16 +44,70 @@ impl Peer {
             .with_init(init)
             .with_max_message_size(self.max_message_size as usize)
             .with_connect_timeout(self.connect_timeout);
-        let connected = match &self.addr[..] {
-            // The addresses of one name may be different hosts, and are tried one after the other.
-            [only] => {
-                let addrs: Vec<_> = lookup(only).await?.collect();
-                sockets.connect_any(&addrs[..]).await
-            }
-            addrs => sockets.connect(&resolve(addrs).await?).await,
-        };
-        connected.map_err(Failure::from)
+        connect(&sockets, &self.addr).await
     }
+}
+
+/// Addresses of a peer.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// Those of one name, which may be different hosts.
+    Any(Vec<SocketAddr>),
+    /// Those of one multi-homed host.
+    All(Vec<SocketAddr>),
+}
+
+impl Target {
+    /// Finds the addresses of a name, or the first one of each of several names.
+    pub(crate) async fn find(names: &[String]) -> Result<Self, Failure> {
+        match names {
+            [only] => Ok(Self::Any(lookup(only).await?.collect())),
+            names => resolve(names).await.map(Self::All),
+        }
+    }
+
+    /// Sets an association up. The addresses of one name are tried until one answers.
+    pub(crate) async fn connect(
+        &self,
+        sockets: &SocketBuilder,
+    ) -> Result<Association, ConnectError> {
+        match self {
+            Self::Any(addrs) => sockets.connect_any(&addrs[..]).await,
+            Self::All(addrs) => sockets.connect(addrs).await,
+        }
+    }
+
+    /// Sets an association up on a one-to-one socket, trying the addresses of one name in turn.
+    pub(crate) async fn connect_one_to_one(
+        &self,
+        sockets: &SocketBuilder,
+    ) -> Result<Association, ConnectError> {
+        let (addrs, last) = match self {
+            Self::Any(addrs) => (&addrs[..], addrs.len().saturating_sub(1)),
+            Self::All(addrs) => return sockets.connect_one_to_one(addrs).await,
+        };
+        for addr in &addrs[..last] {
+            if let Ok(association) = sockets.connect_one_to_one(&[*addr]).await {
+                return Ok(association);
+            }
+        }
+        sockets.connect_one_to_one(&addrs[last..]).await
+    }
+}
+
+/// Sets an association up with the peer of these names.
+pub(crate) async fn connect(
+    sockets: &SocketBuilder,
+    names: &[String],
+) -> Result<Association, Failure> {
+    let target = Target::find(names).await?;
+    target.connect(sockets).await.map_err(Failure::from)
+}
+
+/// Returns the addresses in one line.
+pub(crate) fn list(addrs: &[SocketAddr]) -> String {
+    let addrs: Vec<_> = addrs.iter().map(ToString::to_string).collect();
+    addrs.join(" ")
 }
 
 /// Finds the first address of each HOST:PORT.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    address::Peer,
+    address::{Peer, list},
     ending::Ending,
     output::{Format, Printer},
     session::Session,
@@ -71,10 +71,6 @@ impl Findings {
     }
 
     fn text(&self) -> String {
-        let list = |addrs: &[SocketAddr]| {
-            let addrs: Vec<_> = addrs.iter().map(ToString::to_string).collect();
-            addrs.join(" ")
-        };
         let mtu = self
             .mtu
             .map_or_else(|| "not known".to_owned(), |mtu| format!("{mtu} bytes"));

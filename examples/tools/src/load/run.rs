@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    address,
+    address::Target,
     load::{
         args::Load,
         control::{Budget, Clock, NEVER, Phases, nanoseconds},
@@ -48,7 +48,7 @@ struct Run {
 
 /// Puts the load on, and returns what came of it.
 pub(crate) async fn run(load: Load) -> Result<Outcome, Box<dyn Error>> {
-    let server = address::resolve(&load.server).await?;
+    let server = Target::find(&load.server).await?;
     let trace = Trace::create(load.trace.as_deref())?;
     let began_at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let live = Live::new(&load);

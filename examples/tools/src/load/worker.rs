@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    address::Target,
     load::{
         args::{Load, SocketKind},
         control::{Budget, Clock, Phases, nanoseconds},
@@ -30,7 +31,7 @@ const GAVE_UP: AbortReason = AbortReason::from_static("sctp load gave up");
 /// State shared by all associations.
 pub(crate) struct Shared {
     pub(crate) load: Load,
-    pub(crate) server: Vec<SocketAddr>,
+    pub(crate) server: Target,
     pub(crate) filler: Bytes,
     pub(crate) clock: Clock,
     pub(crate) stats: Stats,
@@ -169,8 +170,8 @@ async fn connect(shared: &Shared, index: usize) -> Result<Association, ConnectEr
         sockets = sockets.with_recv_buffer_size(bytes as usize);
     }
     match load.socket {
-        SocketKind::OneToMany => sockets.connect(&shared.server).await,
-        SocketKind::OneToOne => sockets.connect_one_to_one(&shared.server).await,
+        SocketKind::OneToMany => shared.server.connect(&sockets).await,
+        SocketKind::OneToOne => shared.server.connect_one_to_one(&sockets).await,
     }
 }
 

@@ -1,8 +1,12 @@
 //! Findings about servers.
 
+use std::{fs, process::Command};
+
 use serde_json::{Value, json};
 
-use crate::support::{Server, fails, nobody, sctp_in, sctp_with, silence};
+use crate::support::{
+    File, Program, Server, command, fails, netns::NetNs, nobody, sctp_in, sctp_with, silence,
+};
 
 #[test]
 fn server_is_described() {
@@ -40,11 +44,29 @@ fn server_is_described() {
     );
 }
 
+/// Whichever address comes first, it is refused in one of the two runs.
 #[test]
-fn name_with_several_addresses_is_tried_with_each() {
-    let server = Server::start(&[]);
-    // It may be ::1 first, where nobody listens.
-    sctp_with("", &["probe", &format!("localhost:{}", server.port())], 0);
+fn each_address_of_a_name_is_tried() {
+    let namespace = NetNs::new();
+    let hosts = File::new("hosts");
+    fs::write(hosts.path(), "127.0.0.1 both.test\n::1 both.test\n").unwrap();
+    for listen in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::of(sctp_in(&namespace, &["listen", listen, "--echo"]));
+        let name = format!("both.test:{}", server.port());
+        for args in [
+            &["probe", &name][..],
+            &["send", &name, "-m", "hello"],
+            &["load", &name, "-n", "1"],
+            &["load", &name, "-n", "1", "--socket", "one-to-one"],
+        ] {
+            // `ip netns exec` gives the program mounts of its own.
+            let mut shell = Command::new("sh");
+            shell.args(["-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]);
+            shell.arg(hosts.path()).arg(command(&[]).get_program());
+            shell.args(args);
+            Program::spawn(namespace.command(&shell)).exits_with(0);
+        }
+    }
 }
 
 #[test]
