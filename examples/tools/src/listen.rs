@@ -15,25 +15,24 @@ use sctp_tokio::{Association, Received, SctpListener, SendError, SocketBuilder};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
     address,
     ending::{self, END_TIMEOUT, Ending},
     hex,
-    output::{Format, Printer, complain},
+    output::{Format, Printer, log, log_unless},
     parse,
     session::{Session, Taken},
     signal::Signals,
-    status::{self, FAILED, Failure, TOO_FEW},
+    status::{self, FAILED, Failure},
+    timing::{ACCEPT_PAUSE, until},
     trace::Trace,
 };
 
 /// Maximum number of associations. Others wait in the kernel, or are refused by it.
 const MAX_ASSOCIATIONS: usize = 1024;
-/// Delay after a failed accept, for which there may be no descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes associations, prints their messages, and answers as asked.
 ///
@@ -105,12 +104,10 @@ pub(crate) async fn run(args: ListenArgs, mut signals: Signals) -> Result<(), Fa
         .bind(addrs)
         .with_max_message_size(args.max_message_size as usize);
     let mut listener = sockets.listen()?;
-    let addrs: Vec<_> = listener
-        .local_addrs()?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    complain(&format!("listening on {}", addrs.join(" ")));
+    log(format_args!(
+        "listening on {}",
+        address::list(&listener.local_addrs()?)
+    ));
     let format = if args.quiet { Format::None } else { args.print };
     let (stop, stopped) = watch::channel(false);
     let server = Arc::new(Server {
@@ -166,13 +163,13 @@ async fn accept(
                     tasks.spawn(Arc::clone(server).serve(association));
                 }
                 Err(error) => {
-                    complain(&format!("cannot accept: {error}"));
+                    log(format_args!("cannot accept: {error}"));
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
             Some(ended) = tasks.join_next() => result(ended)?,
             _ = enough.wait_for(|enough| *enough) => return Ok(()),
-            () = until(deadline), if deadline.is_some() => return Ok(()),
+            () = until(deadline) => return Ok(()),
         }
     }
 }
@@ -188,7 +185,10 @@ async fn drain(tasks: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> 
     match timeout(END_TIMEOUT, all).await {
         Ok(drained) => drained,
         Err(_) => {
-            complain(&format!("{} associations did not end in time", tasks.len()));
+            log(format_args!(
+                "{} associations did not end in time",
+                tasks.len()
+            ));
             Ok(())
         }
     }
@@ -204,22 +204,20 @@ fn result(ended: Result<Result<(), Failure>, JoinError>) -> Result<(), Failure> 
     }
 }
 
-async fn until(deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        sleep_until(deadline).await;
-    }
-}
-
 impl Server {
     /// Serves an association until its end. Fails only if messages cannot be printed.
     async fn serve(self: Arc<Self>, association: Association) -> Result<(), Failure> {
         let mut session = Session::new(association, self.printer.clone(), &self.trace);
         let peer = session.peer;
-        self.tell(format_args!(
-            "{peer}: association established, {} streams in, {} out",
-            session.association.inbound_streams(),
-            session.association.outbound_streams(),
-        ));
+        let quiet = self.args.quiet;
+        log_unless(
+            quiet,
+            format_args!(
+                "{peer}: association established, {} streams in, {} out",
+                session.association.inbound_streams(),
+                session.association.outbound_streams(),
+            ),
+        );
         let mut stopped = self.stopped.clone();
         let ending = loop {
             let event = tokio::select! {
@@ -231,7 +229,7 @@ impl Server {
                 Ok(event) => event,
                 Err(error) => {
                     // The library has aborted the peer, or the association is of no more use.
-                    complain(&format!("{peer}: {error}"));
+                    log(format_args!("{peer}: {error}"));
                     return Ok(());
                 }
             };
@@ -244,15 +242,15 @@ impl Server {
                     }
                 }
                 Taken::Closed(end) => {
-                    self.tell(format_args!("{peer}: association closed: {end}"));
+                    log_unless(quiet, format_args!("{peer}: association closed: {end}"));
                     return Ok(());
                 }
                 Taken::Other => {}
             }
         };
         match session.end(&ending).await {
-            Ok(end) => self.tell(format_args!("{peer}: association closed: {end}")),
-            Err(error) => complain(&format!("{peer}: {error}")),
+            Ok(end) => log_unless(quiet, format_args!("{peer}: association closed: {end}")),
+            Err(error) => log(format_args!("{peer}: {error}")),
         }
         Ok(())
     }
@@ -271,9 +269,9 @@ impl Server {
         let reply = message.reply(payload).on_stream(stream);
         match session.association.send(reply.clone()).await {
             Ok(()) => session.sent(&reply),
-            // The end is told when it is received.
+            // The end is reported when it is received.
             Err(SendError::Closed(_) | SendError::ShuttingDown) => {}
-            Err(error) => complain(&format!("{}: cannot reply: {error}", session.peer)),
+            Err(error) => log(format_args!("{}: cannot reply: {error}", session.peer)),
         }
     }
 
@@ -288,18 +286,8 @@ impl Server {
     fn has_enough(&self) -> Result<(), Failure> {
         let count = self.messages.load(Ordering::Relaxed);
         match self.args.expect {
-            Some(expected) if count < expected => Err(Failure::new(
-                TOO_FEW,
-                format!("{count} of {expected} expected messages came in time"),
-            )),
+            Some(expected) if count < expected => Err(Failure::too_few(count, expected)),
             _ => Ok(()),
-        }
-    }
-
-    /// Prints a line about an association, unless the user wants none.
-    fn tell(&self, line: std::fmt::Arguments<'_>) {
-        if !self.args.quiet {
-            complain(&line.to_string());
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `session` | one association, printed and traced |
 //! | `output`, `trace` | where messages go |
 //! | `signal`, `status` | how the program ends |
+//! | `timing` | waits |
 #![forbid(unsafe_code)]
 
 mod address;
@@ -23,6 +24,7 @@ mod send;
 mod session;
 mod signal;
 mod status;
+mod timing;
 mod trace;
 
 use std::process::ExitCode;
@@ -31,7 +33,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::{
-    listen::ListenArgs, output::complain, probe::ProbeArgs, proxy::ProxyArgs, send::SendArgs,
+    listen::ListenArgs, output::log, probe::ProbeArgs, proxy::ProxyArgs, send::SendArgs,
     signal::Signals, status::Failure,
 };
 
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
     match done {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
-            complain(&failure.to_string());
+            log(&failure);
             ExitCode::from(failure.status())
         }
     }

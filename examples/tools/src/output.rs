@@ -1,6 +1,7 @@
 //! Messages as they are printed.
 
 use std::{
+    fmt,
     io::{self, Write},
     net::SocketAddr,
     sync::{Arc, OnceLock},
@@ -121,14 +122,14 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
 pub(crate) struct Printer {
     format: Format,
     lines: mpsc::Sender<Job>,
-    /// Cause for which nothing is written any more.
+    /// Error that ended the writing.
     error: Arc<OnceLock<io::Error>>,
 }
 
 #[derive(Debug)]
 enum Job {
     Print(String),
-    /// Asks for a word once everything before was written.
+    /// Reports that all earlier lines are written.
     Flush(oneshot::Sender<()>),
 }
 
@@ -136,19 +137,19 @@ impl Printer {
     pub(crate) fn start(format: Format) -> Self {
         let (lines, mut receiver) = mpsc::channel(WAITING);
         let error = Arc::new(OnceLock::new());
-        let told = Arc::clone(&error);
+        let failed = Arc::clone(&error);
         thread::spawn(move || {
             while let Some(job) = receiver.blocking_recv() {
                 match job {
                     Job::Print(lines) => {
                         if let Err(error) = write(&lines) {
-                            // It is told by whoever prints next, or waits for this.
-                            let _ = told.set(error);
+                            // Whoever prints next, or waits for this, reports it.
+                            let _ = failed.set(error);
                             return;
                         }
                     }
                     Job::Flush(written) => {
-                        // Whoever asked may have lost patience.
+                        // The receiver may have timed out.
                         let _ = written.send(());
                     }
                 }
@@ -214,9 +215,16 @@ fn write(lines: &str) -> io::Result<()> {
 }
 
 /// Prints a line to standard error.
-pub(crate) fn complain(line: &str) {
-    // Nobody can be told if standard error is gone.
+pub(crate) fn log(line: impl fmt::Display) {
+    // A failure cannot be reported if standard error is gone.
     let _ = writeln!(io::stderr(), "sctp: {line}");
+}
+
+/// Prints a line about one association, unless the user wants none.
+pub(crate) fn log_unless(quiet: bool, line: fmt::Arguments<'_>) {
+    if !quiet {
+        log(line);
+    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@ pub mod lines;
 pub mod spans;
 pub mod text;
 
-/// Colours that can be told apart, in the order to use them; they repeat if there are more curves.
+/// Distinct colours, in the order to use them; they repeat if there are more curves.
 pub const COLOURS: [&str; 10] = [
     "#2f6db3", "#c8323c", "#3c9a5f", "#e08a1e", "#7a4fa3", "#8a8f98", "#1a9aa8", "#a3602f",
     "#d45f9c", "#5c6b1f",
 ];
 
-/// The beginning of a picture: its size, its title, and a line below that.
-fn open(width: f64, height: f64, title: &str, subtitle: &str) -> String {
+/// Begins a picture: its size, its title, and a line below that.
+#[must_use]
+pub fn open(width: f64, height: f64, title: &str, subtitle: &str) -> String {
     let (title, subtitle) = (text::escape(title), text::escape(subtitle));
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="sans-serif" font-size="12" fill="#222">

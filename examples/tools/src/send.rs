@@ -4,10 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use sctp_tokio::{Message, SendError, SendHalf};
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, sleep_until},
-};
+use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
     address::Peer,
@@ -17,7 +14,8 @@ use crate::{
     parse,
     session::{Session, Taken},
     signal::Signals,
-    status::{self, FAILED, Failure, TOO_FEW},
+    status::{self, FAILED, Failure},
+    timing::until,
     trace::Trace,
 };
 
@@ -69,7 +67,7 @@ pub(crate) struct SendArgs {
 
 pub(crate) async fn run(args: SendArgs, mut signals: Signals) -> Result<(), Failure> {
     let trace = Trace::create(args.trace.as_deref())?;
-    // What is wrong with the command line is told before there is an association.
+    // Mistakes of the command line are reported before there is an association.
     let source = args.source.clone();
     let given = signals
         .unless(spawn_blocking(move || source.given()))
@@ -139,11 +137,10 @@ async fn converse(session: &mut Session, args: &SendArgs, mut input: Input) -> R
                 }
                 Err(error) => return Err(Failure::new(FAILED, format!("cannot send: {error}"))),
             },
-            () = until(deadline), if deadline.is_some() => {
-                break args.expect.map_or(Ok(()), |expected| Err(Failure::new(
-                    TOO_FEW,
-                    format!("{received} of {expected} expected messages came in time"),
-                )));
+            () = until(deadline) => {
+                break args.expect.map_or(Ok(()), |expected| {
+                    Err(Failure::too_few(received, expected))
+                });
             }
         }
     };
@@ -170,11 +167,5 @@ async fn send(sender: &SendHalf, message: Option<&Message>) -> Result<(), SendEr
     match message {
         Some(message) => sender.send(message.clone()).await,
         None => Ok(()),
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        sleep_until(deadline).await;
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     ending::{END_TIMEOUT, Ending, TOO_SLOW},
-    output::{Printer, complain},
+    output::{Printer, log},
     status::{FAILED, Failure, LOST},
     trace::{Conversation, Trace},
 };
@@ -78,7 +78,7 @@ impl Session {
             }
             // One for each fragment of a message.
             Event::Notification(Notification::SendFailed(failed)) if failed.last_fragment => {
-                complain("a message was not delivered");
+                log("a message was not delivered");
                 Ok(Taken::Other)
             }
             _ => Ok(Taken::Other),
@@ -143,7 +143,7 @@ impl Session {
     /// Ends the association soon, in order if the peer lets it, and traces the end. Messages that
     /// come are discarded.
     pub(crate) async fn leave(&mut self) {
-        // The program ends because of something else, which is told.
+        // The program ends because of something else, which is reported.
         let _ = self.association.start_shutdown();
         let mut end = timeout(LEAVE_TIMEOUT, self.association.discard_until_closed()).await;
         if end.is_err() && self.abort(TOO_SLOW).is_ok() {

@@ -3,21 +3,34 @@
 use std::{io, process};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
-/// Resolves when the process is asked to stop, by Ctrl-C or SIGTERM. Both are caught from the
-/// moment this is called, not only once the future is polled.
-pub(crate) fn stop() -> io::Result<impl Future<Output = Stop> + Send> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+/// Stream of the signals that ask the process to stop: Ctrl-C and SIGTERM.
+#[derive(Debug)]
+pub(crate) struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    /// Catches the signals from now on.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next signal. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Stop {
         tokio::select! {
-            _ = interrupt.recv() => Stop::Interrupt,
-            _ = terminate.recv() => Stop::Terminate,
+            biased;
+            _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.terminate.recv() => Stop::Terminate,
         }
-    })
+    }
 }
 
 /// Signal that stops the program.
@@ -46,15 +59,11 @@ pub(crate) struct Signals(watch::Receiver<Option<Stop>>);
 impl Signals {
     /// Catches the signals from now on.
     pub(crate) fn catch() -> io::Result<Self> {
-        let first = stop()?;
+        let mut stops = Stops::catch()?;
         let (sender, receiver) = watch::channel(None);
         tokio::spawn(async move {
-            let signal = first.await;
-            let second = stop();
-            sender.send_replace(Some(signal));
-            if let Ok(second) = second {
-                process::exit(second.await.status().into());
-            }
+            sender.send_replace(Some(stops.next().await));
+            process::exit(stops.next().await.status().into());
         });
         Ok(Self(receiver))
     }

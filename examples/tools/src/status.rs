@@ -1,6 +1,6 @@
 //! Exit statuses.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, path::Path};
 
 use sctp_tokio::{ConnectError, End, Side};
 
@@ -57,6 +57,17 @@ impl Failure {
     /// Failure of an association that the peer ended too early.
     pub(crate) fn closed(end: &End) -> Self {
         Self::new(status_of(end), format!("association closed: {end}"))
+    }
+
+    /// Failure to write a file.
+    pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Self {
+        Self::new(FAILED, format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// Failure of `--expect`.
+    pub(crate) fn too_few(received: u64, expected: u64) -> Self {
+        let text = format!("{received} of {expected} expected messages came in time");
+        Self::new(TOO_FEW, text)
     }
 
     pub(crate) fn stopped(signal: Stop) -> Self {

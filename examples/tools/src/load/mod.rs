@@ -6,7 +6,7 @@
 //! | `sizes`, `schedule`, `payload` | what is sent, and when it is due |
 //! | `calls` | which reply answers which call |
 //! | `run`, `control` | the phases of a run |
-//! | `worker`, `pump` | one association: its life, and its load |
+//! | `worker`, `pump` | one association: connect, load, close, reconnect |
 //! | `stats`, `series` | what is measured meanwhile |
 //! | `live` | progress |
 //! | `result`, `summary`, `report`, `plot`, `compare` | results |
@@ -78,7 +78,7 @@ fn load(load: Load) -> Result<u8, Box<dyn Error>> {
             .append(true)
             .create(true)
             .open(path)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            .map_err(|error| Failure::cannot_write(path, &error))?;
     }
     let outcome = runtime(load.threads)?.block_on(run::run(load))?;
     if let Some(path) = json {
@@ -86,7 +86,7 @@ fn load(load: Load) -> Result<u8, Box<dyn Error>> {
     }
     if let Some(path) = plot {
         fs::write(&path, plot::svg(&outcome))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            .map_err(|error| Failure::cannot_write(&path, &error))?;
     }
     write!(io::stdout(), "{}", Report(&outcome))?;
     Ok(if tolerate || outcome.is_clean() {

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use sctp_tools::{
     format::{count, rate, time},
     plot::{
+        COLOURS,
         axis::Axis,
-        text::{calls, cut, escape, nanoseconds, plain},
+        open,
+        text::{calls, cut, nanoseconds, plain},
     },
 };
 
@@ -25,18 +27,18 @@ const LATENCY: (f64, f64) = (290.0, 540.0);
 /// Up to this many points each is marked.
 const MARKED: usize = 60;
 
-const BLUE: &str = "#2f6db3";
-const RED: &str = "#c8323c";
+const BLUE: &str = COLOURS[0];
+const RED: &str = COLOURS[1];
 const BACKGROUND: &str = "#eef0f3";
 
 type Value = fn(&Point) -> f64;
 
 /// The curves of the lower panel: name, colour, value.
 const PERCENTILES: [(&str, &str, Value); 5] = [
-    ("max", "#8a8f98", |point| point.max as f64),
+    ("max", COLOURS[5], |point| point.max as f64),
     ("p99.9", RED, |point| point.p999 as f64),
-    ("p99", "#e08a1e", |point| point.p99 as f64),
-    ("p90", "#3c9a5f", |point| point.p90 as f64),
+    ("p99", COLOURS[3], |point| point.p99 as f64),
+    ("p90", COLOURS[2], |point| point.p90 as f64),
     ("p50", BLUE, |point| point.p50 as f64),
 ];
 
@@ -75,11 +77,9 @@ impl Picture<'_> {
         } else {
             ""
         };
-        let title = escape(&cut(&format!(
-            "sctp load {}",
-            outcome.settings.server.join(" ")
-        )));
-        let load = escape(&cut(&load(&outcome.settings)));
+        let title = cut(&format!("sctp load {}", outcome.settings.server.join(" ")));
+        let load = cut(&load(&outcome.settings));
+        self.push(&open(WIDTH, HEIGHT, &title, &load));
         let figures = format!(
             "{} calls/s, p99 {}, {} failed{interrupted}",
             rate(calls.per_second),
@@ -87,15 +87,9 @@ impl Picture<'_> {
             count(calls.failed)
         );
         // Writing to a string cannot fail, here and below.
-        let _ = write!(
+        let _ = writeln!(
             self.svg,
-            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">
-<title>{title}</title>
-<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>
-<text x="{LEFT}" y="28" font-size="15" font-weight="bold">{title}</text>
-<text x="{LEFT}" y="48">{load}</text>
-<text x="{LEFT}" y="66" fill="#555">{figures}</text>
-"##
+            r##"<text x="20" y="66" fill="#555">{figures}</text>"##
         );
     }
 

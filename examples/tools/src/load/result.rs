@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::stats::Latencies;
+use crate::{load::stats::Latencies, status::Failure};
 
 /// Value of the first field of a result file.
 pub(crate) const FORMAT: &str = "sctp load 1";
@@ -189,8 +189,7 @@ impl Outcome {
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(path, text)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+        fs::write(path, text).map_err(|error| Failure::cannot_write(path, &error).into())
     }
 }
 

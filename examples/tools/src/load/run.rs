@@ -25,7 +25,7 @@ use crate::{
         summary,
         worker::{Shared, Worker},
     },
-    signal,
+    signal::Stops,
     trace::Trace,
 };
 
@@ -71,8 +71,7 @@ pub(crate) async fn run(load: Load) -> Result<Outcome, Box<dyn Error>> {
     let phases = *run.phases.borrow();
     run.series.finish(ended, &run.shared.stats, &phases);
     let points = run.series.into_points();
-    let mut outcome = summary::outcome(&run.shared, &phases, ended, points)?;
-    outcome.began_at = began_at;
+    let outcome = summary::outcome(&run.shared, &phases, began_at, ended, points)?;
     trace.finish()?;
     Ok(outcome)
 }
@@ -113,18 +112,17 @@ impl Run {
     async fn follow(&mut self) -> Result<(), Box<dyn Error>> {
         let shared = Arc::clone(&self.shared);
         let clock = shared.clock;
-        let mut stop = Box::pin(signal::stop()?);
+        let mut stops = Stops::catch()?;
         let mut redraw = REDRAW;
         loop {
             let tick = clock.moment(redraw.min(self.series.next()));
             tokio::select! {
                 biased;
-                _ = &mut stop => {
+                _ = stops.next() => {
                     if self.phases.borrow().interrupted {
                         self.tasks.shutdown().await;
                         return Ok(());
                     }
-                    stop = Box::pin(signal::stop()?);
                     self.interrupt(clock.now());
                 }
                 () = settled(&mut self.settled), if self.settled.is_some() => {

@@ -16,6 +16,7 @@ use crate::load::{
 pub(crate) fn outcome(
     shared: &Shared,
     phases: &Phases,
+    began_at: u64,
     ended: u64,
     series: Vec<Point>,
 ) -> Result<Outcome, CreationError> {
@@ -26,7 +27,7 @@ pub(crate) fn outcome(
     Ok(Outcome {
         format: FORMAT.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        began_at: 0,
+        began_at,
         settings: settings(load),
         interrupted: phases.interrupted,
         seconds,

@@ -1,4 +1,4 @@
-//! The life of one association: it comes up, bears its load, and ends or is lost.
+//! One association of a run: connect, load, close, reconnect.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) stats: Stats,
     pub(crate) budget: Budget,
-    /// Told when the budget is found to be spent.
+    /// Notified when the budget is found to be spent.
     pub(crate) spent: Notify,
     pub(crate) trace: Trace,
 }
@@ -48,6 +48,18 @@ pub(crate) struct Worker {
     pub(crate) phases: watch::Receiver<Phases>,
     /// Dropped when the first attempt to connect has gone one way or the other.
     pub(crate) settled: Option<mpsc::Sender<()>>,
+}
+
+/// Outcome of an attempt to connect.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart as soon as it is returned"
+)]
+enum Connected {
+    Up(Association),
+    Refused,
+    /// The run was over first.
+    RunOver,
 }
 
 impl Worker {
@@ -66,11 +78,15 @@ impl Worker {
         loop {
             let connected = self.connect().await;
             self.settled = None;
-            let Some(association) = connected else { return };
-            if let Some(association) = association
-                && !self.bear(association, Random::new(random.next())).await
-            {
-                return;
+            match connected {
+                Connected::Up(association) => {
+                    let random = Random::new(random.next());
+                    if !self.run_load(association, random).await {
+                        return;
+                    }
+                }
+                Connected::Refused => {}
+                Connected::RunOver => return,
             }
             if !load.reconnect || self.unless_over(sleep(RECONNECT_PAUSE)).await.is_none() {
                 return;
@@ -103,8 +119,8 @@ impl Worker {
         }
     }
 
-    /// Sets the association up. `Some(None)` if that failed, `None` if the run was over first.
-    async fn connect(&mut self) -> Option<Option<Association>> {
+    /// Sets the association up.
+    async fn connect(&mut self) -> Connected {
         let shared = Arc::clone(&self.shared);
         let began = shared.clock.now();
         shared.stats.associations().connecting += 1;
@@ -112,8 +128,9 @@ impl Worker {
         let took = shared.clock.now() - began;
         let mut stats = shared.stats.associations();
         stats.connecting -= 1;
-        Some(match connected? {
-            Ok(association) => {
+        match connected {
+            None => Connected::RunOver,
+            Some(Ok(association)) => {
                 stats.established += 1;
                 stats.up += 1;
                 stats.handshakes.saturating_record(took);
@@ -122,17 +139,17 @@ impl Worker {
                     let fewest = stats.fewest_streams.unwrap_or(streams).min(streams);
                     stats.fewest_streams = Some(fewest);
                 }
-                Some(association)
+                Connected::Up(association)
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 stats.refused.add(&error.to_string(), 1);
-                None
+                Connected::Refused
             }
-        })
+        }
     }
 
-    /// Puts the load on an association. Whether it was lost.
-    async fn bear(&mut self, mut association: Association, random: Random) -> bool {
+    /// Puts the load on an association. Returns `true` if the association was lost.
+    async fn run_load(&mut self, mut association: Association, random: Random) -> bool {
         let shared = Arc::clone(&self.shared);
         let pump = Pump::new(&shared, self.index, &mut association, random);
         let outcome = pump.run(&mut self.phases).await;

@@ -1,7 +1,6 @@
 //! Servers behind the proxy, and the choice among them.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -11,9 +10,9 @@ use std::{
 
 use clap::ValueEnum;
 use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
-use tokio::{net::lookup_host, time::Instant};
+use tokio::time::Instant;
 
-use crate::{address, status::Failure};
+use crate::address;
 
 /// Time for which a server that could not be reached is tried last.
 const AVOIDED_FOR: Duration = Duration::from_secs(1);
@@ -50,11 +49,11 @@ pub(super) struct Streams {
     pub(super) outbound: u16,
 }
 
-/// Place of an association at its server, until it is dropped.
+/// Permit of an association at its server, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Backend>);
+pub(super) struct Permit(Arc<Backend>);
 
-impl Place {
+impl Permit {
     fn take(backend: &Arc<Backend>) -> Self {
         backend.associations.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(backend))
@@ -66,7 +65,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.associations.fetch_sub(1, Ordering::Relaxed);
     }
@@ -93,7 +92,7 @@ impl Backends {
     ///
     /// It has as many outbound streams as the client has, if the server allows them, and never
     /// more inbound streams than there are to the client.
-    pub(super) async fn connect(&self, client: Streams) -> Result<(Association, Place), String> {
+    pub(super) async fn connect(&self, client: Streams) -> Result<(Association, Permit), String> {
         let init = InitMsg::new()
             .with_outbound_streams(client.inbound)
             .with_max_inbound_streams(client.outbound);
@@ -101,11 +100,12 @@ impl Backends {
         let mut last = "no server".to_owned();
         for backend in self.order() {
             // Others that choose meanwhile see it.
-            let place = Place::take(&backend);
-            match backend.connect(&sockets).await {
+            let permit = Permit::take(&backend);
+            // Names are looked up each time: servers come and go.
+            match address::connect(&sockets, &backend.addrs).await {
                 Ok(association) => {
                     backend.note_failure(None);
-                    return Ok((association, place));
+                    return Ok((association, permit));
                 }
                 Err(error) => {
                     backend.note_failure(Some(Instant::now()));
@@ -133,22 +133,6 @@ impl Backends {
 }
 
 impl Backend {
-    async fn connect(&self, sockets: &SocketBuilder) -> Result<Association, Failure> {
-        // Names are looked up each time: servers come and go.
-        let connected = match &self.addrs[..] {
-            [only] => {
-                let failed = |error| format!("cannot resolve {only}: {error}");
-                let addrs: Vec<SocketAddr> = match lookup_host(only).await {
-                    Ok(addrs) => addrs.collect(),
-                    Err(error) => return Err(Failure::new(1, failed(error))),
-                };
-                sockets.connect_any(&addrs[..]).await
-            }
-            addrs => sockets.connect(&address::resolve(addrs).await?).await,
-        };
-        Ok(connected?)
-    }
-
     fn note_failure(&self, at: Option<Instant>) {
         *self
             .failed_at
@@ -192,9 +176,9 @@ mod tests {
     async fn least_loaded_server_comes_first() {
         let to = ["a", "b", "c"].map(str::to_owned);
         let backends = Backends::new(&to, Balance::LeastLoad, SocketBuilder::new());
-        let places = [0, 0, 1].map(|index| Place::take(&backends.list[index]));
+        let permits = [0, 0, 1].map(|index| Permit::take(&backends.list[index]));
         assert_eq!(names(&backends), "cba");
-        drop(places);
+        drop(permits);
         // All are equal: in turn.
         assert_eq!(names(&backends), "bca");
     }

@@ -190,9 +190,16 @@ impl Half {
         })
     }
 
+    /// Sends what is queued and ends the association. Messages that come meanwhile are lost to the
+    /// other peer.
+    pub(super) async fn finish(&mut self, how: &Finish, other: &mut Self, totals: &Totals) {
+        let undeliverable = self.end(how, totals).await;
+        other.note_lost(undeliverable, totals);
+    }
+
     /// Sends what is queued, ends the association, and returns the number of messages that came
     /// meanwhile, for which there is nobody any more.
-    pub(super) async fn finish(&mut self, how: &Finish, totals: &Totals) -> u64 {
+    pub(super) async fn end(&mut self, how: &Finish, totals: &Totals) -> u64 {
         let mut deadline = Instant::now() + END_TIMEOUT;
         let mut undeliverable = 0;
         let (mut ending, mut too_slow) = (false, false);

@@ -9,18 +9,17 @@ use tokio::{
 };
 
 use super::totals::{Figures, Totals};
+use crate::timing::ACCEPT_PAUSE;
 
 /// Time limit for a request.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Delay after a failed accept, for which there may be no descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers one request after the other. Whatever the path, the answer is the metrics.
 pub(super) async fn serve(listener: TcpListener, totals: Arc<Totals>) {
     loop {
         match listener.accept().await {
             // A reader that is too slow, or leaves, loses only its own answer.
-            Ok((stream, _)) => drop(timeout(PATIENCE, answer(stream, &totals)).await),
+            Ok((stream, _)) => drop(timeout(REQUEST_TIMEOUT, answer(stream, &totals)).await),
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }

@@ -12,7 +12,7 @@ mod metrics;
 mod relay;
 mod totals;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Args;
 use sctp_tokio::{SctpListener, SocketBuilder};
@@ -31,14 +31,12 @@ use self::{
 use crate::{
     address,
     ending::END_TIMEOUT,
-    output::{Format, Printer, complain},
+    output::{Format, Printer, log},
     parse,
     signal::Signals,
     status::{FAILED, Failure},
+    timing::ACCEPT_PAUSE,
 };
-
-/// Delay after a failed accept, for which there may be no descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Passes the messages of clients on to servers, and back.
 ///
@@ -47,7 +45,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// When one side shuts down or aborts, so is the other, with the same reason, once it has what was
 /// sent before. A side that is lost becomes an abort whose reason says so.
 ///
-/// A message that the proxy has and cannot pass on is lost. It is counted, and told in the line
+/// A message that the proxy has and cannot pass on is lost. It is counted, and reported in the line
 /// about its conversation: messages that a client sends while its server shuts down, and replies to
 /// a client that has left. What is on its way to a peer that is lost is counted as well, and what is
 /// on its way to a peer that aborts is not.
@@ -115,18 +113,9 @@ struct Proxy {
     stopped: watch::Receiver<bool>,
 }
 
-impl Proxy {
-    /// Prints a line about a conversation, unless the user wants none.
-    fn tell(&self, line: fmt::Arguments<'_>) {
-        if !self.args.quiet {
-            complain(&line.to_string());
-        }
-    }
-}
-
 pub(crate) async fn run(args: ProxyArgs, mut signals: Signals) -> Result<(), Failure> {
     let sockets = SocketBuilder::new().with_max_message_size(args.max_message_size as usize);
-    // A misspelt name is told now, and not to each client.
+    // A misspelt name is reported now, and not to each client.
     for server in &args.to {
         let addrs: Vec<_> = server.split(',').map(str::to_owned).collect();
         signals.unless(address::resolve(&addrs)).await??;
@@ -137,18 +126,16 @@ pub(crate) async fn run(args: ProxyArgs, mut signals: Signals) -> Result<(), Fai
     if let Some(addr) = args.metrics {
         let failed = |error| Failure::new(FAILED, format!("cannot bind {addr}: {error}"));
         let listener = TcpListener::bind(addr).await.map_err(failed)?;
-        complain(&format!(
+        log(format_args!(
             "metrics on http://{}/metrics",
             listener.local_addr()?
         ));
         tokio::spawn(metrics::serve(listener, Arc::clone(&totals)));
     }
-    let addrs: Vec<_> = listener
-        .local_addrs()?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    complain(&format!("listening on {}", addrs.join(" ")));
+    log(format_args!(
+        "listening on {}",
+        address::list(&listener.local_addrs()?)
+    ));
     let (stop, stopped) = watch::channel(false);
     let proxy = Arc::new(Proxy {
         backends: Backends::new(
@@ -192,12 +179,12 @@ async fn accept(proxy: &Arc<Proxy>, listener: &mut SctpListener, tasks: &mut Joi
                     });
                 }
                 Err(error) => {
-                    complain(&format!("cannot accept: {error}"));
+                    log(format_args!("cannot accept: {error}"));
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
             Some(ended) = tasks.join_next() => if let Err(error) = ended {
-                complain(&format!("a conversation's task failed: {error}"));
+                log(format_args!("a conversation's task failed: {error}"));
             },
         }
     }

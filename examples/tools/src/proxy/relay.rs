@@ -3,18 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use sctp_tokio::{AbortReason, Association, End};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     Proxy,
-    backends::{Place, Streams},
+    backends::{Permit, Streams},
     half::{Finish, Half, Incoming},
     totals::Direction,
 };
-use crate::ending::END_TIMEOUT;
+use crate::{ending::END_TIMEOUT, output::log_unless, timing::until};
 
 /// Time without a message after which a conversation can end without losing one.
 const QUIET: Duration = Duration::from_millis(200);
@@ -27,7 +24,7 @@ pub(super) struct Relay {
     client: Half,
     server: Half,
     streams: Streams,
-    place: Place,
+    permit: Permit,
     drain: Drain,
     /// Servers in a row that went without a message for the client, and the messages before them.
     useless: (u32, u64),
@@ -64,23 +61,26 @@ impl Relay {
         let connected = proxy.backends.connect(streams).await;
         let mut client = Half::new(client, Direction::ToClient);
         match connected {
-            Ok((server, place)) => Some(Self {
+            Ok((server, permit)) => Some(Self {
                 server: Half::new(server, Direction::ToServer),
                 proxy: Arc::clone(proxy),
                 client,
                 streams,
-                place,
+                permit,
                 drain: Drain::Not,
                 useless: (0, 0),
             }),
             Err(error) => {
                 proxy.totals.without_server();
-                let count = client.finish(&no_server(&error), &proxy.totals).await;
+                let count = client.end(&no_server(&error), &proxy.totals).await;
                 proxy.totals.lost(Direction::ToServer, count);
-                proxy.tell(format_args!(
-                    "{}: no server: {error}; {count} messages lost",
-                    client.name()
-                ));
+                log_unless(
+                    proxy.args.quiet,
+                    format_args!(
+                        "{}: no server: {error}; {count} messages lost",
+                        client.name()
+                    ),
+                );
                 None
             }
         }
@@ -175,7 +175,7 @@ impl Relay {
                         deadline: now + proxy.args.drain_timeout,
                     };
                 }
-                () = until(timer), if timer.is_some() => {}
+                () = until(timer) => {}
             }
         }
     }
@@ -195,7 +195,7 @@ impl Relay {
                 }
                 let deadline = now + END_TIMEOUT;
                 self.drain = Drain::Leaving { deadline };
-                // An association that is closed already is told by its end.
+                // An association that is closed already is reported by its end.
                 drop(self.client.sender.start_shutdown());
                 Ok(Some(deadline))
             }
@@ -210,8 +210,7 @@ impl Relay {
         totals.ended(end);
         self.client.clear(totals);
         let how = Finish::after(end, "client");
-        let undeliverable = self.server.finish(&how, totals).await;
-        self.client.note_lost(undeliverable, totals);
+        self.server.finish(&how, &mut self.client, totals).await;
     }
 
     /// Ends the client's association as the server's ended.
@@ -220,8 +219,7 @@ impl Relay {
         totals.ended(end);
         self.server.clear(totals);
         let how = Finish::after(end, "server");
-        let undeliverable = self.client.finish(&how, totals).await;
-        self.server.note_lost(undeliverable, totals);
+        self.client.finish(&how, &mut self.server, totals).await;
     }
 
     async fn after_failure(&mut self, why: &str) {
@@ -230,25 +228,26 @@ impl Relay {
         let how = Finish::Abort(AbortReason::truncated(format!("sctp proxy: {why}")));
         self.server.clear(totals);
         self.client.clear(totals);
-        let undeliverable = self.client.finish(&how, totals).await;
-        self.server.note_lost(undeliverable, totals);
-        let undeliverable = self.server.finish(&how, totals).await;
-        self.client.note_lost(undeliverable, totals);
+        self.client.finish(&how, &mut self.server, totals).await;
+        self.server.finish(&how, &mut self.client, totals).await;
     }
 
     /// Goes on with another server under the same client. Aborts the client if there is none.
     async fn replace_server(&mut self, end: &End) -> Result<(), String> {
-        let old = self.place.name();
+        let old = self.permit.name();
         match self.connect_again().await {
-            Ok((association, place)) => {
+            Ok((association, permit)) => {
                 self.proxy.totals.replaced();
                 self.server.replace(association);
-                self.place = place;
-                self.proxy.tell(format_args!(
-                    "{}: server {old} is replaced by {}: {end}",
-                    self.client.name(),
-                    self.place.name()
-                ));
+                self.permit = permit;
+                log_unless(
+                    self.proxy.args.quiet,
+                    format_args!(
+                        "{}: server {old} is replaced by {}: {end}",
+                        self.client.name(),
+                        self.permit.name()
+                    ),
+                );
                 Ok(())
             }
             Err(error) => {
@@ -256,15 +255,15 @@ impl Relay {
                 totals.ended(end);
                 totals.without_server();
                 self.server.clear(totals);
-                let undeliverable = self.client.finish(&no_server(&error), totals).await;
-                self.server.note_lost(undeliverable, totals);
+                let how = no_server(&error);
+                self.client.finish(&how, &mut self.server, totals).await;
                 Err(format!("server: {end}; no other server: {error}"))
             }
         }
     }
 
     /// Finds another server, unless each of the last ones left at once.
-    async fn connect_again(&mut self) -> Result<(Association, Place), String> {
+    async fn connect_again(&mut self) -> Result<(Association, Permit), String> {
         let messages = self.client.passed();
         self.useless = match self.useless {
             (count, before) if before == messages => (count + 1, messages),
@@ -280,15 +279,18 @@ impl Relay {
 
     fn report(&self, why: &str) {
         let (client, server) = (&self.client, &self.server);
-        self.proxy.tell(format_args!(
-            "{} to {}: {} messages to the server, {} lost; {} to the client, {} lost; {why}",
-            client.name(),
-            self.place.name(),
-            server.passed(),
-            server.lost,
-            client.passed(),
-            client.lost,
-        ));
+        log_unless(
+            self.proxy.args.quiet,
+            format_args!(
+                "{} to {}: {} messages to the server, {} lost; {} to the client, {} lost; {why}",
+                client.name(),
+                self.permit.name(),
+                server.passed(),
+                server.lost,
+                client.passed(),
+                client.lost,
+            ),
+        );
     }
 }
 
@@ -309,11 +311,5 @@ fn no_server(error: &str) -> Finish {
 async fn until_stopped(stopped: &mut watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
         std::future::pending().await
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        sleep_until(deadline).await;
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use sctp_tokio::{AbortReason, Association, End, Message, Received, Side};
 
 use self::packet::{Chunk, Data, Direction, packet};
-use crate::status::{FAILED, Failure};
+use crate::status::Failure;
 
 /// Maximum payload of a chunk. A longer message becomes several, which decoders join.
 const MAX_CHUNK: usize = 0x8000;
@@ -50,7 +50,9 @@ impl Trace {
             return Ok(Self(None));
         };
         let mut state = State {
-            out: BufWriter::new(File::create(path).map_err(|error| failure(path, &error))?),
+            out: BufWriter::new(
+                File::create(path).map_err(|error| Failure::cannot_write(path, &error))?,
+            ),
             error: None,
         };
         state.write(&pcapng::head());
@@ -88,13 +90,9 @@ impl Trace {
         let state = capture.file.lock().unwrap_or_else(PoisonError::into_inner);
         match &state.error {
             None => Ok(()),
-            Some(error) => Err(failure(&capture.path, error)),
+            Some(error) => Err(Failure::cannot_write(&capture.path, error)),
         }
     }
-}
-
-fn failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(FAILED, format!("cannot write {}: {error}", path.display()))
 }
 
 impl State {
@@ -160,7 +158,7 @@ impl Conversation {
     }
 
     /// Writes the end, as SHUTDOWN or ABORT. The reason is that of an abort from here, which the end
-    /// does not tell. A loss leaves no packet.
+    /// does not contain. A loss leaves no packet.
     pub(crate) fn closed(&mut self, end: &End, reason: Option<&AbortReason>) {
         let direction = |side: &Side| match side {
             Side::Local => Direction::Sent,
