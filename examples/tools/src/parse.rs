@@ -26,7 +26,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// So that the sums of several times, and of times and the clock, can be counted in nanoseconds.
+/// Longest time. Sums of several times, and of times and the clock, can be counted in nanoseconds.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads a duration that is not 0.

@@ -9,7 +9,7 @@ use crate::{
     parse::{self, Source},
 };
 
-/// Puts load on an SCTP server that echoes, and measures how it bears it.
+/// Puts load on an SCTP server that echoes, and measures throughput and latency.
 ///
 /// Sends messages on one or many associations, waits for the reply to each, and reports how many
 /// calls were answered per second and how long they took. Any server will do that answers each

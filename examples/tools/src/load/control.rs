@@ -35,15 +35,15 @@ pub(crate) fn nanoseconds(time: Duration) -> u64 {
 /// The run's phases: what is known of them so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Phases {
-    /// From when on calls are made.
+    /// Time of the first call.
     pub(crate) go: u64,
-    /// From when on calls count.
+    /// Time of the first call that counts.
     pub(crate) measure: u64,
-    /// From when on no calls are due.
+    /// Time after which no calls are due.
     pub(crate) end: u64,
-    /// From when on replies are no longer waited for.
+    /// Time after which replies are no longer waited for.
     pub(crate) cut: u64,
-    /// Somebody asked for the end.
+    /// Set by Ctrl-C or SIGTERM.
     pub(crate) interrupted: bool,
 }
 

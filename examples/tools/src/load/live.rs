@@ -83,7 +83,7 @@ impl Live {
             );
         }
         let _ = write!(line, "  {} up, {} failed", point.up, point.failed);
-        // Nobody can be told if standard error is gone.
+        // A failure cannot be reported if standard error is gone.
         let _ = writeln!(io::stderr(), "{line}");
     }
 

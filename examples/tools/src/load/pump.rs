@@ -64,9 +64,9 @@ pub(crate) struct Pump<'a> {
     streams: u16,
     /// The stream of the next message.
     stream: u16,
-    /// Of an open loop, once calls are made.
+    /// Times of the calls of an open loop, once calls are made.
     schedule: Option<Schedule>,
-    /// Since when calls wait and no reply came.
+    /// Time since which calls wait and no reply came.
     silent_since: Option<u64>,
     /// The association takes no messages any more; its end is near.
     closing: bool,
@@ -201,7 +201,7 @@ impl<'a> Pump<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Makes the messages that are due. Whether there are more than may wait to be sent.
+    /// Makes the messages that are due. Returns `true` if there are more than may wait to be sent.
     fn refill(&mut self, now: u64) -> bool {
         if now < self.phases.go || self.closing || self.spent {
             return false;
@@ -282,7 +282,7 @@ impl<'a> Pump<'a> {
         Poll::Ready(match ready!(sent) {
             Ok(()) => Ok(()),
             Err(SendError::Closed(_) | SendError::ShuttingDown) => {
-                // How it ended is told to those who receive.
+                // The reason is received next.
                 self.closing = true;
                 self.silent_since.get_or_insert(now);
                 self.outbox.clear();

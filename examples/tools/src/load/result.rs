@@ -23,9 +23,9 @@ pub(crate) struct Outcome {
     /// Measured time.
     pub(crate) seconds: f64,
     pub(crate) calls: Calls,
-    /// From when calls were due.
+    /// Times since calls were due.
     pub(crate) latency: Summary,
-    /// From when calls were sent; of an open loop only, where it differs.
+    /// Times since calls were sent; of an open loop only, where they differ.
     pub(crate) response: Option<Summary>,
     pub(crate) handshake: Summary,
     pub(crate) associations: Associations,

@@ -109,9 +109,9 @@ impl Counts {
 /// Latency of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// From when it was due.
+    /// Time since it was due.
     pub(crate) latency: u64,
-    /// From when it was sent.
+    /// Time since it was sent.
     pub(crate) response: u64,
     pub(crate) measured: bool,
 }
@@ -134,9 +134,9 @@ pub(crate) fn latencies() -> Result<Latencies, CreationError> {
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) counts: Counts,
-    /// From when calls were due. Measured calls only, as is `response`.
+    /// Times since calls were due. Measured calls only, as is `response`.
     pub(crate) latency: Latencies,
-    /// From when calls were sent.
+    /// Times since calls were sent.
     pub(crate) response: Latencies,
     /// All calls since the last point of the series.
     pub(crate) recent: Latencies,

@@ -14,7 +14,7 @@ fn unknown_host_is_named() {
 }
 
 #[test]
-fn refused_and_silent_peers_are_told_apart() {
+fn refused_and_silent_peers_differ() {
     let nobody = nobody();
     let said = fails(&["send", &nobody, "-m", "hello"], 6);
     assert_eq!(
@@ -63,7 +63,7 @@ fn stream_that_does_not_exist_is_refused() {
 fn command_lines_are_checked_before_anything_is_sent() {
     let mut server = Server::start(&[]);
     let long = format!("abort={}", "x".repeat(1025));
-    for (args, complaint) in [
+    for (args, expected) in [
         (
             &["-m", "0g", "--hex"][..],
             r#"message "0g": malformed hex: 'g' at character 2"#,
@@ -90,9 +90,9 @@ fn command_lines_are_checked_before_anything_is_sent() {
         (&["--hex", "--length-prefixed"], "cannot be used with"),
     ] {
         let said = fails(&[&["send", server.addr()], args].concat(), 2);
-        assert!(said.contains(complaint), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
     }
-    for (args, complaint) in [
+    for (args, expected) in [
         (&["--echo", "--reply", "x"][..], "cannot be used with"),
         (&["--reply-hex", "0g"], "malformed hex: 'g' at character 2"),
         (&["--reply-hex", ""], "message is empty"),
@@ -102,7 +102,7 @@ fn command_lines_are_checked_before_anything_is_sent() {
         ),
     ] {
         let said = fails(&[&["listen", "127.0.0.1:0"], args].concat(), 2);
-        assert!(said.contains(complaint), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
     }
     assert!(fails(&[], 2).contains("Usage: sctp <COMMAND>"));
     assert!(fails(&["probe"], 2).contains("<ADDR>..."));
@@ -114,7 +114,7 @@ fn command_lines_are_checked_before_anything_is_sent() {
 
 #[test]
 fn unusable_input_ends_the_association_in_order() {
-    for (input, args, complaint) in [
+    for (input, args, expected) in [
         (&b"one\n\ntwo\n"[..], &[][..], "line 2: message is empty"),
         (
             b"6f6e65\n6x\n",
@@ -134,7 +134,7 @@ fn unusable_input_ends_the_association_in_order() {
         client.exits_with(1);
         assert_eq!(
             client.stderr.text(),
-            format!("sctp: standard input, {complaint}")
+            format!("sctp: standard input, {expected}")
         );
         assert_eq!(server.program.stdout.next(), "one");
         assert!(server.closed().ends_with("shut down by peer"));
@@ -211,7 +211,7 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn full_disk_is_told_at_the_end() {
+fn full_disk_is_reported_at_the_end() {
     let server = Server::echo();
     let mut client = server.client(&["-m", "hello", "--expect", "1", "--trace", "/dev/full"]);
     client.exits_with(1);

@@ -16,7 +16,7 @@ fn replies_are_echoes_texts_or_bytes() {
 }
 
 #[test]
-fn associations_and_messages_are_told() {
+fn associations_and_messages_are_printed() {
     let mut server = Server::start(&["--print", "hex"]);
     server.send("hello", &["-s", "7"]);
     let line = server.program.stderr.find("association established");

@@ -126,7 +126,7 @@ fn lines_are_sent_as_they_come() {
 #[test]
 fn association_ends_as_asked() {
     let mut server = Server::start(&[]);
-    for (end, heard) in [
+    for (end, expected) in [
         ("shutdown", "association closed: shut down by peer"),
         (
             "abort=so long",
@@ -137,7 +137,7 @@ fn association_ends_as_asked() {
         assert_eq!(server.send("one\ntwo\n", &["--end", end]), "");
         assert_eq!(server.program.stdout.next(), "one");
         assert_eq!(server.program.stdout.next(), "two");
-        assert!(server.closed().ends_with(heard));
+        assert!(server.closed().ends_with(expected));
     }
 }
 

@@ -76,7 +76,7 @@ fn ncat_serves_each_subcommand() {
 fn sctp_darn_hears_each_end_of_send() {
     let namespace = NetNs::new();
     let mut darn = darn_server(&namespace);
-    for (end, heard) in [
+    for (end, expected) in [
         ("shutdown", "ASSOC_CHANGE - SHUTDOWN_COMP"),
         ("abort=so long", "ASSOC_CHANGE - COMM_LOST"),
     ] {
@@ -96,7 +96,7 @@ fn sctp_darn_hears_each_end_of_send() {
         darn.stdout.find("ASSOC_CHANGE - COMM_UP");
         darn.stdout.find("sinfo_stream 3");
         darn.stdout.find("DATA(5):  hell"); // it leaves out the last byte
-        darn.stdout.find(heard);
+        darn.stdout.find(expected);
     }
     proved(
         sctp_darn_hears_each_end_of_send,

@@ -12,7 +12,7 @@ fn every_counted_call_is_made_once() {
         &[
             "--count", "1000", "-a", "7", "-s", "3", "-c", "5", "--size", "1-2000",
         ],
-        // No room for a sequence number: replies are told apart by their order.
+        // No room for a sequence number: replies are matched by their order.
         &[
             "--count", "1000", "-a", "2", "-s", "3", "-c", "50", "--size", "1-11",
         ],
@@ -139,7 +139,7 @@ fn source_addresses_are_used_in_turn() {
 }
 
 #[test]
-fn fewer_streams_than_asked_for_are_told() {
+fn fewer_streams_than_asked_for_are_reported() {
     let init = InitMsg::new().with_max_inbound_streams(2);
     let server = serve_with(init, |mut association| async move {
         echo(&mut association, usize::MAX).await;
@@ -238,9 +238,9 @@ fn plot_is_drawn() {
 }
 
 #[test]
-fn bad_arguments_are_told() {
+fn bad_arguments_are_reported() {
     let missing = File::new("json");
-    for (args, status, complaint) in [
+    for (args, status, expected) in [
         (
             &["no-such-host.invalid:1"][..],
             3,
@@ -270,7 +270,7 @@ fn bad_arguments_are_told() {
         let mut load = sctp(&[&["load"], args].concat());
         load.exits_with(status);
         let error = load.stderr.text();
-        assert!(error.contains(complaint), "{args:?}: {error}");
+        assert!(error.contains(expected), "{args:?}: {error}");
         assert_eq!(load.stdout.text(), "");
     }
     let mut nothing = sctp(&["load"]);

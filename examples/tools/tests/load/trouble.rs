@@ -190,7 +190,7 @@ fn second_ctrl_c_waits_for_nothing() {
 }
 
 #[test]
-fn messages_that_are_too_long_are_told() {
+fn too_long_messages_are_reported() {
     let server = Server::echo();
     let result = result(server.addr(), &["-n", "5", "--size", "1M"], 1);
     let lost = causes(&result["associations"]["lost"]);

@@ -44,7 +44,7 @@ fn stream_identifier_and_order_are_kept_both_ways() {
 fn ends_of_the_client_reach_the_server_behind_its_messages() {
     let mut server = Server::start(&[]);
     let mut proxy = proxy(&[server.addr()], &[]);
-    for (end, heard) in [
+    for (end, expected) in [
         ("shutdown", "association closed: shut down by peer"),
         (
             "abort=so long",
@@ -59,7 +59,7 @@ fn ends_of_the_client_reach_the_server_behind_its_messages() {
         assert_eq!(server.program.stdout.next(), "one");
         assert_eq!(server.program.stdout.next(), "two");
         let line = server.closed();
-        assert!(line.ends_with(heard), "{line}");
+        assert!(line.ends_with(expected), "{line}");
         let line = proxy.program.stderr.find("messages to the server");
         assert!(
             line.contains(": 2 messages to the server, 0 lost; 0 to the client, 0 lost; client: "),
@@ -119,7 +119,7 @@ fn silence_of_the_server_becomes_an_abort_that_says_so() {
 }
 
 #[test]
-fn client_without_a_server_is_told_why() {
+fn client_without_a_server_gets_the_reason() {
     let nobody = nobody();
     let proxy = proxy(&[&nobody], &[]);
     let said = fails(&["send", proxy.addr(), "--wait", "1h", "-m", "hello"], 4);
@@ -297,7 +297,7 @@ fn servers_that_leave_at_once_are_not_replaced_for_ever() {
 
 #[test]
 fn command_line_of_the_proxy_is_checked() {
-    for (args, status, complaint) in [
+    for (args, status, expected) in [
         (&["--to", "127.0.0.1:1"][..], 2, "--listen <ADDR>"),
         (&["--listen", "127.0.0.1:0"], 2, "--to <ADDR[,ADDR...]>"),
         (
@@ -341,6 +341,6 @@ fn command_line_of_the_proxy_is_checked() {
         ),
     ] {
         let said = fails(&[&["proxy"], args].concat(), status);
-        assert!(said.contains(complaint), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
     }
 }
