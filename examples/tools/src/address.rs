@@ -66,7 +66,7 @@ impl Target {
         }
     }
 
-    /// Sets an association up. The addresses of one name are tried until one answers.
+    /// Sets an association up. Of the addresses of one name, the first that answers is used.
     pub(crate) async fn connect(
         &self,
         sockets: &SocketBuilder,

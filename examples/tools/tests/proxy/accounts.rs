@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     figures, proxy,
-    support::{Load, Server, sctp},
+    support::{Load, PATIENCE, Server, sctp},
 };
 
 /// Load on the proxy until it is interrupted.
@@ -221,6 +221,7 @@ fn metrics_are_served_over_http() {
     proxy.program.stderr.find("messages to the server");
     let mut answer = String::new();
     let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
