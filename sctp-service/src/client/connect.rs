@@ -57,6 +57,11 @@ use crate::{Transport, panics::caught};
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot set up associations",
+    label = "neither a `Remote` nor a function that connects",
+    note = "name a server by its address with `Remote::new(addr)`, and by its name with `|| Association::connect(\"host:port\")`"
+)]
 pub trait Connect: Send + 'static {
     /// The transport that it sets up.
     type Transport: Transport;

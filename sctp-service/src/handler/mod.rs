@@ -47,6 +47,7 @@ pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
     label = "not a handler",
     note = "a handler is an async function of up to 16 arguments, handed over and not called: `handler`, not `handler()`",
     note = "its arguments are extractors, its result is `IntoReply`, and its future is `Send`",
+    note = "each argument of an `awaiting` handler implements `FromRequestParts` or `AsyncFromRequestParts`, and only the last can take the payload",
     note = "to have a service on a route, use `route_service`"
 )]
 pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {

@@ -109,6 +109,11 @@ where
 /// Result of a function that changes requests: a [`Request`], or a `Result` of it and a reply.
 ///
 /// The trait cannot be implemented outside of this crate.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a changed request",
+    label = "neither a `Request` nor a `Result` of it",
+    note = "return `Request` or `Result<Request, impl IntoReply>`"
+)]
 pub trait IntoMappedRequest {
     /// Returns the request to pass on, or the reply to it.
     #[doc(hidden)]

@@ -149,6 +149,11 @@ pub(crate) fn abort(transport: &mut impl Transport, reason: &AbortReason) {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a listener",
+    label = "not a listener",
+    note = "bind one with `SctpListener::bind(addr).await?`"
+)]
 pub trait Listener: Send + 'static {
     /// The associations that it yields.
     type Transport: Transport;

@@ -1,6 +1,7 @@
 //! An address instead of a listener.
 //!
-//! says: the trait bound `&str: Listener` is not satisfied
+//! says: `&str` is not a listener
+//! says: bind one with `SctpListener::bind(addr).await?`
 //! not: is not a future
 use sctp_service::serve;
 

@@ -33,6 +33,11 @@ pub trait Middleware<T, S>: Clone {
 ///
 /// `Via` tells how the one before [`Next`] is extracted, and is always inferred. The trait cannot be
 /// implemented outside of this crate.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` are not the arguments of a middleware function",
+    label = "the last argument is not `Next`, or there are more than 17",
+    note = "the last two arguments are the `Request` and `Next`, and those before them extractors of parts"
+)]
 pub trait MiddlewareArguments<S, Via>: Sized {
     /// Extracts the arguments, from the first to the last.
     #[doc(hidden)]
