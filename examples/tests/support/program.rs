@@ -68,10 +68,19 @@ impl Program {
 
     /// Sends a signal: INT is what Ctrl-C sends.
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
+        self.signals(&[name]);
+    }
+
+    /// Sends signals, each at once after the one before.
+    pub(crate) fn signals(&self, names: &[&str]) {
+        let id = self.child.id();
+        let kills: Vec<_> = names
+            .iter()
+            .map(|name| format!("kill -{name} {id}"))
+            .collect();
         assert!(
             Command::new("sh")
-                .args(["-c", &kill])
+                .args(["-c", &kills.join(" && ")])
                 .status()
                 .unwrap()
                 .success()

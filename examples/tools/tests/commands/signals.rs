@@ -60,9 +60,7 @@ fn interrupt_with_an_unreachable_peer() {
         let args = ["send", server.addr(), "--trace", trace.path()];
         let mut client = sctp_in(&left, &args);
         echo_then_cut(&mut client, &right);
-        for signal in signals {
-            client.signal(signal);
-        }
+        client.signals(signals);
         client.exits_with(status);
         if status == 130 {
             let traced = fs::read(trace.path()).unwrap();
