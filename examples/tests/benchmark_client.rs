@@ -129,7 +129,7 @@ fn serve(lie: Lie, lies: usize) -> u16 {
             .unwrap();
         runtime.block_on(async {
             let sockets = SocketBuilder::new()
-                .bind([SocketAddr::from(([127, 0, 0, 1], 0))])
+                .with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))])
                 .with_send_buffer_size(1 << 20)
                 .with_recv_buffer_size(1 << 20);
             let mut listener = sockets.listen().unwrap();

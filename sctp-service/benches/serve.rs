@@ -104,7 +104,7 @@ fn serve_as(role: &str, port: u16) -> io::Result<()> {
     runtime.block_on(async {
         tokio::spawn(control::answer(port, ALLOCATOR));
         let builder = SocketBuilder::new()
-            .bind([(Ipv4Addr::LOCALHOST, port).into()])
+            .with_local_addrs([(Ipv4Addr::LOCALHOST, port).into()])
             .with_send_buffer_size(4 << 20)
             .with_recv_buffer_size(4 << 20);
         match role {

@@ -39,7 +39,7 @@ fn with_server<T: Send + 'static>(clients: fn(SocketAddr) -> T) -> T {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let builder = SocketBuilder::new().bind([(Ipv4Addr::LOCALHOST, 0).into()]);
+        let builder = SocketBuilder::new().with_local_addrs([(Ipv4Addr::LOCALHOST, 0).into()]);
         let listener = builder.listen().unwrap();
         let addr = listener.local_addrs().unwrap()[0];
         tokio::spawn(serve(listener, echo).into_future());

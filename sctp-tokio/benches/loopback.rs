@@ -142,7 +142,7 @@ fn serve(role: &str, port: u16) -> std::io::Result<()> {
     runtime.block_on(async {
         tokio::spawn(control::answer(port, ALLOCATOR));
         let builder = SocketBuilder::new()
-            .bind([(Ipv4Addr::LOCALHOST, port).into()])
+            .with_local_addrs([(Ipv4Addr::LOCALHOST, port).into()])
             .with_send_buffer_size(4 << 20)
             .with_recv_buffer_size(4 << 20);
         servers::run(role, &builder).await

@@ -26,7 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.set_auth_key(AssocId::FUTURE, 1, b"known to both")?;
             socket.set_active_auth_key(AssocId::FUTURE, 1)
         });
-    let mut listener = builder.clone().bind(["127.0.0.1:0".parse()?]).listen()?;
+    let mut listener = builder
+        .clone()
+        .with_local_addrs(["127.0.0.1:0".parse()?])
+        .listen()?;
     let peer = listener.local_addrs()?;
     let (client, server) = tokio::join!(builder.connect(&peer), listener.accept());
     let (mut client, mut server) = (client?, server?);

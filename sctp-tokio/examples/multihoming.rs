@@ -29,11 +29,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ips = vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
     }
     let any_port = || ips.iter().map(|&ip| SocketAddr::new(ip, 0));
-    let listener = SocketBuilder::new().bind(any_port()).listen()?;
+    let listener = SocketBuilder::new().with_local_addrs(any_port()).listen()?;
     let server = listener.local_addrs()?;
     tokio::spawn(echo(listener));
 
-    let builder = SocketBuilder::new().bind(any_port());
+    let builder = SocketBuilder::new().with_local_addrs(any_port());
     let mut client = builder.connect(&server).await?;
     show("connected", &client)?;
     for number in 0..6u32 {

@@ -13,7 +13,7 @@ use sctp_tokio::{AbortReason, Association, Endpoint, Event, EventSet, Message, S
 async fn main() -> Result<(), Box<dyn Error>> {
     // An endpoint tells the coming up too; on an association it is what `connect` waits for.
     let mut server = SocketBuilder::new()
-        .bind(["127.0.0.1:0".parse()?])
+        .with_local_addrs(["127.0.0.1:0".parse()?])
         .with_events(EventSet::ALL)
         .with_recv_buffer_size(20_000)
         .endpoint()?;

@@ -22,7 +22,7 @@ const FLEETING: u16 = 1;
 async fn main() -> Result<(), Box<dyn Error>> {
     // A receiver with little room.
     let mut listener = SocketBuilder::new()
-        .bind(["127.0.0.1:0".parse()?])
+        .with_local_addrs(["127.0.0.1:0".parse()?])
         .with_recv_buffer_size(20_000)
         .listen()?;
     let peer = listener.local_addrs()?;

@@ -20,7 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         socket.set_reconfig_supported(true)?;
         socket.set_stream_reset_policy(AssocId::FUTURE, StreamResetPolicy::all())
     });
-    let mut listener = builder.clone().bind(["127.0.0.1:0".parse()?]).listen()?;
+    let mut listener = builder
+        .clone()
+        .with_local_addrs(["127.0.0.1:0".parse()?])
+        .listen()?;
     let peer = listener.local_addrs()?;
     let (client, server) = tokio::join!(builder.connect(&peer), listener.accept());
     let (mut client, mut server) = (client?, server?);

@@ -152,7 +152,7 @@ async fn run_on_endpoint(poll: bool, mut sender: EndpointSender, assoc: AssocId)
 async fn waiting_endpoint_sends_end_with_the_association() {
     let (mut endpoints, mut servers, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..ASSOCIATIONS {
-        let local = small_sender().bind([LOOPBACK.parse().unwrap()]);
+        let local = small_sender().with_local_addrs([LOOPBACK.parse().unwrap()]);
         let mut endpoint = local.endpoint().unwrap();
         let peer = endpoint.local_addrs().unwrap();
         let server = must(small_receiver().connect(&peer)).await.unwrap();

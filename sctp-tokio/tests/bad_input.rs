@@ -84,7 +84,7 @@ async fn association_shutting_down_accepts_no_messages() {
 async fn duplicate_address_is_named() {
     let addr: SocketAddr = LOOPBACK.parse().unwrap();
     let error = SocketBuilder::new()
-        .bind([addr, addr])
+        .with_local_addrs([addr, addr])
         .listen()
         .unwrap_err();
     assert!(
@@ -96,7 +96,10 @@ async fn duplicate_address_is_named() {
 #[tokio::test]
 async fn many_addresses_are_bound_and_listed() {
     let addrs = (1..=200u8).map(|at| SocketAddr::from(([127, 0, 7, at], 0)));
-    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let mut listener = SocketBuilder::new()
+        .with_local_addrs(addrs)
+        .listen()
+        .unwrap();
     let bound = listener.local_addrs().unwrap();
     assert_eq!(bound.len(), 200);
     let client = must(SocketBuilder::new().connect(&bound[..3]))
@@ -156,10 +159,15 @@ async fn peer_of_other_family_is_refused_at_once() {
         let (local, peer): (SocketAddr, SocketAddr) =
             (local.parse().unwrap(), peer.parse().unwrap());
         for error in [
-            must(SocketBuilder::new().bind([local]).connect(&[peer])).await,
             must(
                 SocketBuilder::new()
-                    .bind([local])
+                    .with_local_addrs([local])
+                    .connect(&[peer]),
+            )
+            .await,
+            must(
+                SocketBuilder::new()
+                    .with_local_addrs([local])
                     .connect_one_to_one(&[peer]),
             )
             .await,
@@ -210,7 +218,7 @@ async fn impossible_peer_address_is_named() {
 async fn ipv4_peer_is_reached_from_each_possible_socket() {
     for local in ["127.0.0.1:0", "[::ffff:127.0.0.1]:0", "0.0.0.0:0", "[::]:0"] {
         let (_listener, addr) = listener().await;
-        let builder = SocketBuilder::new().bind([local.parse::<SocketAddr>().unwrap()]);
+        let builder = SocketBuilder::new().with_local_addrs([local.parse::<SocketAddr>().unwrap()]);
         if let Err(error) = must(builder.connect(&[addr])).await {
             panic!("{local}: {error}");
         }

@@ -22,7 +22,7 @@ async fn silent_host_does_not_hide_a_good_one() {
     let (tell, port) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = right.start(move || async move {
-        let bound = SocketBuilder::new().bind([addr("10.1.0.2", 0)]);
+        let bound = SocketBuilder::new().with_local_addrs([addr("10.1.0.2", 0)]);
         let listener = bound.listen().unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
@@ -32,7 +32,7 @@ async fn silent_host_does_not_hide_a_good_one() {
     let port = must(port).await.unwrap();
     let connecting = left.start(move || async move {
         let name = [addr("10.1.0.9", port), addr("10.1.0.2", port)];
-        let own = |port| SocketBuilder::new().bind([addr("10.1.0.1", port)]);
+        let own = |port| SocketBuilder::new().with_local_addrs([addr("10.1.0.1", port)]);
         let by_default = must(Association::connect(&name[..])).await;
         // With a port of its own, which the attempts share, or use one after the other.
         let shared = must(own(5001).connect_any(&name[..])).await;

@@ -92,7 +92,7 @@ fn alone() -> Message {
 /// An endpoint with one association, and the peer's end of it.
 async fn connected_endpoint() -> (Endpoint, AssocId, Association) {
     let (mut listener, addr) = listener_with(roomy()).await;
-    let bound = roomy().bind([LOOPBACK.parse().unwrap()]);
+    let bound = roomy().with_local_addrs([LOOPBACK.parse().unwrap()]);
     let mut endpoint = bound.endpoint().unwrap();
     let id = endpoint.connect(&[addr]).unwrap();
     let peer = must(listener.accept()).await.unwrap();

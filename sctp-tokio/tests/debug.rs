@@ -6,7 +6,10 @@ mod support;
 
 use std::{fmt::Debug, net::SocketAddr, time::Duration};
 
-use sctp_tokio::{EventSet, OneToOneListener, SocketBuilder, options::InitMsg};
+use sctp_tokio::{
+    EventSet, OneToOneListener, SocketBuilder,
+    options::{AssocInfo, InitMsg, PeerAddrParams, RtoInfo},
+};
 use support::{LOOPBACK, acknowledged, endpoint, endpoint_message, must, next, pair_with};
 
 /// A log line, in which no message and nothing of the runtime shows.
@@ -19,7 +22,7 @@ fn line(value: &impl Debug) -> String {
 }
 
 fn from_loopback() -> SocketBuilder {
-    SocketBuilder::new().bind([LOOPBACK.parse().unwrap()])
+    SocketBuilder::new().with_local_addrs([LOOPBACK.parse().unwrap()])
 }
 
 #[test]
@@ -28,7 +31,7 @@ fn builder_debug_shows_limits_and_changes() {
                     reuse_address: true, reuse_port: false, max_message_size: 1048576";
     assert_eq!(
         line(&SocketBuilder::new()),
-        format!("SocketBuilder {{ bind: [], {defaults} }}")
+        format!("SocketBuilder {{ local_addrs: [], {defaults} }}")
     );
     let init = InitMsg::new().with_outbound_streams(7).with_max_attempts(3);
     let all = from_loopback()
@@ -45,11 +48,25 @@ fn builder_debug_shows_limits_and_changes() {
         .configure(|_| Ok(()));
     assert_eq!(
         line(&all),
-        "SocketBuilder { bind: [127.0.0.1:0], outbound_streams: 7, max_inbound_streams: 1024, \
+        "SocketBuilder { local_addrs: [127.0.0.1:0], outbound_streams: 7, max_inbound_streams: 1024, \
          nodelay: false, interleaving: true, reuse_address: false, reuse_port: true, \
          max_message_size: 9, max_attempts: 3, max_timeout: 5s, connect_timeout: 1s, send_buffer_size: 10, recv_buffer_size: 20, \
          events: {\"SHUTDOWN\"}, configured: 1 }"
     );
+}
+
+#[test]
+fn builder_debug_shows_timers_that_were_set() {
+    let timers = from_loopback()
+        .with_rto_info(RtoInfo::new().with_max(Duration::from_secs(2)))
+        .with_assoc_info(AssocInfo::new().with_max_retransmissions(4));
+    let shown = line(&timers);
+    assert!(shown.contains("rto_info: RtoInfo { initial: 0ns, min: 0ns, max: 2s }"));
+    assert!(shown.contains("assoc_info: AssocInfo { max_retransmissions: 4, "));
+    let marked = from_loopback().with_peer_addr_params(PeerAddrParams::new().with_dscp(46));
+    let shown = line(&marked);
+    assert!(shown.contains("peer_addr_params: PeerAddrParams { "));
+    assert!(shown.contains("dscp: Some(46)"));
 }
 
 #[tokio::test]

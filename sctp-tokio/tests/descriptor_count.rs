@@ -56,10 +56,10 @@ async fn round(listener: &mut SctpListener) {
             .is_err()
     );
     assert!(SocketBuilder::new().connect(&[]).await.is_err());
-    let taken = SocketBuilder::new().bind([addr]);
+    let taken = SocketBuilder::new().with_local_addrs([addr]);
     assert!(taken.listen().is_err() && taken.endpoint().is_err());
     // No source address of that family: nobody will answer.
-    let deaf = quick.bind([LOOPBACK.parse().unwrap()]);
+    let deaf = quick.with_local_addrs([LOOPBACK.parse().unwrap()]);
     assert!(deaf.connect(&["[::1]:9".parse().unwrap()]).await.is_err());
     // Dropped while it connects.
     {

@@ -129,7 +129,7 @@ async fn peer_abort_reason_is_reported() {
 async fn partial_messages_of_peers_are_not_joined() {
     let server = SocketBuilder::new().with_recv_buffer_size(15_000);
     let mut endpoint = server
-        .bind([support::LOOPBACK.parse().unwrap()])
+        .with_local_addrs([support::LOOPBACK.parse().unwrap()])
         .endpoint()
         .unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];

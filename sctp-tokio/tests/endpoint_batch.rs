@@ -29,7 +29,7 @@ async fn with_clients(
     send_buffer: usize,
 ) -> (Endpoint, Vec<(AssocId, Association)>) {
     let mut endpoint = builder
-        .bind([support::LOOPBACK.parse().unwrap()])
+        .with_local_addrs([support::LOOPBACK.parse().unwrap()])
         .with_send_buffer_size(send_buffer)
         .endpoint()
         .unwrap();

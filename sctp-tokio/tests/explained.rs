@@ -31,14 +31,14 @@ fn number(error: &io::Error) -> Option<i32> {
 
 fn only_ipv6() -> SocketBuilder {
     SocketBuilder::new()
-        .bind([addr("[::]:0")])
+        .with_local_addrs([addr("[::]:0")])
         .configure(|socket| SockRef::from(socket).set_only_v6(true))
 }
 
 #[tokio::test]
 async fn endpoint_refuses_peer_of_other_family() {
     let (four, six) = (addr("127.0.0.1:9"), addr("[::1]:9"));
-    let bound = |local| SocketBuilder::new().bind([addr(local)]);
+    let bound = |local| SocketBuilder::new().with_local_addrs([addr(local)]);
     for (builder, peer) in [
         (bound("127.0.0.1:0"), six),
         (bound("0.0.0.0:0"), six),
@@ -134,7 +134,7 @@ async fn foreign_peer_address_is_named() {
 async fn foreign_local_address_is_named() {
     let builder = || {
         SocketBuilder::new()
-            .bind([addr("127.0.0.1:0")])
+            .with_local_addrs([addr("127.0.0.1:0")])
             .configure(|socket| {
                 socket.set_auth_supported(true)?;
                 socket.set_asconf_supported(true)?;
@@ -157,12 +157,12 @@ async fn foreign_local_address_is_named() {
 async fn second_association_from_one_port_is_named() {
     let (mut listener, peer) = listener().await;
     let port = SocketBuilder::new()
-        .bind([addr("127.0.0.1:0")])
+        .with_local_addrs([addr("127.0.0.1:0")])
         .with_reuse_port(true);
     let first = must(port.connect(&[peer])).await.unwrap();
     let _server = must(listener.accept()).await.unwrap();
     let own = first.local_addrs().unwrap()[0];
-    let again = port.bind([own]);
+    let again = port.with_local_addrs([own]);
     let said = |error: &io::Error| {
         assert_eq!(
             error.to_string(),
@@ -279,7 +279,7 @@ async fn association_inherits_send_buffer_of_listener() {
         SocketBuilder::new(),
         SocketBuilder::new().with_send_buffer_size(30_000),
     ] {
-        let bind = builder.clone().bind([addr("127.0.0.1:0")]);
+        let bind = builder.clone().with_local_addrs([addr("127.0.0.1:0")]);
         let (mut listener, peer) = listener_with(builder.clone()).await;
         let client = must(builder.connect(&[peer])).await.unwrap();
         let server = must(listener.accept()).await.unwrap();
@@ -328,7 +328,7 @@ fn panic_outside_a_runtime_names_the_caller() {
             before(panic);
         }
     }));
-    let local = || SocketBuilder::new().bind([addr("127.0.0.1:0")]);
+    let local = || SocketBuilder::new().with_local_addrs([addr("127.0.0.1:0")]);
     let fd = |socket: sctp_tokio::Socket| {
         socket.bind(addr("127.0.0.1:0")).unwrap();
         std::os::fd::OwnedFd::from(socket)

@@ -34,7 +34,10 @@ fn takes_turns(association: &Association) -> bool {
 #[tokio::test]
 async fn disabled_interleaving_names_the_sysctl() {
     let addr = support::LOOPBACK.parse::<SocketAddr>().unwrap();
-    let listening = interleaving().bind([addr]).listen().unwrap_err();
+    let listening = interleaving()
+        .with_local_addrs([addr])
+        .listen()
+        .unwrap_err();
     let connecting = interleaving()
         .connect(&[(Ipv4Addr::LOCALHOST, 9).into()])
         .await
@@ -92,7 +95,7 @@ async fn long_and_short(builder: fn() -> SocketBuilder) -> [(bool, [usize; 2]); 
     let (up, listening) = oneshot::channel();
     let server = far.start(move || async move {
         let addr = "10.1.0.2:0".parse().unwrap();
-        let mut listener = builder().bind([addr]).listen().unwrap();
+        let mut listener = builder().with_local_addrs([addr]).listen().unwrap();
         up.send(listener.local_addrs().unwrap()).unwrap();
         let mut association = listener.accept().await.unwrap();
         let lengths = lengths(&mut association).await;

@@ -60,7 +60,7 @@ async fn ends(
     set: impl Fn(&Socket) -> io::Result<()> + Send + Sync + 'static,
 ) -> [Association; 2] {
     let builder = SocketBuilder::new().configure(set);
-    let mut listener = builder.clone().bind([addr]).listen().unwrap();
+    let mut listener = builder.clone().with_local_addrs([addr]).listen().unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     let client = must(builder.connect(&[addr])).await.unwrap();
     [client, must(listener.accept()).await.unwrap()]

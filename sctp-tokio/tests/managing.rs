@@ -28,7 +28,7 @@ fn authenticating() -> SocketBuilder {
 }
 
 fn bound_and_authenticating() -> SocketBuilder {
-    authenticating().bind([support::LOOPBACK.parse().unwrap()])
+    authenticating().with_local_addrs([support::LOOPBACK.parse().unwrap()])
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn added_streams_can_be_used() {
 #[tokio::test]
 async fn added_streams_of_endpoint_can_be_used() {
     let mut server = reconfigurable()
-        .bind([support::LOOPBACK.parse().unwrap()])
+        .with_local_addrs([support::LOOPBACK.parse().unwrap()])
         .endpoint()
         .unwrap();
     let addr = server.local_addrs().unwrap()[0];

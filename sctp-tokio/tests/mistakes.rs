@@ -182,7 +182,10 @@ async fn addresses_of_both_families_are_bound_together() {
         ips.sort();
         ips
     };
-    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let mut listener = SocketBuilder::new()
+        .with_local_addrs(addrs)
+        .listen()
+        .unwrap();
     let bound = listener.local_addrs().unwrap();
     assert_eq!(canonical(&bound), canonical(&addrs));
     let mut client = must(SocketBuilder::new().connect(&bound)).await.unwrap();

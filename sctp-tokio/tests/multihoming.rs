@@ -65,7 +65,10 @@ where
 {
     let (tell, port) = oneshot::channel();
     let serving = namespace.start(move || async move {
-        let mut listener = impatient().bind(addrs(bind, 0)).listen().unwrap();
+        let mut listener = impatient()
+            .with_local_addrs(addrs(bind, 0))
+            .listen()
+            .unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         work(must(listener.accept()).await.unwrap()).await
@@ -134,7 +137,7 @@ async fn survives(cut: fn(&NetNs, &NetNs), mend: fn(&NetNs, &NetNs)) {
         let (left, right) = links;
         let mut client = must(
             impatient()
-                .bind(addrs(&["10.1.0.1", "10.2.0.1"], 0))
+                .with_local_addrs(addrs(&["10.1.0.1", "10.2.0.1"], 0))
                 .connect(&addrs(&["10.1.0.2"], port)),
         )
         .await
@@ -206,7 +209,7 @@ async fn cut_association_is_lost_to_both() {
     let client = left.start(move || async move {
         let mut client = must(
             impatient()
-                .bind(addrs(&["10.1.0.1"], 0))
+                .with_local_addrs(addrs(&["10.1.0.1"], 0))
                 .connect(&addrs(&["10.1.0.2"], port)),
         )
         .await

@@ -200,7 +200,7 @@ async fn oversized_message_is_dropped_whole() {
         .with_max_message_size(20_000)
         .with_recv_buffer_size(15_000);
     let mut listener = builder
-        .bind([LOOPBACK.parse().unwrap()])
+        .with_local_addrs([LOOPBACK.parse().unwrap()])
         .listen_one_to_one()
         .unwrap();
     let addr = listener.local_addrs().unwrap()[0];
@@ -229,7 +229,7 @@ async fn stopped_listener_refuses_peers_behind_waiting_ones() {
     for _ in 0..3 {
         clients.push(must(Association::connect(addr)).await.unwrap());
     }
-    listener.stop().unwrap();
+    listener.stop_listening().unwrap();
     let error = must(Association::connect(addr)).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}");
     for client in &clients {

@@ -57,7 +57,7 @@ async fn exchange(
     let (report, mut arrived) = mpsc::unbounded_channel();
     let serving = right.start(move || async move {
         let addr = "10.1.0.2:0".parse().unwrap();
-        let mut listener = quick().bind([addr]).listen().unwrap();
+        let mut listener = quick().with_local_addrs([addr]).listen().unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         while let Ok(mut server) = listener.accept().await {

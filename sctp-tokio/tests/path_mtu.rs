@@ -36,7 +36,10 @@ async fn fixed_mtu_passes_black_hole() {
     let (tell, port) = oneshot::channel();
     let serving = right.start(move || async move {
         let addr = "10.1.0.2:0".parse().unwrap();
-        let mut listener = SocketBuilder::new().bind([addr]).listen().unwrap();
+        let mut listener = SocketBuilder::new()
+            .with_local_addrs([addr])
+            .listen()
+            .unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         let mut fixed = must(listener.accept()).await.unwrap();
@@ -61,18 +64,20 @@ async fn fixed_mtu_passes_black_hole() {
 /// A client that probes for the MTU, soon repeats what is lost, and never gives up.
 fn probing() -> SocketBuilder {
     let local = "10.1.0.1:0".parse().unwrap();
-    SocketBuilder::new().bind([local]).configure(|socket| {
-        let millis = Duration::from_millis;
-        let timeouts = RtoInfo::new()
-            .with_initial(millis(500))
-            .with_min(millis(500))
-            .with_max(millis(500));
-        socket.set_rto_info(AssocId::FUTURE, &timeouts)?;
-        let persistent = AssocInfo::new().with_max_retransmissions(u16::MAX);
-        socket.set_assoc_info(AssocId::FUTURE, &persistent)?;
-        let interval = Duration::from_secs(5);
-        socket.set_plpmtud_probe_interval(AssocId::FUTURE, None, interval)
-    })
+    SocketBuilder::new()
+        .with_local_addrs([local])
+        .configure(|socket| {
+            let millis = Duration::from_millis;
+            let timeouts = RtoInfo::new()
+                .with_initial(millis(500))
+                .with_min(millis(500))
+                .with_max(millis(500));
+            socket.set_rto_info(AssocId::FUTURE, &timeouts)?;
+            let persistent = AssocInfo::new().with_max_retransmissions(u16::MAX);
+            socket.set_assoc_info(AssocId::FUTURE, &persistent)?;
+            let interval = Duration::from_secs(5);
+            socket.set_plpmtud_probe_interval(AssocId::FUTURE, None, interval)
+        })
 }
 
 /// Waits until probing has found the MTU: after one interval, and three more for the size that fails.
@@ -105,7 +110,10 @@ async fn probed_mtu_serves_later_messages_only() {
     let (tell, port) = oneshot::channel();
     let serving = right.start(move || async move {
         let addr = "10.1.0.2:0".parse().unwrap();
-        let mut listener = SocketBuilder::new().bind([addr]).listen().unwrap();
+        let mut listener = SocketBuilder::new()
+            .with_local_addrs([addr])
+            .listen()
+            .unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         let mut early = must(listener.accept()).await.unwrap();

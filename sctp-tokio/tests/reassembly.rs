@@ -19,7 +19,7 @@ const PACKET: u32 = 1400;
 
 fn small_endpoint(limit: usize) -> Endpoint {
     SocketBuilder::new()
-        .bind([LOOPBACK.parse().unwrap()])
+        .with_local_addrs([LOOPBACK.parse().unwrap()])
         .with_recv_buffer_size(15_000)
         .with_max_message_size(limit)
         .endpoint()
@@ -61,7 +61,7 @@ async fn receive_long_messages(mut endpoint: Endpoint) {
 #[tokio::test]
 async fn long_messages_of_peers_are_not_mixed() {
     let endpoint = SocketBuilder::new()
-        .bind([LOOPBACK.parse().unwrap()])
+        .with_local_addrs([LOOPBACK.parse().unwrap()])
         .configure(|socket| socket.set_partial_delivery_point(2 * PACKET))
         .endpoint()
         .unwrap();

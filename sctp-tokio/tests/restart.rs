@@ -19,9 +19,13 @@ const SERVER: &str = "10.1.0.2:0";
 /// A client that sends "old", vanishes without a word, starts again, and sends "new".
 async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr) {
     let from: SocketAddr = "10.1.0.1:0".parse().unwrap();
-    let old = must(SocketBuilder::new().bind([from]).connect(&[server]))
-        .await
-        .unwrap();
+    let old = must(
+        SocketBuilder::new()
+            .with_local_addrs([from])
+            .connect(&[server]),
+    )
+    .await
+    .unwrap();
     old.send("old").await.unwrap();
     acknowledged(&old).await;
     link.tc("qdisc add dev one root netem loss 100%");
@@ -31,7 +35,7 @@ async fn restarting_client(link: Arc<support::netns::NetNs>, server: SocketAddr)
     drop(old);
     link.tc("qdisc del dev one root");
     let again = SocketBuilder::new()
-        .bind([from])
+        .with_local_addrs([from])
         .with_init(InitMsg::new().with_outbound_streams(3));
     let mut new = must(again.connect(&[server])).await.unwrap();
     new.send(Message::new("new").on_stream(2)).await.unwrap();
@@ -87,7 +91,7 @@ async fn restart_is_reported_and_association_continues() {
     let (left, right) = two_cables();
     let (tell, addr) = oneshot::channel();
     let serving = right.start(async move || {
-        let server = SocketBuilder::new().bind([SERVER.parse().unwrap()]);
+        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
         let mut listener = server.listen().unwrap();
         tell.send(listener.local_addrs().unwrap()[0]).unwrap();
         let log = served(must(listener.accept()).await.unwrap()).await;
@@ -108,7 +112,7 @@ async fn restarted_and_closed_association_is_accepted_whole() {
     let (tell, addr) = oneshot::channel();
     let (done, client_done) = oneshot::channel();
     let serving = right.start(async move || {
-        let server = SocketBuilder::new().bind([SERVER.parse().unwrap()]);
+        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
         let mut listener = server.listen().unwrap();
         tell.send(listener.local_addrs().unwrap()[0]).unwrap();
         must(client_done).await.unwrap();

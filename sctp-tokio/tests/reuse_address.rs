@@ -63,7 +63,7 @@ impl Listening {
 }
 
 fn bound(addr: impl ToString) -> SocketBuilder {
-    SocketBuilder::new().bind([addr.to_string().parse().unwrap()])
+    SocketBuilder::new().with_local_addrs([addr.to_string().parse().unwrap()])
 }
 
 /// A server that is gone, and whose peer cannot be reached to end the association. Returns where it

@@ -7,9 +7,11 @@ mod support;
 use std::{io, net::SocketAddr, time::Duration};
 
 use sctp_tokio::{
-    AbortReason, Association, ConnectError, End, Message, SctpListener, Side, SocketBuilder,
+    AbortReason, Association, ConnectError, End, EventSet, Message, SctpListener, Side,
+    SocketBuilder,
+    options::{AssocInfo, Heartbeat, InitMsg, PeerAddrParams, RtoInfo},
 };
-use support::{listener, must, until_end};
+use support::{listener, must, pair_with, until_end};
 
 #[tokio::test]
 async fn ipv6_works_like_ipv4() {
@@ -29,7 +31,10 @@ async fn several_addresses_make_listener_multi_homed() {
         "127.0.0.1:0".parse().unwrap(),
         "127.0.0.2:0".parse().unwrap(),
     ];
-    let mut listener = SocketBuilder::new().bind(addrs).listen().unwrap();
+    let mut listener = SocketBuilder::new()
+        .with_local_addrs(addrs)
+        .listen()
+        .unwrap();
     let mut bound = listener.local_addrs().unwrap();
     bound.sort();
     assert_eq!(
@@ -53,7 +58,10 @@ async fn addresses_of_different_ports_are_refused() {
         "127.0.0.1:9000".parse().unwrap(),
         "127.0.0.2:9001".parse().unwrap(),
     ];
-    let error = SocketBuilder::new().bind(addrs).listen().unwrap_err();
+    let error = SocketBuilder::new()
+        .with_local_addrs(addrs)
+        .listen()
+        .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
@@ -200,7 +208,7 @@ async fn peer_closed_before_accept_is_accepted_with_its_messages() {
 async fn stopped_listener_still_accepts_established_ones() {
     let (mut listener, addr) = listener().await;
     let client = Association::connect(addr).await.unwrap();
-    listener.stop().unwrap();
+    listener.stop_listening().unwrap();
     assert!(matches!(
         must(Association::connect(addr)).await,
         Err(ConnectError::Refused { .. })
@@ -235,11 +243,11 @@ async fn listeners_share_a_port_with_reuse_port() {
     let builder = SocketBuilder::new().with_reuse_port(true);
     let first = builder
         .clone()
-        .bind(["127.0.0.1:0".parse().unwrap()])
+        .with_local_addrs(["127.0.0.1:0".parse().unwrap()])
         .listen()
         .unwrap();
     let addr = first.local_addrs().unwrap()[0];
-    let second = builder.bind([addr]).listen().unwrap();
+    let second = builder.with_local_addrs([addr]).listen().unwrap();
     let mut accepted = [0, 0];
     let mut listeners = [first, second];
     let mut kept = Vec::new();
@@ -280,4 +288,78 @@ fn runtime_without_timers_is_refused_at_once() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(bind)).unwrap_err();
     let text = panicked.downcast_ref::<String>().unwrap();
     assert!(text.contains("timers are disabled"), "{text}");
+}
+
+#[tokio::test]
+async fn builder_timers_reach_associations() {
+    let rto = RtoInfo::new()
+        .with_initial(Duration::from_millis(300))
+        .with_min(Duration::from_millis(200))
+        .with_max(Duration::from_millis(400));
+    let builder = SocketBuilder::new()
+        .with_rto_info(rto)
+        .with_assoc_info(AssocInfo::new().with_max_retransmissions(3))
+        .with_peer_addr_params(
+            PeerAddrParams::new()
+                .with_heartbeat(Heartbeat::Enabled(Some(Duration::from_secs(7))))
+                .with_max_retransmissions(2),
+        );
+    let (client, server) = pair_with(builder.clone(), builder).await;
+    for association in [client, server] {
+        let (socket, id) = (association.socket().unwrap(), association.id());
+        assert_eq!(socket.rto_info(id).unwrap(), rto);
+        assert_eq!(socket.assoc_info(id).unwrap().max_retransmissions, 3);
+        let params = socket.peer_addr_params(id, None).unwrap();
+        let every = Some(Duration::from_secs(7));
+        assert_eq!(params.heartbeat, Heartbeat::Enabled(every));
+        assert_eq!(params.max_retransmissions, 2);
+    }
+}
+
+#[test]
+fn builder_getters_return_what_was_set() {
+    let new = SocketBuilder::new();
+    assert_eq!(new.local_addrs(), []);
+    assert_eq!(new.init().outbound_streams, SocketBuilder::OUTBOUND_STREAMS);
+    assert!(new.nodelay() && new.reuse_address());
+    assert!(!new.reuse_port() && !new.interleaving());
+    assert_eq!(new.send_buffer_size().or(new.recv_buffer_size()), None);
+    assert_eq!(new.max_message_size(), 1024 * 1024);
+    assert_eq!(new.connect_timeout(), None);
+    assert_eq!(new.rto_info(), RtoInfo::new());
+    assert_eq!(new.assoc_info(), AssocInfo::new());
+    assert_eq!(new.peer_addr_params(), PeerAddrParams::new());
+
+    let addr: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let init = InitMsg::new().with_outbound_streams(7);
+    let set = new
+        .with_local_addrs([addr])
+        .with_init(init)
+        .with_nodelay(false)
+        .with_reuse_address(false)
+        .with_reuse_port(true)
+        .with_interleaving(true)
+        .with_send_buffer_size(1)
+        .with_recv_buffer_size(2)
+        .with_max_message_size(3)
+        .with_events(EventSet::SHUTDOWN)
+        .with_connect_timeout(Duration::from_secs(4))
+        .with_rto_info(RtoInfo::new().with_min(Duration::from_secs(5)))
+        .with_assoc_info(AssocInfo::new().with_max_retransmissions(6))
+        .with_peer_addr_params(PeerAddrParams::new().with_dscp(46));
+    assert_eq!(set.local_addrs(), [addr]);
+    assert_eq!(
+        set.init(),
+        init.with_max_inbound_streams(SocketBuilder::MAX_INBOUND_STREAMS)
+    );
+    assert!(!set.nodelay() && !set.reuse_address());
+    assert!(set.reuse_port() && set.interleaving());
+    assert_eq!(set.send_buffer_size(), Some(1));
+    assert_eq!(set.recv_buffer_size(), Some(2));
+    assert_eq!(set.max_message_size(), 3);
+    assert_eq!(set.events(), EventSet::SHUTDOWN);
+    assert_eq!(set.connect_timeout(), Some(Duration::from_secs(4)));
+    assert_eq!(set.rto_info().min, Duration::from_secs(5));
+    assert_eq!(set.assoc_info().max_retransmissions, 6);
+    assert_eq!(set.peer_addr_params().dscp, Some(46));
 }

@@ -13,7 +13,7 @@ use support::{endpoint_message, full::fill, must, netns::NetNs, next};
 /// filled what it can send to each but the last.
 async fn stalled() -> (Endpoint, Vec<Client>) {
     let mut endpoint = support::quick()
-        .bind([support::LOOPBACK.parse().unwrap()])
+        .with_local_addrs([support::LOOPBACK.parse().unwrap()])
         .endpoint()
         .unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];

@@ -151,7 +151,7 @@ async fn end_wakes_both_halves() {
 async fn partial_message_moves_with_a_peel_off() {
     let small = SocketBuilder::new().with_recv_buffer_size(15_000);
     let mut endpoint = small
-        .bind([support::LOOPBACK.parse().unwrap()])
+        .with_local_addrs([support::LOOPBACK.parse().unwrap()])
         .endpoint()
         .unwrap();
     let addr = endpoint.local_addrs().unwrap()[0];

@@ -62,7 +62,10 @@ async fn connect_twice(
     let (tell_addrs, learned) = oneshot::channel();
     let _serving = server.start(move || async move {
         let addr = "0.0.0.0:0".parse().unwrap();
-        let mut listener = SocketBuilder::new().bind([addr]).listen().unwrap();
+        let mut listener = SocketBuilder::new()
+            .with_local_addrs([addr])
+            .listen()
+            .unwrap();
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         let first = must(listener.accept()).await.unwrap();
@@ -76,7 +79,9 @@ async fn connect_twice(
     let _first = one.start(move || async move {
         let wildcard = "0.0.0.0:0".parse().unwrap();
         let peer = [SocketAddr::new([10, 1, 0, 1].into(), port)];
-        let first = must(quick().bind([wildcard]).connect(&peer)).await.unwrap();
+        let first = must(quick().with_local_addrs([wildcard]).connect(&peer))
+            .await
+            .unwrap();
         tell.send(first.local_addrs().unwrap()[0].port()).unwrap();
         let _ = finished.await;
         drop(first);
@@ -86,7 +91,9 @@ async fn connect_twice(
     let outcome = two.start(move || async move {
         let local = SocketAddr::new(second.parse().unwrap(), local_port);
         let peer = [SocketAddr::new([10, 2, 0, 1].into(), port)];
-        let builder = quick().bind([local]).with_connect_timeout(timeout);
+        let builder = quick()
+            .with_local_addrs([local])
+            .with_connect_timeout(timeout);
         let outcome = must(builder.connect(&peer)).await;
         outcome.map(drop)
     });

@@ -20,7 +20,7 @@ pub(crate) fn start(addr: SocketAddr, sockets: &[SocketBuilder]) -> io::Result<V
     sockets
         .iter()
         .map(|socket| {
-            let listener = socket.clone().bind([addr]).listen()?;
+            let listener = socket.clone().with_local_addrs([addr]).listen()?;
             let addr = listener.local_addrs()?.remove(0);
             tokio::spawn(serve(listener, answer).into_future());
             Ok(addr)

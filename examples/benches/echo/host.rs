@@ -15,7 +15,7 @@ const MAX_ASSOCIATIONS: usize = 20_000;
 /// Serves until it is killed, or told to end.
 pub(crate) fn serve(role: &str, port: u16) -> io::Result<()> {
     let builder = SocketBuilder::new()
-        .bind([(Ipv4Addr::LOCALHOST, port).into()])
+        .with_local_addrs([(Ipv4Addr::LOCALHOST, port).into()])
         .with_send_buffer_size(4 << 20)
         .with_recv_buffer_size(4 << 20);
     if role == "sharded" {

@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> io::Result<()> {
     let sockets = SocketBuilder::new()
-        .bind(address::resolve(&args.listen).await?)
+        .with_local_addrs(address::resolve(&args.listen).await?)
         .with_max_message_size(args.max_message_size);
     let service = service(Settings {
         stream_increment: args.stream_increment,

@@ -75,7 +75,7 @@ async fn clients(server: SocketAddr) -> Result<(), Box<dyn Error>> {
 
 /// Sends a few messages from an address, and prints what comes back.
 async fn client(server: SocketAddr, from: [u8; 4], messages: u32) -> Result<(), Box<dyn Error>> {
-    let socket = SocketBuilder::new().bind([SocketAddr::from((from, 0))]);
+    let socket = SocketBuilder::new().with_local_addrs([SocketAddr::from((from, 0))]);
     let mut association = socket.connect(&[server]).await?;
     let from = IpAddr::from(from);
     for _ in 0..messages {

@@ -28,7 +28,7 @@ async fn restart(link: &NetNs, old: Association, peer: &str) -> Association {
     drop(old);
     link.tc("qdisc del dev one root");
     let peer: SocketAddr = peer.parse().unwrap();
-    let again = SocketBuilder::new().bind([from]);
+    let again = SocketBuilder::new().with_local_addrs([from]);
     within("connect", again.connect(&[peer])).await.unwrap()
 }
 
@@ -41,7 +41,7 @@ async fn process_comes_up_again_when_its_gateway_restarts() {
     let mut asp = m3ua_in(&right, &[&args[..], &["--routing-context", "1"]].concat());
     let cable = Arc::clone(&link);
     let gateway = link.start(async move || {
-        let socket = SocketBuilder::new().bind(["10.1.0.1:2905".parse().unwrap()]);
+        let socket = SocketBuilder::new().with_local_addrs(["10.1.0.1:2905".parse().unwrap()]);
         let mut listener = socket.listen().unwrap();
         let mut gateway = within("accept", listener.accept()).await.unwrap();
         // Its port is needed again.
@@ -68,7 +68,7 @@ async fn process_that_restarts_comes_up_again_at_the_gateway() {
     let cable = Arc::clone(&link);
     let process = link.start(async move || {
         let to: SocketAddr = GATEWAY.parse().unwrap();
-        let socket = SocketBuilder::new().bind(["10.1.0.1:2906".parse().unwrap()]);
+        let socket = SocketBuilder::new().with_local_addrs(["10.1.0.1:2906".parse().unwrap()]);
         let mut process = within("connect", socket.connect(&[to])).await.unwrap();
         let text = ProtocolData::new(1, 1, 8, 2, 0, 0, b"hello".to_vec());
         let data = M3uaMessage::data(None, Some(1), text, None);

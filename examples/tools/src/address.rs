@@ -40,7 +40,7 @@ impl Peer {
             .max(SocketBuilder::OUTBOUND_STREAMS);
         let init = InitMsg::new().with_outbound_streams(self.streams.unwrap_or(enough));
         let sockets = SocketBuilder::new()
-            .bind(bind.map(|ip| SocketAddr::new(*ip, 0)))
+            .with_local_addrs(bind.map(|ip| SocketAddr::new(*ip, 0)))
             .with_init(init)
             .with_max_message_size(self.max_message_size as usize)
             .with_connect_timeout(self.connect_timeout);

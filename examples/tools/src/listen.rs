@@ -101,7 +101,7 @@ pub(crate) async fn run(args: ListenArgs, mut signals: Signals) -> Result<(), Fa
     let trace = Trace::create(args.trace.as_deref())?;
     let addrs = signals.unless(address::resolve(&args.addr)).await??;
     let sockets = SocketBuilder::new()
-        .bind(addrs)
+        .with_local_addrs(addrs)
         .with_max_message_size(args.max_message_size as usize);
     let mut listener = sockets.listen()?;
     log(format_args!(
@@ -125,7 +125,7 @@ pub(crate) async fn run(args: ListenArgs, mut signals: Signals) -> Result<(), Fa
         broken = server.printer.broken() => Err(broken),
         done = accept(&server, &mut listener, &mut tasks) => done,
     };
-    listener.stop()?;
+    listener.stop_listening()?;
     stop.send_replace(true);
     let drained = drain(&mut tasks).await;
     let printed = server.printer.flush().await;

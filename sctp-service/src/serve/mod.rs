@@ -211,7 +211,7 @@ impl<L, M, K> Serve<L, M, K> {
     ///
     /// Which local port an association is set up from is up to `connect`; for
     /// [`Remote`](crate::client::Remote) it is a free one unless its socket is
-    /// [bound](sctp_tokio::SocketBuilder::bind). The kernel refuses a socket that is bound to the
+    /// [bound](sctp_tokio::SocketBuilder::with_local_addrs). The kernel refuses a socket that is bound to the
     /// port of a listener (`EADDRINUSE`) unless both were bound with
     /// [`with_reuse_port`](sctp_tokio::SocketBuilder::with_reuse_port).
     pub fn with_dial<C>(mut self, connect: C) -> Self

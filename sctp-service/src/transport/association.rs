@@ -77,7 +77,7 @@ impl Listener for SctpListener {
     }
 
     fn stop_listening(&mut self) -> io::Result<()> {
-        self.stop()
+        Self::stop_listening(self)
     }
 
     async fn accept_waiting(&mut self) -> Option<io::Result<Association>> {
@@ -99,10 +99,10 @@ impl Listener for OneToOneListener {
         Self::local_addrs(self)
     }
 
-    /// Refuses peers while others wait to be accepted, see [`OneToOneListener::stop`]. The socket
+    /// Refuses peers while others wait to be accepted, see [`OneToOneListener::stop_listening`]. The socket
     /// stops listening when it is dropped, as the server does once all of these are accepted.
     fn stop_listening(&mut self) -> io::Result<()> {
-        self.stop()
+        Self::stop_listening(self)
     }
 
     async fn accept_waiting(&mut self) -> Option<io::Result<Association>> {

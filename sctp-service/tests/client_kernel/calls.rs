@@ -73,7 +73,7 @@ async fn connection_refused_is_reported() {
 async fn kernel_tells_what_it_never_sent() {
     let init = InitMsg::new().with_outbound_streams(200);
     let listener = SocketBuilder::new()
-        .bind(["127.0.0.1:0".parse().unwrap()])
+        .with_local_addrs(["127.0.0.1:0".parse().unwrap()])
         .with_init(init)
         .with_recv_buffer_size(10_000)
         .listen()

@@ -20,7 +20,7 @@ impl Server {
     /// associations are aborted, with the reason `drain timed out`.
     pub(crate) fn start(drain_timeout: Duration) -> Self {
         let listener = SocketBuilder::new()
-            .bind(["127.0.0.1:0".parse().unwrap()])
+            .with_local_addrs(["127.0.0.1:0".parse().unwrap()])
             .with_init(InitMsg::new().with_outbound_streams(100))
             .listen()
             .unwrap();

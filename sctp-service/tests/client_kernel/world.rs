@@ -37,7 +37,10 @@ impl Place {
 }
 
 fn listen(addr: SocketAddr) -> Listener {
-    SocketBuilder::new().bind([addr]).listen().unwrap()
+    SocketBuilder::new()
+        .with_local_addrs([addr])
+        .listen()
+        .unwrap()
 }
 
 /// A server's end in the hands of a test.

@@ -116,7 +116,7 @@ both_styles! {
         let stop = CancellationToken::new();
         let (count, seen, stopped) = (Arc::clone(&answered), Arc::clone(&changes), stop.clone());
         let calling = left.start(move || async move {
-            let socket = two_paths().bind(addrs([[10, 1, 0, 1], [10, 2, 0, 1]], 0));
+            let socket = two_paths().with_local_addrs(addrs([[10, 1, 0, 1], [10, 2, 0, 1]], 0));
             let remote = Remote::multi_homed(addrs([[10, 1, 0, 2], [10, 2, 0, 2]], addr.port()));
             let builder = Client::builder().on_event(move |event| {
                 if let ClientEvent::PathChanged { .. } = event {

@@ -157,13 +157,13 @@ fn answer_on_a_stream_of_no_call_is_reported() {
 fn dialling_from_the_port_of_the_listener_fails_with_a_reason() {
     alone(async {
         let listener = SocketBuilder::new()
-            .bind(["127.0.0.1:0".parse().unwrap()])
+            .with_local_addrs(["127.0.0.1:0".parse().unwrap()])
             .listen()
             .unwrap();
         let here = listener.local_addrs().unwrap()[0];
         let peer = SctpListener::bind("127.0.0.2:0").await.unwrap();
         let there = peer.local_addrs().unwrap()[0];
-        let socket = SocketBuilder::new().bind([here]);
+        let socket = SocketBuilder::new().with_local_addrs([here]);
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = serve(listener, async |payload: Payload| payload)
             .with_dial(Remote::new(there).with_socket(socket))

@@ -72,7 +72,7 @@ impl Endpoint {
     /// addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
     ///
     /// The wildcard address announces every address of the machine to peers; see
-    /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
+    /// [`SocketBuilder::with_local_addrs`](crate::SocketBuilder::with_local_addrs).
     ///
     /// # Errors
     ///
@@ -323,7 +323,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// Returns errors of `listen(2)`.
-    pub fn stop(&self) -> io::Result<()> {
+    pub fn stop_listening(&self) -> io::Result<()> {
         self.state.io.socket().listen(0)
     }
 

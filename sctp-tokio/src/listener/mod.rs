@@ -68,7 +68,7 @@ impl SctpListener {
     /// addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
     ///
     /// The wildcard address announces every address of the machine to peers; see
-    /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
+    /// [`SocketBuilder::with_local_addrs`](crate::SocketBuilder::with_local_addrs).
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl SctpListener {
     /// # Errors
     ///
     /// Returns errors of `listen(2)`.
-    pub fn stop(&self) -> io::Result<()> {
+    pub fn stop_listening(&self) -> io::Result<()> {
         self.io.socket().listen(0)
     }
 

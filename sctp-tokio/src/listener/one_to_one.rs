@@ -50,7 +50,7 @@ pub struct OneToOneListener {
     /// Accepted socket that could not be set up or registered with the reactor. The next accept
     /// tries it again first.
     pending: Option<Socket>,
-    /// Set after [`OneToOneListener::stop`]: the maximum number of associations still to be accepted.
+    /// Set after [`OneToOneListener::stop_listening`]: the maximum number of associations still to be accepted.
     remaining: Option<u32>,
 }
 
@@ -60,7 +60,7 @@ impl OneToOneListener {
     /// If a name resolves to several addresses, the first that can be bound is used.
     ///
     /// The wildcard address announces every address of the machine to peers; see
-    /// [`SocketBuilder::bind`](crate::SocketBuilder::bind).
+    /// [`SocketBuilder::with_local_addrs`](crate::SocketBuilder::with_local_addrs).
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl OneToOneListener {
     /// # Errors
     ///
     /// Returns errors of `listen(2)`.
-    pub fn stop(&mut self) -> io::Result<()> {
+    pub fn stop_listening(&mut self) -> io::Result<()> {
         self.io.socket().listen(1)?;
         let backlog = match self.subscribe_accepted {
             None => BACKLOG,
@@ -296,7 +296,7 @@ mod tests {
     async fn stopped_listener_accepts_no_more_than_waited() {
         let mut listener = OneToOneListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addrs().unwrap()[0];
-        listener.stop().unwrap();
+        listener.stop_listening().unwrap();
         assert_eq!(listener.remaining, Some(BACKLOG + 1));
         listener.remaining = Some(3);
         let mut clients = Vec::new();

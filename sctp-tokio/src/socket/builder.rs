@@ -2,7 +2,10 @@
 
 use std::{fmt, io, net::SocketAddr, os::fd::OwnedFd, sync::Arc, time::Duration};
 
-use sctp_core::{EventSet, Socket, options::InitMsg};
+use sctp_core::{
+    EventSet, Socket,
+    options::{AssocInfo, InitMsg, PeerAddrParams, RtoInfo},
+};
 use tokio::net::ToSocketAddrs;
 
 use super::{
@@ -26,7 +29,7 @@ use crate::{
 ///
 /// // A multi-homed listener with 100 streams in each direction.
 /// let listener = SocketBuilder::new()
-///     .bind(["192.0.2.1:3868".parse()?, "198.51.100.1:3868".parse()?])
+///     .with_local_addrs(["192.0.2.1:3868".parse()?, "198.51.100.1:3868".parse()?])
 ///     .with_init(InitMsg::new().with_outbound_streams(100).with_max_inbound_streams(100))
 ///     .listen()?;
 /// # Ok(())
@@ -65,8 +68,8 @@ impl SocketBuilder {
     /// machine to every peer, including those of container bridges. Two peers that announce a
     /// common address with the same port exclude each other: the second gets no answer and times
     /// out. If a machine has such addresses, name those that peers can reach.
-    pub fn bind(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.config.bind = addrs.into_iter().collect();
+    pub fn with_local_addrs(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.config.local_addrs = addrs.into_iter().collect();
         self
     }
 
@@ -78,6 +81,36 @@ impl SocketBuilder {
     /// elsewhere keeps its parameters unless this method is called.
     pub fn with_init(mut self, init: InitMsg) -> Self {
         self.config.init = Some(init);
+        self
+    }
+
+    /// Sets the retransmission timeouts of associations (`SCTP_RTOINFO`).
+    ///
+    /// A field that is zero has the kernel's default, which sysctls below `net.sctp` change:
+    /// `rto_initial` (3 seconds), `rto_min` (1 second) and `rto_max` (60 seconds).
+    #[doc(alias = "SCTP_RTOINFO")]
+    pub fn with_rto_info(mut self, rto: RtoInfo) -> Self {
+        self.config.rto_info = rto;
+        self
+    }
+
+    /// Sets the number of retransmissions before an association is given up, and the lifetime of
+    /// cookies (`SCTP_ASSOCINFO`).
+    ///
+    /// A field that is zero has the kernel's default, which sysctls below `net.sctp` change:
+    /// `association_max_retrans` (10) and `valid_cookie_life` (60 seconds).
+    #[doc(alias = "SCTP_ASSOCINFO")]
+    pub fn with_assoc_info(mut self, info: AssocInfo) -> Self {
+        self.config.assoc_info = info;
+        self
+    }
+
+    /// Sets heartbeats, retransmissions and other parameters of all paths (`SCTP_PEER_ADDR_PARAMS`).
+    ///
+    /// What [`PeerAddrParams::new`] leaves unchanged has the kernel's default.
+    #[doc(alias = "SCTP_PEER_ADDR_PARAMS")]
+    pub fn with_peer_addr_params(mut self, params: PeerAddrParams) -> Self {
+        self.config.peer_addr_params = params;
         self
     }
 
@@ -187,8 +220,8 @@ impl SocketBuilder {
     /// `SO_BINDTODEVICE` are kept. The handshake uses the options set here, later packets those of
     /// the peeled-off socket. Therefore:
     ///
-    /// - For differentiated services set [`PeerAddrParams::with_dscp`] for
-    ///   [`AssocId::FUTURE`](crate::AssocId::FUTURE), which belongs to the association.
+    /// - For differentiated services set [`PeerAddrParams::with_dscp`] by
+    ///   [`with_peer_addr_params`](Self::with_peer_addr_params), which belongs to the association.
     /// - Set the other options again on [`Association::socket`].
     ///
     /// An [`endpoint`](Self::endpoint) does not peel off by itself, and keeps them.
@@ -201,6 +234,91 @@ impl SocketBuilder {
     ) -> Self {
         self.config.configure.push(Arc::new(set));
         self
+    }
+
+    /// Returns the [local addresses](Self::with_local_addrs); none for the wildcard address.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.config.local_addrs
+    }
+
+    /// Returns the [number of streams and the attempts](Self::with_init), with the defaults of this crate
+    /// in place of zeros.
+    #[must_use]
+    pub fn init(&self) -> InitMsg {
+        self.config.init_msg()
+    }
+
+    /// Returns the [retransmission timeouts](Self::with_rto_info).
+    #[must_use]
+    pub fn rto_info(&self) -> RtoInfo {
+        self.config.rto_info
+    }
+
+    /// Returns the [parameters of associations](Self::with_assoc_info).
+    #[must_use]
+    pub fn assoc_info(&self) -> AssocInfo {
+        self.config.assoc_info
+    }
+
+    /// Returns the [parameters of paths](Self::with_peer_addr_params).
+    #[must_use]
+    pub fn peer_addr_params(&self) -> PeerAddrParams {
+        self.config.peer_addr_params
+    }
+
+    /// Returns `true` if small messages are sent [at once](Self::with_nodelay).
+    #[must_use]
+    pub fn nodelay(&self) -> bool {
+        self.config.nodelay
+    }
+
+    /// Returns `true` if the port may still be [in use](Self::with_reuse_address).
+    #[must_use]
+    pub fn reuse_address(&self) -> bool {
+        self.config.reuse_address
+    }
+
+    /// Returns `true` if several listeners may [share](Self::with_reuse_port) addresses and port.
+    #[must_use]
+    pub fn reuse_port(&self) -> bool {
+        self.config.reuse_port
+    }
+
+    /// Returns the [requested size](Self::with_send_buffer_size) of the send buffer, in bytes.
+    #[must_use]
+    pub fn send_buffer_size(&self) -> Option<usize> {
+        self.config.send_buffer_size
+    }
+
+    /// Returns the [requested size](Self::with_recv_buffer_size) of the receive buffer, in bytes.
+    #[must_use]
+    pub fn recv_buffer_size(&self) -> Option<usize> {
+        self.config.recv_buffer_size
+    }
+
+    /// Returns the notifications that are [returned as events](Self::with_events).
+    #[must_use]
+    pub fn events(&self) -> EventSet {
+        self.config.events
+    }
+
+    /// Returns the [limit](Self::with_max_message_size) of received messages, in bytes.
+    #[must_use]
+    pub fn max_message_size(&self) -> usize {
+        self.config.max_message_size
+    }
+
+    /// Returns the [time limit](Self::with_connect_timeout) of an attempt to connect.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.config.connect_timeout
+    }
+
+    /// Returns `true` if messages of different streams are [interleaved](Self::with_interleaving).
+    #[must_use]
+    pub fn interleaving(&self) -> bool {
+        self.config.interleaving
     }
 
     /// Listens for associations, each of which gets a socket of its own.

@@ -40,7 +40,7 @@ pub(crate) async fn connect(
     style: Style,
 ) -> Result<RecvHalf, ConnectError> {
     check_peer(peer)?;
-    check_families(&config.bind, peer)?;
+    check_families(&config.local_addrs, peer)?;
     let socket = config.open_for(peer, style)?;
     // A `configure` function may have made it an IPv6 socket without IPv4.
     check_reach(&socket, peer)?;

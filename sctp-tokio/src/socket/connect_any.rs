@@ -41,7 +41,7 @@ pub(crate) async fn connect_any(
 /// Returns `true` if sockets with this configuration cannot be bound at the same time.
 fn has_exclusive_port(config: &SocketConfig) -> bool {
     let shares = config.reuse_address || config.reuse_port;
-    !shares && config.bind.iter().any(|addr| addr.port() != 0)
+    !shares && config.local_addrs.iter().any(|addr| addr.port() != 0)
 }
 
 /// Runs attempts concurrently, and drops the others when one succeeds. The next one starts

@@ -4,7 +4,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sctp_core::{
     AssocId, EventSet, Family, Socket,
-    options::{InitMsg, StreamScheduler},
+    options::{AssocInfo, InitMsg, PeerAddrParams, RtoInfo, StreamScheduler},
 };
 use tokio::net::ToSocketAddrs;
 
@@ -43,8 +43,11 @@ type Configure = Arc<dyn Fn(&Socket) -> io::Result<()> + Send + Sync>;
 /// Addresses, options and limits of a socket.
 #[derive(Clone)]
 pub(crate) struct SocketConfig {
-    pub(crate) bind: Vec<SocketAddr>,
+    pub(crate) local_addrs: Vec<SocketAddr>,
     pub(crate) init: Option<InitMsg>,
+    pub(crate) rto_info: RtoInfo,
+    pub(crate) assoc_info: AssocInfo,
+    pub(crate) peer_addr_params: PeerAddrParams,
     pub(crate) nodelay: bool,
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
@@ -60,8 +63,11 @@ pub(crate) struct SocketConfig {
 impl Default for SocketConfig {
     fn default() -> Self {
         Self {
-            bind: Vec::new(),
+            local_addrs: Vec::new(),
             init: None,
+            rto_info: RtoInfo::new(),
+            assoc_info: AssocInfo::new(),
+            peer_addr_params: PeerAddrParams::new(),
             nodelay: true,
             reuse_address: true,
             reuse_port: false,
@@ -79,12 +85,12 @@ impl Default for SocketConfig {
 impl SocketConfig {
     /// Creates a socket that listens.
     pub(crate) fn open_listening(&self, style: Style) -> io::Result<Socket> {
-        let socket = self.open(Family::of(&self.bind), style)?;
+        let socket = self.open(Family::of(&self.local_addrs), style)?;
         self.bind_socket(&socket)?;
         // Sockets that reuse a port can both bind it, so the conflict may show only here.
         socket
             .listen(BACKLOG)
-            .map_err(|error| match self.bind.first() {
+            .map_err(|error| match self.local_addrs.first() {
                 Some(addr) => prefixed(&error, format_args!("cannot listen on {addr}")),
                 None => error,
             })?;
@@ -129,6 +135,7 @@ impl SocketConfig {
         if let Some(init) = init {
             socket.set_init_msg(&init)?;
         }
+        self.set_up_timers(socket)?;
         if let Some(bytes) = self.send_buffer_size {
             socket.set_send_buffer_size(bytes)?;
         }
@@ -137,6 +144,20 @@ impl SocketConfig {
         }
         for set in &self.configure {
             set(socket)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the timers and retransmissions that the caller has set.
+    fn set_up_timers(&self, socket: &Socket) -> io::Result<()> {
+        if self.rto_info != RtoInfo::new() {
+            socket.set_rto_info(AssocId::FUTURE, &self.rto_info)?;
+        }
+        if self.assoc_info != AssocInfo::new() {
+            socket.set_assoc_info(AssocId::FUTURE, &self.assoc_info)?;
+        }
+        if self.peer_addr_params != PeerAddrParams::new() {
+            socket.set_peer_addr_params(AssocId::FUTURE, None, &self.peer_addr_params)?;
         }
         Ok(())
     }
@@ -161,14 +182,14 @@ impl SocketConfig {
 
     /// Creates the socket of a client.
     pub(crate) fn open_for(&self, peer: &[SocketAddr], style: Style) -> io::Result<Socket> {
-        let all: Vec<SocketAddr> = self.bind.iter().chain(peer).copied().collect();
+        let all: Vec<SocketAddr> = self.local_addrs.iter().chain(peer).copied().collect();
         let socket = self.open(Family::of(&all), style)?;
         self.bind_socket(&socket)?;
         Ok(socket)
     }
 
     fn bind_socket(&self, socket: &Socket) -> io::Result<()> {
-        let Some((first, rest)) = self.bind.split_first() else {
+        let Some((first, rest)) = self.local_addrs.split_first() else {
             return Ok(());
         };
         socket
@@ -203,7 +224,7 @@ impl fmt::Debug for SocketConfig {
         let init = self.init_msg();
         let mut shown = f.debug_struct("SocketBuilder");
         shown
-            .field("bind", &self.bind)
+            .field("local_addrs", &self.local_addrs)
             .field("outbound_streams", &init.outbound_streams)
             .field("max_inbound_streams", &init.max_inbound_streams)
             .field("nodelay", &self.nodelay)
@@ -215,6 +236,12 @@ impl fmt::Debug for SocketConfig {
         if_some(&mut shown, "max_attempts", attempts);
         let timeout = Some(init.max_timeout).filter(|timeout| !timeout.is_zero());
         if_some(&mut shown, "max_timeout", timeout);
+        let rto = Some(self.rto_info).filter(|info| *info != RtoInfo::new());
+        if_some(&mut shown, "rto_info", rto);
+        let info = Some(self.assoc_info).filter(|info| *info != AssocInfo::new());
+        if_some(&mut shown, "assoc_info", info);
+        let params = Some(self.peer_addr_params).filter(|params| *params != PeerAddrParams::new());
+        if_some(&mut shown, "peer_addr_params", params);
         if_some(&mut shown, "connect_timeout", self.connect_timeout);
         if_some(&mut shown, "send_buffer_size", self.send_buffer_size);
         if_some(&mut shown, "recv_buffer_size", self.recv_buffer_size);
@@ -241,7 +268,7 @@ pub(crate) async fn first_to_bind<T>(
     let (first, rest) = resolve(addrs).await?;
     let make = |addr| {
         make(&SocketConfig {
-            bind: vec![addr],
+            local_addrs: vec![addr],
             ..SocketConfig::default()
         })
     };

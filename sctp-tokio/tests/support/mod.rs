@@ -36,7 +36,10 @@ pub async fn listener() -> (SctpListener, SocketAddr) {
 }
 
 pub async fn listener_with(builder: SocketBuilder) -> (SctpListener, SocketAddr) {
-    let listener = builder.bind([LOOPBACK.parse().unwrap()]).listen().unwrap();
+    let listener = builder
+        .with_local_addrs([LOOPBACK.parse().unwrap()])
+        .listen()
+        .unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     (listener, addr)
 }

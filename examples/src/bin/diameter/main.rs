@@ -139,7 +139,7 @@ fn config(args: &Args) -> Config {
 /// not wait for a delayed acknowledgement each time.
 fn socket(bind: Vec<SocketAddr>) -> SocketBuilder {
     SocketBuilder::new()
-        .bind(bind)
+        .with_local_addrs(bind)
         .configure(|socket| socket.set_delayed_sack(AssocId::FUTURE, &DelayedSack::off()))
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result {
     let stop = signal::stop()?;
     let local = address::resolve(args.local.as_slice()).await?;
     let gateway = Remote::multi_homed(address::resolve(&args.connect).await?)
-        .with_socket(SocketBuilder::new().bind(local));
+        .with_socket(SocketBuilder::new().with_local_addrs(local));
     let config = Config::new()
         .with_backoff(Backoff::new(PAUSE, PAUSE))
         // Its own requests bound the handshake.

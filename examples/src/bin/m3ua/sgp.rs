@@ -80,7 +80,7 @@ const MAX_ORIGINS: usize = 256;
 pub(crate) async fn run(args: Args) -> Result {
     let stop = signal::stop()?;
     let addrs = address::resolve(&args.listen).await?;
-    let listener = SocketBuilder::new().bind(addrs).listen()?;
+    let listener = SocketBuilder::new().with_local_addrs(addrs).listen()?;
     let gateway = Arc::new(Gateway {
         routes: args.route.into_iter().collect(),
         processes: PeerTable::new(),

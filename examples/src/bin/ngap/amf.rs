@@ -60,7 +60,7 @@ struct Gnb {
 pub(crate) async fn run(args: Args) -> Result {
     let stop = signal::stop()?;
     let addrs = address::resolve(&[args.listen]).await?;
-    let listener = SocketBuilder::new().bind(addrs).listen()?;
+    let listener = SocketBuilder::new().with_local_addrs(addrs).listen()?;
     let amf = Arc::new(Amf {
         plmn: args.plmn,
         setup_timeout: args.setup_timeout,

@@ -176,7 +176,7 @@ async fn connect(shared: &Shared, index: usize) -> Result<Association, ConnectEr
         sources => load.bind[index % sources].0.clone(),
     };
     let mut sockets = SocketBuilder::new()
-        .bind(source.into_iter().map(|ip| SocketAddr::new(ip, 0)))
+        .with_local_addrs(source.into_iter().map(|ip| SocketAddr::new(ip, 0)))
         .with_init(InitMsg::new().with_outbound_streams(load.streams))
         .with_max_message_size((2 * load.size.longest()).max(1024 * 1024))
         .with_connect_timeout(load.connect_timeout);

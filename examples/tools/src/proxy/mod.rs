@@ -121,7 +121,7 @@ pub(crate) async fn run(args: ProxyArgs, mut signals: Signals) -> Result<(), Fai
         signals.unless(address::resolve(&addrs)).await??;
     }
     let listen = signals.unless(address::resolve(&args.listen)).await??;
-    let mut listener = sockets.clone().bind(listen).listen()?;
+    let mut listener = sockets.clone().with_local_addrs(listen).listen()?;
     let totals = Arc::new(Totals::default());
     if let Some(addr) = args.metrics {
         let failed = |error| Failure::new(FAILED, format!("cannot bind {addr}: {error}"));
@@ -153,7 +153,7 @@ pub(crate) async fn run(args: ProxyArgs, mut signals: Signals) -> Result<(), Fai
         _ = signals.first() => {}
         () = accept(&proxy, &mut listener, &mut tasks) => {}
     }
-    listener.stop()?;
+    listener.stop_listening()?;
     stop.send_replace(true);
     let drained = drain(&proxy, &mut tasks).await;
     let printer = Printer::start(Format::None);

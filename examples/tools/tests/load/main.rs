@@ -59,7 +59,8 @@ fn serve_on_one_socket() -> String {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let sockets = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+            let sockets =
+                SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
             let mut endpoint = sockets.endpoint().unwrap();
             sender.send(endpoint.local_addrs().unwrap()[0]).unwrap();
             loop {

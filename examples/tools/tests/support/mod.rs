@@ -193,7 +193,8 @@ where
             .build()
             .unwrap();
         runtime.block_on(async {
-            let sockets = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+            let sockets =
+                SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
             let mut listener = sockets.with_init(init).listen().unwrap();
             sender.send(listener.local_addrs().unwrap()[0]).unwrap();
             loop {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future::poll_fn};
 
 use sctp_service::{
-    AbortReason, End, Event, Listener as _, Message, SendError, Side, Transport, client::Connect,
+    AbortReason, End, Event, Listener, Message, SendError, Side, Transport, client::Connect,
 };
 use sctp_tokio::{ConnectError, Notification};
 
@@ -113,7 +113,7 @@ fn listener_that_stops_refuses_and_hands_over_what_is_up() {
         let (place, mut listener) = Place::new();
         let mut connector = place.connector();
         let _client = must(connector.connect()).await.unwrap();
-        listener.stop_listening().unwrap();
+        Listener::stop_listening(&mut listener).unwrap();
         let Err(refused) = must(connector.connect()).await else {
             panic!("it listens");
         };

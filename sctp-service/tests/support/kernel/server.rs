@@ -110,7 +110,7 @@ impl Server {
         M: MakeService<K>,
         K: 'static,
     {
-        let socket = socket.bind(ips.iter().map(|ip| SocketAddr::new(*ip, 0)));
+        let socket = socket.with_local_addrs(ips.iter().map(|ip| SocketAddr::new(*ip, 0)));
         match style {
             Style::PeelOff => Self::spawn(serve(socket.listen().unwrap(), service), config),
             Style::OneToMany => {
@@ -125,7 +125,7 @@ impl Server {
         M: MakeService<K>,
         K: 'static,
     {
-        let socket = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+        let socket = SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
         match style {
             Style::PeelOff => {
                 let server = serve(socket.listen().unwrap(), service);
@@ -224,7 +224,7 @@ where
         let serve = serve.with_graceful_shutdown(ready(()));
         (addr, serve.into_future())
     }
-    let socket = SocketBuilder::new().bind([SocketAddr::from(([127, 0, 0, 1], 0))]);
+    let socket = SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
     match style {
         Style::PeelOff => drain(serve(socket.listen().unwrap(), service)),
         Style::OneToMany => drain(serve_endpoint(socket.endpoint().unwrap(), service)),
