@@ -226,20 +226,30 @@ impl Config {
         self
     }
 
-    /// Sets [`reply_queue`](Self::reply_queue) and
-    /// [`reply_queue_bytes`](Self::reply_queue_bytes).
+    /// Sets [`reply_queue`](Self::reply_queue).
     #[must_use]
-    pub fn with_reply_queue(mut self, messages: usize, bytes: usize) -> Self {
+    pub fn with_reply_queue(mut self, messages: usize) -> Self {
         self.reply_queue = messages;
+        self
+    }
+
+    /// Sets [`reply_queue_bytes`](Self::reply_queue_bytes).
+    #[must_use]
+    pub fn with_reply_queue_bytes(mut self, bytes: usize) -> Self {
         self.reply_queue_bytes = bytes;
         self
     }
 
-    /// Sets [`outbound_queue`](Self::outbound_queue) and
-    /// [`outbound_queue_bytes`](Self::outbound_queue_bytes).
+    /// Sets [`outbound_queue`](Self::outbound_queue).
     #[must_use]
-    pub fn with_outbound_queue(mut self, messages: usize, bytes: usize) -> Self {
+    pub fn with_outbound_queue(mut self, messages: usize) -> Self {
         self.outbound_queue = messages;
+        self
+    }
+
+    /// Sets [`outbound_queue_bytes`](Self::outbound_queue_bytes).
+    #[must_use]
+    pub fn with_outbound_queue_bytes(mut self, bytes: usize) -> Self {
         self.outbound_queue_bytes = bytes;
         self
     }

@@ -102,7 +102,9 @@ async fn idle_associations_hold_no_place_in_a_shared_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn peer_that_does_not_read_stalls_itself_alone() {
-    let config = Config::new().with_reply_queue(4, 1024);
+    let config = Config::new()
+        .with_reply_queue(4)
+        .with_reply_queue_bytes(1024);
     let server = Server::with_config(config, async |payload: Bytes| payload);
     let settings = Duplex::new().with_capacity(8);
     let deaf = server.network.connect_with(settings).await.unwrap();
@@ -123,7 +125,9 @@ async fn peer_that_does_not_read_stalls_itself_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn send_queue_is_limited_in_bytes_too() {
-    let config = Config::new().with_reply_queue(1000, 100);
+    let config = Config::new()
+        .with_reply_queue(1000)
+        .with_reply_queue_bytes(100);
     let server = Server::with_config(config, async |payload: Bytes| payload);
     let settings = Duplex::new().with_capacity(1);
     let deaf = server.network.connect_with(settings).await.unwrap();
@@ -138,7 +142,9 @@ async fn send_queue_is_limited_in_bytes_too() {
 #[tokio::test(start_paused = true)]
 async fn calls_go_on_while_the_peer_does_not_read() {
     let (done, mut served) = tokio::sync::mpsc::channel(8);
-    let config = Config::new().with_reply_queue(1, 1024);
+    let config = Config::new()
+        .with_reply_queue(1)
+        .with_reply_queue_bytes(1024);
     let server = Server::with_config(config, async move |payload: Bytes| {
         sleep(Duration::from_secs(1)).await;
         done.send(()).await.unwrap();
@@ -157,7 +163,9 @@ async fn calls_go_on_while_the_peer_does_not_read() {
 #[tokio::test(start_paused = true)]
 async fn stream_of_replies_is_polled_only_while_there_is_room() {
     let (pushed, count) = tokio::sync::watch::channel(0);
-    let config = Config::new().with_reply_queue(2, 1024);
+    let config = Config::new()
+        .with_reply_queue(2)
+        .with_reply_queue_bytes(1024);
     let server = Server::with_config(config, async move || {
         let pushed = pushed.clone();
         Reply::stream(futures::stream::iter(0..100).map_to_text(pushed))
@@ -190,7 +198,9 @@ impl<S: futures::Stream<Item = i32>> MapToText for S {}
 async fn task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
     let (ended, end) = tokio::sync::oneshot::channel();
     let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
-    let config = Config::new().with_reply_queue(1, 1024);
+    let config = Config::new()
+        .with_reply_queue(1)
+        .with_reply_queue_bytes(1024);
     let server = Server::with_config(config, async move || {
         let (sender, reply) = Reply::channel(1);
         let ended = ended.lock().unwrap().take().unwrap();
@@ -276,7 +286,9 @@ async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
             sleep(Duration::from_millis(1)).await;
             payload
         }));
-    let config = Config::new().with_reply_queue(4, 1024);
+    let config = Config::new()
+        .with_reply_queue(4)
+        .with_reply_queue_bytes(1024);
     let server = Server::with_config(config, service);
     let deaf = futures::future::join_all((0..5).map(|_| deafen(&server, 16))).await;
     assert_eq!(limit.available_permits(), PERMITS);
@@ -290,7 +302,9 @@ async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
 #[tokio::test(start_paused = true)]
 async fn stream_of_replies_goes_on_for_every_limit_of_the_queue() {
     for limit in 1..=70 {
-        let config = Config::new().with_reply_queue(limit, 1 << 20);
+        let config = Config::new()
+            .with_reply_queue(limit)
+            .with_reply_queue_bytes(1 << 20);
         let server = Server::with_config(config, async || {
             Reply::stream(futures::stream::iter((0..200).map(|n: u32| n.to_string())))
         });

@@ -249,7 +249,8 @@ fn config() -> impl Strategy<Value = (Config, usize)> {
             let config = Config::new()
                 .with_max_in_flight(calls)
                 .with_read_ahead(ahead)
-                .with_reply_queue(queue, 200)
+                .with_reply_queue(queue)
+                .with_reply_queue_bytes(200)
                 .with_request_order(ordering);
             (config, capacity)
         },

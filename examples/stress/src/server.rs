@@ -83,8 +83,10 @@ fn config(rng: &mut Rng) -> Config {
         .with_request_order(ordering)
         .with_max_in_flight(if rng.one_in(4) { 1 + rng.below(4) } else { 64 })
         .with_read_ahead(1 + rng.skewed(64))
-        .with_reply_queue(1 + rng.skewed(256), 1 + rng.skewed(1 << 16))
-        .with_outbound_queue(1 + rng.skewed(64), 1 + rng.skewed(1 << 14))
+        .with_reply_queue(1 + rng.skewed(256))
+        .with_reply_queue_bytes(1 + rng.skewed(1 << 16))
+        .with_outbound_queue(1 + rng.skewed(64))
+        .with_outbound_queue_bytes(1 + rng.skewed(1 << 14))
         .with_shutdown_timeout(Duration::from_secs(1))
         .with_drain_timeout(Duration::from_secs(2))
 }

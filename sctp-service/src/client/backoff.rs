@@ -32,6 +32,12 @@ impl Backoff {
         }
     }
 
+    /// Returns the first pause.
+    #[must_use]
+    pub fn min(&self) -> Duration {
+        self.min
+    }
+
     /// Returns the longest pause.
     #[must_use]
     pub fn max(&self) -> Duration {

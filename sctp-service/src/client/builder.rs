@@ -218,6 +218,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Returns the [limits and times](Self::with_config).
+    #[must_use]
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
     /// Reports to a pool as well, and spawns with its executor unless it has one of its own.
     #[cfg(feature = "pool")]
     pub(super) fn of_pool(mut self, hook: ClientHook, spawner: Spawner) -> Self {

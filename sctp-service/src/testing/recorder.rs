@@ -74,7 +74,8 @@ impl Recorder {
     pub fn new() -> Self {
         // More than a test sends, and less than a semaphore can count.
         let config = Config::new()
-            .with_outbound_queue(1 << 24, 1 << 28)
+            .with_outbound_queue(1 << 24)
+            .with_outbound_queue_bytes(1 << 28)
             .with_max_calls(1 << 24)
             .with_call_timeout(None);
         let state = HandleState::new(

@@ -57,7 +57,11 @@ async fn caller_without_a_place_panics() {
 
 #[tokio::test(start_paused = true)]
 async fn call_that_finds_no_room_waits_for_it() {
-    let mut server = Calling::new(Config::new().with_outbound_queue(8, 4));
+    let mut server = Calling::new(
+        Config::new()
+            .with_outbound_queue(8)
+            .with_outbound_queue_bytes(4),
+    );
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
@@ -129,7 +133,11 @@ async fn call_without_a_limit_of_its_own_has_the_configured_one() {
 
 #[tokio::test(start_paused = true)]
 async fn sent_calls_leave_room_for_others() {
-    let mut server = Calling::new(Config::new().with_outbound_queue(1, 1));
+    let mut server = Calling::new(
+        Config::new()
+            .with_outbound_queue(1)
+            .with_outbound_queue_bytes(1),
+    );
     let (peer, handle) = server.connect().await;
     let _asked = [call(&handle, "1"), call(&handle, "2"), call(&handle, "3")];
     for expected in [b"1", b"2", b"3"] {

@@ -129,7 +129,7 @@ async fn late_reply_is_counted_and_discarded() {
 
 #[tokio::test(start_paused = true)]
 async fn reply_is_read_while_replies_to_the_peer_wait_for_room() {
-    let config = Config::new().with_reply_queue(1, 1);
+    let config = Config::new().with_reply_queue(1).with_reply_queue_bytes(1);
     let server = Server::with(ask_back, |server| {
         server.with_config(config).with_correlation(by_header())
     });

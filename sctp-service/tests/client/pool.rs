@@ -9,10 +9,13 @@ use std::{
 
 use sctp_service::{
     CallError, Cause, Fate, Message, Received,
-    client::pool::{Pool, PoolBuilder, RetryPolicy, Target},
+    client::{
+        Client, ClientConfig,
+        pool::{Pool, PoolBuilder, RetryPolicy, Target},
+    },
     testing::{InMemory, Peer, duplex},
 };
-use sctp_tokio::ConnectError;
+use sctp_tokio::{ConnectError, SocketBuilder};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -287,4 +290,33 @@ async fn without_a_server_calls_fail_in_time_and_then_at_once() {
     for call in calls {
         must(call).await.unwrap().unwrap();
     }
+}
+
+#[test]
+fn builder_returns_defaults_and_what_was_set() {
+    let new = Pool::builder();
+    assert_eq!(new.ready_timeout(), Duration::from_secs(10));
+    assert_eq!(new.queue(), 1024);
+    let waiting = ClientConfig::new().with_wait_for_connection(true);
+    assert_eq!(*new.client().config(), waiting);
+    assert_eq!(new.socket().local_addrs(), []);
+    assert_eq!(new.retry().retries(), 3);
+    assert!(!new.retry().after_shutdown());
+    let backoff = waiting.backoff;
+    assert_eq!(backoff.min(), Duration::from_millis(100));
+    assert_eq!(backoff.max(), Duration::from_secs(10));
+
+    let client = ClientConfig::new().with_max_in_flight(7);
+    let set = new
+        .with_client(Client::builder().with_config(client.clone()))
+        .with_socket(SocketBuilder::new().with_local_addrs([addr(1)]))
+        .with_ready_timeout(Duration::from_secs(1))
+        .with_queue(2)
+        .with_retry(RetryPolicy::new().with_retries(4).with_after_shutdown(true));
+    assert_eq!(set.ready_timeout(), Duration::from_secs(1));
+    assert_eq!(set.queue(), 2);
+    assert_eq!(*set.client().config(), client);
+    assert_eq!(set.socket().local_addrs(), [addr(1)]);
+    assert_eq!(set.retry().retries(), 4);
+    assert!(set.retry().after_shutdown());
 }

@@ -28,7 +28,9 @@ use crate::{
 };
 
 fn config() -> Config {
-    Config::new().with_outbound_queue(2, 1_000)
+    Config::new()
+        .with_outbound_queue(2)
+        .with_outbound_queue_bytes(1_000)
 }
 
 /// A peer that holds one message unread, and two that were pushed wait behind it.

@@ -25,7 +25,11 @@ use crate::{
 
 /// A peer that holds one message unread, which is the first of three that were pushed.
 pub(crate) async fn stuck() -> (Handles, Peer, AssociationHandle) {
-    let mut server = Handles::new(Config::new().with_outbound_queue(2, 1_000));
+    let mut server = Handles::new(
+        Config::new()
+            .with_outbound_queue(2)
+            .with_outbound_queue_bytes(1_000),
+    );
     let settings = Duplex::new().with_capacity(1);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;
@@ -412,7 +416,9 @@ async fn dropped_task_is_an_end_that_nobody_saw() {
         tell.send(handle).await.unwrap();
         "hello"
     };
-    let one = Config::new().with_outbound_queue(1, 1_000);
+    let one = Config::new()
+        .with_outbound_queue(1)
+        .with_outbound_queue_bytes(1_000);
     let serving = sctp_service::serve_association(transport, service).with_config(one);
     let mut served = Box::pin(serving.into_future());
     peer.send("hello").await;

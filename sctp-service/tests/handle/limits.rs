@@ -30,7 +30,12 @@ fn is_full(result: Result<(), SendError>) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn peer_that_does_not_read_makes_pushes_wait() {
-    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(3, 1_000)).await;
+    let (_server, peer, handle) = narrow(
+        Config::new()
+            .with_outbound_queue(3)
+            .with_outbound_queue_bytes(1_000),
+    )
+    .await;
     // One is with the peer, three wait.
     for number in 0..4 {
         must(handle.send(number.to_string())).await.unwrap();
@@ -59,7 +64,12 @@ async fn peer_that_does_not_read_makes_pushes_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
-    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(100, 10)).await;
+    let (_server, peer, handle) = narrow(
+        Config::new()
+            .with_outbound_queue(100)
+            .with_outbound_queue_bytes(10),
+    )
+    .await;
     must(handle.send("unread")).await.unwrap();
     settle().await;
     must(handle.send("12345")).await.unwrap();
@@ -83,8 +93,10 @@ async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
 #[tokio::test(start_paused = true)]
 async fn answered_calls_keep_no_memory() {
     let config = Config::new()
-        .with_outbound_queue(2, 1_000)
-        .with_reply_queue(2, 1_000);
+        .with_outbound_queue(2)
+        .with_outbound_queue_bytes(1_000)
+        .with_reply_queue(2)
+        .with_reply_queue_bytes(1_000);
     let (_server, peer, handle) = narrow(config).await;
     for number in 0..3 {
         must(handle.send(number.to_string())).await.unwrap();
@@ -107,7 +119,12 @@ async fn answered_calls_keep_no_memory() {
 
 #[tokio::test(start_paused = true)]
 async fn many_wait_in_line() {
-    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(1, 1_000)).await;
+    let (_server, peer, handle) = narrow(
+        Config::new()
+            .with_outbound_queue(1)
+            .with_outbound_queue_bytes(1_000),
+    )
+    .await;
     let pushes = (0..50).map(|number| {
         let handle = handle.clone();
         async move { must(handle.send(format!("{number}"))).await.unwrap() }

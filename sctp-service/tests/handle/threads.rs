@@ -65,7 +65,11 @@ fn count(closed: &str, name: &str) -> u32 {
 }
 
 async fn round(number: u32) {
-    let mut server = Handles::new(Config::new().with_outbound_queue(3, 20));
+    let mut server = Handles::new(
+        Config::new()
+            .with_outbound_queue(3)
+            .with_outbound_queue_bytes(20),
+    );
     let settings = Duplex::new().with_capacity(2);
     let peer = server.server.network.connect_with(settings).await.unwrap();
     let handle = server.ask(&peer).await;

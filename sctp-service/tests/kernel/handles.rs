@@ -172,7 +172,12 @@ fn pushing_at_once(style: Style) {
         .build()
         .unwrap();
     let scenario = async {
-        let (server, mut handles) = start(style, Config::new().with_outbound_queue(5, 1_000));
+        let (server, mut handles) = start(
+            style,
+            Config::new()
+                .with_outbound_queue(5)
+                .with_outbound_queue_bytes(1_000),
+        );
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
         let mut tasks = tokio::task::JoinSet::new();

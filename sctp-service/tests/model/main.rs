@@ -122,8 +122,10 @@ async fn run(seed: u64) -> usize {
         .with_request_order(ordering)
         .with_max_in_flight(1 + rng.below(8))
         .with_read_ahead(1 + rng.below(8))
-        .with_reply_queue(1 + rng.below(8), 1 + rng.below(10_000))
-        .with_outbound_queue(1 + rng.below(4), 1 + rng.below(5_000));
+        .with_reply_queue(1 + rng.below(8))
+        .with_reply_queue_bytes(1 + rng.below(10_000))
+        .with_outbound_queue(1 + rng.below(4))
+        .with_outbound_queue_bytes(1 + rng.below(5_000));
     let service = Service::default();
     let handler = service.clone();
     let handle = move |request| handler.clone().call(request);

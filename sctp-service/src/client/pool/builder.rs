@@ -140,6 +140,34 @@ impl PoolBuilder {
         self
     }
 
+    /// Returns what each server's client is [set up with](Self::with_client).
+    pub fn client(&self) -> &ClientBuilder {
+        &self.client
+    }
+
+    /// Returns what each association's socket is [set up with](Self::with_socket).
+    pub fn socket(&self) -> &SocketBuilder {
+        &self.socket
+    }
+
+    /// Returns how long calls wait while [no server is ready](Self::with_ready_timeout).
+    #[must_use]
+    pub fn ready_timeout(&self) -> Duration {
+        self.ready_timeout
+    }
+
+    /// Returns how many calls [wait for a server](Self::with_queue) at once.
+    #[must_use]
+    pub fn queue(&self) -> usize {
+        self.queue
+    }
+
+    /// Returns which calls are [repeated](Self::with_retry).
+    #[must_use]
+    pub fn retry(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
     /// Makes a pool of these servers, which are reached with the kernel's SCTP.
     ///
     /// # Panics

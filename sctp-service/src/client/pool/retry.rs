@@ -59,6 +59,19 @@ impl RetryPolicy {
         self
     }
 
+    /// Returns how often one call is [repeated](Self::with_retries) at most.
+    #[must_use]
+    pub fn retries(&self) -> usize {
+        self.left
+    }
+
+    /// Returns `true` if calls that were sent are repeated [after a
+    /// shutdown](Self::with_after_shutdown).
+    #[must_use]
+    pub fn after_shutdown(&self) -> bool {
+        self.after_shutdown
+    }
+
     fn allows(&self, error: &CallError) -> bool {
         match error.cause() {
             // These fail again, or there is no time left.

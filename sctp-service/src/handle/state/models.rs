@@ -199,7 +199,11 @@ fn accepted_messages_stay_within_the_limit() {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
-        let state = state(Config::new().with_outbound_queue(2, 1024));
+        let state = state(
+            Config::new()
+                .with_outbound_queue(2)
+                .with_outbound_queue_bytes(1024),
+        );
         let handles = [(); 2].map(|()| {
             let state = Arc::clone(&state);
             thread::spawn(move || usize::from(push(&state)) + usize::from(push(&state)))
@@ -246,7 +250,10 @@ fn call_beyond_the_limits_has_its_turn() {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
-        let config = Config::new().with_max_calls(1).with_outbound_queue(1, 1);
+        let config = Config::new()
+            .with_max_calls(1)
+            .with_outbound_queue(1)
+            .with_outbound_queue_bytes(1);
         let state = state(config);
         let calling = thread::spawn({
             let state = Arc::clone(&state);
