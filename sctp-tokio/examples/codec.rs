@@ -27,7 +27,7 @@ async fn main() -> Result<()> {
     }
 
     // Two lines in one message are one too many.
-    let (mut association, _) = lines.into_inner();
+    let (mut association, ..) = lines.into_parts();
     association.send("first\nsecond\n").await?;
     server.await??;
     println!("client: {}", association.shutdown().await?);

@@ -21,7 +21,11 @@
 //!
 //! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that returns
 //! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. [`Association`], [`RecvHalf`],
-//! [`Endpoint`] and the listeners are also `Stream`s, [`Association`] and [`SendHalf`] also `Sink`s.
+//! [`Endpoint`] and the listeners are also `Stream`s; [`Association::sink`] and [`SendHalf::into_sink`]
+//! return a `Sink`, [`MessageSink`].
+//!
+//! The `poll_` functions take `&mut self` and keep the waker of the most recent call, so each task
+//! polls its own handle.
 //!
 //! The end of an association is available as [`closed`](Association::closed),
 //! [`poll_closed`](Association::poll_closed) and [`end`](Association::end).
@@ -94,9 +98,12 @@ pub use association::{
 #[doc(no_inline)]
 pub use bytes;
 pub use endpoint::{Endpoint, sender::EndpointSender};
-pub use error::{ConnectError, EndpointSendError, RecvError, SendError};
+pub use error::{ConnectError, EndpointSendError, RecvError, ReuniteError, SendError};
 pub use event::{EndpointEvent, Event};
-pub use framed::codec::{DecodeError, EncodeError, MessageFramed};
+pub use framed::{
+    codec::{DecodeError, EncodeError, MessageFramed},
+    sink::MessageSink,
+};
 #[doc(no_inline)]
 pub use futures_core;
 #[doc(no_inline)]

@@ -53,8 +53,10 @@ fn message() -> Message {
 impl Form {
     /// Sends until that fails.
     async fn run(self, mut sender: SendHalf) -> SendError {
-        if self == Self::Codec {
-            return run_codec(sender).await;
+        match self {
+            Self::Codec => return run_codec(sender).await,
+            Self::Sink => return run_sink(sender).await,
+            _ => {}
         }
         loop {
             if let Err(error) = self.send(&mut sender).await {
@@ -76,7 +78,16 @@ impl Form {
                 poll_fn(|cx| sender.poll_send_vectored(cx, &info, &slices)).await
             }
             Self::PollSendQueue => poll_fn(|cx| sender.poll_send_queue(cx, &mut queue)).await,
-            Self::Sink | Self::Codec => SinkExt::send(sender, message()).await,
+            Self::Sink | Self::Codec => unreachable!(),
+        }
+    }
+}
+
+async fn run_sink(sender: SendHalf) -> SendError {
+    let mut sink = sender.into_sink();
+    loop {
+        if let Err(error) = sink.send(message()).await {
+            return error;
         }
     }
 }

@@ -6,8 +6,9 @@ use std::{collections::VecDeque, io::IoSlice, net::SocketAddr};
 
 use sctp_tokio::{
     Association, ConnectError, DecodeError, EncodeError, End, Endpoint, EndpointEvent,
-    EndpointSendError, EndpointSender, Event, Message, MessageFramed, OneToOneListener, Received,
-    RecvError, RecvHalf, SctpListener, SendError, SendHalf, SendInfo, Side, SocketBuilder,
+    EndpointSendError, EndpointSender, Event, Message, MessageFramed, MessageSink,
+    OneToOneListener, Received, RecvError, RecvHalf, ReuniteError, SctpListener, SendError,
+    SendHalf, SendInfo, Side, SocketBuilder,
 };
 use tokio_util::codec::LinesCodec;
 
@@ -31,10 +32,12 @@ fn types() {
     all::<MessageFramed<Association, LinesCodec>>();
     all::<MessageFramed<RecvHalf, LinesCodec>>();
     all::<MessageFramed<SendHalf, LinesCodec>>();
+    all::<MessageSink>();
     all::<OneToOneListener>();
     all::<Received>();
     all::<RecvError>();
     all::<RecvHalf>();
+    all::<ReuniteError>();
     all::<SctpListener>();
     all::<SendError>();
     all::<SendHalf>();

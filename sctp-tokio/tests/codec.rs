@@ -47,6 +47,23 @@ async fn halves_are_framed_separately() {
 }
 
 #[tokio::test]
+async fn framed_into_parts_returns_unsent_messages() {
+    let (client, mut server) = pair().await;
+    let mut client = MessageFramed::new(client, LinesCodec::new());
+    client.feed(("held", SendInfo::on_stream(2))).await.unwrap();
+    let (client, _, mut unsent) = client.into_parts();
+    client.send("ahead").await.unwrap();
+    client.send_queue(&mut unsent).await.unwrap();
+    for (payload, stream) in [("ahead", 0), ("held\n", 2)] {
+        let received = must(server.recv()).await.unwrap().unwrap();
+        assert_eq!(
+            (&received.payload[..], received.info.stream.get()),
+            (payload.as_bytes(), stream)
+        );
+    }
+}
+
+#[tokio::test]
 async fn leftover_after_a_frame_is_an_error() {
     let (client, server) = pair().await;
     let mut server = MessageFramed::new(server, LinesCodec::new());

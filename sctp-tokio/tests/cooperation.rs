@@ -167,9 +167,10 @@ async fn association_send_queue_takes_turns() {
         let mut queue = (0..MANY).map(|_| alone()).collect();
         let other = Other::start().await;
         let before = other.turns();
+        let mut sender = client.sender();
         let sent = async {
             if polled {
-                poll_fn(|cx| client.poll_send_queue(cx, &mut queue)).await
+                poll_fn(|cx| sender.poll_send_queue(cx, &mut queue)).await
             } else {
                 client.send_queue(&mut queue).await
             }
@@ -181,11 +182,12 @@ async fn association_send_queue_takes_turns() {
 
 #[tokio::test]
 async fn association_sink_takes_turns() {
-    let (mut client, _server) = pair_with(roomy(), roomy()).await;
+    let (client, _server) = pair_with(roomy(), roomy()).await;
+    let mut sink = client.sink();
     let feed = async || {
-        let ready = poll_fn(|cx| Pin::new(&mut client).poll_ready(cx)).await;
+        let ready = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await;
         ready.unwrap();
-        Pin::new(&mut client).start_send(Message::new("x")).unwrap();
+        Pin::new(&mut sink).start_send(Message::new("x")).unwrap();
     };
     takes_turns(feed).await;
 }

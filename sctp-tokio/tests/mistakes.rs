@@ -73,7 +73,7 @@ async fn waiting_send_does_not_spin() {
     }
 
     let small = SocketBuilder::new().with_recv_buffer_size(4000);
-    let (client, mut server) = pair_with(quick(), small).await;
+    let (mut client, mut server) = pair_with(quick(), small).await;
     let mut queued = 0;
     while client.try_send(&Message::new(vec![0; 1000])).is_ok() {
         queued += 1;

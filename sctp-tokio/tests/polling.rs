@@ -4,9 +4,16 @@
 
 mod support;
 
-use std::{collections::VecDeque, future::poll_fn, io};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+};
 
-use sctp_tokio::{Association, Event, Message, RecvError, SendError, SendInfo, SocketBuilder};
+use sctp_tokio::{
+    Association, Event, Message, RecvError, SendError, SendHalf, SendInfo, SocketBuilder,
+};
 use support::{endpoint, must, pair, until_end};
 
 fn would_block<T: std::fmt::Debug>(result: Result<T, RecvError>) -> bool {
@@ -49,6 +56,22 @@ async fn association_works_when_polled() {
     .await;
     assert!(ended.unwrap().is_orderly() && heard.is_orderly());
     assert!(server.try_recv().unwrap().is_none());
+}
+
+/// Polling takes `&mut self` everywhere, so that two tasks cannot poll one handle, which keeps one
+/// waker. Compiles only with these receivers.
+#[test]
+fn polls_to_send_borrow_handles_mutably() {
+    type Polled = Poll<Result<(), SendError>>;
+    type PollSend<T> = fn(&mut T, &mut Context<'_>, &Message) -> Polled;
+    type PollSendQueue<T> = fn(&mut T, &mut Context<'_>, &mut VecDeque<Message>) -> Polled;
+    type PollFlushed<T> = fn(&mut T, &mut Context<'_>) -> Polled;
+
+    let _: PollSend<Association> = Association::poll_send;
+    let _: PollSend<SendHalf> = SendHalf::poll_send;
+    let _: PollSendQueue<Association> = Association::poll_send_queue;
+    let _: PollSendQueue<SendHalf> = SendHalf::poll_send_queue;
+    let _: PollFlushed<Association> = Association::poll_flushed;
 }
 
 #[tokio::test]

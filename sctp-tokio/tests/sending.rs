@@ -57,7 +57,7 @@ async fn concurrent_sinks_all_progress() {
     let (client, mut server) = narrow_pair().await;
     let tasks: Vec<_> = (0..4u8)
         .map(|task| {
-            let mut sink = client.sender();
+            let mut sink = client.sink();
             tokio::spawn(async move {
                 let mut messages =
                     stream::iter((0..200).map(|_| Ok(Message::new(vec![task; 1000]))));
@@ -201,31 +201,79 @@ async fn stream_ends_with_an_abort_reason() {
 
 #[tokio::test]
 async fn sink_holds_a_batch_until_flushed() {
-    let (mut client, mut server) = pair().await;
+    let (client, mut server) = pair().await;
+    let mut sink = client.sink();
     for at in 0..Socket::MAX_BATCH {
-        client.feed(Message::new(vec![1; 1 + at])).await.unwrap();
+        sink.feed(Message::new(vec![1; 1 + at])).await.unwrap();
     }
     assert_eq!(client.status().unwrap().unacknowledged_chunks, 0);
     assert!(server.try_recv().is_err(), "nothing has gone out");
-    SinkExt::<Message>::flush(&mut client).await.unwrap();
+    sink.flush().await.unwrap();
     for at in 0..Socket::MAX_BATCH {
         assert_eq!(next(&mut server).await.len(), 1 + at);
     }
     // One more than it holds sends the ones before it.
     for _ in 0..=Socket::MAX_BATCH {
-        client.feed(Message::new("x")).await.unwrap();
+        sink.feed(Message::new("x")).await.unwrap();
     }
     for _ in 0..Socket::MAX_BATCH {
         next(&mut server).await;
     }
     assert!(matches!(
-        client.feed(Message::new("x").on_stream(999)).await,
+        sink.feed(Message::new("x").on_stream(999)).await,
         Err(SendError::InvalidStream { .. })
     ));
-    SinkExt::<Message>::close(&mut client).await.unwrap();
+    sink.close().await.unwrap();
     let (rest, end) = until_end(&mut server).await;
     assert_eq!(rest, ["x"]);
     assert_eq!(end, End::Shutdown { by: Side::Peer });
+}
+
+#[tokio::test]
+async fn sink_into_parts_returns_unsent_messages() {
+    let (client, mut server) = pair().await;
+    let mut sink = client.sink();
+    sink.feed(Message::new("held")).await.unwrap();
+    let (sender, mut unsent) = sink.into_parts();
+    sender.send("ahead").await.unwrap();
+    sender.send_queue(&mut unsent).await.unwrap();
+    assert_eq!(next(&mut server).await, "ahead");
+    assert_eq!(next(&mut server).await, "held");
+}
+
+/// Compiles only if `send` of a `&mut` is not that of the imported `SinkExt`, which takes no `&str`.
+#[tokio::test]
+async fn imported_sink_ext_does_not_shadow_send() {
+    let (mut client, mut server) = pair().await;
+    let borrowed = &mut client;
+    borrowed.send("of the association").await.unwrap();
+    let (mut sender, _receiver) = client.split();
+    let borrowed = &mut sender;
+    borrowed.send("of the half").await.unwrap();
+    assert_eq!(next(&mut server).await, "of the association");
+    assert_eq!(next(&mut server).await, "of the half");
+}
+
+#[tokio::test]
+async fn reunited_halves_are_the_association() {
+    let (one, mut one_peer) = pair().await;
+    let (two, _two_peer) = pair().await;
+    let ((one_sender, one_receiver), (two_sender, two_receiver)) = (one.split(), two.split());
+    let ids = (one_sender.id(), two_receiver.id());
+    let error = one_sender.reunite(two_receiver).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "halves belong to different associations: {} and {}",
+            ids.0, ids.1
+        )
+    );
+    let one = error.sender.reunite(one_receiver).unwrap();
+    let two = error.receiver.reunite(two_sender).unwrap();
+    assert_eq!((one.id(), two.id()), ids);
+    one.send("still open").await.unwrap();
+    assert_eq!(next(&mut one_peer).await, "still open");
+    one.into_socket().unwrap();
 }
 
 #[tokio::test]

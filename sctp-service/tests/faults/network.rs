@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use sctp_service::{Config, End, Side};
 use sctp_tokio::{
-    AssocId, Association, Event, Message, SocketBuilder,
+    AssocId, Event, Message, SocketBuilder,
     options::{AssocInfo, Heartbeat, PeerAddrParams, RtoInfo},
 };
 use tokio::sync::oneshot;
@@ -97,7 +97,7 @@ async fn through(style: Style, trouble: &'static str) {
             next[usize::from(stream)] += 5;
         }
         let sender = must(asking).await.unwrap();
-        let mut peer = Association::try_from((sender, receiver)).unwrap();
+        let mut peer = sender.reunite(receiver).unwrap();
         must(peer.shutdown()).await.unwrap()
     };
     let (end, seen) = across((&left, &right), style, 100, client).await;

@@ -20,7 +20,6 @@ use std::{
 };
 
 use futures_core::stream::{FusedStream, Stream};
-use futures_sink::Sink;
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::{net::ToSocketAddrs, time::timeout};
 
@@ -32,6 +31,7 @@ use shared::{AssociationShared, Style};
 use crate::{
     error::{ConnectError, RecvError, SendError},
     event::Event,
+    framed::sink::MessageSink,
     io::{reassembly::Reassembler, recv_batch::abort_on_close},
     message::{Message, Received},
     socket::{connect_any::connect_any, setup::SocketConfig},
@@ -72,7 +72,7 @@ use crate::{
 /// ```
 pub struct Association {
     pub(crate) receiver: RecvHalf,
-    sender: SendHalf,
+    pub(crate) sender: SendHalf,
 }
 
 impl Association {
@@ -222,7 +222,16 @@ impl Association {
         self.sender.clone()
     }
 
+    /// Returns a `Sink` with its own handle for sending; see [`MessageSink`].
+    ///
+    /// The socket stays open while the sink exists, even if the association is closed.
+    #[must_use]
+    pub fn sink(&self) -> MessageSink {
+        self.sender().into_sink()
+    }
+
     /// Splits the association into a sending and a receiving half, for use in two tasks.
+    /// [`reunite`](SendHalf::reunite) joins them.
     #[must_use]
     pub fn split(self) -> (SendHalf, RecvHalf) {
         (self.sender, self.receiver)
@@ -284,7 +293,7 @@ impl Association {
     /// [`try_next_event`](Self::try_next_event) until `WouldBlock` to receive the rest.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         let Self { receiver, sender } = self;
-        let idle = receiver.is_idle() && sender.is_idle() && receiver.shared.io().is_some();
+        let idle = receiver.is_idle() && receiver.shared.io().is_some();
         if !idle {
             return Err(Box::new(Self { receiver, sender }));
         }
@@ -427,7 +436,7 @@ impl Association {
     ///
     /// The same as for [`SendHalf::send`].
     pub fn poll_send(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         message: &Message,
     ) -> Poll<Result<(), SendError>> {
@@ -453,7 +462,7 @@ impl Association {
     ///
     /// The same as for [`SendHalf::send_queue`].
     pub fn poll_send_queue(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
@@ -506,7 +515,7 @@ impl Association {
     ///
     /// The same as for [`SendHalf::send_vectored`].
     pub fn poll_send_vectored(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         info: &SendInfo,
         payload: &[IoSlice<'_>],
@@ -533,25 +542,8 @@ impl Association {
     /// # Errors
     ///
     /// The same as for [`flushed`](Self::flushed).
-    pub fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         self.sender.poll_flushed(cx)
-    }
-}
-
-/// Joins the halves of an association.
-///
-/// # Errors
-///
-/// Returns both halves if they belong to different associations.
-impl TryFrom<(SendHalf, RecvHalf)> for Association {
-    type Error = (SendHalf, RecvHalf);
-
-    fn try_from((sender, receiver): (SendHalf, RecvHalf)) -> Result<Self, Self::Error> {
-        if Arc::ptr_eq(&sender.shared, &receiver.shared) {
-            Ok(Self { receiver, sender })
-        } else {
-            Err((sender, receiver))
-        }
     }
 }
 
@@ -560,7 +552,6 @@ impl fmt::Debug for Association {
         self.shared()
             .debug(f, "Association")
             .field("unread", &self.receiver.unread())
-            .field("unflushed", &self.sender.unflushed())
             .finish()
     }
 }
@@ -577,26 +568,5 @@ impl Stream for Association {
 impl FusedStream for Association {
     fn is_terminated(&self) -> bool {
         self.receiver.is_terminated()
-    }
-}
-
-/// The same as for [`SendHalf`].
-impl Sink<Message> for Association {
-    type Error = SendError;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.get_mut().sender).poll_ready(cx)
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        Pin::new(&mut self.get_mut().sender).start_send(message)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.get_mut().sender).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Pin::new(&mut self.get_mut().sender).poll_close(cx)
     }
 }

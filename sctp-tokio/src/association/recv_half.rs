@@ -13,19 +13,23 @@ use std::{
 
 use bytes::BytesMut;
 use futures_core::stream::{FusedStream, Stream};
-use sctp_core::{AbortReason, AssocChange, AssocChangeState, Notification, Part, RecvInfo};
+use sctp_core::{
+    AbortReason, AssocChange, AssocChangeState, AssocId, Notification, Part, RecvInfo,
+};
 use tokio::{
     task::coop,
     time::{Instant, Sleep, sleep},
 };
 
 use super::{
+    Association,
     end::{End, Side, end_of},
     eof::{EofState, Step},
+    send_half::SendHalf,
     shared::AssociationShared,
 };
 use crate::{
-    error::RecvError,
+    error::{RecvError, ReuniteError},
     event::Event,
     io::{
         reassembly::{Reassembled, Reassembler},
@@ -367,6 +371,22 @@ impl RecvHalf {
         }
         self.reassembler.forget(change.assoc);
         None
+    }
+
+    /// Joins the halves of an association; see [`SendHalf::reunite`].
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`SendHalf::reunite`].
+    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
+    pub fn reunite(self, sender: SendHalf) -> Result<Association, ReuniteError> {
+        sender.reunite(self)
+    }
+
+    /// Returns the association's identifier on its socket.
+    #[must_use]
+    pub fn id(&self) -> AssocId {
+        self.shared.id
     }
 
     /// Returns `true` if everything received has been returned.

@@ -4,20 +4,18 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, IoSlice},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures_sink::Sink;
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
-use tokio::{task::coop, time::timeout};
+use tokio::time::timeout;
 
-use super::{end::End, shared::AssociationShared};
+use super::{Association, end::End, recv_half::RecvHalf, shared::AssociationShared};
 use crate::{
-    error::SendError,
-    framed::sink::SinkBuffer,
+    error::{ReuniteError, SendError},
+    framed::sink::MessageSink,
     io::wakers::Waiter,
     message::{Message, check, check_slices, payload_len},
 };
@@ -29,16 +27,14 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// [`split`](crate::Association::split) and [`sender`](crate::Association::sender).
 ///
 /// Handles are cheap to clone, and messages of several clones do not mix. The async methods can be
-/// used by any number of tasks at once. A handle keeps one waker for its `poll_` methods, so a task
-/// that polls needs its own clone.
+/// used by any number of tasks at once. A handle keeps one waker for its `poll_` methods, which
+/// therefore take `&mut self`: a task that polls needs its own clone.
 ///
-/// As a `Sink`, a handle holds up to [`Socket::MAX_BATCH`] messages until it is flushed. A clone starts
-/// with none.
+/// [`into_sink`](Self::into_sink) makes a `Sink` of a handle.
 #[derive(Clone)]
 pub struct SendHalf {
     pub(super) shared: Arc<AssociationShared>,
     waiter: Waiter,
-    buffer: SinkBuffer,
 }
 
 impl SendHalf {
@@ -46,7 +42,6 @@ impl SendHalf {
         Self {
             shared,
             waiter: Waiter::default(),
-            buffer: SinkBuffer::default(),
         }
     }
 
@@ -83,7 +78,7 @@ impl SendHalf {
     ///
     /// The same as for [`send`](Self::send).
     pub fn poll_send(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         message: &Message,
     ) -> Poll<Result<(), SendError>> {
@@ -145,7 +140,7 @@ impl SendHalf {
     ///
     /// The same as for [`send_vectored`](Self::send_vectored).
     pub fn poll_send_vectored(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         info: &SendInfo,
         payload: &[IoSlice<'_>],
@@ -214,7 +209,7 @@ impl SendHalf {
     ///
     /// The same as for [`send_queue`](Self::send_queue).
     pub fn poll_send_queue(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>> {
@@ -332,7 +327,7 @@ impl SendHalf {
     }
 
     /// Polls [`flushed`](Self::flushed). Only the waker of the most recent call is kept.
-    pub(super) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub(super) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let Some(io) = self.shared.io() else {
             return Poll::Ready(Err(self.closed_error()));
         };
@@ -350,86 +345,46 @@ impl SendHalf {
         }
     }
 
-    pub(super) fn shared(&self) -> &AssociationShared {
+    /// Converts the handle into a `Sink`, which sends in batches.
+    #[must_use]
+    pub fn into_sink(self) -> MessageSink {
+        MessageSink::new(self)
+    }
+
+    /// Joins the halves of an association that was [split](Association::split).
+    ///
+    /// # Errors
+    ///
+    /// Returns both halves if they belong to different associations.
+    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
+    pub fn reunite(self, receiver: RecvHalf) -> Result<Association, ReuniteError> {
+        if Arc::ptr_eq(&self.shared, &receiver.shared) {
+            Ok(Association {
+                receiver,
+                sender: self,
+            })
+        } else {
+            Err(ReuniteError {
+                sender: self,
+                receiver,
+            })
+        }
+    }
+
+    /// Refuses a message that cannot be sent on this association.
+    pub(crate) fn check(&self, message: &Message) -> Result<(), SendError> {
+        let streams = self.shared.outbound_streams();
+        check(&message.info, message.payload.len(), streams)
+    }
+
+    pub(crate) fn shared(&self) -> &AssociationShared {
         &self.shared
-    }
-
-    /// Returns the number of messages that the sink has accepted and not sent yet.
-    pub(super) fn unflushed(&self) -> usize {
-        self.buffer.len()
-    }
-
-    fn poll_buffer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let mut queue = std::mem::take(&mut self.buffer.queue);
-        let result = self.poll_send_queue(cx, &mut queue);
-        self.buffer.queue = queue;
-        result
-    }
-
-    /// Returns `true` if nothing waits to be flushed.
-    pub(super) fn is_idle(&self) -> bool {
-        self.buffer.is_empty()
     }
 }
 
 impl fmt::Debug for SendHalf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared
-            .debug(f, "SendHalf")
-            .field("unflushed", &self.unflushed())
-            .finish()
-    }
-}
-
-/// Sends messages in batches.
-///
-/// * `poll_ready` and `start_send` accept up to [`Socket::MAX_BATCH`] messages without sending
-///   them, and reject invalid ones at once. `feed` and `send_all` fill a batch.
-/// * `poll_flush` completes when the kernel has all messages, which is before the peer
-///   acknowledges them. An error concerns one message, which is dropped. Flushing again continues
-///   with the others.
-/// * `poll_close` flushes, and then starts the shutdown *of the association*: SCTP has no half close.
-///   It does not wait for the end.
-///
-/// Dropping the handle drops messages that have not been flushed.
-impl Sink<Message> for SendHalf {
-    type Error = SendError;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let half = self.get_mut();
-        if !half.buffer.is_full() {
-            // Sending takes part in cooperative scheduling, but once for a batch.
-            ready!(coop::poll_proceed(cx)).made_progress();
-            return Poll::Ready(Ok(()));
-        }
-        let flushed = half.poll_buffer(cx);
-        // Part of the batch may have been sent, which leaves space for more.
-        if flushed.is_pending() && !half.buffer.is_full() {
-            return Poll::Ready(Ok(()));
-        }
-        flushed
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        let half = self.get_mut();
-        let streams = half.shared.outbound_streams();
-        check(&message.info, message.payload.len(), streams)?;
-        half.buffer.queue.push_back(message);
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_buffer(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let half = self.get_mut();
-        ready!(half.poll_buffer(cx))?;
-        if !half.buffer.closing {
-            half.start_shutdown().map_err(SendError::Io)?;
-            half.buffer.closing = true;
-        }
-        Poll::Ready(Ok(()))
+        self.shared.debug(f, "SendHalf").finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Codec adapter: one frame per message.
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,8 +13,9 @@ use futures_sink::Sink;
 use sctp_core::{RecvInfo, SendInfo};
 use tokio_util::codec::{Decoder, Encoder};
 
+use super::sink::Batch;
 use crate::{
-    association::{Association, recv_half::RecvHalf},
+    association::{Association, recv_half::RecvHalf, send_half::SendHalf},
     error::{RecvError, SendError},
     message::Message,
 };
@@ -25,9 +27,8 @@ use crate::{
 /// [`Decoder::decode_eof`]. The adapter implements:
 ///
 /// * `Stream` of decoded items with their [`RecvInfo`], over an [`Association`] or a [`RecvHalf`].
-/// * `Sink` of `(item, SendInfo)`, over an [`Association`], a [`SendHalf`](crate::SendHalf), or
-///   any other sink of [`Message`]s. [`RecvInfo::reply`] returns the [`SendInfo`] of a reply, and
-///   `SendInfo::default()` is stream 0.
+/// * `Sink` of `(item, SendInfo)`, over an [`Association`] or a [`SendHalf`]. [`RecvInfo::reply`]
+///   returns the [`SendInfo`] of a reply, and `SendInfo::default()` is stream 0.
 ///
 /// The codec decodes in the receive buffer, without a copy. Data that the codec keeps occupies that
 /// buffer.
@@ -52,6 +53,7 @@ pub struct MessageFramed<T, C> {
     transport: T,
     codec: C,
     encoded: BytesMut,
+    batch: Batch,
     ended: bool,
 }
 
@@ -63,6 +65,7 @@ impl<T, C> MessageFramed<T, C> {
             transport,
             codec,
             encoded: BytesMut::new(),
+            batch: Batch::default(),
             ended: false,
         }
     }
@@ -87,9 +90,24 @@ impl<T, C> MessageFramed<T, C> {
         &mut self.codec
     }
 
-    /// Returns the transport and the codec. No message is lost: the adapter keeps none.
-    pub fn into_inner(self) -> (T, C) {
-        (self.transport, self.codec)
+    /// Returns the transport, the codec, and the messages that were encoded and have not been sent.
+    /// Received messages are not lost: the adapter keeps none.
+    #[must_use]
+    pub fn into_parts(self) -> (T, C, VecDeque<Message>) {
+        (self.transport, self.codec, self.batch.queue)
+    }
+
+    fn encode<I>(&mut self, item: I, info: SendInfo) -> Result<Message, EncodeError<C::Error>>
+    where
+        C: Encoder<I>,
+    {
+        if let Err(error) = self.codec.encode(item, &mut self.encoded) {
+            // A partial frame must not be sent with the next one.
+            self.encoded.clear();
+            return Err(EncodeError::Codec(error));
+        }
+        let payload = self.encoded.split().freeze();
+        Ok(Message::new(payload).with_info(info))
     }
 }
 
@@ -185,42 +203,63 @@ impl<C: Decoder + Unpin> FusedStream for MessageFramed<Association, C> {
     }
 }
 
-/// Encodes each item into one message for the transport's sink.
-///
-/// Flushing, closing and dropping have the same effect as for that sink.
-impl<T, C, I> Sink<(I, SendInfo)> for MessageFramed<T, C>
-where
-    T: Sink<Message, Error = SendError> + Unpin,
-    C: Encoder<I> + Unpin,
-{
+/// Encodes each item into one message. Sends in batches, as [`MessageSink`](crate::MessageSink) does.
+impl<C: Encoder<I> + Unpin, I> Sink<(I, SendInfo)> for MessageFramed<SendHalf, C> {
     type Error = EncodeError<C::Error>;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let transport = Pin::new(&mut self.get_mut().transport);
-        transport.poll_ready(cx).map_err(EncodeError::Send)
+        let this = self.get_mut();
+        let ready = this.batch.poll_ready(cx, &mut this.transport);
+        ready.map_err(EncodeError::Send)
     }
 
     fn start_send(self: Pin<&mut Self>, (item, info): (I, SendInfo)) -> Result<(), Self::Error> {
         let this = self.get_mut();
-        if let Err(error) = this.codec.encode(item, &mut this.encoded) {
-            // A partial frame must not be sent with the next one.
-            this.encoded.clear();
-            return Err(EncodeError::Codec(error));
-        }
-        let payload = this.encoded.split().freeze();
-        Pin::new(&mut this.transport)
-            .start_send(Message::new(payload).with_info(info))
-            .map_err(EncodeError::Send)
+        let message = this.encode(item, info)?;
+        let accepted = this.batch.start_send(&this.transport, message);
+        accepted.map_err(EncodeError::Send)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let transport = Pin::new(&mut self.get_mut().transport);
-        transport.poll_flush(cx).map_err(EncodeError::Send)
+        let this = self.get_mut();
+        let flushed = this.batch.poll_flush(cx, &mut this.transport);
+        flushed.map_err(EncodeError::Send)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let transport = Pin::new(&mut self.get_mut().transport);
-        transport.poll_close(cx).map_err(EncodeError::Send)
+        let this = self.get_mut();
+        let closed = this.batch.poll_close(cx, &mut this.transport);
+        closed.map_err(EncodeError::Send)
+    }
+}
+
+/// The same as for [`SendHalf`].
+impl<C: Encoder<I> + Unpin, I> Sink<(I, SendInfo)> for MessageFramed<Association, C> {
+    type Error = EncodeError<C::Error>;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let ready = this.batch.poll_ready(cx, &mut this.transport.sender);
+        ready.map_err(EncodeError::Send)
+    }
+
+    fn start_send(self: Pin<&mut Self>, (item, info): (I, SendInfo)) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        let message = this.encode(item, info)?;
+        let accepted = this.batch.start_send(&this.transport.sender, message);
+        accepted.map_err(EncodeError::Send)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let flushed = this.batch.poll_flush(cx, &mut this.transport.sender);
+        flushed.map_err(EncodeError::Send)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let closed = this.batch.poll_close(cx, &mut this.transport.sender);
+        closed.map_err(EncodeError::Send)
     }
 }
 

@@ -51,10 +51,6 @@ pub(crate) struct Worker {
 }
 
 /// Outcome of an attempt to connect.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "taken apart as soon as it is returned"
-)]
 enum Connected {
     Up(Association),
     Refused,

@@ -188,7 +188,7 @@ impl Transport for EndpointTransport {
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
             self.take_own();
-            if let Some(own) = &self.own {
+            if let Some(own) = &mut self.own {
                 return own.poll_flushed(cx);
             }
             match self.sender.socket().status(self.assoc) {
