@@ -1,10 +1,10 @@
-//! The server of the README.
+//! Server of the README.
 use sctp_service::{IntoReply, Reply, Request, Shutdown, handler::handler_fn, serve};
 use sctp_tokio::SctpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceBuilder;
 
-/// Greets on the stream that the name came on; `quit` and `abort` end the association.
+/// Replies on the stream of the request. `quit` and `abort` close the association.
 async fn hello(request: Request) -> Reply {
     match &request.payload()[..] {
         b"quit" => Reply::new("goodbye").with_shutdown(Shutdown::AfterAck),
@@ -16,7 +16,7 @@ async fn hello(request: Request) -> Reply {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let service = ServiceBuilder::new()
-        .concurrency_limit(64) // a stock layer of tower's
+        .concurrency_limit(64) // any tower layer works
         .service(handler_fn(hello));
     let listener = SctpListener::bind("127.0.0.1:9877").await?;
     let mut ctrl_c = signal(SignalKind::interrupt())?;
