@@ -20,6 +20,17 @@ where
     S: Service<R>,
 {
     ready!(poll_budget(cx));
+    poll_ready_with_budget(service, cx)
+}
+
+/// Polls a service for readiness, for callers that have looked at the budget.
+pub(crate) fn poll_ready_with_budget<S, R>(
+    service: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), S::Error>>
+where
+    S: Service<R>,
+{
     pin!(coop::unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
 

@@ -48,8 +48,14 @@ impl Timer {
 
     /// Returns `true` if the deadline has passed. It does so once, then is unset: a `Sleep` must not be
     /// polled after it completed.
+    #[inline]
     pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(sleep) = self.sleep.as_mut().filter(|_| self.armed) else {
+        // Most are not set, and many are asked with each message.
+        self.armed && self.poll_sleep(cx)
+    }
+
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(sleep) = &mut self.sleep else {
             return false;
         };
         match sleep.as_mut().poll(cx) {

@@ -218,9 +218,12 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Returns `true` if so many replies wait that no further request is read.
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.unowned() >= self.config.reply_queue.max(1)
-            || self.outbox.unowned_bytes() >= self.config.reply_queue_bytes.max(1)
+        let replies = self.outbox.unowned();
+        replies > 0
+            && (replies >= self.config.reply_queue
+                || self.outbox.unowned_bytes() >= self.config.reply_queue_bytes.max(1))
     }
 
     /// Returns `true` if replies wait. Messages of handles do not count.

@@ -36,7 +36,8 @@ pub(super) struct Limits {
     pub(super) cost: usize,
 }
 
-/// Decides whether the next message may be read.
+/// Decides whether the next message may be read. A limit of zero counts as one.
+#[inline]
 pub(super) fn may_read(load: Load, limits: Limits) -> bool {
     match load.end {
         Ending::Read => false,
@@ -45,12 +46,12 @@ pub(super) fn may_read(load: Load, limits: Limits) -> bool {
         Ending::Seen => true,
         Ending::Unknown => {
             let is_free = !load.has_ready
-                && load.held < limits.held.max(1)
+                && (load.held == 0 || load.held < limits.held)
                 && !load.is_full
                 && !load.is_drained;
             // What is awaited is read whatever waits to be sent: two ends that both wait for room to
             // reply must both go on reading, or neither gets any.
-            (is_free || load.is_awaited) && load.cost < limits.cost.max(1)
+            (is_free || load.is_awaited) && (load.cost == 0 || load.cost < limits.cost)
         }
     }
 }

@@ -44,6 +44,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Returns `true` if a handle may have requested a shutdown. Cheap: called once per call.
+    #[inline]
     pub(super) fn has_requested_shutdown(&self) -> bool {
         self.requested_shutdown.is_some() || self.association.is_pending()
     }

@@ -19,7 +19,7 @@ use super::{PoolEvent, clients::ClientSet, event::PoolHook};
 use crate::{
     CallError, Cause,
     log_limit::{LogLimiter, several},
-    ready::{poll_budget, poll_ready},
+    ready::{poll_budget, poll_ready_with_budget},
     timer::{Timer, later},
 };
 
@@ -155,7 +155,7 @@ where
         }
         // Without budget the servers would look as if none were ready.
         ready!(poll_budget(cx));
-        if let Poll::Ready(result) = poll_ready(&mut self.inner, cx) {
+        if let Poll::Ready(result) = poll_ready_with_budget(&mut self.inner, cx) {
             self.recovered();
             return Poll::Ready(result);
         }

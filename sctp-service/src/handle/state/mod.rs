@@ -317,6 +317,7 @@ impl HandleState {
         drop(earlier);
     }
 
+    #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
     }

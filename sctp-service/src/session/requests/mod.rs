@@ -33,7 +33,7 @@ pub(super) use waiting::may_have_left_requests;
 use crate::{
     Cause, IntoReply, Request, Shutdown, Transport,
     jitter::random,
-    ready::{poll_budget, poll_ready},
+    ready::{poll_budget, poll_ready_with_budget},
     timer::Timer,
 };
 
@@ -81,6 +81,8 @@ pub(super) struct Requests<S: Service<Request>> {
     was_busy: bool,
     /// Calls wait for replies behind more requests than may be read ahead.
     is_held_back: bool,
+    /// The transport was asked for a message in the last round.
+    is_reading: bool,
 }
 
 impl<S> Requests<S>
@@ -113,6 +115,7 @@ where
             age,
             was_busy: false,
             is_held_back: false,
+            is_reading: true,
         };
         if let Some(early) = connection.early.take() {
             for request in early.handshake.finish() {
@@ -219,14 +222,15 @@ where
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        let (was_full, was_speaking) = (connection.is_full(), connection.is_speaking());
+        let was_full = connection.is_full();
+        let was_speaking = self.draining.is_some() && connection.is_speaking();
         connection.flush(cx)?;
         let has_room = was_full && !connection.is_full();
         if has_room {
             self.slots.unpark();
         }
         // A drain has to look for messages again before it rests, or nothing would wake it.
-        let is_quiet = self.draining.is_some() && was_speaking && !connection.is_speaking();
+        let is_quiet = was_speaking && !connection.is_speaking();
         ControlFlow::Continue(has_room || is_quiet)
     }
 
@@ -304,12 +308,13 @@ where
     ) -> bool {
         // Calls only finish while the service is asked, so their limit holds. The limit of the
         // send queue is exceeded by one reply at most.
-        let has_room =
-            self.slots.len() < connection.config.max_in_flight.max(1) && !connection.is_full();
+        let has_room = (self.slots.is_empty()
+            || self.slots.len() < connection.config.max_in_flight)
+            && !connection.is_full();
         if !(has_room || self.is_asked) || poll_budget(cx).is_pending() {
             return false;
         }
-        match poll_ready(&mut self.service, cx) {
+        match poll_ready_with_budget(&mut self.service, cx) {
             Poll::Pending => {
                 self.is_asked = true;
                 false
@@ -347,7 +352,8 @@ where
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
-        if !self.may_read(connection) {
+        self.is_reading = self.may_read(connection);
+        if !self.is_reading {
             return ControlFlow::Continue(false);
         }
         let Poll::Ready(event) = connection.transport.poll_next_event(cx) else {

@@ -26,7 +26,7 @@ where
         // Futures are polled however full the queue is: one that is not polled keeps what it
         // holds, a lock or a pooled connection, from everybody else. What that can add is one
         // reply for each call in flight; streams of replies have no such claim.
-        if connection.is_full() && self.slots.is_replying(index) {
+        if self.slots.is_replying(index) && connection.is_full() {
             self.slots.park(index);
             return ControlFlow::Continue(());
         }
@@ -69,8 +69,10 @@ where
         if let Some(message) = reply.first {
             connection.push(message, &ticket.reply_to);
         }
-        for message in reply.rest {
-            connection.push(message, &ticket.reply_to);
+        if !reply.rest.is_empty() {
+            for message in reply.rest {
+                connection.push(message, &ticket.reply_to);
+            }
         }
         match reply.stream {
             Some(stream) if !connection.is_muted() => {

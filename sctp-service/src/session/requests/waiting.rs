@@ -74,15 +74,15 @@ where
             connection.association.begin_drain();
         }
         self.check_held_back(connection);
-        let may_read = self.may_read(connection);
-        connection.note_reading(may_read);
+        connection.note_reading(self.is_reading);
         if let Some(draining) = &mut self.draining
             && draining.poll_overdue(cx)
         {
             tracing::debug!("the peer sends on while the association is drained");
             return ControlFlow::Continue(true);
         }
-        if self.has_seen_end || self.end.is_some() || may_read {
+        // A transport that is read tells of its end.
+        if self.has_seen_end || self.end.is_some() || self.is_reading {
             return ControlFlow::Continue(false);
         }
         match connection.transport.poll_closed(cx) {
