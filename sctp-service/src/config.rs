@@ -10,7 +10,7 @@ use crate::client::Backoff;
 pub enum RequestOrder {
     /// Requests of one stream are served one at a time and answered in order; different streams,
     /// and unordered messages, are served concurrently. This is SCTP's own promise carried on
-    /// into the service.
+    /// into the service. A handler can give up its [`Turn`](crate::Turn) before it answers.
     #[default]
     PerStream,
     /// All requests of the association are served one at a time, in the order in which they

@@ -53,7 +53,7 @@ pub use drain::Drain;
 pub use event::{Counts, ServerEvent};
 pub use executor::Executor;
 pub use extensions::Extensions;
-pub use extract::{Extension, Payload, State};
+pub use extract::{Extension, Payload, State, Turn};
 pub use handle::{
     AssociationHandle, Caller,
     call::Call,

@@ -6,9 +6,12 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{Config, Message, Reply, RequestOrder};
+use sctp_service::{Config, Message, Reply, RequestOrder, Turn};
 use support::{Server, on};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 
 /// Sleeps as many seconds as it is told, and says so.
 async fn sleeper(payload: Bytes) -> Bytes {
@@ -71,6 +74,98 @@ async fn per_association_everything_waits_for_everything() {
     for text in ["3", "1", "2"] {
         peer.expect_message(text).await;
     }
+}
+
+/// Waits three seconds before it releases its turn, and three before it answers.
+async fn releasing(turn: Turn, payload: Bytes) -> Bytes {
+    sleep(Duration::from_secs(3)).await;
+    turn.release();
+    sleep(Duration::from_secs(3)).await;
+    payload
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_begins_when_the_one_before_releases_its_turn() {
+    for (order, streams) in [
+        (RequestOrder::PerStream, [1, 1, 1]),
+        (RequestOrder::PerAssociation, [1, 2, 3]),
+    ] {
+        let server = Server::with_config(Config::new().with_request_order(order), releasing);
+        let peer = server.connect().await;
+        let begin = Instant::now();
+        for (stream, text) in streams.into_iter().zip(["a", "b", "c"]) {
+            peer.send(on(stream, text)).await;
+        }
+        for (text, seconds) in [("a", 6), ("b", 9), ("c", 12)] {
+            peer.expect_message(text).await;
+            assert_eq!(begin.elapsed().as_secs(), seconds, "{text}, {order:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn turn_released_at_once_lets_all_begin() {
+    let server = Server::new(async |turn: Turn, payload: Bytes| {
+        turn.release();
+        sleeper(payload).await
+    });
+    let peer = server.connect().await;
+    for text in ["3", "1", "2"] {
+        peer.send(on(1, text)).await;
+    }
+    let begin = Instant::now();
+    for text in ["1", "2", "3"] {
+        peer.expect_message(text).await;
+    }
+    assert_eq!(begin.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn turn_dropped_or_released_late_changes_nothing() {
+    let (kept, mut turns) = mpsc::unbounded_channel();
+    let server = Server::new(move |turn: Turn, payload: Bytes| {
+        // A later request must not lose its own turn to a release for an earlier one.
+        kept.send(turn).unwrap();
+        sleeper(payload)
+    });
+    let peer = server.connect().await;
+    for text in ["3", "1", "2"] {
+        peer.send(on(1, text)).await;
+    }
+    let begin = Instant::now();
+    for text in ["3", "1", "2"] {
+        peer.expect_message(text).await;
+        let turn = turns.recv().await.unwrap();
+        match text {
+            "3" => turn.release(),
+            _ => drop(turn),
+        }
+    }
+    assert_eq!(begin.elapsed().as_secs(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_of_a_restarted_peer_keeps_its_turn() {
+    let (kept, mut turns) = mpsc::unbounded_channel();
+    let server = Server::new(move |turn: Turn, payload: Bytes| {
+        kept.send(turn).unwrap();
+        sleeper(payload)
+    });
+    let peer = server.connect().await;
+    peer.send(on(1, "9")).await;
+    let before = turns.recv().await.unwrap();
+    peer.restart();
+    for text in ["3", "1"] {
+        peer.send(on(1, text)).await;
+    }
+    let _now = turns.recv().await.unwrap();
+    // Both are the first of their association.
+    before.release();
+    let begin = Instant::now();
+    for text in ["3", "1"] {
+        peer.expect_message(text).await;
+    }
+    assert_eq!(begin.elapsed().as_secs(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@
 //! | [`StreamId`], [`Ppid`], [`RecvInfo`] | metadata of the message |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
 //! | [`AssociationHandle`] | a handle to send on the association and to close it, now and later |
+//! | [`Turn`] | the turn in the order of the stream, to be given up before the reply |
 //! | [`Drain`] | the signal that the server or the association shuts down |
 //! | [`State<T>`](State) | the state of the router or handler |
 //! | [`Extension<T>`](Extension) | a value that middleware attached |
@@ -45,6 +46,7 @@ mod message;
 mod parts;
 mod state;
 mod tuples;
+mod turn;
 
 use std::convert::Infallible;
 
@@ -58,6 +60,7 @@ use sctp_core::{AssocId, Ppid, RecvInfo, StreamId};
 #[cfg(doc)]
 use sctp_tokio::Received;
 pub use state::{FromRef, State};
+pub use turn::Turn;
 
 #[cfg(doc)]
 use crate::{AssociationHandle, ConnectInfo, Drain};

@@ -17,7 +17,7 @@ pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
-pub(crate) use state::{HandleState, StateOwner, Submission, Untaken};
+pub(crate) use state::{HandleState, Released, StateOwner, Submission, Untaken};
 use state::{SilenceWatch, Speaker};
 use tokio::time::{Instant, sleep_until};
 
@@ -324,6 +324,13 @@ impl AssociationHandle {
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.drain
+    }
+
+    /// See [`Turn::release`](crate::Turn::release).
+    pub(crate) fn release_turn(&self, number: u64) {
+        if let Some(state) = self.state() {
+            state.release_turn(number);
+        }
     }
 
     /// Begins a graceful shutdown of this association alone, as that of the server is for all: the

@@ -19,8 +19,12 @@ use super::{
 };
 use crate::{
     AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
-    Shutdown, Transport, event::EventHook, goodbye::Goodbye, handle::StateOwner,
-    reply::ReplyMessage, session::calls::Calls,
+    Shutdown, Transport,
+    event::EventHook,
+    goodbye::Goodbye,
+    handle::{Released, StateOwner},
+    reply::ReplyMessage,
+    session::calls::Calls,
 };
 
 /// The association as the session holds it.
@@ -44,6 +48,8 @@ pub(super) struct Connection<T> {
     has_received: bool,
     /// A handle said that the peer will shut down.
     pub(super) expects_shutdown: bool,
+    /// Requests that gave up their turn.
+    pub(super) released: Option<Released>,
     /// The handshake, until the service is made.
     pub(super) early: Option<Box<Early>>,
     /// The kernel takes no more: the peer has shut down.
@@ -98,6 +104,7 @@ impl<T: Transport> Connection<T> {
             goodbye: None,
             has_received: false,
             expects_shutdown: false,
+            released: None,
             early: None,
             muted: false,
             ending: false,

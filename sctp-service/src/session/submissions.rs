@@ -32,6 +32,9 @@ impl<T: Transport> Connection<T> {
             self.give_up_dropped();
         }
         self.expects_shutdown |= taken.expects_shutdown;
+        if let Some(released) = taken.released {
+            self.released.get_or_insert_default().extend(*released);
+        }
         if taken.shutdown.is_some() {
             self.requested_shutdown = taken.shutdown;
         }

@@ -86,7 +86,12 @@ struct Core {
     session: Option<Waker>,
     /// Set from the first restart of the peer on.
     latest: Option<Latest>,
+    released: Option<Released>,
 }
+
+/// Numbers of requests that gave up their turn. Boxed, since few associations have any, and a vector
+/// takes 24 bytes of each.
+pub(crate) type Released = Box<Vec<u64>>;
 
 impl Core {
     fn room(&mut self, config: &Config) -> Arc<Room> {
@@ -115,6 +120,7 @@ impl HandleState {
             room: None,
             session: None,
             latest: None,
+            released: None,
         };
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -330,7 +336,18 @@ impl HandleState {
             has_dropped_calls: mem::take(&mut core.has_dropped_calls),
             shutdown: core.shutdown.take(),
             expects_shutdown: mem::take(&mut core.expects_shutdown),
+            released: core.released.take(),
         }
+    }
+
+    /// Lets the request after this one in its stream be served. At most once for each request.
+    pub(crate) fn release_turn(&self, number: u64) {
+        let mut core = self.lock();
+        if core.phase.end().is_some() {
+            return;
+        }
+        core.released.get_or_insert_default().push(number);
+        self.wake(core);
     }
 
     /// The transport is done with a message of this length, or the message was discarded.

@@ -246,6 +246,20 @@ fn session_sees_a_call_and_its_drop() {
 }
 
 #[test]
+fn session_sees_a_released_turn() {
+    loom::model(|| {
+        let state = state(Config::new());
+        let releasing = thread::spawn({
+            let state = Arc::clone(&state);
+            move || state.release_turn(1)
+        });
+        // Loom fails where the session would rest for ever.
+        drive(&state, |taken| taken.released.is_some_and(|it| *it == [1]));
+        releasing.join().unwrap();
+    });
+}
+
+#[test]
 fn call_beyond_the_limits_has_its_turn() {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);

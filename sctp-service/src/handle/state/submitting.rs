@@ -14,7 +14,7 @@ use super::{
         error::{CallError, Cause, Refusal},
         room::{CallRoom, Place, Room},
     },
-    HandleState, Phase,
+    HandleState, Phase, Released,
 };
 use crate::{Shutdown, sync::atomic::Ordering, timer::later};
 
@@ -32,6 +32,7 @@ pub(crate) struct Taken {
     pub(crate) has_dropped_calls: bool,
     pub(crate) shutdown: Option<Box<Shutdown>>,
     pub(crate) expects_shutdown: bool,
+    pub(crate) released: Option<Released>,
 }
 
 /// A message that a handle handed in.

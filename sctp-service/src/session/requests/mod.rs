@@ -99,6 +99,8 @@ where
             // So that associations that came up together do not all come back together.
             age.set_in(max.min(FOR_EVER).mul_f64(0.9 + 0.2 * random()));
         }
+        // Numbers begin anew.
+        connection.released = None;
         let mut this = Self {
             service,
             order: Order::new(connection.config.request_order),
@@ -242,6 +244,10 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
         let mut worked = false;
+        if let Some(released) = connection.released.take() {
+            worked = true;
+            self.release_turns(&released);
+        }
         if let Some(index) = self.slots.pop_woken() {
             worked = true;
             self.poll_call(index, connection)?;
@@ -336,6 +342,7 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, usize> {
         let ticket = Ticket {
+            number: request.number(),
             lane,
             reply_to: request.info().reply(),
             ending: None,

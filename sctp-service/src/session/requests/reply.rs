@@ -129,6 +129,15 @@ where
         }
     }
 
+    /// Lets the next request of each lane have its turn before the call is answered.
+    pub(super) fn release_turns(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            if let Some(lane) = self.slots.take_lane(*number) {
+                self.order.release(lane);
+            }
+        }
+    }
+
     /// Empties a call's slot, and lets the next request of its lane have its turn.
     pub(super) fn release(&mut self, index: usize) {
         if let Some(lane) = self.slots.finish(index).and_then(|ticket| ticket.lane) {

@@ -22,6 +22,8 @@ const WARM_SLOTS: usize = 4;
 /// State of a request while its call is in flight.
 #[derive(Debug)]
 pub(super) struct Ticket {
+    /// Number of the request on its association.
+    pub(super) number: u64,
     /// The stream that waits for this call, if any does.
     pub(super) lane: Option<StreamId>,
     /// Destination of the payloads of the reply.
@@ -152,6 +154,15 @@ impl<F: Future> Slots<F> {
         self.slots.get_mut(index)?.ticket.as_mut()
     }
 
+    /// Takes the lane of the call with this number, if it has one and is in flight.
+    pub(super) fn take_lane(&mut self, number: u64) -> Option<StreamId> {
+        let mut tickets = self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| slot.ticket.as_mut());
+        tickets.find(|ticket| ticket.number == number)?.lane.take()
+    }
+
     /// Returns `true` if a call has answered with a stream that it goes on sending from.
     pub(super) fn is_replying(&self, index: usize) -> bool {
         let task = self.slots.get(index).and_then(|slot| slot.task.as_deref());
@@ -262,6 +273,7 @@ mod tests {
 
     fn ticket() -> Ticket {
         Ticket {
+            number: 1,
             lane: None,
             reply_to: SendInfo::default(),
             ending: None,
@@ -355,6 +367,7 @@ mod models {
                 }
             });
             let ticket = Ticket {
+                number: 1,
                 lane: None,
                 reply_to: SendInfo::default(),
                 ending: None,
