@@ -7,6 +7,7 @@
 //! | [`graceful_shutdown`] | stopping a server without losing a request, in Kubernetes too |
 //! | [`between_equals`] | sending, calling, handshakes, goodbyes and dialling from either end of an association |
 //! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
+//! | [`observability`] | metrics: names, kinds, units, labels |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |
 //! | [`from_axum`] | names and differences for users of axum |
@@ -28,6 +29,9 @@ pub mod graceful_shutdown {}
 
 #[doc = include_str!("docs/middleware.md")]
 pub mod middleware {}
+
+#[doc = include_str!("docs/observability.md")]
+pub mod observability {}
 
 #[doc = include_str!("docs/testing.md")]
 pub mod testing {}

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod support;
+#[path = "metrics/table.rs"]
+mod table;
 
 use std::{collections::BTreeMap, convert::Infallible, future::IntoFuture, time::Duration};
 
@@ -45,6 +47,7 @@ fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, Vec<f64>> {
     let mut all = BTreeMap::new();
     for (key, _, _, value) in snapshotter.snapshot().into_vec() {
         let (_, key) = key.into_parts();
+        table::assert_has(&key);
         let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
         let name = [key.name(), &labels.join(" ")].join(" ");
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -175,7 +178,7 @@ async fn each_cause_and_failure_has_its_label() {
     assert_recorded(
         &snapshotter,
         &[
-            ("sctp_associations_up_total", &[4.0]),
+            ("sctp_associations_established_total", &[4.0]),
             ("sctp_associations_refused_total", &[1.0]),
             ("sctp_associations_restarted_total", &[1.0]),
             ("sctp_path_changes_total unreachable", &[1.0]),
@@ -238,7 +241,7 @@ async fn associations_of_clients() {
     );
     assert!(recorded["sctp_client_connect_failures_total"][0] >= 1.0);
     for (name, count) in [
-        ("sctp_client_associations_up_total", 2.0),
+        ("sctp_client_associations_established_total", 2.0),
         ("sctp_client_associations_closed_total peer_abort", 1.0),
         ("sctp_client_associations_closed_total abort", 1.0),
         ("sctp_client_associations_restarted_total", 1.0),
@@ -280,7 +283,7 @@ async fn servers_of_pools() {
         &snapshotter,
         &[
             ("sctp_pool_servers", &[1.0]),
-            ("sctp_pool_unavailable_total", &[1.0]),
+            ("sctp_pool_outages_total", &[1.0]),
         ],
     );
     let mut listener = network.listen().unwrap();
@@ -296,8 +299,8 @@ async fn servers_of_pools() {
         &snapshotter,
         &[
             ("sctp_pool_servers", &[-1.0]),
-            ("sctp_pool_unavailable_calls_total", &[3.0]),
-            ("sctp_client_associations_up_total", &[1.0]),
+            ("sctp_pool_rejected_calls_total", &[3.0]),
+            ("sctp_client_associations_established_total", &[1.0]),
             ("sctp_client_associations_closed_total shutdown", &[1.0]),
         ],
     );

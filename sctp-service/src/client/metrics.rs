@@ -15,26 +15,8 @@ use crate::{
 /// Counts what happens to the associations of clients, from their events: what
 /// [`AssociationMetrics`](crate::layer::AssociationMetrics) is for a server. It does nothing to them.
 ///
-/// | by [`record`](Self::record) | kind | unit | is |
-/// |---|---|---|---|
-/// | `sctp_client_associations` | gauge | associations | those that are up |
-/// | `sctp_client_associations_up_total` | counter | associations | those that came up |
-/// | `sctp_client_associations_closed_total` | counter | associations | label `cause`: `shutdown`, `peer_shutdown`, `abort`, `peer_abort`, `lost` or `other` |
-/// | `sctp_client_associations_restarted_total` | counter | restarts | restarts of servers |
-/// | `sctp_client_connect_failures_total` | counter | attempts | those that set up no association |
-/// | `sctp_client_path_changes_total` | counter | changes | label `state`; a path failure is `unreachable` |
-/// | `sctp_client_receive_failures_total` | counter | failures | each the end of an association |
-/// | `sctp_client_discarded_total` | counter | calls or messages | counted when an association ends; label `what`: `lost_call`, `unsent_call`, `late_reply`, `request` or `send`, as in [`Counts`] |
-///
-/// | by `record_pool`, with the feature `pool` | kind | unit | is |
-/// |---|---|---|---|
-/// | `sctp_pool_servers` | gauge | servers | those that are listed |
-/// | `sctp_pool_unavailable_total` | counter | times | that calls began to fail since no server was ready |
-/// | `sctp_pool_unavailable_calls_total` | counter | calls | that failed so, counted when a server is ready again |
-/// | `sctp_pool_lookup_failures_total` | counter | lookups | those that failed or found nothing |
-///
-/// No label comes from the network. Calls and how long they take are for a layer around the client, or
-/// whoever makes them.
+/// The guide [`observability`](crate::guide::observability) has a table of what it records. No label
+/// comes from the network. Calls and their durations are for a layer around the client.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,20 +35,20 @@ use crate::{
 #[derive(Clone)]
 pub struct ClientMetrics {
     associations: Gauge,
-    up: Counter,
+    established: Counter,
     restarted: Counter,
     connect_failures: Counter,
     receive_failures: Counter,
 }
 
 impl ClientMetrics {
-    /// Registers what it records with the recorder that is installed now.
+    /// Registers its metrics with the recorder that is installed now.
     #[must_use]
     pub fn new() -> Self {
         describe();
         Self {
             associations: gauge!("sctp_client_associations"),
-            up: counter!("sctp_client_associations_up_total"),
+            established: counter!("sctp_client_associations_established_total"),
             restarted: counter!("sctp_client_associations_restarted_total"),
             connect_failures: counter!("sctp_client_connect_failures_total"),
             receive_failures: counter!("sctp_client_receive_failures_total"),
@@ -78,7 +60,7 @@ impl ClientMetrics {
     pub fn record(&self, event: &ClientEvent<'_>) {
         match event {
             ClientEvent::Up { .. } => {
-                self.up.increment(1);
+                self.established.increment(1);
                 self.associations.increment(1);
             }
             ClientEvent::Closed { end, counts, .. } => {
@@ -111,9 +93,9 @@ impl ClientMetrics {
             PoolEvent::Client { event, .. } => self.record(event),
             PoolEvent::Added { .. } => gauge!("sctp_pool_servers").increment(1),
             PoolEvent::Removed { .. } => gauge!("sctp_pool_servers").decrement(1),
-            PoolEvent::Unavailable { .. } => counter!("sctp_pool_unavailable_total").increment(1),
+            PoolEvent::Unavailable { .. } => counter!("sctp_pool_outages_total").increment(1),
             PoolEvent::Available { failed_calls, .. } => {
-                counter!("sctp_pool_unavailable_calls_total").increment(*failed_calls);
+                counter!("sctp_pool_rejected_calls_total").increment(*failed_calls);
             }
             PoolEvent::LookupFailed { .. } => {
                 counter!("sctp_pool_lookup_failures_total").increment(1);
@@ -135,7 +117,7 @@ impl fmt::Debug for ClientMetrics {
 }
 
 fn discarded(counts: &Counts) {
-    for (what, count) in [
+    for (kind, count) in [
         ("lost_call", counts.lost_calls),
         ("unsent_call", counts.unsent_calls),
         ("late_reply", counts.late_replies),
@@ -143,17 +125,20 @@ fn discarded(counts: &Counts) {
         ("send", counts.discarded_sends),
     ] {
         if count > 0 {
-            counter!("sctp_client_discarded_total", "what" => what).increment(count);
+            counter!("sctp_client_discarded_total", "kind" => kind).increment(count);
         }
     }
 }
 
 fn describe() {
     let counters = [
-        ("associations_up_total", "Associations that came up."),
+        (
+            "associations_established_total",
+            "Associations that were established.",
+        ),
         (
             "associations_closed_total",
-            "Associations that ended, by cause.",
+            "Associations that are closed, by cause.",
         ),
         ("associations_restarted_total", "Restarts of servers."),
         (
@@ -167,7 +152,7 @@ fn describe() {
         ("receive_failures_total", "Failures to receive."),
         (
             "discarded_total",
-            "Calls and messages that were cut off or discarded.",
+            "Calls and messages that were cut off or discarded, by kind.",
         ),
     ];
     for (name, text) in counters {
@@ -176,7 +161,7 @@ fn describe() {
     describe_gauge!(
         "sctp_client_associations",
         Unit::Count,
-        "Associations of clients that are up."
+        "Associations of clients that are established."
     );
     #[cfg(feature = "pool")]
     describe_pool();
@@ -186,11 +171,11 @@ fn describe() {
 fn describe_pool() {
     let counters = [
         (
-            "unavailable_total",
+            "outages_total",
             "Times that calls began to fail for want of a server.",
         ),
         (
-            "unavailable_calls_total",
+            "rejected_calls_total",
             "Calls that failed for want of a server.",
         ),
         (
@@ -201,5 +186,5 @@ fn describe_pool() {
     for (name, text) in counters {
         describe_counter!(format!("sctp_pool_{name}"), Unit::Count, text);
     }
-    describe_gauge!("sctp_pool_servers", Unit::Count, "Servers that are listed.");
+    describe_gauge!("sctp_pool_servers", Unit::Count, "Servers in the pool.");
 }

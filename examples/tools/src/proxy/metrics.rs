@@ -46,25 +46,55 @@ async fn answer(mut stream: TcpStream, totals: &Totals) -> io::Result<()> {
 
 fn text(figures: &Figures) -> String {
     let mut text = String::new();
-    for (name, labels, value) in [
-        ("accepted", "", figures.accepted),
-        ("without_server", "", figures.without_server),
-        ("replaced_servers", "", figures.replaced_servers),
-        ("messages", r#"{to="server"}"#, figures.messages_to_server),
-        ("messages", r#"{to="client"}"#, figures.messages_to_client),
-        ("lost_messages", r#"{to="server"}"#, figures.lost_to_server),
-        ("lost_messages", r#"{to="client"}"#, figures.lost_to_client),
-        ("ends", r#"{end="shutdown"}"#, figures.shutdowns),
-        ("ends", r#"{end="abort"}"#, figures.aborts),
-        ("ends", r#"{end="loss"}"#, figures.losses),
-        ("ends", r#"{end="failure"}"#, figures.failures),
+    for (name, help, samples) in [
+        (
+            "associations_accepted",
+            "Associations of clients that were accepted.",
+            &[("", figures.accepted)][..],
+        ),
+        (
+            "associations_refused",
+            "Clients that were aborted because no server took them.",
+            &[("", figures.without_server)],
+        ),
+        (
+            "servers_replaced",
+            "Servers that were replaced under a client.",
+            &[("", figures.replaced_servers)],
+        ),
+        (
+            "messages",
+            "Messages that were passed on.",
+            &[
+                (r#"{to="server"}"#, figures.messages_to_server),
+                (r#"{to="client"}"#, figures.messages_to_client),
+            ],
+        ),
+        (
+            "messages_lost",
+            "Messages that were received and not passed on.",
+            &[
+                (r#"{to="server"}"#, figures.lost_to_server),
+                (r#"{to="client"}"#, figures.lost_to_client),
+            ],
+        ),
+        (
+            "conversations_closed",
+            "Conversations that are closed, by the end of the side that closed first.",
+            &[
+                (r#"{cause="shutdown"}"#, figures.shutdowns),
+                (r#"{cause="abort"}"#, figures.aborts),
+                (r#"{cause="lost"}"#, figures.losses),
+                (r#"{cause="failure"}"#, figures.failures),
+            ],
+        ),
     ] {
-        let declared = format!("# TYPE sctp_proxy_{name}_total counter\n");
-        if !text.contains(&declared) {
-            text.push_str(&declared);
-        }
+        let name = format!("sctp_proxy_{name}_total");
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "sctp_proxy_{name}_total{labels} {value}");
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+        for (labels, value) in samples {
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
     }
     text
 }

@@ -233,10 +233,11 @@ fn metrics_are_served_over_http() {
         "{head}"
     );
     for line in [
+        "# HELP sctp_proxy_messages_total Messages that were passed on.",
         "# TYPE sctp_proxy_messages_total counter",
         r#"sctp_proxy_messages_total{to="server"} 1"#,
         r#"sctp_proxy_messages_total{to="client"} 1"#,
-        "sctp_proxy_accepted_total 1",
+        "sctp_proxy_associations_accepted_total 1",
     ] {
         assert_eq!(
             body.lines().filter(|found| *found == line).count(),

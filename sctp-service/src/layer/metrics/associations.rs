@@ -10,22 +10,22 @@ use crate::{Counts, ServerEvent};
 
 /// Counts what happens to associations, from the events of a server. It does nothing to them.
 ///
-/// What it records is in the second table of [`MetricsLayer`](super::MetricsLayer).
+/// The guide [`observability`](crate::guide::observability) has a table of what it records.
 pub struct AssociationMetrics {
     associations: Gauge,
-    up: Counter,
+    established: Counter,
     refused: Counter,
     restarted: Counter,
 }
 
 impl AssociationMetrics {
-    /// Registers what it records with the recorder that is installed now.
+    /// Registers its metrics with the recorder that is installed now.
     #[must_use]
     pub fn new() -> Self {
         describe();
         Self {
             associations: gauge!("sctp_associations"),
-            up: counter!("sctp_associations_up_total"),
+            established: counter!("sctp_associations_established_total"),
             refused: counter!("sctp_associations_refused_total"),
             restarted: counter!("sctp_associations_restarted_total"),
         }
@@ -36,7 +36,7 @@ impl AssociationMetrics {
     pub fn record(&self, event: &ServerEvent<'_>) {
         match event {
             ServerEvent::Up { .. } => {
-                self.up.increment(1);
+                self.established.increment(1);
                 self.associations.increment(1);
             }
             ServerEvent::Closed { end, counts, .. } => {
@@ -74,19 +74,19 @@ impl fmt::Debug for AssociationMetrics {
     }
 }
 
-fn failure(what: &'static str) {
-    counter!("sctp_failures_total", "what" => what).increment(1);
+fn failure(kind: &'static str) {
+    counter!("sctp_failures_total", "kind" => kind).increment(1);
 }
 
 fn discarded(counts: &Counts) {
-    for (what, count) in [
+    for (kind, count) in [
         ("request", counts.discarded_requests),
         ("reply", counts.discarded_replies),
         ("call", counts.dropped_calls),
         ("send", counts.discarded_sends),
     ] {
         if count > 0 {
-            counter!("sctp_discarded_total", "what" => what).increment(count);
+            counter!("sctp_discarded_total", "kind" => kind).increment(count);
         }
     }
 }
@@ -121,10 +121,13 @@ pub(crate) fn path_label(state: PeerAddrChangeState) -> &'static str {
 
 fn describe() {
     let counters = [
-        ("sctp_associations_up_total", "Associations that came up."),
+        (
+            "sctp_associations_established_total",
+            "Associations that were established.",
+        ),
         (
             "sctp_associations_closed_total",
-            "Associations that ended, by cause.",
+            "Associations that are closed, by cause.",
         ),
         (
             "sctp_associations_refused_total",
@@ -137,9 +140,9 @@ fn describe() {
         ),
         (
             "sctp_discarded_total",
-            "What the ends of associations cut off.",
+            "Messages and calls that the end of an association cut off, by kind.",
         ),
-        ("sctp_failures_total", "Failures, by where."),
+        ("sctp_failures_total", "Failures, by kind."),
         (
             "sctp_calls_held_back_total",
             "Times that calls waited behind too many requests.",
@@ -151,6 +154,6 @@ fn describe() {
     describe_gauge!(
         "sctp_associations",
         Unit::Count,
-        "Associations that are up."
+        "Associations that are established."
     );
 }
