@@ -142,11 +142,17 @@ pub struct Config {
     ///
     /// The age of each association is up to 10 % shorter or longer, at random, so that associations
     /// that came up together do not end together. It counts from when the service was made, and
-    /// begins anew when the peer restarts. An association that is not drained within `drain_timeout`
-    /// is aborted with the reason `drain timed out`.
+    /// begins anew when the peer restarts. An association that is not drained within
+    /// `max_association_age_grace` is aborted with the reason `drain timed out`.
     ///
     /// Defaults to `None`.
     pub max_association_age: Option<Duration>,
+    /// The time that the drain of an association may take that has reached `max_association_age`.
+    /// When the server, or the association by its handle, begins to shut down meanwhile, the time
+    /// that is left is `drain_timeout` at most. `None` for `drain_timeout`.
+    ///
+    /// Defaults to `None`.
+    pub max_association_age_grace: Option<Duration>,
     /// The time that an orderly end may take, from the reply that asks for it: longer, and the peer
     /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
     /// this is how long the calls of its last requests may take.
@@ -185,6 +191,7 @@ impl Default for Config {
             backoff: Backoff::default(),
             idle_timeout: None,
             max_association_age: None,
+            max_association_age_grace: None,
             shutdown_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
         }
@@ -321,6 +328,13 @@ impl Config {
     #[must_use]
     pub fn with_max_association_age(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.max_association_age = age.into();
+        self
+    }
+
+    /// Sets [`max_association_age_grace`](Self::max_association_age_grace).
+    #[must_use]
+    pub fn with_max_association_age_grace(mut self, grace: impl Into<Option<Duration>>) -> Self {
+        self.max_association_age_grace = grace.into();
         self
     }
 

@@ -38,6 +38,15 @@ impl Timer {
         self.set(later(Instant::now(), time));
     }
 
+    /// Sets it to this time from now unless it elapses earlier.
+    pub(crate) fn set_within(&mut self, time: Duration) {
+        let deadline = later(Instant::now(), time);
+        let sleep = self.sleep.as_ref().filter(|_| self.armed);
+        if sleep.is_none_or(|sleep| sleep.deadline() > deadline) {
+            self.set(deadline);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.armed = false;
     }
@@ -71,6 +80,21 @@ impl Timer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn set_within_only_moves_the_deadline_forward() {
+        let mut timer = Timer::default();
+        let second = Duration::from_secs(1);
+        for (time, left) in [(3, 3), (5, 3), (2, 2)] {
+            timer.set_within(time * second);
+            let sleep = timer.sleep.as_ref().unwrap();
+            assert_eq!(sleep.deadline() - Instant::now(), left * second);
+        }
+        timer.clear();
+        timer.set_within(9 * second);
+        let sleep = timer.sleep.as_ref().unwrap();
+        assert_eq!(sleep.deadline() - Instant::now(), 9 * second);
+    }
 
     #[test]
     fn later_accepts_any_duration() {

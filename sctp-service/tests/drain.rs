@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sctp_service::{
     AssociationHandle, Config, Drain, Payload, Reply, ReplySender, Request, StreamId,
-    testing::request,
+    testing::{Peer, request},
 };
 use support::{Server, must, on, settle};
 use tokio::{
@@ -157,6 +157,86 @@ async fn association_of_maximum_age_is_drained() {
     peer.expect_shutdown().await;
     let age = begin.elapsed().as_secs();
     assert!((90..=125).contains(&age), "{age} s");
+}
+
+/// A server whose associations are drained at 100 seconds for up to 300, and else for 20. It never
+/// answers, and passes on the association of a request when its drain begins.
+fn aging() -> (Server, mpsc::Receiver<AssociationHandle>) {
+    let (tell, handles) = mpsc::channel(1);
+    let config = Config::new()
+        .with_max_association_age(Duration::from_secs(100))
+        .with_max_association_age_grace(Duration::from_secs(300));
+    let server = Server::with_config(
+        config,
+        async move |peer: AssociationHandle, drain: Drain| {
+            drain.started().await;
+            tell.send(peer).await.unwrap();
+            std::future::pending::<()>().await;
+        },
+    );
+    (server, handles)
+}
+
+/// Expects that an association is aborted so many seconds after a time.
+async fn aborted_after(peer: &Peer, begin: Instant, seconds: u64) {
+    peer.expect_abort("drain timed out").await;
+    assert_eq!(begin.elapsed().as_secs(), seconds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_for_age_ends_after_its_grace() {
+    let (server, mut handles) = aging();
+    let peer = server.connect().await;
+    peer.send("never").await;
+    handles.recv().await.unwrap();
+    aborted_after(&peer, Instant::now(), 300).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_shutdown_shortens_grace_of_age() {
+    let (mut server, mut handles) = aging();
+    let peer = server.connect().await;
+    peer.send("never").await;
+    handles.recv().await.unwrap();
+    sleep(Duration::from_secs(50)).await;
+    let begin = Instant::now();
+    server.stop();
+    aborted_after(&peer, begin, 20).await;
+    must(server.stopped()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_shutdown_does_not_prolong_grace_of_age() {
+    let (mut server, mut handles) = aging();
+    let peer = server.connect().await;
+    peer.send("never").await;
+    handles.recv().await.unwrap();
+    let begin = Instant::now();
+    sleep(Duration::from_secs(290)).await;
+    server.stop();
+    aborted_after(&peer, begin, 300).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handle_shortens_grace_of_age() {
+    let (server, mut handles) = aging();
+    let peer = server.connect().await;
+    peer.send("never").await;
+    let handle = handles.recv().await.unwrap();
+    let begin = Instant::now();
+    handle.graceful_shutdown();
+    aborted_after(&peer, begin, 20).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_shutdown_before_the_age_has_no_grace() {
+    let (mut server, _handles) = aging();
+    let peer = server.connect().await;
+    peer.send("never").await;
+    settle().await;
+    let begin = Instant::now();
+    server.stop();
+    aborted_after(&peer, begin, 20).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -189,7 +189,7 @@ where
     async fn run(mut self) -> End {
         let span = span(&self.transport.connect_info());
         let state = self.take_state();
-        let drain = state.drain().clone();
+        let drain = state.urgent_drain().clone();
         let config = Arc::new(self.config);
         let session = Session::new(
             self.transport,

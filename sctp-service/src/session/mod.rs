@@ -68,7 +68,7 @@ pub(crate) struct Session<T, S: Service<Request>> {
     make: Maker<S>,
     /// Bounds `Flushing`, `AwaitingAck` and `Aborting`, and `Handshaking` once the peer has gone.
     deadline: Timer,
-    /// Bounds everything once the server is shutting down.
+    /// Bounds everything once the association is being drained.
     drain: Timer,
     /// The reason that this end gave.
     reason: Option<Box<AbortReason>>,
@@ -157,10 +157,12 @@ where
             self.connection.report_up();
             self.begin();
             let drain = self.connection.association.drain().clone();
+            let urgent = self.connection.association.urgent_drain().clone();
             let mut signal = pin!(drain.cancelled());
             let mut signalled = false;
+            let mut is_urgent = false;
             let mut registered: Option<Waker> = None;
-            let (session, drain) = (&mut self, &drain);
+            let (session, drain, urgent) = (&mut self, &drain, &urgent);
             // It takes what it alone needs, so that the future does not have a pointer to each too.
             let end = poll_fn(move |cx| {
                 // To register costs more than to look, and with the next poll nothing has changed.
@@ -177,7 +179,15 @@ where
                     };
                     if signalled {
                         session.connection.association.redirect_calls();
-                        session.drain();
+                        is_urgent = urgent.is_cancelled();
+                        session.drain(is_urgent);
+                        signal.set(urgent.cancelled());
+                    }
+                }
+                if signalled && !is_urgent {
+                    is_urgent = signal.as_mut().poll(cx).is_ready();
+                    if is_urgent {
+                        session.hurry();
                     }
                 }
                 session.poll(cx)
@@ -202,12 +212,24 @@ where
         }
     }
 
-    /// Shuts the association down in order, once what has been read is answered.
-    fn drain(&mut self) {
-        let timeout = self.connection.config.drain_timeout;
+    /// Shuts the association down in order, once what has been read is answered. Its age alone is not
+    /// urgent.
+    fn drain(&mut self, is_urgent: bool) {
+        let config = &self.connection.config;
+        let timeout = match config.max_association_age_grace {
+            Some(grace) if !is_urgent => grace,
+            _ => config.drain_timeout,
+        };
         self.drain.set_in(timeout);
         if let State::Open(requests) = &mut self.state {
-            requests.drain(&self.connection);
+            requests.drain(timeout, &self.connection);
+        }
+    }
+
+    /// Bounds a drain that has begun like one that is urgent.
+    fn hurry(&mut self) {
+        if self.drain.is_set() {
+            self.drain.set_within(self.connection.config.drain_timeout);
         }
     }
 
@@ -337,7 +359,7 @@ where
         self.connection.report_open();
         let mut requests = Requests::new(service, &mut self.connection);
         if self.drain.is_set() {
-            requests.drain(&self.connection);
+            requests.drain(self.connection.config.drain_timeout, &self.connection);
         }
         self.enter(State::Open(Box::new(requests)));
         // Those of a client that a restart of the peer left.

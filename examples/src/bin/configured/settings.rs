@@ -51,6 +51,7 @@ pub(crate) struct ServerSettings {
     connect_timeout: Timeout,
     idle_timeout: OrNone<Time<0, 2_592_000_000>>,
     max_association_age: OrNone<Timeout>,
+    max_association_age_grace: OrNone<Timeout>,
     shutdown_timeout: Timeout,
     drain_timeout: Timeout,
     backoff: Pauses,
@@ -158,6 +159,7 @@ impl ServerSettings {
             connect_timeout: Time(config.connect_timeout),
             idle_timeout: OrNone::new(config.idle_timeout.map(Time)),
             max_association_age: OrNone::new(config.max_association_age.map(Time)),
+            max_association_age_grace: OrNone::new(config.max_association_age_grace.map(Time)),
             shutdown_timeout: Time(config.shutdown_timeout),
             drain_timeout: Time(config.drain_timeout),
             backoff: Pauses::of(config.backoff),
@@ -185,6 +187,7 @@ impl ServerSettings {
             .with_connect_timeout(self.connect_timeout.0)
             .with_idle_timeout(time(&self.idle_timeout))
             .with_max_association_age(time(&self.max_association_age))
+            .with_max_association_age_grace(time(&self.max_association_age_grace))
             .with_shutdown_timeout(self.shutdown_timeout.0)
             .with_drain_timeout(self.drain_timeout.0)
             .with_backoff(self.backoff.backoff())

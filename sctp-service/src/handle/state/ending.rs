@@ -113,7 +113,7 @@ impl HandleState {
     /// client submitted, and the session has not taken, goes there.
     pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Untaken) {
         let mut next = Self::new(
-            self.drain.clone(),
+            self.urgent.clone(),
             info,
             Arc::clone(&self.config),
             self.max_message,
@@ -127,6 +127,7 @@ impl HandleState {
             .partition(Submission::is_of_client);
         if let Some(next) = Arc::get_mut(&mut next) {
             next.since = self.since;
+            next.drain = self.drain.clone();
         }
         let latest = core.latest.take();
         let latest = latest.unwrap_or_else(|| Arc::new(Mutex::new(Weak::new())));

@@ -43,8 +43,11 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// task, so whoever keeps it keeps nothing of them.
 pub(crate) struct HandleState {
     id: u64,
-    /// Cancelled when the server is to shut down.
+    /// Cancelled when the association begins to drain, for whatever reason.
     drain: CancellationToken,
+    /// Cancelled when it begins to drain for another reason than its age. The same as `drain` unless a
+    /// drain for age has a time limit of its own.
+    urgent: CancellationToken,
     info: ConnectInfo,
     config: Arc<Config>,
     /// The longest message that the transport can send, where it knows.
@@ -102,7 +105,7 @@ impl Core {
 
 impl HandleState {
     pub(crate) fn new(
-        drain: CancellationToken,
+        urgent: CancellationToken,
         info: ConnectInfo,
         config: Arc<Config>,
         max_message: Option<usize>,
@@ -122,9 +125,17 @@ impl HandleState {
             latest: None,
             released: None,
         };
+        let drain = match config
+            .max_association_age
+            .and(config.max_association_age_grace)
+        {
+            Some(_) => urgent.child_token(),
+            None => urgent.clone(),
+        };
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             drain,
+            urgent,
             outbound_streams: AtomicU16::new(info.outbound_streams()),
             info,
             config,
@@ -142,6 +153,11 @@ impl HandleState {
 
     pub(crate) fn drain(&self) -> &CancellationToken {
         &self.drain
+    }
+
+    /// Returns the signal of a drain that [`Config::drain_timeout`] bounds.
+    pub(crate) fn urgent_drain(&self) -> &CancellationToken {
+        &self.urgent
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -223,6 +239,15 @@ impl HandleState {
     /// Begins to drain the association. Does nothing if it has ended or the peer has restarted: the
     /// association that there is then is another.
     pub(crate) fn begin_drain(&self) {
+        self.begin(&self.urgent);
+    }
+
+    /// Like [`begin_drain`](Self::begin_drain), because of the association's age.
+    pub(crate) fn begin_drain_for_age(&self) {
+        self.begin(&self.drain);
+    }
+
+    fn begin(&self, drain: &CancellationToken) {
         {
             let core = self.lock();
             if core.phase.end().is_some() {
@@ -231,7 +256,7 @@ impl HandleState {
             self.redirect_calls();
         }
         // The lock is released by now: this wakes, and waking may run anything.
-        self.drain.cancel();
+        drain.cancel();
     }
 
     /// Has further calls be made elsewhere.

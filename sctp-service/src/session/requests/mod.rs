@@ -133,9 +133,8 @@ where
         this
     }
 
-    /// Reads what has arrived, and is done when that is answered.
-    pub(super) fn drain<T>(&mut self, connection: &Connection<T>) {
-        let timeout = connection.config.drain_timeout;
+    /// Reads what has arrived, and is done when that is answered, for which there is this time.
+    pub(super) fn drain<T>(&mut self, timeout: Duration, connection: &Connection<T>) {
         // The peer has said goodbye already.
         let goodbye = connection.goodbye.clone();
         let goodbye = goodbye.filter(|_| !self.peer_leaves.is_set());

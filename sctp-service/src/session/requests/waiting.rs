@@ -71,7 +71,7 @@ where
         self.check_idle(cx, connection)?;
         if self.age.poll_elapsed(cx) {
             tracing::debug!("maximum age reached, draining the association");
-            connection.association.begin_drain();
+            connection.association.begin_drain_for_age();
         }
         self.check_held_back(connection);
         connection.note_reading(self.is_reading);
