@@ -1,4 +1,4 @@
-//! The reasons that the framework itself gives in an ABORT.
+//! Abort reasons of the framework.
 
 use sctp_core::AbortReason;
 

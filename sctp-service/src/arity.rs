@@ -1,7 +1,7 @@
-//! Implementations for tuples and functions of each length.
+//! Macro for implementations on functions and tuples of up to 16 elements.
 
-/// Calls a macro with the type parameters of 1 to 16 arguments, the last apart: the type of each,
-/// and the marker of how it is extracted.
+/// Calls a macro with the type parameters of 1 to 16 arguments, the last one separately. Each
+/// argument has its type and a marker type for its extraction.
 #[rustfmt::skip]
 macro_rules! for_each_arity {
     ($macro:ident) => {

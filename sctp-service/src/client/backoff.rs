@@ -1,15 +1,17 @@
-//! The pauses between attempts.
+//! Backoff between connection attempts.
 
 use std::time::Duration;
 
 use crate::jitter::random;
 
-/// The pauses between attempts to set up an association: they double from `min` to `max`, and
-/// each is shortened by up to a half at random, so that the clients of a server that failed do
-/// not all come back at once.
+/// Exponential backoff between attempts to set up an association.
 ///
-/// An association that was open, and lasted for `max` or longer, begins the row anew. Any other counts
-/// as a failed attempt, so a server that accepts and aborts at once is not asked in a tight loop.
+/// The pauses double from `min` to `max`. Each is randomly shortened by up to half, so that the
+/// clients of a failed server do not all reconnect at once.
+///
+/// An association that was open and lasted for `max` or longer resets the backoff. Any other
+/// association counts as a failed attempt, so a server that accepts and then aborts is not retried
+/// in a tight loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     min: Duration,
@@ -44,7 +46,7 @@ impl Backoff {
         self.max
     }
 
-    /// Returns the pause after this many failures in a row, of which there is at least one.
+    /// Returns the pause after this many consecutive failures, at least 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let full = self.min.saturating_mul(1 << doublings).min(self.max);
@@ -56,7 +58,7 @@ impl Backoff {
 #[derive(Debug)]
 pub(crate) struct Attempts {
     backoff: Backoff,
-    /// Failures in a row.
+    /// Consecutive failures.
     failures: u32,
 }
 
@@ -68,7 +70,8 @@ impl Attempts {
         }
     }
 
-    /// Records a failed attempt. Returns the number of failures in a row, and the pause to make.
+    /// Records a failed attempt. Returns the number of consecutive failures, and the pause before
+    /// the next attempt.
     pub(crate) fn failed(&mut self) -> (u32, Duration) {
         self.failures = self.failures.saturating_add(1);
         (self.failures, self.backoff.pause(self.failures))
@@ -86,7 +89,7 @@ impl Attempts {
         self.backoff.pause(failures.saturating_add(1))
     }
 
-    /// Returns the number of failures in a row before the end of an association.
+    /// Returns the number of consecutive failures before the end of an association.
     fn failures_before(&self, has_opened: bool, lasted: Duration) -> u32 {
         match has_opened && lasted >= self.backoff.max() {
             true => 0,

@@ -58,7 +58,7 @@ impl Default for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Begins with the defaults.
+    /// Creates a builder with the default settings.
     pub fn new() -> Self {
         Self {
             config: ClientConfig::default(),
@@ -73,33 +73,35 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets limits and times.
+    /// Sets limits and timeouts.
     pub fn with_config(mut self, config: ClientConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// Sets the way in which replies find their calls.
+    /// Sets the correlation of replies with calls.
     ///
-    /// Defaults to [`ByStream::new`]: each call has a stream to itself.
+    /// Defaults to [`ByStream::new`]: each call uses a stream of its own.
     pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
         self.correlation = correlation.into();
         self
     }
 
-    /// Serves what the peer sends unasked: requests, and notices.
+    /// Serves requests and notices of the peer.
     ///
     /// The make-service is called for each association, and again when the peer restarts. No call
-    /// goes out before it has made the service; a refusal is a failed attempt to connect. Order,
-    /// backpressure, layers and handlers are as with [`serve`](crate::serve()), and each request costs
-    /// an allocation more. [`ClientConfig::serving`] has the limits.
+    /// is sent before the service is made. If the make-service refuses the association, that counts
+    /// as a failed connection attempt. Ordering, backpressure, layers and handlers work as with
+    /// [`serve`](crate::serve()), with one more allocation per request. [`ClientConfig::serving`]
+    /// has the limits.
     ///
-    /// By default there is no service: what the peer sends unasked is discarded, counted, logged, and
+    /// By default there is no service: unsolicited messages are discarded, counted, logged, and
     /// reported as [`ClientEvent::Unsolicited`]. The last call of this method or
-    /// [`with_inbox`](Self::with_inbox) holds.
+    /// [`with_inbox`](Self::with_inbox) takes effect.
     ///
-    /// A service must not hold a [`Client`] of its own, which would never end. The association of a
-    /// request is [`Request::association`](crate::Request::association).
+    /// A service must not hold a clone of its own [`Client`], because the client would never be
+    /// dropped. Use [`Request::association`](crate::Request::association) to reach the peer of a
+    /// request.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -120,22 +122,24 @@ impl ClientBuilder {
         self
     }
 
-    /// Puts what the peer sends unasked into an inbox for so many messages, at least 1, from which it
-    /// is taken by hand.
+    /// Puts unsolicited messages of the peer into an inbox with this capacity, at least 1, and
+    /// returns the inbox.
     ///
-    /// While the inbox is full, reading stops, as for a busy service. All clients that are made with a
-    /// clone of this builder share the inbox.
+    /// While the inbox is full, the association is not read, as with a busy service. All clients
+    /// created with a clone of this builder share the inbox.
     pub fn with_inbox(self, messages: usize) -> (Self, Inbox) {
         let (fill, inbox) = InboxMaker::new(messages);
         (self.serving(fill), inbox)
     }
 
-    /// Decides, after each end of an association and each failed attempt, when to connect again, or
-    /// whether to: the server may have said why it ended the association. By default the client
-    /// connects again after the pause of [`ClientConfig::backoff`].
+    /// Sets a function that decides if and when to reconnect.
+    ///
+    /// The function is called when an association has closed and when an attempt has failed. Its
+    /// argument has the reason, such as that of an ABORT. By default the client reconnects after
+    /// the pause of [`ClientConfig::backoff`].
     ///
     /// The function runs in the client's task: it should be quick, and must not block. It is not
-    /// asked when the client was shut down, by a client of [one association](Self::over), nor by
+    /// called when the client was shut down, for a client of [one association](Self::over), or by
     /// [`connect`](Self::connect) when the first attempt fails or its service is not made.
     ///
     /// ```no_run
@@ -168,8 +172,8 @@ impl ClientBuilder {
     /// Adds a hook that is called with each event of the client's associations. See [`ClientEvent`].
     ///
     /// Several hooks are called in the order in which they were added. They run in the tasks of the
-    /// client, and that of a first attempt that fails in [`connect`](Self::connect): they should be
-    /// quick, and must not block.
+    /// client, or in the task that calls [`connect`](Self::connect) for its first attempt. They
+    /// should be quick, and must not block.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -198,9 +202,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Says goodbye on an association that begins to drain: the client shuts down, or its
-    /// [association](Client::association) is to. SHUTDOWN waits for the future, for
-    /// [`ClientConfig::drain_timeout`] at most. See [`Serve::on_drain`](crate::Serve::on_drain).
+    /// Sets a function that runs when an association begins to drain, for example to send a last
+    /// message.
+    ///
+    /// An association drains when the client or its [association](Client::association) is shut down
+    /// gracefully. The SHUTDOWN waits for the future, for up to [`ClientConfig::drain_timeout`].
+    /// See [`Serve::on_drain`](crate::Serve::on_drain).
     pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
@@ -212,19 +219,19 @@ impl ClientBuilder {
 
     /// Spawns all tasks of the client with an [`Executor`].
     ///
-    /// Defaults to [`tokio::spawn`], or the executor of the client's pool.
+    /// Defaults to [`tokio::spawn`], or to the executor of the client's pool.
     pub fn with_executor(mut self, executor: impl Executor) -> Self {
         self.spawner = Spawner::new(executor);
         self
     }
 
-    /// Returns the [limits and times](Self::with_config).
+    /// Returns the [limits and timeouts](Self::with_config).
     #[must_use]
     pub fn config(&self) -> &ClientConfig {
         &self.config
     }
 
-    /// Reports to a pool as well, and spawns with its executor unless it has one of its own.
+    /// Reports events to a pool as well, and uses its executor unless the client has one.
     #[cfg(feature = "pool")]
     pub(super) fn of_pool(mut self, hook: ClientHook, spawner: Spawner) -> Self {
         self.pool_hook = hook;
@@ -240,14 +247,14 @@ impl ClientBuilder {
         hook
     }
 
-    /// Connects, and sets up another association whenever one has ended. With a
-    /// [service](Self::serving), it returns when the service is made and the association is open.
+    /// Connects, and reconnects whenever the association closes. With a [service](Self::serving),
+    /// returns once the service is made and the association is open.
     ///
     /// # Errors
     ///
-    /// The error of the first attempt; with a service that was not made, [`ConnectError::Io`] with the
-    /// [`Cause`](crate::Cause) in it. Later attempts that fail have calls fail, with
-    /// [`Cause::NotConnected`](crate::Cause::NotConnected).
+    /// Returns the error of the first attempt. If the service was not made, this is
+    /// [`ConnectError::Io`] with the [`Cause`](crate::Cause) as its inner error. When later
+    /// attempts fail, calls fail with [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
     ///
@@ -255,7 +262,7 @@ impl ClientBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends the attempt.
+    /// Dropping the future cancels the attempt.
     pub async fn connect(self, mut connect: impl Connect) -> Result<Client, ConnectError> {
         let first = connect_within(&mut connect, self.config.connect_timeout)
             .await
@@ -275,7 +282,7 @@ impl ClientBuilder {
         Ok(client)
     }
 
-    /// Makes a client that begins to connect at once, without waiting for it.
+    /// Creates a client that connects in the background.
     ///
     /// # Panics
     ///
@@ -286,8 +293,8 @@ impl ClientBuilder {
         self.spawn(connect, None, Mode::Eager, false)
     }
 
-    /// Makes a client that connects when there is a call, and again when there is one after the
-    /// association has ended.
+    /// Creates a client that connects on the first call, and reconnects on the first call after the
+    /// association has closed.
     ///
     /// # Panics
     ///
@@ -298,7 +305,7 @@ impl ClientBuilder {
         self.spawn(connect, None, Mode::Lazy, false)
     }
 
-    /// Makes a client of one association, which ends with it.
+    /// Creates a client of one association. The client ends when the association closes.
     ///
     /// # Panics
     ///
@@ -383,8 +390,8 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Makes the span that all of a client's life is in. It has no parent: a client that is made for a
-/// request outlives it.
+/// Creates the span of a client. It has no parent, because a client created for a request outlives
+/// that request.
 fn span<C: Connect>(connect: &C, first: Option<&C::Transport>, mode: Mode) -> Span {
     let info = first
         .filter(|_| mode == Mode::Once)

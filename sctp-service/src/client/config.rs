@@ -1,4 +1,4 @@
-//! Limits and times of a client.
+//! Limits and timeouts of a client.
 
 use std::time::Duration;
 
@@ -7,63 +7,64 @@ use crate::Config;
 
 /// Limits and times of a client: each has a safe default.
 ///
-/// What a client can hold in memory is at most: its calls in flight, each with its request until
-/// that is sent; and what its service may hold, as [`Config`] says.
+/// The memory of a client is bounded by its calls in flight, each with its request until that is
+/// sent, and by the limits of its service, see [`Config`].
 ///
-/// A time of `Duration::MAX` is for ever.
+/// `Duration::MAX` means no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Number of calls and one-way sends that are under way at once, at least 1, with those that wait
-    /// for a stream. At the limit `poll_ready` waits.
+    /// Maximum number of calls and one-way sends in flight, at least 1. Includes calls that wait
+    /// for a stream. At the limit `poll_ready` is pending.
     ///
     /// Defaults to 256.
     pub max_in_flight: usize,
-    /// The time that a call may take, from when the association has accepted it. `None` is for ever: a
-    /// server that never answers then holds the call until the association ends.
+    /// Timeout of a call, from when the association accepts it. `None` means no timeout: a call
+    /// without a reply then waits until the association closes.
     ///
     /// Defaults to 30 seconds.
     pub call_timeout: Option<Duration>,
-    /// The time for which the reply to a call that was dropped or timed out is still awaited. After
-    /// that its stream counts as dead: it is not used before the reply has come after all. An
-    /// association without a stream that is alive is aborted, with the reason `no reply`. With a
-    /// [`Correlator`](crate::Correlator) its identifier is free again; and only as many such
-    /// calls as `max_in_flight` are remembered, the last ones.
+    /// Time for which the late reply to a dropped or timed-out call is still expected.
+    ///
+    /// After this time the stream of the call is not used again unless the reply arrives after all.
+    /// An association without a usable stream is aborted with the reason `no reply`. With a
+    /// [`Correlator`](crate::Correlator) the identifier may be reused after this time, and only the
+    /// last `max_in_flight` of these calls are remembered.
     ///
     /// Defaults to 30 seconds.
     pub overdue_after: Duration,
-    /// The time that one attempt to set up an association may take.
+    /// Timeout of one attempt to set up an association.
     ///
     /// Defaults to 10 seconds.
     pub connect_timeout: Duration,
-    /// The time that an orderly end may take once the last call is finished: longer, and the peer is
-    /// aborted with the reason `shutdown timed out`.
+    /// Timeout of the orderly shutdown, from when the last call has completed. After this time the
+    /// association is aborted with the reason `shutdown timed out`.
     ///
     /// Defaults to 10 seconds.
     pub shutdown_timeout: Duration,
-    /// The time that a graceful shutdown of the client or of an association may take. Calls that are
-    /// in flight and requests of the peer that are served after this time are cut off, and the
-    /// association is aborted with the reason `drain timed out`. A time that is not longer than
-    /// `call_timeout` can cut calls off before their own time is up.
+    /// Timeout of a graceful shutdown of the client or of an association. After this time, calls in
+    /// flight fail, requests being served are dropped, and the association is aborted with the
+    /// reason `drain timed out`. If this timeout is not longer than `call_timeout`, calls can fail
+    /// before their own timeout.
     ///
     /// Defaults to 40 seconds, more than the default of `call_timeout`.
     pub drain_timeout: Duration,
-    /// Limits of the requests of the peer and of their replies, for a client that
-    /// [serves](super::ClientBuilder::serving), and of messages of its
-    /// [`AssociationHandle`](crate::AssociationHandle)s. What is said here of calls and of shutting
-    /// down holds for the client, and not what is said there.
+    /// Limits for requests of the peer and for their replies, for a client that
+    /// [serves](super::ClientBuilder::serving), and for messages of its
+    /// [`AssociationHandle`](crate::AssociationHandle)s. The settings for calls and shutdown in
+    /// this struct override those of `Config`.
     ///
     /// Defaults to [`Config::default`].
     pub serving: Config,
-    /// Behaviour of a call while there is no association and the next attempt is not yet due:
-    /// `false`, it fails at once with [`Cause::NotConnected`](crate::Cause::NotConnected) or the
-    /// last end; `true`, `poll_ready` waits.
+    /// Behaviour of calls while there is no association and the next attempt is not yet due. If
+    /// `false`, calls fail at once with [`Cause::NotConnected`](crate::Cause::NotConnected) or the
+    /// reason that the last association closed. If `true`, `poll_ready` is pending.
     ///
-    /// Defaults to `false`; a pool sets it, so that other servers are chosen meanwhile.
+    /// Defaults to `false`. A pool sets it to `true`, so that other servers are chosen meanwhile.
     pub wait_for_connection: bool,
-    /// The pauses between attempts to set up an association.
+    /// Pauses between attempts to set up an association.
     ///
-    /// Defaults to a pause from 100 milliseconds to 10 seconds.
+    /// Defaults to pauses from 100 milliseconds to 10 seconds.
     pub backoff: Backoff,
 }
 
@@ -84,7 +85,7 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// Begins with the defaults.
+    /// Creates a configuration with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,4 +1,4 @@
-//! Sources of a client's associations.
+//! Sources of a client's associations: connectors.
 
 use std::{
     future::{Future, ready},
@@ -12,13 +12,15 @@ use tokio::time::timeout;
 
 use crate::{Transport, panics::caught};
 
-/// Sets up associations with one server: the client's side of
-/// [`Listener`](crate::Listener), and the seam for tests and other transports. With the feature
-/// `testing`, `testing::Network::connector` makes one that connects in memory.
+/// Sets up associations with one server.
 ///
-/// Any `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>` is one; so a server
-/// is found by its name, which is looked up anew for each association. Where a name has several
-/// addresses, a silent one costs 250 milliseconds:
+/// This is the client's counterpart of [`Listener`](crate::Listener), and the extension point for
+/// other transports. With the feature `testing`, `testing::Network::connector` returns an
+/// implementation that connects in memory.
+///
+/// Implemented for every `FnMut() -> impl Future<Output = Result<impl Transport, ConnectError>>`,
+/// for example to resolve a name for each association. If a name has several addresses, an address
+/// that does not answer delays the attempt by 250 milliseconds: see
 /// [`SocketBuilder::connect_any`](sctp_tokio::SocketBuilder::connect_any).
 ///
 /// ```no_run
@@ -33,9 +35,9 @@ use crate::{Transport, panics::caught};
 /// # }
 /// ```
 ///
-/// A client that does not [serve](super::ClientBuilder::serving) has the first exchange of its protocol
-/// here (Diameter's capabilities, NG Setup, ASP Up). One that serves has it in its make-service. No
-/// call goes out before the exchange is done, and each later association begins with it, too.
+/// A client that does not [serve](super::ClientBuilder::serving) runs the handshake of its protocol
+/// here (Diameter's capabilities exchange, NG Setup, ASP Up). A client that serves runs it in its
+/// make-service. No call is sent before the handshake of an association has completed.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,36 +65,37 @@ use crate::{Transport, panics::caught};
     note = "name a server by its address with `Remote::new(addr)`, and by its name with `|| Association::connect(\"host:port\")`"
 )]
 pub trait Connect: Send + 'static {
-    /// The transport that it sets up.
+    /// Transport of the associations.
     type Transport: Transport;
 
     /// Sets up an association.
     ///
-    /// The client bounds it with
+    /// The client limits the attempt to
     /// [`ClientConfig::connect_timeout`](super::ClientConfig::connect_timeout), and drops the
-    /// future when it is shut down meanwhile.
+    /// future when the client is shut down.
     ///
     /// # Errors
     ///
-    /// The client tries again, with pauses, unless it was the first attempt of
+    /// On an error the client retries after a pause, unless it was the first attempt of
     /// [`ClientBuilder::connect`](super::ClientBuilder::connect), or
     /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decides otherwise.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Transport, ConnectError>> + Send;
 
-    /// Waits until an association is wanted. No time limit runs meanwhile.
+    /// Waits until an association is wanted, without a time limit.
     ///
-    /// For peers that may connect to this end instead: [`PeerTable::vacant`](crate::PeerTable::vacant)
-    /// resolves when there is no association with a peer. By default it is ready at once.
+    /// For peers that may connect to this end instead:
+    /// [`PeerTable::vacant`](crate::PeerTable::vacant) resolves when there is no association with a
+    /// peer. By default this method returns at once.
     ///
     /// # Cancel safety
     ///
-    /// Required of every implementation: it may be dropped and called again.
+    /// Implementations must be cancel-safe: the future may be dropped, and the method called again.
     fn wanted(&mut self) -> impl Future<Output = ()> + Send {
         ready(())
     }
 
-    /// Returns the server's addresses as far as they are known beforehand: the log names the client
-    /// by them. None unless an implementation says otherwise.
+    /// Returns the addresses of the server as far as they are known in advance, for logs. Empty by
+    /// default.
     fn addrs(&self) -> &[SocketAddr] {
         &[]
     }
@@ -111,8 +114,8 @@ where
     }
 }
 
-/// Sets up an association within a time, which runs from when one is wanted. A panic is an error as
-/// any other.
+/// Sets up an association within a timeout, which starts when an association is wanted. A panic is
+/// converted to an error.
 pub(crate) async fn connect_within<C: Connect>(
     connect: &mut C,
     time: Duration,
@@ -126,12 +129,13 @@ pub(crate) async fn connect_within<C: Connect>(
     caught(connecting, |error| Err(error.into())).await
 }
 
-/// Returns the addresses that a [`Connect`] knows; none if it panics.
+/// Returns the addresses that a [`Connect`] knows, or none if it panics.
 pub(crate) fn known_addrs(connect: &impl Connect) -> &[SocketAddr] {
     catch_unwind(AssertUnwindSafe(|| connect.addrs())).unwrap_or_default()
 }
 
-/// A server to connect to with the kernel's SCTP: one address, or all those of a multi-homed one.
+/// Server to connect to with the kernel's SCTP: a single address, or all addresses of a multi-homed
+/// server.
 ///
 /// ```
 /// use sctp_service::client::Remote;
@@ -151,14 +155,14 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Names a server by its address.
+    /// Creates a remote with a single address.
     #[must_use]
     pub fn new(addr: SocketAddr) -> Self {
         Self::multi_homed([addr])
     }
 
-    /// Names one server by all its addresses, each a path to it (`sctp_connectx`). Addresses of
-    /// several servers belong into a pool (`client::pool`, feature `pool`), not here.
+    /// Creates a remote with all addresses of one multi-homed server (`sctp_connectx`). For the
+    /// addresses of several servers use a pool (`client::pool`, feature `pool`).
     #[must_use]
     pub fn multi_homed(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {
@@ -167,13 +171,14 @@ impl Remote {
         }
     }
 
-    /// Sets up the socket: local addresses, streams to ask for, buffers, any option, and
-    /// [interleaving](SocketBuilder::with_interleaving), which lets short calls pass long ones. How
-    /// many calls can be under way side by side is the fewer of the streams of both directions: the
-    /// server must offer as many outbound ones, too.
+    /// Sets the options of the socket: local addresses, number of streams, buffers, and
+    /// [interleaving](SocketBuilder::with_interleaving), which lets short calls overtake long ones.
     ///
-    /// Default: what [`SocketBuilder::new`] says, of streams
-    /// [`OUTBOUND_STREAMS`](SocketBuilder::OUTBOUND_STREAMS), 128.
+    /// The number of concurrent calls is limited by the smaller number of streams of both
+    /// directions, so the server must also offer that many outbound streams.
+    ///
+    /// Defaults to [`SocketBuilder::new`], with
+    /// [`OUTBOUND_STREAMS`](SocketBuilder::OUTBOUND_STREAMS) (128) streams.
     #[must_use]
     pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
         self.socket = socket;

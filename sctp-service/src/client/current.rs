@@ -12,31 +12,32 @@ use crate::{CallError, Cause, handle::HandleState};
 #[derive(Clone)]
 pub(super) struct Status {
     pub(super) phase: Phase,
-    /// The association, from when it is up until it has ended.
+    /// The association, from when it is established until it has closed.
     pub(super) association: Option<Arc<HandleState>>,
-    /// End of the newest association that has ended.
+    /// End of the newest association that has closed.
     last_end: Option<End>,
     /// Number of that association.
     last_ended: u64,
-    /// The cause of having no association: the last one ended, or could not be set up.
+    /// Cause for having no association: the last one closed, or could not be set up.
     pub(super) last_error: Option<Cause>,
 }
 
 #[derive(Clone)]
 pub(super) enum Phase {
-    /// There is no association until one is needed.
+    /// No association is set up until one is needed.
     Idle,
-    /// One is being set up, or its service is being made, again after a restart of the peer.
+    /// An association is being set up, or its service is being made, also after a restart of the
+    /// peer.
     Opening,
-    /// One has begun to end, and the next is not being set up yet.
+    /// The association is closing, and the next is not being set up yet.
     Ending,
-    /// Calls go to this one.
+    /// Calls go to this association.
     Open(Arc<HandleState>),
-    /// The last attempt, or the last association, ended so; the next attempt is not yet due.
+    /// The last attempt or association failed with this cause, and the next attempt is not yet due.
     BackingOff(Cause),
-    /// It was stopped: what is there is finished, and nothing is added.
+    /// The client was shut down: calls in flight finish, and no more are accepted.
     Stopping,
-    /// It is over; every call fails so.
+    /// The client has ended; every call fails with this cause.
     Closed(Cause),
 }
 
@@ -58,7 +59,7 @@ impl Status {
         }
     }
 
-    /// Stops admitting calls, for now: the association opens or ends, as `phase` says.
+    /// Stops admitting calls while the association opens or closes, as given by `phase`.
     pub(super) fn stop_admitting(&mut self, phase: Phase) {
         if !matches!(self.phase, Phase::Stopping | Phase::Closed(_)) {
             self.phase = phase;
@@ -73,7 +74,7 @@ impl Status {
         }
     }
 
-    /// Records the end of an association. One that took longer to end than a newer one is not the last.
+    /// Records the end of an association, unless a newer association has already closed.
     pub(super) fn ended(&mut self, number: u64, end: End) {
         if number >= self.last_ended {
             self.last_ended = number;
@@ -81,7 +82,7 @@ impl Status {
         }
     }
 
-    /// Returns the end of the last association, which may have ended just now.
+    /// Returns the end of the last association, which may have just closed.
     pub(super) fn last_end(&self) -> Option<End> {
         let ended = self.association.as_ref().and_then(|state| state.ended());
         ended.or_else(|| self.last_end.clone())
@@ -102,7 +103,7 @@ impl fmt::Debug for Phase {
     }
 }
 
-/// Control over the end of a client, which does not keep the client.
+/// Controls the shutdown of a client without keeping the client alive.
 #[derive(Clone)]
 pub(super) struct Ending {
     stop: CancellationToken,
@@ -110,12 +111,13 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Has the client take no further call, finish those that it has, and shut down.
+    /// Starts a graceful shutdown: the client accepts no further calls, finishes calls in flight,
+    /// and shuts down.
     pub(super) fn begin(&self) {
         self.stop.cancel();
     }
 
-    /// Waits for the end, and returns that of the last association.
+    /// Waits until the client has ended, and returns the end of its last association.
     pub(super) async fn ended(&mut self) -> Option<End> {
         loop {
             let now = self.status.borrow_and_update().clone();
@@ -147,11 +149,11 @@ impl fmt::Debug for Ending {
 /// Admission of a call, or its refusal.
 pub(super) enum Admission {
     Place(Place),
-    /// It is let in to fail.
+    /// The call is admitted only to fail.
     Failing(CallError),
 }
 
-/// A place among the calls under way, and the association that the call is for.
+/// Place among the calls in flight, and the association that the call is for.
 pub(super) struct Place {
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) association: Arc<HandleState>,
@@ -163,13 +165,13 @@ pub(super) struct Handle {
     pub(super) max_in_flight: usize,
     pub(super) status: watch::Receiver<Status>,
     pub(super) stop: CancellationToken,
-    /// Asks for an association while there is none.
+    /// Requests an association while there is none.
     pub(super) wanted: Arc<Notify>,
     pub(super) wait_for_connection: bool,
 }
 
 impl Handle {
-    /// Lets a call in: waits for an association, and for room.
+    /// Admits a call: waits for an association, and for a place.
     pub(super) async fn admit(self: Arc<Self>) -> Result<Admission, CallError> {
         let mut status = self.status.clone();
         loop {
@@ -196,7 +198,7 @@ impl Handle {
                 biased;
                 permit = permits.acquire_owned() => {
                     let permit = permit.map_err(|_| closed())?;
-                    // It may have begun to end while there was no room.
+                    // It may have begun to close while there was no place.
                     if association.takes_calls() {
                         return Ok(Admission::Place(Place { permit, association }));
                     }
@@ -206,7 +208,7 @@ impl Handle {
         }
     }
 
-    /// Like [`admit`](Self::admit), if there is no need to wait.
+    /// Like [`admit`](Self::admit), but returns `None` instead of waiting.
     pub(super) fn try_admit(&self) -> Option<Admission> {
         let association = Arc::clone(self.status.borrow().open()?);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;

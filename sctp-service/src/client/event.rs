@@ -7,19 +7,18 @@ use sctp_tokio::{ConnectError, End, Received, RecvError, SendError};
 
 use crate::{AssociationHandle, ConnectInfo, Counts, ServerEvent, event::guard};
 
-/// Something that happened in the life of a client: what [`ServerEvent`](crate::ServerEvent) is for
-/// a server.
+/// Event of a client and its associations, like [`ServerEvent`](crate::ServerEvent) for a server.
 ///
 /// The hook of [`ClientBuilder::on_event`](super::ClientBuilder::on_event) runs in a task of the
-/// client, which waits for it: it should be quick, and must not block. No lock is held meanwhile, so it
-/// may ask the client, or make a call in a task of its own. If it panics, that is logged, and nothing
-/// else is affected.
+/// client: it should be quick, and must not block. No lock is held during the hook, so it may use
+/// the client, or spawn a task that makes a call. A panic of the hook is logged, and has no other
+/// effect.
 ///
-/// There is none for each message: what becomes of a call is known where it was made.
+/// There are no events for single messages: the outcome of a call is returned to its caller.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent<'a> {
-    /// An association came up.
+    /// An association was established.
     #[non_exhaustive]
     Up {
         /// The association.
@@ -27,7 +26,7 @@ pub enum ClientEvent<'a> {
         /// Its handle.
         association: &'a AssociationHandle,
     },
-    /// The service of an association is made, so that calls go out from now on.
+    /// The service of an association was made. Calls are sent from now on.
     #[non_exhaustive]
     Open {
         /// The association.
@@ -35,33 +34,33 @@ pub enum ClientEvent<'a> {
         /// Its handle.
         association: &'a AssociationHandle,
     },
-    /// An association is over, and every call that it left unanswered has failed. Reported for each
-    /// that was up.
+    /// An association has closed, and every unanswered call on it has failed. Reported for each
+    /// association that was established.
     #[non_exhaustive]
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Its handle, which is closed.
+        /// Its handle, which is already closed.
         association: &'a AssociationHandle,
-        /// The way in which it ended.
+        /// End of the association.
         end: &'a End,
-        /// The reason that this end gave, if it aborted.
+        /// Local abort reason, if this end aborted the association.
         reason: Option<&'a AbortReason>,
-        /// The time for which it was up.
+        /// Time for which the association was established.
         lasted: Duration,
-        /// Counts of what it carried, and of the calls that its end cut off.
+        /// Counts of its messages and calls.
         counts: &'a Counts,
     },
-    /// The server started again under the same addresses, and has forgotten what it was asked: the
-    /// calls that had gone out have failed with [`Cause::Restarted`](crate::Cause::Restarted).
+    /// The server restarted with the same addresses and has lost its state. Calls that had been
+    /// sent have failed with [`Cause::Restarted`](crate::Cause::Restarted).
     #[non_exhaustive]
     Restarted {
-        /// The association as it is now.
+        /// The association after the restart.
         connect_info: &'a ConnectInfo,
-        /// The handle of the association as it is now. Earlier ones are closed.
+        /// Handle of the association after the restart. Earlier handles are closed.
         association: &'a AssociationHandle,
     },
-    /// A path of a multi-homed association changed its state.
+    /// The state of a path of a multi-homed association has changed.
     #[non_exhaustive]
     PathChanged {
         /// The association.
@@ -69,17 +68,17 @@ pub enum ClientEvent<'a> {
         /// The change.
         change: &'a PeerAddrChange,
     },
-    /// Receiving failed; the association is aborted.
+    /// Receiving failed, and the association is aborted.
     #[non_exhaustive]
     ReceiveFailed {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Why.
+        /// The error.
         error: &'a RecvError,
     },
-    /// A message that the server sent unasked was discarded. The client has neither a
-    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox), the
-    /// inbox was dropped, or it is full while the association is drained.
+    /// An unsolicited message of the server was discarded. The client has neither a
+    /// [service](super::ClientBuilder::serving) nor an [inbox](super::ClientBuilder::with_inbox),
+    /// the inbox was dropped, or it is full while the association is drained.
     #[non_exhaustive]
     Unsolicited {
         /// The association.
@@ -87,22 +86,22 @@ pub enum ClientEvent<'a> {
         /// The message.
         received: &'a Received,
     },
-    /// The service's reply to a request of the server could not be sent; the association is aborted.
-    /// See [`ServerEvent::ReplyRefused`].
+    /// The service's reply to a request of the server could not be sent, and the association is
+    /// aborted. See [`ServerEvent::ReplyRefused`].
     #[non_exhaustive]
     ReplyRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Why.
+        /// The error.
         error: &'a SendError,
     },
-    /// A message that an [`AssociationHandle`] had accepted was refused by the transport, and is not
-    /// sent.
+    /// The transport refused a message that an [`AssociationHandle`] had accepted. The message is
+    /// discarded.
     #[non_exhaustive]
     SendRefused {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Why.
+        /// The error.
         error: &'a SendError,
     },
     /// Calls wait for replies behind more requests of the server than may be
@@ -111,38 +110,40 @@ pub enum ClientEvent<'a> {
     HeldBack {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// The number of calls that wait.
+        /// Number of waiting calls.
         calls: usize,
     },
-    /// The service or the correlator panicked; the association is aborted.
+    /// The service or the correlator panicked, and the association is aborted.
     #[non_exhaustive]
     Panicked {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// The panic's message, where it is a text.
+        /// Panic message, if the payload is a string.
         message: &'a str,
     },
     /// An attempt to set up an association failed.
     #[non_exhaustive]
     ConnectFailed {
-        /// The server's addresses, as far as they are known: those of a
-        /// [`Remote`](super::Remote), or what [`Connect::addrs`](super::Connect::addrs) says.
+        /// Addresses of the server, as far as they are known: those of a [`Remote`](super::Remote),
+        /// or the result of [`Connect::addrs`](super::Connect::addrs).
         addrs: &'a [SocketAddr],
-        /// Why.
+        /// The error.
         error: &'a ConnectError,
-        /// Number of failures in a row, with this one; associations that soon ended are among them,
+        /// Number of consecutive failures, including this one and associations that closed early:
         /// see [`Backoff`](super::Backoff).
         failures: u32,
-        /// The pause before the next attempt; a [lazy](super::ClientBuilder::connect_lazily) client
-        /// then waits for a call as well. `None` if there is none: the client was shut down,
-        /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decided so, or the attempt was the
-        /// first of [`connect`](super::ClientBuilder::connect), which returns the error.
+        /// Pause before the next attempt. After it, a [lazy](super::ClientBuilder::connect_lazily)
+        /// client waits for a call as well. `None` if there is no further attempt: the client was
+        /// shut down, [`with_reconnect`](super::ClientBuilder::with_reconnect) decided so, or the
+        /// attempt was the first of [`connect`](super::ClientBuilder::connect), which returns the
+        /// error.
         next: Option<Duration>,
     },
 }
 
 impl<'a> ClientEvent<'a> {
-    /// Returns the event of a client's association; `None` if it is not one of clients.
+    /// Converts an event of an association, or returns `None` for an event that clients do not
+    /// have.
     fn of_association(event: &ServerEvent<'a>) -> Option<Self> {
         Some(match *event {
             ServerEvent::Up {
@@ -229,7 +230,7 @@ impl<'a> ClientEvent<'a> {
         })
     }
 
-    /// Returns the association that it is about; `None` if there is none.
+    /// Returns the association of the event, if it has one.
     #[must_use]
     pub fn connect_info(&self) -> Option<&'a ConnectInfo> {
         match self {
