@@ -1,4 +1,4 @@
-//! Call SCTP servers: a client as a tower service, and pools of servers.
+//! SCTP clients as tower services, and pools of servers.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,75 +14,76 @@
 //! # }
 //! ```
 //!
-//! # Which reply belongs to which call
+//! # Correlation
 //!
 //! SCTP has no request identifier. By default each call has a stream of its own, and its reply
-//! comes back on that stream: [`ByStream`](crate::ByStream). A call does not wait for the answer to
-//! another, nor for its lost packets, since streams do not. Both ends of an association ask for 128
-//! streams by default, so 127 calls are under way side by side, and more wait their turn. For
-//! protocols that have an identifier in the payload there is [`Correlator`](crate::Correlator).
+//! arrives on that stream: see [`ByStream`](crate::ByStream). A call waits neither for the reply to
+//! another call nor for retransmissions of its packets. Both ends of an association ask for 128
+//! streams by default, so up to 127 calls run concurrently, and further calls wait for a stream.
+//! For protocols with an identifier in the payload, implement a [`Correlator`](crate::Correlator).
 //!
-//! What streams do not do by themselves is to let a short message pass a *long* one that has begun
-//! to be sent. Where messages are long and calls are not to wait for them, both ends need
-//! [`SocketBuilder::with_interleaving`](sctp_tokio::SocketBuilder::with_interleaving), the client by
-//! [`Remote::with_socket`].
+//! Streams alone do not let a short message overtake a *long* one that is already being sent. To
+//! prevent calls from waiting for long messages, enable
+//! [`SocketBuilder::with_interleaving`](sctp_tokio::SocketBuilder::with_interleaving) at both ends;
+//! a client sets it with [`Remote::with_socket`].
 //!
-//! # The life of a call
+//! # Calls
 //!
 //! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
-//! client's task. There it waits for a stream, goes to the kernel, and its reply completes the
-//! [`Call`](crate::Call). Whatever happens instead, the call fails with what is known:
-//! [`CallError`](crate::CallError). None outlives its association, and none that was accepted waits
+//! client's task. The task assigns a stream, sends the message, and completes the
+//! [`Call`](crate::Call) with the reply. Otherwise the call fails with a
+//! [`CallError`](crate::CallError). No call outlives its association, and no accepted call waits
 //! longer than [`call_timeout`](ClientConfig::call_timeout).
 //!
-//! A call can be dropped at any time. A message that has not gone out never does. For one that
-//! has, the client remembers that a reply will come: the stream is not used for another call
-//! before it has.
+//! A call can be dropped at any time. If its message has not been sent yet, it is not sent.
+//! Otherwise the client still expects the late reply, and does not use the stream for another call
+//! before it has arrived.
 //!
-//! # The life of an association
+//! # Associations
 //!
-//! It is set up [eagerly](ClientBuilder::connect), [in the
-//! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily). When
-//! it has ended, another is set up after a [pause](Backoff), by a lazy client when there is a call.
-//! [`ClientBuilder::with_reconnect`] can decide otherwise, and a client of
-//! [one association](ClientBuilder::over) ends with it. [`Client::last_end`] returns the end of the
-//! newest association that has ended. What happens to calls when it ends:
+//! A client sets up its association [eagerly](ClientBuilder::connect), [in the
+//! background](ClientBuilder::connect_in_background) or [lazily](ClientBuilder::connect_lazily).
+//! When the association has closed, the client reconnects after a [pause](Backoff), a lazy client
+//! on the next call. [`ClientBuilder::with_reconnect`] can decide otherwise. A client of [one
+//! association](ClientBuilder::over) ends with its association. [`Client::last_end`] returns the
+//! end of the newest association that has closed. Effect on calls:
 //!
-//! | the end | calls not sent | calls sent |
+//! | event | calls not sent | calls sent |
 //! |---|---|---|
-//! | the peer shuts down | fail at once, [`ShutDown`](crate::Cause::ShutDown), not sent | answered if the reply came before; else `ShutDown`, unknown |
-//! | the peer aborts | [`Aborted`](crate::Cause::Aborted), not sent | `Aborted`; not sent if the kernel says so, else unknown |
+//! | the peer shuts down | fail at once, [`ShutDown`](crate::Cause::ShutDown), not sent | complete if the reply was received before; else `ShutDown`, unknown |
+//! | the peer aborts | [`Aborted`](crate::Cause::Aborted), not sent | `Aborted`; not sent if the kernel reports it, else unknown |
 //! | [`Client::graceful_shutdown`], or the last handle dropped | sent and finished within [`drain_timeout`](ClientConfig::drain_timeout) | finished within that time |
-//! | its [handle](Client::association) drains it | sent and finished there; further calls wait for the next association | finished within that time |
-//! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel says so, else unknown |
-//! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel says so, else unknown |
-//! | the peer starts again | those that wait for a stream or an identifier are sent after the restart; the others, and one-way messages that the session has taken, fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
+//! | graceful shutdown of its [handle](Client::association) | sent and finished on this association; further calls wait for the next one | finished within that time |
+//! | the peer sends a message that is too long | [`TooLarge`](crate::Cause::TooLarge), not sent | `TooLarge`; not sent if the kernel reports it, else unknown |
+//! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel reports it, else unknown |
+//! | the peer restarts | those that wait for a stream or an identifier are sent after the restart; the others, and one-way messages that the session has taken, fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
 //!
-//! A server that shuts down may have made requests that the client's service has not answered. Calls
-//! fail then as the table says, and the next association is set up after the pause, while these
-//! requests are still served. So it is while an association drains. At most one association is finished
-//! so beside the current one. With [`with_reconnect`](ClientBuilder::with_reconnect) the next one is set
-//! up when all is finished, since the function learns of the end first.
+//! When a server shuts down, the client's service may still be serving its requests. Calls then
+//! fail as listed in the table, and the next association is set up after the pause, while these
+//! requests are still served. The same applies while an association drains. At most one such
+//! association remains besides the current one. With
+//! [`with_reconnect`](ClientBuilder::with_reconnect) the next association is set up only when the
+//! previous one has closed, since the function needs its end.
 //!
-//! [`ClientBuilder::on_event`] adds a hook that is called when an association comes up or ends, with
-//! the number of calls that were lost, and when an attempt fails: see [`ClientEvent`].
-//! [`ClientMetrics`] is such a hook, for the `metrics` facade.
+//! [`ClientBuilder::on_event`] adds a hook for events such as established and closed associations
+//! and failed attempts: see [`ClientEvent`]. [`ClientMetrics`] records these events with the
+//! `metrics` facade.
 //!
-//! The guide to [errors](crate::guide::errors#errors-of-calls) has a table of what can happen, and
-//! what a call then fails with.
+//! The guide to [errors](crate::guide::errors#errors-of-calls) lists all failures and the resulting
+//! errors of calls.
 //!
-//! # What the server asks
+//! # Requests of the server
 //!
-//! Either end of an association may ask. A client serves requests of its server with
-//! [`ClientBuilder::serving`], or takes them by hand from an [`Inbox`](crate::Inbox) of
-//! [`ClientBuilder::with_inbox`]. With neither, they are discarded, counted, logged, and reported as
+//! Either end of an association may send requests. A client serves requests of its server with
+//! [`ClientBuilder::serving`], or receives them from an [`Inbox`](crate::Inbox) of
+//! [`ClientBuilder::with_inbox`]. Otherwise they are discarded, counted, logged, and reported as
 //! [`ClientEvent::Unsolicited`].
 //!
 //! # Several servers
 //!
-//! With the feature `pool`, the module `pool` balances calls over servers that are listed, looked
-//! up by name, or fed through a channel; with one hook, and one service or inbox for what servers send
-//! unasked.
+//! With the feature `pool`, the module `pool` balances calls over servers from a fixed list, a name
+//! lookup or a channel. A pool has one hook, and one service or inbox for requests of all its
+//! servers.
 
 mod backoff;
 mod builder;

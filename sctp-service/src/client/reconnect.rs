@@ -1,4 +1,4 @@
-//! Decision about connecting again.
+//! Decision about reconnecting.
 
 use std::{
     fmt,
@@ -11,30 +11,30 @@ use sctp_tokio::End;
 
 use crate::{Cause, panics::panic_message};
 
-/// End of an association of a client, or failure of an attempt to connect. Argument of
+/// End of an association of a client, or failure of a connection attempt. Argument of
 /// [`ClientBuilder::with_reconnect`](super::ClientBuilder::with_reconnect).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Closed<'a> {
-    /// The cause with which calls failed, or would have.
+    /// Cause with which calls fail.
     pub cause: &'a Cause,
     /// The end of the association. `None` if the attempt to connect failed.
     pub end: Option<&'a End>,
-    /// Number of failures in a row, with this one; associations that soon ended are among them,
-    /// see [`Backoff`](super::Backoff).
+    /// Number of consecutive failures, including this one and associations that closed early: see
+    /// [`Backoff`](super::Backoff).
     pub failures: u32,
-    /// The pause that [`ClientConfig::backoff`](super::ClientConfig::backoff) makes.
+    /// Pause according to [`ClientConfig::backoff`](super::ClientConfig::backoff).
     pub pause: Duration,
 }
 
-/// The result of the function that was given to
+/// Result of the function of
 /// [`ClientBuilder::with_reconnect`](super::ClientBuilder::with_reconnect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reconnect {
-    /// Connects again after this time.
+    /// Reconnects after this time.
     After(Duration),
-    /// Does not connect again: the client has ended, and calls fail with the cause.
+    /// Does not reconnect: the client has ended, and calls fail with the cause.
     Never,
 }
 

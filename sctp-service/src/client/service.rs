@@ -21,17 +21,17 @@ use crate::{AssociationHandle, Call, CallError, Cause, ConnectInfo, Transport, t
 
 type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Send + Sync>>;
 
-/// A client of one server: calls, one-way messages, and the service of what the server asks, over
+/// A client of one server: calls, one-way messages, and a service for requests of the server, over
 /// one association at a time. See the [module](super).
 ///
-/// It is a handle, cheap to clone. All clones share the association and the limit of calls in
-/// flight. When the last one is dropped, the calls in flight are finished, and the association is
-/// shut down in order.
+/// A client is a handle that is cheap to clone. All clones share the association and the limit of
+/// calls in flight. When the last clone is dropped, calls in flight are finished, and the
+/// association is shut down.
 ///
-/// As a tower [`Service`], `poll_ready` waits for an association and reserves a place for the
-/// call; a clone has no reservation. Where the reserved association has begun to end by the time of the
-/// call, the call fails as not sent. A client that is [shut down](Self::graceful_shutdown), or does not
-/// connect again, fails `poll_ready`.
+/// As a tower [`Service`], `poll_ready` waits for an association and reserves a place for the call;
+/// a clone has no reservation. If the association has begun to close by the time of the call, the
+/// call fails as not sent. `poll_ready` fails once the client is [shut
+/// down](Self::graceful_shutdown) or does not reconnect.
 pub struct Client {
     handle: Arc<Handle>,
     reserved: Option<Admission>,
@@ -39,12 +39,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server with the default settings; [`builder`](Self::builder) has others. When
-    /// the association ends, another one is set up.
+    /// Connects to a server with the default settings, and reconnects whenever the association
+    /// closes. For other settings use [`builder`](Self::builder).
     ///
     /// # Errors
     ///
-    /// The error of the first attempt. Later ones fail calls, with
+    /// Returns the error of the first attempt. When later attempts fail, calls fail with
     /// [`Cause::NotConnected`](crate::Cause::NotConnected).
     ///
     /// # Panics
@@ -53,12 +53,12 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the call ends the attempt.
+    /// Dropping the future cancels the attempt.
     pub async fn connect(remote: impl Into<Remote>) -> Result<Self, ConnectError> {
         Self::builder().connect(remote.into()).await
     }
 
-    /// Makes a client of one association, which ends with it.
+    /// Creates a client of one association. The client ends when the association closes.
     ///
     /// # Panics
     ///
@@ -69,7 +69,7 @@ impl Client {
         Self::builder().over(transport)
     }
 
-    /// Begins with the default settings.
+    /// Creates a builder with the default settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -84,8 +84,8 @@ impl Client {
 
     /// Calls the server: waits for a place, sends the message, and waits for the reply.
     ///
-    /// With [`ByStream`](crate::ByStream), the default, the message's stream and ordering are the
-    /// client's to choose, whatever the message says; with a correlator of your own they are kept.
+    /// With [`ByStream`](crate::ByStream), the default, the client chooses the stream and ordering
+    /// of the message, regardless of its `SendInfo`. A custom correlator keeps them.
     ///
     /// # Errors
     ///
@@ -93,21 +93,21 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// As of [`Call`]: dropping it gives the call up.
+    /// Dropping the future cancels the call, as with [`Call`].
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         let admission = self.admit().await?;
         start(admission, message.into(), None).await
     }
 
-    /// Like [`request`](Self::request), with a time limit of this call for everything.
+    /// Like [`request`](Self::request), with a timeout for the whole call.
     ///
     /// # Errors
     ///
-    /// As for [`request`](Self::request).
+    /// Same as for [`request`](Self::request).
     ///
     /// # Cancel safety
     ///
-    /// As for [`request`](Self::request).
+    /// Same as for [`request`](Self::request).
     pub async fn request_within(
         &self,
         time: Duration,
@@ -120,20 +120,20 @@ impl Client {
         start(admission, message.into(), Some(deadline)).await
     }
 
-    /// Sends a message that is not answered, and returns once the kernel has it.
+    /// Sends a one-way message, and returns once the kernel has accepted it.
     ///
-    /// With the default correlation it must go on a stream that is not used for calls: stream 0,
-    /// where a message goes unless it says otherwise. See [`ByStream`](crate::ByStream).
+    /// With the default correlation the message must use a stream that is not used for calls, such
+    /// as stream 0, the default of a [`Message`]. See [`ByStream`](crate::ByStream).
     ///
     /// # Errors
     ///
-    /// See [`CallError`]. What the kernel has may get lost all the same when the association
-    /// ends, which is not reported.
+    /// See [`CallError`]. A message that the kernel has accepted may still be lost when the
+    /// association closes, which is not reported.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the kernel has the message, it is not sent. Dropped at the very moment,
-    /// there is no telling.
+    /// If the future is dropped before the kernel has accepted the message, the message is not
+    /// sent. If it is dropped concurrently, the outcome is unknown.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), CallError> {
         match self.admit().await? {
             Admission::Place(place) => {
@@ -146,36 +146,36 @@ impl Client {
         }
     }
 
-    /// Queues a message that is not answered, without waiting: on the association that there is
-    /// now, as [`AssociationHandle::try_send`].
+    /// Queues a one-way message on the current association without waiting. See
+    /// [`AssociationHandle::try_send`].
     ///
     /// # Errors
     ///
-    /// Those of [`AssociationHandle::try_send`]; [`NoAssociation`](SendError::NoAssociation) while
-    /// there is no association.
+    /// Same as for [`AssociationHandle::try_send`], and [`NoAssociation`](SendError::NoAssociation)
+    /// while there is no association.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.association().try_send(message)
     }
 
-    /// Waits until the kernel has what [`try_send`](Self::try_send) queued on the association that
-    /// there is now, as [`AssociationHandle::flush`].
+    /// Waits until the kernel has accepted every message that [`try_send`](Self::try_send) queued
+    /// on the current association. See [`AssociationHandle::flush`].
     ///
     /// # Errors
     ///
-    /// Those of [`AssociationHandle::flush`].
+    /// Same as for [`AssociationHandle::flush`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the messages are sent all the same.
+    /// Cancel-safe: the messages are sent even if the future is dropped.
     pub async fn flush(&self) -> Result<(), SendError> {
         let association = self.association();
         association.flush().await
     }
 
-    /// Returns a handle of the association that there is now, or of none.
+    /// Returns a handle of the current association, or the default handle if there is none.
     ///
-    /// The handle is of this association alone: after its end, or a restart of the server, it is
-    /// closed, while the client goes on.
+    /// The handle belongs to this association only: it is closed when the association closes or the
+    /// server restarts, while the client continues.
     #[must_use]
     pub fn association(&self) -> AssociationHandle {
         let status = self.handle.status.borrow();
@@ -183,9 +183,9 @@ impl Client {
         association.map_or_else(AssociationHandle::default, AssociationHandle::new)
     }
 
-    /// Takes no further call, finishes those in flight, shuts the association down in order, and
-    /// waits for its end, which it returns: `None` if there was no association. For all handles
-    /// alike.
+    /// Accepts no further calls, finishes those in flight, shuts the association down, and waits
+    /// until it has closed. Returns the end of the association, or `None` if there was none.
+    /// Affects all clones of the client.
     ///
     /// Calls in flight are bounded by
     /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), the SHUTDOWN handshake by
@@ -195,22 +195,22 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
-    /// be called again.
+    /// Once the future has been polled, the shutdown has begun, and dropping the future does not
+    /// cancel it. This method can be called again.
     pub async fn graceful_shutdown(&self) -> Option<End> {
         let mut ending = self.handle.ending();
         ending.begin();
         ending.ended().await
     }
 
-    /// Waits for the end of the client, and returns how its last association ended: `None` if there
-    /// was none. A client that connects again ends when it is shut down, or when
-    /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decides not to. Any other ends with its
-    /// association.
+    /// Waits until the client has ended, and returns the end of its last association, or `None` if
+    /// there was none. A client that reconnects ends when it is shut down, or when
+    /// [`with_reconnect`](super::ClientBuilder::with_reconnect) decides not to reconnect. Any other
+    /// client ends with its association.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: it can be called again.
+    /// Cancel-safe.
     pub async fn closed(&self) -> Option<End> {
         self.handle.ending().ended().await
     }
@@ -230,27 +230,27 @@ impl Client {
         }
     }
 
-    /// Returns control over its end.
+    /// Returns a control for shutting the client down.
     #[cfg(feature = "pool")]
     pub(super) fn ending(&self) -> super::current::Ending {
         self.handle.ending()
     }
 
-    /// Returns the end of the newest association that has ended.
+    /// Returns the end of the newest association that has closed.
     #[must_use]
     pub fn last_end(&self) -> Option<End> {
         self.handle.status.borrow().last_end()
     }
 
-    /// Describes the association, if there is one and it takes calls.
+    /// Returns information about the association, if there is one and it accepts calls.
     #[must_use]
     pub fn connect_info(&self) -> Option<ConnectInfo> {
         let status = self.handle.status.borrow();
         status.open().map(|association| association.info().clone())
     }
 
-    /// Returns how many places are taken: calls and one-way sends under way, and reservations. It
-    /// is the load that a pool goes by.
+    /// Returns the number of occupied places: calls and one-way sends in flight, and reservations.
+    /// A pool uses this number as the load.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.handle.in_flight()
@@ -283,7 +283,7 @@ impl Service<Message> for Client {
     ///
     /// # Errors
     ///
-    /// The client has ended: every later call fails as well.
+    /// Returns an error if the client has ended. Every later call fails as well.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.is_reserved() {
             return Poll::Ready(Ok(()));
@@ -308,7 +308,7 @@ impl Service<Message> for Client {
     ///
     /// # Panics
     ///
-    /// When `poll_ready` has not reserved a place for it.
+    /// Panics if `poll_ready` has not reserved a place for the call.
     #[track_caller]
     fn call(&mut self, message: Message) -> Call {
         let Some(admission) = self.reserved.take() else {

@@ -1,4 +1,4 @@
-//! Service of what the peer of a client asks.
+//! Service for requests of a client's peer.
 
 use std::{
     convert::Infallible,
@@ -17,7 +17,7 @@ use crate::{
     session::{Maker, Making},
 };
 
-/// The service of an association, of whatever type.
+/// Type-erased service of an association.
 pub(super) type BoxService =
     Box<dyn Service<Request, Response = Reply, Error = Infallible, Future = Answer> + Send>;
 
@@ -25,10 +25,10 @@ type Answer = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
 
 type Make = dyn Fn(IncomingAssociation) -> Making<BoxService> + Send + Sync;
 
-/// The way in which a client serves what its peer sends unasked.
+/// Service for unsolicited messages of a client's peer.
 #[derive(Clone, Default)]
 pub(super) enum Serving {
-    /// It is discarded.
+    /// Discards them.
     #[default]
     Nothing,
     By(Arc<Make>),
@@ -91,7 +91,7 @@ where
     }
 }
 
-/// The service where there is none. The session never calls it.
+/// Placeholder for a missing service. The session never calls it.
 struct Never;
 
 impl Service<Request> for Never {

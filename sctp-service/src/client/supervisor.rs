@@ -1,4 +1,4 @@
-//! The task of a client: one association after the other.
+//! Task of a client, which keeps one association at a time.
 
 use std::{
     convert::Infallible,
@@ -36,18 +36,18 @@ use crate::{
     session::{CallNumbers, Ended, Session},
 };
 
-/// The times at which associations are set up.
+/// Condition for setting an association up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Whenever there is none.
     Eager,
     /// On demand of a call.
     Lazy,
-    /// Only the one that is there.
+    /// Never: there is only the given one.
     Once,
 }
 
-/// Decides when there is to be an association, sets it up, and runs its session.
+/// Decides when to connect, sets associations up, and runs their sessions.
 ///
 /// ```text
 ///         wanted            made          begins to end          over
@@ -71,19 +71,18 @@ pub(super) struct Supervisor<C> {
     pub(super) sessions: Sessions,
     pub(super) hook: ClientHook,
     pub(super) reconnect: Decision,
-    /// The association before the current one, if what was in flight when it began to end is still
-    /// being finished.
+    /// The previous association, while its requests and calls in flight are still being finished.
     pub(super) leaving: Leaving,
     pub(super) spawner: Spawner,
     /// Number of associations so far.
     pub(super) associations: u64,
-    /// The first association is to open, or the client ends with it.
+    /// The client ends if the first association does not open.
     pub(super) must_open: bool,
     pub(super) connect_failed: LogLimiter,
     pub(super) config: ClientConfig,
 }
 
-/// End of a session that goes on in a task of its own.
+/// End of a session that continues in a task of its own.
 #[derive(Default)]
 pub(super) struct Leaving(Option<oneshot::Receiver<Infallible>>);
 
@@ -99,7 +98,7 @@ impl Leaving {
     }
 }
 
-/// An association that is up, and what its handles share.
+/// An established association, and the state of its handles.
 pub(super) type Up<T> = (T, StateOwner);
 
 impl<C: Connect> Supervisor<C> {
@@ -193,11 +192,11 @@ impl<C: Connect> Supervisor<C> {
         }
     }
 
-    /// Runs the session of an association to its end, which it returns, and if the association was
-    /// ever open.
+    /// Runs the session of an association until it has closed. Returns its end, and whether the
+    /// association was ever open.
     ///
-    /// The end is `None` if the association takes no more calls, and what is in flight is not finished when
-    /// the pause before the next one is over. The session then goes on in a task of its own.
+    /// The end is `None` if the association accepts no more calls but has not closed when the pause
+    /// before the next one is over. The session then continues in a task of its own.
     async fn session(
         &mut self,
         (transport, state): Up<C::Transport>,
@@ -299,8 +298,8 @@ struct Current {
 }
 
 impl Current {
-    /// Has calls go to the association once it is open, to the new one after a restart of the peer,
-    /// and to none once it has begun to end.
+    /// Routes calls to the association once it is open, to the new state after a restart of the
+    /// peer, and to none once it has begun to close.
     fn update(&mut self, status: &watch::Sender<Status>) {
         let next = match self.state.is_closed() {
             true => self.state.next(),
@@ -328,13 +327,13 @@ impl Current {
         });
     }
 
-    /// Returns `true` if one end has begun to end the association, so that another may take its place.
+    /// Returns `true` if the association has begun to close, so that another may replace it.
     fn has_begun_to_end(&self) -> bool {
         self.state.is_closed() || self.state.drain().is_cancelled()
     }
 }
 
-/// Makes the sessions of a client.
+/// Creates the sessions of a client.
 pub(super) struct Sessions {
     pub(super) config: Arc<Config>,
     pub(super) correlation: Correlation,

@@ -2,12 +2,12 @@ use std::{error::Error, fmt};
 
 use crate::{IntoReply, Reply, abort_reasons, log_limit::LogLimiter};
 
-/// A payload is not what the handler takes, and why: the codec's own error.
+/// Rejection of a payload that the codec cannot decode, with the codec's error.
 ///
-/// As a reply it is logged, and aborts the association with the reason `malformed payload`: a
-/// peer that speaks another protocol will go on doing so. What was wrong stays here, unless a
-/// handler takes a `Result` and tells. The text says what was wrong, too, and may quote the peer:
-/// escape it in a log.
+/// As a reply, the error is logged, and the association is aborted with the reason
+/// `malformed payload`, since a peer that uses another protocol will continue to do so. The details
+/// are not sent to the peer; to do so, take a `Result` in the handler. The text of the error may
+/// contain data from the peer: escape it in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPayload<E>(pub E);
 
@@ -35,15 +35,15 @@ impl<E: Error + 'static> Error for BadPayload<E> {
     }
 }
 
-/// A payload is not exactly one frame of [`OneFrame`](super::OneFrame)'s codec.
+/// Error of a payload that is not exactly one frame of [`OneFrame`](super::OneFrame)'s codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadFrame<E> {
-    /// The codec refused it.
+    /// The codec rejected the payload.
     Codec(E),
-    /// It ends before the frame does.
+    /// The payload ends before the frame.
     Incomplete,
-    /// So many bytes follow the frame.
+    /// This number of bytes follows the frame.
     Leftover(usize),
 }
 

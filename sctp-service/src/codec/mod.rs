@@ -1,6 +1,6 @@
-//! Handlers that take and return the messages of a protocol.
+//! Codecs between payloads and the messages of a protocol.
 //!
-//! A codec converts between messages and payloads. [`Typed`] has a handler take and return the
+//! A codec converts between messages and payloads. With [`Typed`] a handler takes and returns
 //! messages:
 //!
 //! ```
@@ -33,11 +33,11 @@
 //! ```
 //!
 //! A payload that cannot be decoded aborts its association with the reason `malformed payload`. The
-//! details are logged, and not sent: they may tell more about a server than a peer should know. A
-//! handler that takes `Result<Typed<M, C>, BadPayload<_>>` chooses its own reply.
+//! details are logged but not sent, since they may disclose internals of the server. A handler that
+//! takes `Result<Typed<M, C>, BadPayload<_>>` chooses its own reply.
 //!
-//! A codec has no state: SCTP preserves the boundaries of messages, so each payload is decoded by
-//! itself. [`OneFrame`] adapts the codecs of tokio-util.
+//! A codec has no state: SCTP preserves message boundaries, so each payload is decoded on its own.
+//! [`OneFrame`] adapts the codecs of tokio-util.
 
 mod error;
 mod one_frame;
@@ -64,7 +64,7 @@ pub trait DecodePayload<M> {
     ///
     /// # Errors
     ///
-    /// The payload is not such a message.
+    /// Returns an error if the payload is not such a message.
     fn decode(payload: Bytes) -> Result<M, Self::Error>;
 }
 
@@ -82,6 +82,6 @@ pub trait EncodePayload<M> {
     ///
     /// # Errors
     ///
-    /// The message has no encoding.
+    /// Returns an error if the message cannot be encoded.
     fn encode(message: M) -> Result<Bytes, Self::Error>;
 }

@@ -5,9 +5,9 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::{BadFrame, DecodePayload, EncodePayload};
 
-/// Uses a codec of tokio-util: each payload is exactly one frame of it.
+/// Adapter for the codecs of tokio-util: each payload is exactly one frame.
 ///
-/// The codec begins anew, with its default, for each payload.
+/// A new codec is created with `Default` for each payload.
 ///
 /// ```
 /// use bytes::BytesMut;

@@ -12,10 +12,10 @@ use crate::{
 
 /// A message of a protocol, with the codec of its payload.
 ///
-/// Decodes the payload as the last argument of a handler, and rejects the request with
-/// [`BadPayload`] if it cannot. As the result of a handler it is encoded, and sent as a payload is:
-/// on the request's stream, with its PPID. A message that cannot be encoded is an error of the
-/// service: it is logged, and aborts the association with the reason `internal error`.
+/// As the last argument of a handler, the payload is decoded, or the request is rejected with
+/// [`BadPayload`]. As the result of a handler, the message is encoded and sent on the request's
+/// stream with its PPID. A message that cannot be encoded is an error of the service: the error is
+/// logged, and the association is aborted with the reason `internal error`.
 ///
 /// A protocol usually defines an alias, `type Json<M> = Typed<M, JsonCodec>`. A pattern takes the
 /// message out: `async fn handler(Typed(order): Json<Order>)`.
@@ -43,18 +43,18 @@ impl<M, C> Typed<M, C> {
         Self(message)
     }
 
-    /// Takes the message.
+    /// Returns the message.
     #[must_use]
     pub fn into_inner(self) -> M {
         self.0
     }
 
     /// Encodes the message, for a [`Message`](crate::Message) with its own destination or for a
-    /// stream of replies.
+    /// reply stream.
     ///
     /// # Errors
     ///
-    /// The error of the codec.
+    /// Returns the error of the codec.
     pub fn encode(self) -> Result<Bytes, C::Error>
     where
         C: EncodePayload<M>,

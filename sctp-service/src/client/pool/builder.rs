@@ -41,7 +41,7 @@ impl Default for PoolBuilder {
 }
 
 impl PoolBuilder {
-    /// Begins with the defaults.
+    /// Creates a builder with the default settings.
     pub fn new() -> Self {
         Self {
             client: ClientBuilder::new()
@@ -55,47 +55,47 @@ impl PoolBuilder {
         }
     }
 
-    /// Sets what each server's client is set up with. Have it [wait for its
-    /// connection](ClientConfig::wait_for_connection): a client that fails calls at once while it
-    /// has none attracts them.
+    /// Sets the builder of the client of each server. Its configuration should [wait for the
+    /// connection](ClientConfig::wait_for_connection): otherwise a client without an association
+    /// fails calls at once, and so attracts more of them.
     ///
-    /// A hook of this builder's hears of all servers' clients alike;
-    /// [that of the pool](Self::on_event) hears which server it is, too.
+    /// A hook of this builder receives the events of all clients. The [hook of the
+    /// pool](Self::on_event) also receives the server of each event.
     pub fn with_client(mut self, client: ClientBuilder) -> Self {
         self.client = client;
         self
     }
 
-    /// Sets what each association's socket is set up with. [`watch_with`](Self::watch_with), whose
-    /// clients may have no socket, does not look at it.
+    /// Sets the options of each association's socket. Ignored by [`watch_with`](Self::watch_with),
+    /// whose clients may use other transports.
     pub fn with_socket(mut self, socket: SocketBuilder) -> Self {
         self.socket = socket;
         self
     }
 
-    /// Sets how long calls wait while no server is ready; then they fail with
-    /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further ones at once until a server
-    /// is ready. Default: 10 seconds.
+    /// Sets the time that calls wait while no server is ready. After this time they fail with
+    /// [`Cause::Unavailable`](crate::Cause::Unavailable), and further calls fail at once until a
+    /// server is ready. Defaults to 10 seconds.
     pub fn with_ready_timeout(mut self, ready_timeout: Duration) -> Self {
         self.ready_timeout = ready_timeout;
         self
     }
 
-    /// Sets how many calls wait for a server at once. Default: 1,024.
+    /// Sets the maximum number of calls that wait for a server. Defaults to 1,024.
     pub fn with_queue(mut self, calls: usize) -> Self {
         self.queue = calls;
         self
     }
 
-    /// Sets which calls are repeated.
+    /// Sets the policy for repeating calls.
     pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Puts what the servers send unasked into an inbox for so many messages, at least 1, from which it
-    /// is taken by hand. See [`ClientBuilder::with_inbox`]. To be called after
-    /// [`with_client`](Self::with_client).
+    /// Puts unsolicited messages of the servers into an inbox with this capacity, at least 1, and
+    /// returns the inbox. See [`ClientBuilder::with_inbox`]. Call this method after
+    /// [`with_client`](Self::with_client), which replaces the inbox.
     pub fn with_inbox(mut self, messages: usize) -> (Self, Inbox) {
         let (client, inbox) = self.client.with_inbox(messages);
         self.client = client;
@@ -140,35 +140,35 @@ impl PoolBuilder {
         self
     }
 
-    /// Returns what each server's client is [set up with](Self::with_client).
+    /// Returns the [builder of the clients](Self::with_client).
     pub fn client(&self) -> &ClientBuilder {
         &self.client
     }
 
-    /// Returns what each association's socket is [set up with](Self::with_socket).
+    /// Returns the [options of the sockets](Self::with_socket).
     pub fn socket(&self) -> &SocketBuilder {
         &self.socket
     }
 
-    /// Returns how long calls wait while [no server is ready](Self::with_ready_timeout).
+    /// Returns the time that calls wait while [no server is ready](Self::with_ready_timeout).
     #[must_use]
     pub fn ready_timeout(&self) -> Duration {
         self.ready_timeout
     }
 
-    /// Returns how many calls [wait for a server](Self::with_queue) at once.
+    /// Returns the maximum number of calls that [wait for a server](Self::with_queue).
     #[must_use]
     pub fn queue(&self) -> usize {
         self.queue
     }
 
-    /// Returns which calls are [repeated](Self::with_retry).
+    /// Returns the [policy for repeating calls](Self::with_retry).
     #[must_use]
     pub fn retry(&self) -> &RetryPolicy {
         &self.retry
     }
 
-    /// Makes a pool of these servers, which are reached with the kernel's SCTP.
+    /// Creates a pool of these servers, using the kernel's SCTP.
     ///
     /// # Panics
     ///
@@ -180,9 +180,9 @@ impl PoolBuilder {
         self.watch(watch::channel(servers).1)
     }
 
-    /// Makes a pool of the servers that a channel lists, which are reached with the kernel's SCTP.
-    /// When its sender is dropped, the last list holds. An empty list means what it says: calls
-    /// wait for a server until they lose [ready timeout](Self::with_ready_timeout).
+    /// Creates a pool of the servers that a channel lists, using the kernel's SCTP. When the sender
+    /// is dropped, the last list is kept. An empty list removes all servers: calls then wait for a
+    /// server until they lose [ready timeout](Self::with_ready_timeout).
     ///
     /// # Panics
     ///
@@ -197,14 +197,14 @@ impl PoolBuilder {
         })
     }
 
-    /// Like [`watch`](Self::watch), with clients that a function connects: over other transports, to
-    /// addresses of its own finding, lazily; or, in tests, to servers in memory. All other pools are of
+    /// Like [`watch`](Self::watch), with a function that creates the client of each server: for
+    /// other transports, for lazy clients, or for in-memory servers in tests. All other pools use
     /// the kernel's SCTP.
     ///
-    /// The function gets [the builder](Self::with_client) of the pool's clients, which it may change.
-    /// What becomes of a client that another builder makes is not reported to the
-    /// [pool's hook](Self::on_event), and what its server sends unasked is not in the
-    /// [pool's inbox](Self::with_inbox).
+    /// The function receives [the builder](Self::with_client) of the pool's clients, which it may
+    /// change. Events of a client created with another builder are not reported to the [pool's
+    /// hook](Self::on_event), and messages of its server do not reach the [pool's
+    /// inbox](Self::with_inbox).
     ///
     /// ```
     /// # #[cfg(feature = "testing")]
@@ -233,7 +233,7 @@ impl PoolBuilder {
         servers: watch::Receiver<Vec<Target>>,
         make: impl FnMut(&Target, ClientBuilder) -> Client + Send + 'static,
     ) -> Pool {
-        // Before a client is made, which would panic elsewhere.
+        // Panics here, and not later when a client is created.
         drop(Handle::current());
         let clients = ClientSet::default();
         let (hook, make) = (self.hook.clone(), Box::new(make));
@@ -274,17 +274,19 @@ impl PoolBuilder {
         }
     }
 
-    /// Makes a pool of the servers that a name stands for, `host:port`, each of its addresses a
-    /// server of its own, which are reached with the kernel's SCTP. The name is looked up again at
-    /// this interval, through the system (`getaddrinfo`), which knows `/etc/hosts` and the
-    /// cluster's search domains as well as DNS, and no time to live: hence the interval.
+    /// Creates a pool of the servers behind a name, `host:port`, using the kernel's SCTP. Each
+    /// address of the name is a server.
     ///
-    /// When a lookup fails, or finds no address at all, the last list holds: the associations tell
-    /// by themselves which servers live. It is logged, once in 10 seconds at most.
+    /// The name is resolved again at this interval with the system's resolver (`getaddrinfo`),
+    /// which uses `/etc/hosts` and search domains as well as DNS, and does not report the time to
+    /// live of records.
+    ///
+    /// When a lookup fails or finds no address, the last list is kept: the associations show which
+    /// servers are available. The failure is logged, at most once in 10 seconds.
     ///
     /// # Errors
     ///
-    /// The error of the first lookup; `NotFound` when it finds no address.
+    /// Returns the error of the first lookup, or `NotFound` if it finds no address.
     ///
     /// # Panics
     ///
@@ -292,20 +294,20 @@ impl PoolBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, there is no pool.
+    /// If the future is dropped, no pool is created.
     pub async fn dns(self, name: impl Into<String>, interval: Duration) -> io::Result<Pool> {
         let name = name.into();
         let lookup = move || resolve::system(name.clone());
         self.resolve(lookup, interval).await
     }
 
-    /// Like [`dns`](Self::dns), with a lookup of your own: another resolver, a registry's API.
-    /// Each lookup may take as long as the interval, or it has failed. To say that there is no
-    /// server any more, use [`watch`](Self::watch).
+    /// Like [`dns`](Self::dns), with a custom lookup, such as another resolver or the API of a
+    /// registry. A lookup that takes longer than the interval has failed. To remove all servers,
+    /// use [`watch`](Self::watch).
     ///
     /// # Errors
     ///
-    /// The error of the first lookup; `NotFound` when it finds no address.
+    /// Returns the error of the first lookup, or `NotFound` if it finds no address.
     ///
     /// # Panics
     ///
@@ -313,7 +315,7 @@ impl PoolBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, there is no pool.
+    /// If the future is dropped, no pool is created.
     pub async fn resolve<F, Fut>(self, lookup: F, interval: Duration) -> io::Result<Pool>
     where
         F: FnMut() -> Fut + Send + 'static,

@@ -14,8 +14,8 @@ use crate::{
     client::{Client, current::Ending},
 };
 
-/// The clients of a pool that have not ended: those of the servers that are listed, and those
-/// that finish their last calls. It does not keep them: the balancer has the handles.
+/// Clients of a pool that have not ended: those of listed servers, and those that finish their last
+/// calls. The set does not keep them alive: the balancer owns the handles.
 #[derive(Clone, Default)]
 pub(super) struct ClientSet {
     clients: Arc<Mutex<Vec<Entry>>>,
@@ -25,7 +25,7 @@ pub(super) struct ClientSet {
 type Entry = (Target, Ending);
 
 impl ClientSet {
-    /// Enters a client. If the pool was shut down while it was made, so is the client.
+    /// Adds a client. If the pool was shut down meanwhile, the client is shut down too.
     pub(super) fn enter(&self, target: &Target, client: &Client) {
         let ending = client.ending();
         let mut clients = self.lock();
@@ -59,7 +59,7 @@ impl ClientSet {
             .find_map(|(_, ending)| ending.last_error())
     }
 
-    /// Ends every client, and says how the last association of each ended.
+    /// Shuts every client down, and returns the end of its last association.
     pub(super) async fn graceful_shutdown(&self) -> Vec<(Target, Option<End>)> {
         let mut clients = self.stop();
         let mut ends = Vec::with_capacity(clients.len());
@@ -94,14 +94,14 @@ impl ClientSet {
     }
 }
 
-/// Takes the clients that have ended off the list.
+/// Removes the clients that have ended from the list.
 fn take_over(clients: &mut Vec<Entry>) -> Vec<Entry> {
     clients
         .extract_if(.., |(_, ending)| ending.is_over())
         .collect()
 }
 
-/// Shows each server, and what its client is doing.
+/// Shows each server and the status of its client.
 impl fmt::Debug for ClientSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clients = self.lock();

@@ -9,24 +9,23 @@ use crate::{
     event::guard,
 };
 
-/// Something that happened to a pool or to one of its servers.
+/// Event of a pool or of one of its servers.
 ///
-/// The hook that hears of it, that of [`PoolBuilder::on_event`](super::PoolBuilder::on_event), runs
-/// where it happens: in the task of the pool, of its list, or of a server's client. What these have to
-/// do waits for it: it should be quick, and must not block. Of one server it hears in order, of several
-/// possibly at the same time. No lock is held meanwhile. If it panics, that is logged, and nothing else
-/// is affected.
+/// The hook of [`PoolBuilder::on_event`](super::PoolBuilder::on_event) runs in the task of the
+/// pool, of its server list, or of a server's client: it should be quick, and must not block.
+/// Events of one server are reported in order, those of several servers possibly concurrently. No
+/// lock is held during the hook. A panic of the hook is logged, and has no other effect.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolEvent<'a> {
-    /// A server is listed that was not, and gets a client.
+    /// A server was added to the list, and gets a client.
     #[non_exhaustive]
     Added {
         /// The server.
         server: &'a Target,
     },
-    /// A server is no longer listed, or the pool ends. It gets no further call; those in flight are
-    /// finished, and then its association is [closed](ClientEvent::Closed).
+    /// A server was removed from the list, or the pool ends. The server gets no further calls.
+    /// Calls in flight are finished, and then its association is [closed](ClientEvent::Closed).
     #[non_exhaustive]
     Removed {
         /// The server.
@@ -40,33 +39,33 @@ pub enum PoolEvent<'a> {
         /// The client's event.
         event: &'a ClientEvent<'a>,
     },
-    /// Calls have waited for a server to be ready until their [ready
-    /// timeout](super::PoolBuilder::with_ready_timeout) had elapsed. From now on they fail at once,
-    /// with [`Cause::Unavailable`]. Told once, and not for each call.
+    /// No server became ready within the [ready timeout](super::PoolBuilder::with_ready_timeout).
+    /// From now on calls fail at once with [`Cause::Unavailable`]. Reported once, and not for each
+    /// call.
     #[non_exhaustive]
     Unavailable {
-        /// The error that keeps one of the servers without an association, if it is known.
+        /// Last error of one of the servers, if it is known.
         last_error: Option<&'a Cause>,
     },
-    /// A server is ready again. It is noticed when there is a call.
+    /// A server is ready again. Detected on the next call.
     #[non_exhaustive]
     Available {
-        /// The time without a ready server, since calls began to fail.
+        /// Time from the first failed call until a server was ready.
         lasted: Duration,
-        /// Number of calls that have failed.
+        /// Number of failed calls.
         failed_calls: u64,
     },
-    /// A [lookup](super::PoolBuilder::resolve) failed, or found no address; the servers that are known
-    /// are kept.
+    /// A [lookup](super::PoolBuilder::resolve) failed or found no address. The known servers are
+    /// kept.
     #[non_exhaustive]
     LookupFailed {
-        /// Why.
+        /// The error.
         error: &'a io::Error,
     },
 }
 
 impl PoolEvent<'_> {
-    /// Returns the server that it is about; `None` if it is about the pool.
+    /// Returns the server of the event, or `None` if the event is about the pool.
     #[must_use]
     pub fn server(&self) -> Option<&Target> {
         match self {

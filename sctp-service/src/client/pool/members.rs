@@ -20,12 +20,12 @@ use crate::{
     executor::Spawner,
 };
 
-/// A server of a pool: its address, or all those of a multi-homed one, the primary one first.
+/// Server of a pool: its address, or all addresses of a multi-homed server, the primary one first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target(Vec<SocketAddr>);
 
 impl Target {
-    /// Returns its addresses.
+    /// Returns the addresses of the server.
     #[must_use]
     pub fn addrs(&self) -> &[SocketAddr] {
         &self.0
@@ -38,7 +38,7 @@ impl From<SocketAddr> for Target {
     }
 }
 
-/// One server that has all these addresses.
+/// Creates one server with all these addresses.
 impl From<Vec<SocketAddr>> for Target {
     fn from(addrs: Vec<SocketAddr>) -> Self {
         Self(addrs)
@@ -48,7 +48,7 @@ impl From<Vec<SocketAddr>> for Target {
 /// Makes the client of a server, of a builder that is set up for it.
 pub(super) type Make = Box<dyn FnMut(&Target, ClientBuilder) -> Client + Send>;
 
-/// A server that is listed. One that is listed again after it was not is another one.
+/// A listed server. A server that is removed and listed again is a new member.
 #[derive(Clone)]
 pub(super) struct Member {
     number: u64,
@@ -56,8 +56,7 @@ pub(super) struct Member {
     pub(super) client: Client,
 }
 
-/// Keeps a client for each server that is listed, whether or not there are calls: a server that
-/// nobody calls can have something to say.
+/// Keeps a client for each listed server, even without calls, since servers can send requests.
 pub(super) struct Membership {
     servers: watch::Receiver<Vec<Target>>,
     members: watch::Sender<Vec<Member>>,
@@ -70,7 +69,7 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// Begins with the servers that are listed now.
+    /// Creates the membership with the servers that are listed now.
     pub(super) fn new(
         servers: watch::Receiver<Vec<Target>>,
         client: ClientBuilder,
@@ -93,7 +92,7 @@ impl Membership {
         membership
     }
 
-    /// Returns the members as the balancer finds them.
+    /// Returns the members as a stream of changes for the balancer.
     pub(super) fn balanced(&self) -> Members {
         let mut watched = self.members.subscribe();
         let mut members = Members::default();
@@ -117,7 +116,7 @@ impl Membership {
                 () = self.members.closed() => break,
                 changed = self.servers.changed(), if listing => match changed {
                     Ok(()) => self.update(),
-                    // The last list holds.
+                    // The last list is kept.
                     Err(_) => listing = false,
                 },
             }
@@ -159,8 +158,8 @@ impl Membership {
         }
     }
 
-    /// Removes those that are not listed: first for the balancer, so that it chooses none that is
-    /// being shut down.
+    /// Removes members that are not listed: first from the balancer, so that it chooses none that
+    /// is being shut down.
     fn remove(&self, listed: &HashSet<Target>) {
         let mut gone = Vec::new();
         self.members.send_if_modified(|members| {
@@ -180,7 +179,7 @@ impl Membership {
 pub(super) type Watched = watch::Receiver<Vec<Member>>;
 type Changed = Pin<Box<dyn Future<Output = Option<Watched>> + Send>>;
 
-/// The members as the balancer finds them: changes from what it knows.
+/// Stream of changes of the members, for the balancer.
 #[derive(Default)]
 pub(super) struct Members {
     /// `None` once the membership has ended.

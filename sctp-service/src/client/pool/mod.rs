@@ -13,46 +13,46 @@
 //! # }
 //! ```
 //!
-//! # How a server is chosen
+//! # Balancing
 //!
-//! Of two servers at random, the one with fewer calls in flight
-//! ([`tower::balance::p2c`]). A server whose association is being set up, is ending, or is full
-//! is not among them: a server that drains or is lost is passed over from that moment on, and
-//! comes back with its next association.
+//! For each call the pool picks two servers at random, and uses the one with fewer calls in flight
+//! ([`tower::balance::p2c`]). A server takes part while its association is open and has room. A
+//! server that drains or is lost gets no further calls until its next association is open.
 //!
-//! # Where servers come from
+//! # Discovery
 //!
-//! A [fixed](PoolBuilder::fixed) list; a [name](PoolBuilder::dns) that is looked up again and
-//! again; any other [lookup](PoolBuilder::resolve); or a [watch
-//! channel](PoolBuilder::watch) that anything can feed. A server that is no longer listed gets no
-//! further call; its calls in flight are finished, and its association is shut down in order. A server
-//! that is listed gets its association at once, without waiting for a call. All of these are reached
-//! with the kernel's SCTP; [`watch_with`](PoolBuilder::watch_with) is for other transports, those in
-//! memory for tests among them.
+//! Servers come from a [fixed](PoolBuilder::fixed) list, a [name](PoolBuilder::dns) that is
+//! resolved periodically, a custom [lookup](PoolBuilder::resolve), or a [watch
+//! channel](PoolBuilder::watch). The pool connects to a listed server at once, without waiting for
+//! a call. A server that is removed gets no further calls; its calls in flight are finished, and
+//! its association is shut down. These pools use the kernel's SCTP;
+//! [`watch_with`](PoolBuilder::watch_with) supports other transports, including the in-memory
+//! transport for tests.
 //!
-//! A lookup that fails or finds nothing changes nothing; an empty list in a channel means empty.
+//! A lookup that fails or finds no address leaves the list unchanged. An empty list from a channel
+//! removes all servers.
 //!
-//! # What is repeated
+//! # Retries
 //!
-//! A call whose message was certainly not sent is given to another server, up to three times, unless it
-//! would fail there as well. A
-//! call that was sent fails when the server shuts down, aborts or dies before it answers: the
-//! server may have acted on it. [`RetryPolicy::with_after_shutdown`] has those repeated that an
-//! orderly shutdown left unanswered, so that no call is lost to a server that drains.
+//! A call whose message was certainly not sent is repeated on another server, up to three times,
+//! unless it would fail there as well. A call that was sent fails if the server shuts down, aborts
+//! or is lost before it replies, because the server may have acted on it.
+//! [`RetryPolicy::with_after_shutdown`] also repeats calls that an orderly shutdown left
+//! unanswered, so that no call is lost when a server drains.
 //!
-//! # What servers send without being asked
+//! # Requests of servers
 //!
-//! [`PoolBuilder::with_inbox`] makes an inbox for all servers, whatever associations and servers
-//! come and go. Each message has the [association](crate::Request::association) that it came on, to
-//! answer it. [`ClientBuilder::serving`](super::ClientBuilder::serving) serves them instead.
+//! [`PoolBuilder::with_inbox`] creates an inbox for requests of all servers. Each request has the
+//! handle of its [association](crate::Request::association), for answering it.
+//! [`ClientBuilder::serving`](super::ClientBuilder::serving) serves these requests instead.
 //!
-//! # What is to be seen of it
+//! # Observability
 //!
-//! [`PoolBuilder::on_event`] has a hook hear of servers that come and go, of their associations, of
-//! attempts to connect that fail, and when no server is ready: [`PoolEvent`].
-//! [`ClientMetrics::record_pool`](super::ClientMetrics::record_pool) is such a hook, for the `metrics`
-//! facade. What the pool is doing now is in [`Pool::servers`] and [`Pool::client`], and in the text of
-//! its `Debug`.
+//! [`PoolBuilder::on_event`] adds a hook for events such as added and removed servers, their
+//! associations, failed connection attempts, and outages: see [`PoolEvent`].
+//! [`ClientMetrics::record_pool`](super::ClientMetrics::record_pool) records these events with the
+//! `metrics` facade. [`Pool::servers`], [`Pool::client`] and the `Debug` output show the current
+//! state.
 
 mod builder;
 mod clients;
@@ -94,8 +94,8 @@ type Retried = Retry<WhileOpen, Inner>;
 
 /// Several servers as one service. See the [module](self).
 ///
-/// It is a handle, cheap to clone. When the last one is dropped, the calls in flight are
-/// finished, and every association is shut down in order.
+/// A pool is a handle that is cheap to clone. When the last clone is dropped, calls in flight are
+/// finished, and every association is shut down.
 #[derive(Clone)]
 pub struct Pool {
     calls: Retried,
@@ -104,7 +104,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Begins with the default settings.
+    /// Creates a builder with the default settings.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::new()
     }
@@ -113,11 +113,11 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; [`Cause::Unavailable`] when no server was ready in time.
+    /// Returns a [`CallError`], with [`Cause::Unavailable`] if no server was ready in time.
     ///
     /// # Cancel safety
     ///
-    /// As of [`Call`](crate::Call): dropping it gives the call up.
+    /// Dropping the future cancels the call, as with [`Call`](crate::Call).
     pub async fn request(&self, message: impl Into<Message>) -> Result<Received, CallError> {
         self.clone().oneshot(message.into()).await
     }
@@ -129,9 +129,9 @@ impl Pool {
         members.iter().map(|member| member.server.clone()).collect()
     }
 
-    /// Returns the client of a server that is listed: to see what it is doing, or to send a message to
-    /// this server and no other. It is in the pool's use:
-    /// shut down, it gets no further call, and its server is out of the pool until it is listed anew.
+    /// Returns the client of a listed server, to inspect its state or to send a message to this
+    /// server. The pool shares the client: if it is shut down, its server gets no further calls
+    /// until it is removed and listed again.
     #[must_use]
     pub fn client(&self, server: &Target) -> Option<Client> {
         let members = self.members.borrow();
@@ -139,26 +139,26 @@ impl Pool {
         Some(member.client.clone())
     }
 
-    /// Takes no further call, finishes those in flight, shuts every association down in order, and
-    /// waits for the ends, which it returns: `None` for a server with which there was no
-    /// association. For all handles alike, as
-    /// [`Client::graceful_shutdown`](super::Client::graceful_shutdown).
+    /// Accepts no further calls, finishes those in flight, shuts every association down, and waits
+    /// until all have closed. Returns the end of each association, or `None` for a server without
+    /// one. Affects all clones of the pool, as
+    /// [`Client::graceful_shutdown`](super::Client::graceful_shutdown) does.
     ///
-    /// In flight are the calls that a server has been chosen for. Those that still wait for one
-    /// fail with [`Cause::Closed`], not sent, as do all that are made later; and a call that fails
-    /// now is not repeated. Servers that were taken off the list and finish their last calls are
-    /// waited for, too.
+    /// A call is in flight once a server has been chosen for it. Calls that still wait for a
+    /// server, and later calls, fail with [`Cause::Closed`], not sent. A call that fails during the
+    /// shutdown is not repeated. The shutdown also waits for servers that were removed and still
+    /// finish their last calls.
     ///
-    /// It takes as long as the slowest of them: calls in flight are bounded by
-    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), then the SHUTDOWN handshake by
-    /// [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), and all of it by
-    /// [`ClientConfig::drain_timeout`](super::ClientConfig::drain_timeout), after which the peer is
-    /// aborted.
+    /// The time is that of the slowest server: calls in flight are bounded by
+    /// [`ClientConfig::call_timeout`](super::ClientConfig::call_timeout), then the SHUTDOWN
+    /// handshake by [`ClientConfig::shutdown_timeout`](super::ClientConfig::shutdown_timeout), and
+    /// all of it by [`ClientConfig::drain_timeout`](super::ClientConfig::drain_timeout), after
+    /// which the peer is aborted.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the shutdown is under way; dropping the call does not take it back. It can
-    /// be called again.
+    /// Once the future has been polled, the shutdown has begun, and dropping the future does not
+    /// cancel it. This method can be called again.
     pub async fn graceful_shutdown(&self) -> Vec<(Target, Option<End>)> {
         self.clients.graceful_shutdown().await
     }
@@ -173,7 +173,7 @@ impl Service<Message> for Pool {
     ///
     /// # Errors
     ///
-    /// The pool was shut down: every later call fails as well.
+    /// Returns an error if the pool was shut down. Every later call fails as well.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.clients.is_stopped() {
             return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
@@ -188,7 +188,7 @@ impl Service<Message> for Pool {
     }
 }
 
-/// Shows the servers that it has clients for, and what each of these clients is doing.
+/// Shows the servers and the status of their clients.
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
@@ -199,7 +199,7 @@ impl fmt::Debug for Pool {
 }
 
 pin_project! {
-    /// A call under way in a pool.
+    /// A call in flight in a pool.
     #[must_use = "futures do nothing unless polled"]
     pub struct PoolCall {
         #[pin]
@@ -221,7 +221,7 @@ impl fmt::Debug for PoolCall {
     }
 }
 
-/// Finds the client's error in the one that the queue passed on.
+/// Extracts the client's error from that of the queue.
 fn call_error(error: BoxError) -> CallError {
     match error.downcast::<CallError>() {
         Ok(error) => *error,

@@ -103,7 +103,7 @@ impl<S> ReadyTimeout<S> {
         }
     }
 
-    /// Returns `true` once the call whose turn it is has waited for too long.
+    /// Returns `true` once the first call in the queue has waited for too long.
     fn poll_timed_out(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let unready_since = *self.unready_since.get_or_insert(now);

@@ -1,4 +1,4 @@
-//! Servers by name.
+//! Lookup of a pool's servers by name.
 
 use std::{error::Error, future::Future, io, net::SocketAddr, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::{
 use super::{PoolEvent, Target, event::PoolHook};
 use crate::{executor::Spawner, log_limit::LogLimiter, timer::later};
 
-/// Looks a name up through the system.
+/// Resolves a name with the system's resolver.
 pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
     match tokio::net::lookup_host(&name).await {
         Ok(addrs) => Ok(addrs.collect()),
@@ -22,7 +22,7 @@ pub(super) async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// Looks up, and then again and again, until nobody watches any more.
+/// Repeats a lookup at an interval until all receivers are dropped.
 pub(super) async fn watch<F, Fut>(
     mut lookup: F,
     interval: Duration,
@@ -74,9 +74,9 @@ where
     Ok(watched)
 }
 
-/// The addresses in one order, so that a list is compared as a set. None at all is a failure: it
-/// is what a name server answers that has lost its data, or has none yet, and to believe it
-/// would be to leave servers that work.
+/// Returns the sorted addresses, so that lists compare as sets. An empty result is a failure: a
+/// name server that has lost its data, or has none yet, answers so, and working servers would be
+/// removed.
 async fn timed(
     lookup: impl Future<Output = io::Result<Vec<SocketAddr>>>,
     limit: Duration,

@@ -11,11 +11,11 @@ use tower::retry::Policy;
 use super::clients::ClientSet;
 use crate::{CallError, Cause};
 
-/// Repeats calls whose message was certainly not sent. A tower [`Policy`], for [`tower::retry`] on
+/// Repeats calls whose message was certainly not sent. This is a [`Policy`] for [`tower::retry`] on
 /// any client.
 ///
 /// Calls that an orderly shutdown left unanswered are not repeated by default: the server may have
-/// acted on them. [`with_after_shutdown`](Self::with_after_shutdown) has them repeated, too.
+/// acted on them. [`with_after_shutdown`](Self::with_after_shutdown) repeats them as well.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     left: usize,
@@ -32,34 +32,34 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Begins with the defaults.
+    /// Creates a policy with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how often one call is repeated at most. Default: 3.
+    /// Sets the maximum number of retries of one call. Defaults to 3.
     #[must_use]
     pub fn with_retries(mut self, retries: usize) -> Self {
         self.left = retries;
         self
     }
 
-    /// Sets whether calls that were sent and that an orderly shutdown of the server left unanswered
-    /// are repeated. Defaults to `false`.
+    /// Sets whether to repeat calls that were sent, and that an orderly shutdown of the server left
+    /// unanswered. Defaults to `false`.
     ///
-    /// A server of this crate that drains answers every request that it has read before it shuts
-    /// down, so what is unanswered then was not acted on. That is not so of a handler that replies
-    /// with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck) while other calls are in flight, of a
-    /// server that was killed, or of other implementations. Repeat calls only where acting twice
-    /// on one does no harm, or where every server is known to drain.
+    /// A draining server of this crate answers every request that it has read before it shuts down,
+    /// so it has not acted on unanswered requests. This does not hold if a handler replies with
+    /// [`Shutdown::AfterAck`](crate::Shutdown::AfterAck) while other calls are in flight, if the
+    /// server is killed, or for other implementations. Enable this setting only if calls are
+    /// idempotent, or if every server is known to drain.
     #[must_use]
     pub fn with_after_shutdown(mut self, after_shutdown: bool) -> Self {
         self.after_shutdown = after_shutdown;
         self
     }
 
-    /// Returns how often one call is [repeated](Self::with_retries) at most.
+    /// Returns the maximum number of [retries](Self::with_retries) of one call.
     #[must_use]
     pub fn retries(&self) -> usize {
         self.left
@@ -74,7 +74,7 @@ impl RetryPolicy {
 
     fn allows(&self, error: &CallError) -> bool {
         match error.cause() {
-            // These fail again, or there is no time left.
+            // A retry would fail as well, or has no time left.
             Cause::Refused(_) | Cause::Unavailable(_) | Cause::TimedOut | Cause::Expired => false,
             Cause::ShutDown => self.after_shutdown || error.is_safe_to_retry(),
             _ => error.is_safe_to_retry(),
@@ -106,8 +106,8 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
     }
 }
 
-/// The policy of a pool, which repeats nothing once that is shut down: the repetition would be
-/// refused, and what the call failed with would be forgotten.
+/// Policy of a pool, which repeats nothing once the pool is shut down: a retry would be refused,
+/// and would hide the original error.
 #[derive(Clone, Debug)]
 pub(super) struct WhileOpen {
     pub(super) policy: RetryPolicy,
