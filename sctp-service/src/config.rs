@@ -1,4 +1,4 @@
-//! Limits and times of a server.
+//! Limits and timeouts of a server.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::client::Backoff;
 #[non_exhaustive]
 pub enum RequestOrder {
     /// Requests of one stream are served one at a time and answered in order; different streams,
-    /// and unordered messages, are served concurrently. This is SCTP's own promise carried on
-    /// into the service. A handler can give up its [`Turn`](crate::Turn) before it answers.
+    /// and unordered messages, are served concurrently. This extends the ordering guarantee of SCTP
+    /// to the service. A handler can release its [`Turn`](crate::Turn) before it replies.
     #[default]
     PerStream,
     /// All requests of the association are served one at a time, in the order in which they
     /// arrived.
     PerAssociation,
-    /// All requests are served concurrently, and answered as they are done.
+    /// All requests are served concurrently, and answered as they complete.
     Unordered,
 }
 
-/// Stream of a reply whose handler names no other stream than that of the request.
+/// Stream of a reply whose handler chooses no stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ReplyStream {
@@ -35,71 +35,78 @@ pub enum ReplyStream {
     SameOrZero,
 }
 
-/// Limits and times of a server: each has a safe default, so that a peer can neither exhaust the
-/// server's memory nor hold its resources for ever.
+/// Limits and timeouts of a server. Each has a safe default, so that a peer can neither exhaust the
+/// server's memory nor hold its resources indefinitely.
 ///
-/// What one association can hold in memory is at most: its calls in flight, each with its
-/// request; `read_ahead` requests, up to `read_ahead_bytes` and one more; `reply_queue` replies, up to
-/// `reply_queue_bytes`, and one for each request in flight beyond it; and `outbound_queue` messages, up
-/// to `outbound_queue_bytes`. The largest message is a setting of the listener.
+/// The memory of one association is bounded by:
 ///
-/// A time of `Duration::MAX` is for ever.
+/// - its requests in flight,
+///
+/// - `read_ahead` requests, with up to `read_ahead_bytes` and one more request,
+///
+/// - `reply_queue` replies, with up to `reply_queue_bytes`, and one more for each request in
+///   flight,
+///
+/// - `outbound_queue` messages, with up to `outbound_queue_bytes`.
+///
+/// The maximum size of a message is a setting of the listener.
+///
+/// `Duration::MAX` means no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The number of associations that the server has at once. One more is aborted as it comes up, with
-    /// the reason `too many associations`: a one-to-many socket has no working backlog, so a
-    /// server that stopped accepting would leave peers with an association that nobody serves.
+    /// Maximum number of associations of the server. A further association is aborted with the
+    /// reason `too many associations` when it is established. A one-to-many socket has no working
+    /// backlog, so a server that merely stopped accepting would leave peers with associations that
+    /// are not served.
     ///
     /// Defaults to 10,000. Each costs a file descriptor.
     pub max_associations: usize,
-    /// The number of requests of one association that are served at once, at least 1.
+    /// Maximum number of requests of one association in flight, at least 1.
     ///
     /// Defaults to 64.
     pub max_in_flight: usize,
-    /// The number of requests of one association that are held because an earlier one of their
-    /// stream is being served, at least 1. At the limit reading stops, and the peer's window
-    /// closes.
+    /// Maximum number of requests of one association that wait for an earlier request of their
+    /// stream, at least 1. At the limit the association is not read, and the receive window closes.
     ///
     /// Defaults to 64.
     pub read_ahead: usize,
-    /// The size of all requests of one association that were read and wait to be served, in bytes:
-    /// the payload of each, and 256 for what else is kept of it. The request that crosses the limit
-    /// is still taken.
+    /// Maximum size of all requests of one association that wait to be served, in bytes. Each
+    /// request counts with its payload and 256 bytes of overhead. The request that crosses the
+    /// limit is still accepted.
     ///
     /// Defaults to 1 MiB.
     pub read_ahead_bytes: usize,
-    /// The number of replies of one association that wait for the peer to read, at least 1. At the
-    /// limit no further request is read: a peer that does not read its replies stalls itself alone.
+    /// Maximum number of queued replies of one association, at least 1. At the limit no further
+    /// request is read: a peer that does not read its replies stalls only itself.
     ///
     /// Defaults to 256.
     pub reply_queue: usize,
-    /// Like `reply_queue`, in bytes of payload; the reply that crosses the limit is still taken.
+    /// Like `reply_queue`, in bytes of payload. The reply that crosses the limit is still accepted.
     ///
     /// Defaults to 1 MiB.
     pub reply_queue_bytes: usize,
-    /// The number of messages accepted by an [`AssociationHandle`](crate::AssociationHandle) that
-    /// wait for the peer to read, at least 1. At the limit [`send`](crate::AssociationHandle::send)
-    /// waits.
+    /// Maximum number of messages of [`AssociationHandle`](crate::AssociationHandle)s queued on one
+    /// association, at least 1. At the limit [`send`](crate::AssociationHandle::send) waits.
     ///
     /// Defaults to 64.
     pub outbound_queue: usize,
-    /// Like `outbound_queue`, in bytes of payload; a message that is longer than all of them has
-    /// them to itself.
+    /// Like `outbound_queue`, in bytes of payload. A message that is longer than the limit is sent
+    /// while no other message is queued.
     ///
     /// Defaults to 256 KiB.
     pub outbound_queue_bytes: usize,
-    /// The number of calls of one association that wait for their reply, at least 1. Further
-    /// calls of an [`AssociationHandle`](crate::AssociationHandle) wait for a place.
+    /// Maximum number of calls in flight on one association, at least 1. Further calls of an
+    /// [`AssociationHandle`](crate::AssociationHandle) wait.
     ///
     /// Defaults to 256.
     pub max_calls: usize,
-    /// The time that a call of an [`AssociationHandle`](crate::AssociationHandle) may take from
-    /// when it was accepted. `None` for no limit.
+    /// Timeout of a call of an [`AssociationHandle`](crate::AssociationHandle), from when it was
+    /// accepted. `None` means no timeout.
     ///
     /// Defaults to 30 seconds.
     pub call_timeout: Option<Duration>,
-    /// The time for which the reply to a call that was dropped or timed out is still expected. See
+    /// Time for which the late reply to a dropped or timed-out call is still expected. See
     /// [`ClientConfig::overdue_after`](crate::client::ClientConfig::overdue_after).
     ///
     /// Defaults to 30 seconds.
@@ -108,65 +115,66 @@ pub struct Config {
     ///
     /// Defaults to [`RequestOrder::PerStream`].
     pub request_order: RequestOrder,
-    /// Stream of a reply whose handler names no other stream than that of the request.
+    /// Stream of a reply whose handler chooses no stream.
     ///
     /// Defaults to [`ReplyStream::SameOrZero`].
     pub reply_stream: ReplyStream,
-    /// The time that a make-service may take, with the messages that it
-    /// [exchanges](crate::IncomingAssociation) with the peer. Then the association is aborted with
-    /// the reason `handshake timed out`. A restart of the peer begins it anew.
+    /// Timeout of a make-service, including the messages that it
+    /// [exchanges](crate::IncomingAssociation) with the peer. After this time the association is
+    /// aborted with the reason `handshake timed out`. A restart of the peer restarts the timeout.
     ///
     /// Defaults to 10 seconds.
     pub handshake_timeout: Duration,
-    /// The time that one attempt of [`Serve::with_dial`](crate::Serve::with_dial) to set up an
-    /// association may take.
+    /// Timeout of one connection attempt of [`Serve::with_dial`](crate::Serve::with_dial).
     ///
     /// Defaults to 10 seconds.
     pub connect_timeout: Duration,
-    /// The pauses between the attempts of [`Serve::with_dial`](crate::Serve::with_dial).
+    /// Pauses between connection attempts of [`Serve::with_dial`](crate::Serve::with_dial).
     ///
-    /// Defaults to 100 milliseconds at first and 10 seconds at most.
+    /// Defaults to pauses from 100 milliseconds to 10 seconds.
     pub backoff: Backoff,
-    /// The time after which an idle association is shut down in order; `None` is for ever. An
-    /// association is idle while nothing is read, no request waits, no call is in flight and no reply
-    /// waits to be sent; messages that an [`AssociationHandle`](crate::AssociationHandle) sends make no
-    /// difference. Zero ends an association as soon as it is idle, right after it came up as well.
+    /// Time after which an idle association is shut down. `None` means never.
     ///
-    /// Defaults to `None`: SCTP's own heartbeats find a dead peer, and associations that are idle
-    /// for hours are normal in signalling.
+    /// An association is idle while nothing is read, no request or call is in flight, no request
+    /// waits, and no reply is queued. Messages that an
+    /// [`AssociationHandle`](crate::AssociationHandle) sends do not count. With zero, an
+    /// association is shut down as soon as it is idle, even directly after it was established.
+    ///
+    /// Defaults to `None`: SCTP's heartbeats detect a dead peer, and associations that are idle for
+    /// hours are normal in signalling.
     pub idle_timeout: Option<Duration>,
-    /// Age at which an association is drained, as
-    /// [`AssociationHandle::graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does:
-    /// requests and calls in flight finish, and the peer is to set up a new association. This spreads
-    /// peers over servers that were added later. `None` for no limit.
+    /// Age at which an association is drained, as by
+    /// [`AssociationHandle::graceful_shutdown`](crate::AssociationHandle::graceful_shutdown):
+    /// requests and calls in flight finish, and the peer reconnects. This distributes peers to
+    /// servers that were added later. `None` means no limit.
     ///
-    /// The age of each association is up to 10 % shorter or longer, at random, so that associations
-    /// that came up together do not end together. It counts from when the service was made, and
-    /// begins anew when the peer restarts. An association that is not drained within
-    /// `max_association_age_grace` is aborted with the reason `drain timed out`.
+    /// The age of each association is randomly up to 10 % shorter or longer, so that associations
+    /// that were established together are not drained together. The age counts from when the
+    /// service was made, and restarts when the peer restarts. An association that is not drained
+    /// within `max_association_age_grace` is aborted with the reason `drain timed out`.
     ///
     /// Defaults to `None`.
     pub max_association_age: Option<Duration>,
-    /// The time that the drain of an association may take that has reached `max_association_age`.
-    /// When the server, or the association by its handle, begins to shut down meanwhile, the time
-    /// that is left is `drain_timeout` at most. `None` for `drain_timeout`.
+    /// Timeout of the drain of an association that has reached `max_association_age`. If the server
+    /// or the association begins a graceful shutdown meanwhile, the remaining time is at most
+    /// `drain_timeout`. `None` means `drain_timeout`.
     ///
     /// Defaults to `None`.
     pub max_association_age_grace: Option<Duration>,
-    /// The time that an orderly end may take, from the reply that asks for it: longer, and the peer
-    /// is aborted with the reason `shutdown timed out`. When it was the peer that shut down,
-    /// this is how long the calls of its last requests may take.
+    /// Timeout of an orderly shutdown, from the reply that requested it. After this time the
+    /// association is aborted with the reason `shutdown timed out`. If the peer shuts down, this is
+    /// the time limit for its last requests.
     ///
     /// Defaults to 10 seconds.
     pub shutdown_timeout: Duration,
-    /// The time that a graceful shutdown of the server may take before the associations that are left
-    /// are aborted, with the reason `drain timed out`.
+    /// Timeout of a graceful shutdown of the server. After this time the remaining associations are
+    /// aborted with the reason `drain timed out`.
     ///
-    /// Calls of this end that are still in flight then are cut off, even if their `call_timeout` is
+    /// Calls of this end that are still in flight then fail, even if their `call_timeout` is
     /// longer.
     ///
-    /// Defaults to 20 seconds: Kubernetes grants a pod 30 by default, and some of them go before the
-    /// signal comes.
+    /// Defaults to 20 seconds, since the termination grace period of Kubernetes is 30 seconds by
+    /// default and includes the time before SIGTERM.
     pub drain_timeout: Duration,
 }
 
@@ -199,7 +207,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Begins with the defaults.
+    /// Creates a configuration with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

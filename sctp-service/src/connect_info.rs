@@ -5,13 +5,12 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use sctp_core::AssocId;
 use sctp_tokio::Side;
 
-/// The association that a request came on: its identifier, both ends' addresses, and how many
-/// streams were negotiated.
+/// Information about an association: its identifier, the addresses of both ends, and the negotiated
+/// numbers of streams.
 ///
-/// Every [`Request`](crate::Request) has one, so there is nothing to ask for when the service
-/// is made; a clone costs one reference count. It shows the association as it was when it came
-/// up or last restarted: paths that were added later are in the
-/// [lifecycle events](crate::ServerEvent).
+/// Every [`Request`](crate::Request) has one. Cloning only increments a reference count. The values
+/// are those from when the association was established or last restarted. Paths that were added
+/// later are reported as [events](crate::ServerEvent).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ConnectInfo(Arc<Inner>);
 
@@ -26,7 +25,7 @@ struct Inner {
 }
 
 impl ConnectInfo {
-    /// Begins with an association's identifier, no addresses and no streams.
+    /// Creates the information of an association without addresses and streams.
     #[must_use]
     pub fn new(assoc: AssocId) -> Self {
         Self(Arc::new(Inner {
@@ -49,7 +48,7 @@ impl ConnectInfo {
         self
     }
 
-    /// Sets how many streams the peer can send on, and how many this end can.
+    /// Sets the numbers of inbound and outbound streams.
     #[must_use]
     pub fn with_streams(mut self, inbound: u16, outbound: u16) -> Self {
         let inner = Arc::make_mut(&mut self.0);
@@ -58,7 +57,7 @@ impl ConnectInfo {
         self
     }
 
-    /// Sets the end that set the association up. Defaults to [`Side::Peer`].
+    /// Sets the end that initiated the association. Defaults to [`Side::Peer`].
     #[must_use]
     pub fn with_initiated_by(mut self, side: Side) -> Self {
         Arc::make_mut(&mut self.0).initiated_here = side == Side::Local;
@@ -71,10 +70,12 @@ impl ConnectInfo {
         self.0.assoc
     }
 
-    /// Returns the peer's first address; `None` only if the association ended before the kernel
-    /// was asked. On a socket that is bound to an IPv6 address, that of an IPv4 peer is a mapped one,
-    /// `::ffff:192.0.2.1`: [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical) makes one of it
-    /// that compares with others.
+    /// Returns the peer's first address, or `None` if the association closed before the kernel
+    /// could be queried.
+    ///
+    /// On a socket bound to an IPv6 address, the address of an IPv4 peer is IPv4-mapped, such as
+    /// `::ffff:192.0.2.1`. To compare it with other addresses, convert it with
+    /// [`IpAddr::to_canonical`](std::net::IpAddr::to_canonical).
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.peer_addrs.first().copied()
@@ -92,7 +93,8 @@ impl ConnectInfo {
         &self.0.local_addrs
     }
 
-    /// Returns the end that set the association up (sent INIT). After a restart this is the peer.
+    /// Returns the end that initiated the association by sending INIT. After a restart this is the
+    /// peer.
     ///
     /// RFC 6733, section 5.6, calls the two ends initiator and responder.
     #[must_use]
@@ -103,13 +105,13 @@ impl ConnectInfo {
         }
     }
 
-    /// Returns how many streams the peer can send on.
+    /// Returns the number of streams on which the peer can send.
     #[must_use]
     pub fn inbound_streams(&self) -> u16 {
         self.0.inbound_streams
     }
 
-    /// Returns how many streams replies can go out on: streams `0..outbound_streams()`.
+    /// Returns the number of streams on which this end can send, `0..outbound_streams()`.
     #[must_use]
     pub fn outbound_streams(&self) -> u16 {
         self.0.outbound_streams
@@ -128,7 +130,7 @@ impl fmt::Debug for ConnectInfo {
     }
 }
 
-/// Names the association in a log line: its identifier and the peer's first address.
+/// Shows the identifier and the peer's first address, for logs.
 impl fmt::Display for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "association {}", self.0.assoc)?;

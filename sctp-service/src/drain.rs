@@ -6,14 +6,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handle::HandleState;
 
-/// Tells a service that its server is [shutting down](crate::Serve::with_graceful_shutdown), or its
-/// association [alone](crate::AssociationHandle::graceful_shutdown): an argument of a handler, and
-/// part of every [`Request`](crate::Request).
+/// Signal that a graceful shutdown of the [server](crate::Serve::with_graceful_shutdown) or of the
+/// [association](crate::AssociationHandle::graceful_shutdown) has begun.
 ///
-/// Calls in flight may finish, for up to [`Config::drain_timeout`](crate::Config::drain_timeout).
-/// One that never would, since it sends messages for as long as there are any, ends itself
-/// when it hears of the drain; its association is then shut down in order and not aborted when
-/// the time is up.
+/// Available as an argument of a handler, and in every [`Request`](crate::Request).
+///
+/// Requests in flight may finish within [`Config::drain_timeout`](crate::Config::drain_timeout). A
+/// handler that sends messages indefinitely should end when the signal arrives. Its association is
+/// then shut down, and not aborted after the timeout.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -26,7 +26,7 @@ use crate::handle::HandleState;
 /// # let _ = sctp_service::handler::handler_fn(ticks);
 /// ```
 ///
-/// The default is of no server, and never starts.
+/// The default value belongs to no server, and never starts.
 #[derive(Clone, Default)]
 pub struct Drain(Option<Arc<HandleState>>);
 
@@ -43,17 +43,17 @@ impl Drain {
         self.0.as_ref().map(|state| state.drain())
     }
 
-    /// Returns `true` if the server is shutting down.
+    /// Returns `true` if the server or the association is shutting down gracefully.
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.token().is_some_and(CancellationToken::is_cancelled)
     }
 
-    /// Resolves when the server begins to shut down.
+    /// Waits until a graceful shutdown of the server or the association begins.
     ///
     /// # Cancel safety
     ///
-    /// It can be cancelled and called again.
+    /// Cancel-safe.
     pub async fn started(&self) {
         match self.token() {
             Some(token) => token.cancelled().await,
@@ -66,8 +66,8 @@ impl Drain {
         self.started().await;
     }
 
-    /// Makes a token that is cancelled when the server begins to shut down, for code that takes
-    /// one. Cancelling it concerns nobody else.
+    /// Creates a token that is cancelled when the graceful shutdown begins, for code that takes a
+    /// token. Cancelling the token has no other effect.
     #[must_use]
     pub fn child_token(&self) -> CancellationToken {
         self.token()

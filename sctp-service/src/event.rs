@@ -19,8 +19,7 @@ use crate::{
 
 /// Event of an association or of the server.
 ///
-/// The hook that gets it runs in the association's own task: it should be quick, and must
-/// not block.
+/// Hooks run in the association's task: they should be quick, and must not block.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
@@ -32,41 +31,41 @@ pub enum ServerEvent<'a> {
         /// Its handle.
         association: &'a AssociationHandle,
     },
-    /// The handshake of an association has ended: its service is made, and requests are served. After
-    /// a [restart](Self::Restarted) of the peer this is reported again.
+    /// The handshake of an association has completed: its service is made, and requests are served.
+    /// Reported again after a [restart](Self::Restarted) of the peer.
     #[non_exhaustive]
     Open {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Its handle, which sends from now on.
+        /// Its handle, which can send from now on.
         association: &'a AssociationHandle,
     },
-    /// An association is over.
+    /// An association has closed.
     #[non_exhaustive]
     Closed {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Its handle, which is closed.
+        /// Its handle, which is already closed.
         association: &'a AssociationHandle,
-        /// The way in which it ended.
+        /// End of the association.
         end: &'a End,
-        /// The reason that this end gave, if it aborted.
+        /// Local abort reason, if this end aborted the association.
         reason: Option<&'a AbortReason>,
-        /// The time for which it was up.
+        /// Time for which the association was established.
         lasted: Duration,
         /// Counts of its messages and calls.
         counts: &'a Counts,
     },
-    /// The peer restarted: it set the association up again under the same addresses. Handlers of its
-    /// earlier requests are dropped, their replies are not sent, and its service is made anew.
+    /// The peer restarted: it set up the association again with the same addresses. Its earlier
+    /// requests are dropped, their replies are not sent, and the service is made again.
     #[non_exhaustive]
     Restarted {
-        /// The association as it is now.
+        /// The association after the restart.
         connect_info: &'a ConnectInfo,
-        /// The handle of the association after the restart. Those from before are closed.
+        /// Handle of the association after the restart. Earlier handles are closed.
         association: &'a AssociationHandle,
     },
-    /// A path of a multi-homed association changed its state.
+    /// The state of a path of a multi-homed association has changed.
     #[non_exhaustive]
     PathChanged {
         /// The association.
@@ -74,10 +73,9 @@ pub enum ServerEvent<'a> {
         /// The change.
         change: &'a PeerAddrChange,
     },
-    /// A reply could not be sent as the service wanted it: it is empty or too large, an error in
-    /// the service, or its stream does not exist. The association is aborted with the reason
-    /// `internal error` or `no stream to reply on`, since a peer that waits for an answer would
-    /// otherwise wait for ever.
+    /// A reply could not be sent, because it is empty or too large, or because its stream does not
+    /// exist. The association is aborted with the reason `internal error` or
+    /// `no stream to reply on`, since the peer would otherwise wait indefinitely for the reply.
     #[non_exhaustive]
     ReplyRefused {
         /// The association.
@@ -85,8 +83,8 @@ pub enum ServerEvent<'a> {
         /// The error.
         error: &'a SendError,
     },
-    /// A message that an [`AssociationHandle`](crate::AssociationHandle) had accepted was refused
-    /// by the transport, and is not sent. Nothing else happens: nobody waits for an answer.
+    /// The transport refused a message that an [`AssociationHandle`](crate::AssociationHandle) had
+    /// accepted. The message is discarded, and the association continues.
     #[non_exhaustive]
     SendRefused {
         /// The association.
@@ -94,35 +92,36 @@ pub enum ServerEvent<'a> {
         /// The error.
         error: &'a SendError,
     },
-    /// Calls of this end wait for replies, and more requests than may be
-    /// [read ahead](crate::Config::read_ahead_bytes) wait to be served before them. Nothing is read
-    /// until some are, and the calls may time out. Reported once until there is room again.
+    /// Calls of this end wait for replies behind more requests than may be [read
+    /// ahead](crate::Config::read_ahead_bytes). The association is not read until some of these
+    /// requests are served, and the calls may time out. Reported once until there is room again.
     #[non_exhaustive]
     HeldBack {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// The number of calls that wait.
+        /// Number of waiting calls.
         calls: usize,
     },
-    /// Receiving failed; the association is aborted.
+    /// Receiving failed, and the association is aborted.
     #[non_exhaustive]
     ReceiveFailed {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// Why.
+        /// The error.
         error: &'a RecvError,
     },
-    /// The service, its make-service, a `Clone` of them, a correlator or a goodbye panicked. The
-    /// association is aborted with the reason `internal error`, and nothing else is affected.
+    /// The service, its make-service, a `Clone` of them, a correlator, or the future of
+    /// [`Serve::on_drain`](crate::Serve::on_drain) panicked. The association is aborted with the
+    /// reason `internal error`. Other associations are not affected.
     #[non_exhaustive]
     Panicked {
         /// The association.
         connect_info: &'a ConnectInfo,
-        /// The panic's message, where it is a text.
+        /// Panic message, if the payload is a string.
         message: &'a str,
     },
-    /// An association was aborted as it came up, since there were
-    /// [too many](crate::Config::max_associations).
+    /// An association was aborted when it was established, since there were [too
+    /// many](crate::Config::max_associations).
     #[non_exhaustive]
     Refused {
         /// The association.
@@ -131,26 +130,26 @@ pub enum ServerEvent<'a> {
     /// An attempt of [`Serve::with_dial`](crate::Serve::with_dial) to set up an association failed.
     #[non_exhaustive]
     ConnectFailed {
-        /// The addresses of the peer, as far as [`Connect::addrs`](crate::client::Connect::addrs)
-        /// knows them.
+        /// Addresses of the peer, as far as [`Connect::addrs`](crate::client::Connect::addrs) knows
+        /// them.
         addrs: &'a [SocketAddr],
         /// The error.
         error: &'a ConnectError,
-        /// The number of failed attempts in a row.
+        /// Number of consecutive failed attempts.
         failures: u32,
         /// The pause before the next attempt.
         next: Duration,
     },
-    /// Accepting failed; the server tries again after a pause.
+    /// Accepting failed. The server retries after a pause.
     #[non_exhaustive]
     AcceptFailed {
-        /// Why.
+        /// The error.
         error: &'a io::Error,
     },
 }
 
 impl ServerEvent<'_> {
-    /// Returns the association that it is about; `None` if it is about the server.
+    /// Returns the association of the event, or `None` if the event is about the server.
     #[must_use]
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
         match self {
@@ -170,37 +169,38 @@ impl ServerEvent<'_> {
     }
 }
 
-/// Counts of one association, for its last event and its last log line.
+/// Counts of one association, reported when it has closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Requests that were read, and are for the service.
+    /// Requests that were read.
     pub requests: u64,
-    /// Messages that the transport took.
+    /// Messages that were sent.
     pub sent: u64,
-    /// Requests that were read and never reached the service, since the association was ending.
+    /// Requests that were read but not served, since the association was closing.
     pub discarded_requests: u64,
-    /// Replies' messages that were never sent, since the association was ending.
+    /// Messages of replies that were not sent, since the association was closing.
     pub discarded_replies: u64,
-    /// Calls that were dropped unfinished.
+    /// Requests in flight that were dropped.
     pub dropped_calls: u64,
-    /// Messages that [handles](crate::AssociationHandle) had accepted, sent or not.
+    /// Messages that [handles](crate::AssociationHandle) accepted, sent or not.
     pub sends: u64,
-    /// Those of them that were never sent, since the association was ending or they were refused.
+    /// Messages of handles that were not sent, since the association was closing or they were
+    /// refused.
     pub discarded_sends: u64,
-    /// Calls that [handles](crate::AssociationHandle) had accepted.
+    /// Calls that [handles](crate::AssociationHandle) accepted.
     pub calls: u64,
     /// Replies that completed a call.
     pub replies: u64,
-    /// Replies that belong to no call: late, or made up.
+    /// Replies that belong to no call: late, or invalid.
     pub late_replies: u64,
-    /// Calls whose message was sent, and that an end of the association cut off.
+    /// Calls that were sent, and failed because the association closed.
     pub lost_calls: u64,
-    /// Calls that were not sent before the association ended.
+    /// Calls that were not sent before the association closed.
     pub unsent_calls: u64,
 }
 
-/// Calls a hook. Its panic ends here: a broken counter must not end an association, let alone the
+/// Calls a hook and catches its panic, so that a broken hook ends neither an association nor the
 /// accept loop or a client.
 pub(crate) fn guard(hook: impl FnOnce()) {
     static PANICS: LogLimiter = LogLimiter::new();
@@ -229,8 +229,8 @@ enum AnyHook {
     Client(ClientHook),
 }
 
-/// The limits of what the associations of a server log, each for all of them: a peer can set up
-/// one after the other.
+/// Rate limits of the log lines of a server's associations. Each limit applies to all associations
+/// together, since a peer can set up one after another.
 pub(crate) struct LogLimits {
     pub(crate) up: LogLimiter,
     pub(crate) closed: LogLimiter,
@@ -250,9 +250,9 @@ pub(crate) struct LogLimits {
     pub(crate) connect_failed: LogLimiter,
 }
 
-/// Lines in 10 seconds about associations that come up or end.
+/// Lines in 10 seconds about associations that are established or closed.
 pub(crate) const LIFECYCLE_LINES: u32 = 1000;
-/// Lines in 10 seconds about what happens to associations that are up.
+/// Lines in 10 seconds about changes of established associations.
 pub(crate) const CHANGE_LINES: u32 = 100;
 
 impl Default for LogLimits {
@@ -300,7 +300,7 @@ impl EventHook {
         }))
     }
 
-    /// Has the hook of a client receive what concerns its associations.
+    /// Forwards the events of a client's associations to the hook of the client.
     pub(crate) fn of_client(hook: ClientHook) -> Self {
         Self(Arc::new(Reports {
             hooks: vec![AnyHook::Client(hook)],

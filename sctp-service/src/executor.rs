@@ -4,13 +4,13 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 /// Spawns the tasks of a server, client or pool, in place of [`tokio::spawn`].
 ///
-/// For a set of tasks of your own within tokio: one that counts or names tasks, or gives them to
-/// another of its runtimes. Timers and sockets are those of tokio, so one of its runtimes must be there
-/// in any case. The trait is object safe: an executor may be chosen at run time.
+/// Implement this trait to count or name tasks, or to spawn them on another tokio runtime. Timers
+/// and sockets use tokio, so a tokio runtime is required in any case. The trait is object safe, so
+/// an executor can be chosen at run time.
 ///
-/// A server has a task for each listener, for each [dialled](crate::Serve::with_dial) peer and for each
-/// association; a client has one, and another for an association that it finishes while the next one is
-/// up; a pool has a few beside those of its clients.
+/// A server has a task for each listener, for each [dialled](crate::Serve::with_dial) peer and for
+/// each association. A client has one task, and a second one for an association that still drains
+/// while the next one is used. A pool has a few tasks in addition to those of its clients.
 ///
 /// ```
 /// use std::{future::Future, pin::Pin, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
@@ -38,8 +38,8 @@ pub trait Executor: Send + Sync + 'static {
     ///
     /// # Panics
     ///
-    /// A panic ends what the task was for: the association of a server, or else the whole server,
-    /// client or pool.
+    /// A panic while spawning closes the association of a server, or ends the whole server, client
+    /// or pool, depending on the task.
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 

@@ -1,4 +1,4 @@
-//! Values that travel with a request, found by their type.
+//! Type map of a request.
 
 use std::{
     any::{Any, TypeId},
@@ -8,9 +8,9 @@ use std::{
 
 /// Values that middleware attaches to a request, one for each type.
 ///
-/// This is the type map that users of the `http` crate know. It is our own because that crate
-/// would bring the whole vocabulary of HTTP with it. An empty one is a null pointer: a request
-/// that nobody extends costs no allocation.
+/// A type map like that of the `http` crate, which is not used because it would add the whole
+/// vocabulary of HTTP. An empty map is a null pointer, so a request without extensions costs no
+/// allocation.
 #[derive(Clone, Default)]
 #[expect(
     clippy::box_collection,
@@ -34,7 +34,7 @@ impl Extensions {
         replaced.into_any().downcast().ok().map(|value| *value)
     }
 
-    /// Finds the value of a type.
+    /// Returns the value of a type.
     #[must_use]
     pub fn get<T: 'static>(&self) -> Option<&T> {
         // `as_ref` on the box: the box itself is `Any` too, and would be the wrong one.
@@ -46,7 +46,7 @@ impl Extensions {
             .downcast_ref()
     }
 
-    /// Finds the value of a type, to change it.
+    /// Returns the value of a type, for modification.
     #[must_use]
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         self.0
@@ -57,7 +57,7 @@ impl Extensions {
             .downcast_mut()
     }
 
-    /// Detaches the value of a type.
+    /// Removes the value of a type.
     pub fn remove<T: 'static>(&mut self) -> Option<T> {
         let removed = self.0.as_mut()?.remove(&TypeId::of::<T>())?;
         removed.into_any().downcast().ok().map(|value| *value)

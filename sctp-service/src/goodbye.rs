@@ -1,4 +1,4 @@
-//! Last messages of an association that begins to drain.
+//! Functions of `on_drain`.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -6,7 +6,8 @@ use crate::AssociationHandle;
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Function that says goodbye on an association, set by [`Serve::on_drain`](crate::Serve::on_drain).
+/// Function that runs when an association begins to drain, set by
+/// [`Serve::on_drain`](crate::Serve::on_drain).
 #[derive(Clone)]
 pub(crate) struct Goodbye(Arc<dyn Fn(AssociationHandle) -> BoxFuture + Send + Sync>);
 

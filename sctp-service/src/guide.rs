@@ -1,16 +1,16 @@
-//! Guides to tasks that involve several items. Their code is compiled, and run where it needs no
-//! kernel.
+//! Guides to tasks that involve several items. All examples are compiled, and those that need no
+//! kernel are run.
 //!
 //! | guide | covers |
 //! |---|---|
 //! | [`errors`] | errors, timeouts, panics, and messages that cannot be sent; log targets |
-//! | [`graceful_shutdown`] | stopping a server without losing a request, in Kubernetes too |
-//! | [`between_equals`] | sending, calling, handshakes, goodbyes and dialling from either end of an association |
+//! | [`graceful_shutdown`] | stopping a server without losing requests, also in Kubernetes |
+//! | [`between_equals`] | messages, requests, handshakes and connections from either end of an association |
 //! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
 //! | [`observability`] | metrics: names, kinds, units, labels |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |
-//! | [`from_axum`] | names and differences for users of axum |
+//! | [`from_axum`] | names and differences for users of axum and tonic |
 
 #[doc = include_str!("docs/between_equals.md")]
 pub mod between_equals {}

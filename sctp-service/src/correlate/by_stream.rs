@@ -11,21 +11,21 @@ use sctp_tokio::{Message, Received};
 use super::state::{Assigned, CallId, Class, CorrelationState};
 use crate::{ConnectInfo, handle::error::Refusal};
 
-/// Correlation by stream: each call has a stream to itself, and its reply arrives on that stream.
+/// Correlation by stream: each call uses a stream of its own, and its reply arrives on that stream.
 ///
 /// Nothing is added to the payload, and no call waits for the reply to another. The peer must
 /// answer each message with one message, on the stream on which it arrived. Servers of this crate
-/// do, unless a handler chooses another stream.
+/// do so unless a handler chooses another stream.
 ///
 /// # Streams
 ///
-/// Calls use the streams that exist in both directions, except stream 0, unless
-/// [`on`](Self::on) names others. The message of a call is sent on a stream that is chosen for it,
-/// ordered, whatever its `SendInfo` says. If both ends make calls, they must use different streams:
-/// a message on a stream for calls is a reply, on any other stream a request.
+/// Calls use the streams that exist in both directions, except stream 0, unless [`on`](Self::on)
+/// names others. The stream of a call is chosen automatically, and its message is sent ordered,
+/// regardless of its `SendInfo`. If both ends make calls, they must use different streams: a
+/// message on a stream for calls is a reply, on any other stream a request.
 ///
-/// With the default streams and only one stream negotiated, calls use that one. One-way messages
-/// then must be ones that the peer does not answer, and an unsolicited message is taken for a reply.
+/// With the default streams and only one stream negotiated, calls use that stream. The peer must
+/// then not answer one-way messages, and an unsolicited message is taken for a reply.
 ///
 /// # More calls than streams
 ///
@@ -34,21 +34,21 @@ use crate::{ConnectInfo, handle::error::Refusal};
 ///
 /// # Unexpected messages
 ///
-/// A message on a stream for calls that has no call under way is a second reply, or the reply to a
-/// call on another stream. Replies can no longer be told apart, so the association is aborted with
-/// the reason `unexpected reply`, and its calls fail with
+/// A message on a stream for calls without a call in flight is a duplicate reply, or the reply to a
+/// call on another stream. Replies can no longer be matched with calls, so the association is
+/// aborted with the reason `unexpected reply`, and its calls fail with
 /// [`Cause::Uncorrelated`](crate::Cause::Uncorrelated). Streams are used in turn, so that an
-/// unexpected message is likely to arrive on an idle one. One that arrives on a busy stream is
-/// taken for the reply; to detect it, a protocol needs an identifier and a
+/// unexpected message is likely to arrive on an idle stream. A message that arrives on a busy
+/// stream is taken for the reply; to detect such a message, a protocol needs an identifier and a
 /// [`Correlator`](crate::Correlator).
 ///
 /// # Restarts
 ///
 /// A call that is sent between a restart of the peer and its notification fails with
-/// [`Cause::Restarted`](crate::Cause::Restarted), and is answered all the same. The streams of calls
-/// that a restart cut off are therefore not used before each of these calls has a reply, which is
-/// discarded, or before [`overdue_after`](crate::Config::overdue_after) has passed. A call whose
-/// message the kernel has given up does not count. Calls wait if there is no other stream.
+/// [`Cause::Restarted`](crate::Cause::Restarted), but the peer answers it. The streams of calls in
+/// flight at a restart are therefore not used until each of these calls has a reply, which is
+/// discarded, or until [`overdue_after`](crate::Config::overdue_after) has passed. A call whose
+/// message the kernel has abandoned is not waited for. Calls wait if there is no other stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByStream {
     /// `None` for the default: all but stream 0, or all if there is no other.
@@ -98,20 +98,21 @@ impl ByStream {
         }
     }
 
-    /// Sets the maximum number of calls under way on one stream, at least 1.
+    /// Sets the maximum number of calls in flight on one stream, at least 1.
     ///
     /// Defaults to 1, which works even if the peer answers the calls of one stream out of order.
-    /// More is faster where there are few streams; a missing reply then delays the calls behind it.
+    /// Larger values are faster if there are few streams, but a missing reply then delays the calls
+    /// behind it.
     #[must_use]
     pub fn with_depth(mut self, calls: usize) -> Self {
         self.depth = calls;
         self
     }
 
-    /// Sets if an unexpected message on a stream for calls aborts the association.
+    /// Sets whether an unexpected message on a stream for calls aborts the association.
     ///
-    /// Defaults to `true`. Otherwise such a message is treated as a request of the peer, and a
-    /// second reply goes unnoticed.
+    /// Defaults to `true`. If `false`, such a message is treated as a request of the peer, and a
+    /// duplicate reply is not detected.
     #[must_use]
     pub fn with_strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -149,11 +150,11 @@ pub(super) struct Streams {
     free: VecDeque<u16>,
     /// The number of streams with a call that was given up.
     dead: usize,
-    /// The calls of before a restart that may still be answered. Their streams carry no others.
+    /// Calls from before a restart that may still be answered. Their streams carry no other calls.
     late: HashMap<StreamId, Vec<CallId>>,
 }
 
-/// The calls under way on one stream, in the order in which they will be answered.
+/// The calls in flight on one stream, in the order in which they will be answered.
 #[derive(Default)]
 struct Stream {
     calls: VecDeque<CallId>,
@@ -200,7 +201,8 @@ impl Streams {
         self.late.contains_key(&stream)
     }
 
-    /// Expects a call of before a restart no longer. Returns `false` if it is none.
+    /// Stops expecting a reply to a call from before a restart. Returns `false` if there is no such
+    /// call.
     fn remove_late(&mut self, call: CallId, stream: StreamId) -> bool {
         let Some(late) = self.late.get_mut(&stream) else {
             return false;

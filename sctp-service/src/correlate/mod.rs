@@ -21,7 +21,7 @@ pub(crate) use self::state::{Assigned, CallId, Class, CorrelationState, IdMap};
 use self::{by_stream::Streams, keyed::Keyed};
 use crate::ConnectInfo;
 
-/// The way in which replies find their calls.
+/// Method of matching replies with calls.
 ///
 /// SCTP itself has no request identifier. Replies are recognized either by an identifier in the
 /// payload, with a [`Correlator`], or by the stream on which they arrive, with [`ByStream`].
@@ -40,8 +40,8 @@ impl Correlation {
     /// Correlates by an identifier in the payload.
     ///
     /// The function makes a correlator for each association, and another when the peer restarts. A
-    /// reply to a call of before the restart may still come, so identifiers should not begin anew
-    /// then: the numbers that [`Correlator::stamp`] gets do not.
+    /// reply to a call from before the restart may still arrive, so identifiers should not be
+    /// reused after it. The numbers passed to [`Correlator::stamp`] do not restart.
     pub fn by_key<C: Correlator>(make: impl Fn(&ConnectInfo) -> C + Send + Sync + 'static) -> Self {
         Self(Kind::ByKey(Arc::new(move |info| {
             Box::new(Keyed::new(make(info)))
@@ -81,7 +81,7 @@ impl fmt::Debug for Correlation {
 /// hop-by-hop identifier, a transaction id, a sequence number.
 ///
 /// Replies may then arrive in any order and on any stream, and either end of an association may
-/// send requests. A request goes out on the stream that its [`Message`] names.
+/// send requests. A request is sent on the stream of its [`Message`].
 ///
 /// ```
 /// use std::error::Error;
@@ -116,15 +116,15 @@ pub trait Correlator: Send + 'static {
     /// The identifier that a request and its reply have in common.
     type Key: Clone + Eq + Hash + Send + 'static;
 
-    /// Writes an identifier into a request, or reads the one that is there, and returns it.
+    /// Writes an identifier into a request, or reads the existing one, and returns it.
     ///
-    /// `number` is different for each call of an association or client, until 4 billion calls
-    /// later: the simplest identifier. The method may also choose the stream and the PPID of the
+    /// `number` is unique for each call of an association or client until it wraps after 2³² calls,
+    /// and can serve as the identifier. The method may also set the stream and the PPID of the
     /// message. A key that an unfinished call already has is refused.
     ///
     /// # Errors
     ///
-    /// Returns the reason that the message cannot be a request. The call fails with
+    /// Returns an error if the message cannot be sent as a request. The call fails with
     /// [`Refusal::Correlator`](crate::Refusal::Correlator).
     fn stamp(
         &mut self,
@@ -134,8 +134,8 @@ pub trait Correlator: Send + 'static {
 
     /// Determines if a message is a request of the peer or a reply to a call.
     ///
-    /// `waiting` lists the calls that have no reply yet, for replies that carry no identifier. A
-    /// reply with the key of no call is late or made up: it is counted, logged at a limited rate,
+    /// `waiting` lists the calls without a reply, for replies that carry no identifier. A reply
+    /// whose key belongs to no call is late or invalid: it is counted, logged at a limited rate,
     /// and discarded.
     fn identify(
         &mut self,

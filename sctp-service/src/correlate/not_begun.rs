@@ -1,4 +1,4 @@
-//! The correlation of an association whose correlator is not made yet.
+//! Placeholder correlation until the correlator is created.
 
 use sctp_core::StreamId;
 use sctp_tokio::{Message, Received};
@@ -6,7 +6,7 @@ use sctp_tokio::{Message, Received};
 use super::{Assigned, CallId, Class, CorrelationState};
 use crate::Refusal;
 
-/// Correlation before there is one: calls wait, and every message is a request.
+/// Placeholder: calls wait, and every message is a request.
 pub(crate) struct NotBegun;
 
 impl CorrelationState for NotBegun {

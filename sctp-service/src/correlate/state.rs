@@ -1,4 +1,4 @@
-//! The interface of both ways to correlate.
+//! Interface of the correlation methods.
 
 use std::{
     collections::HashMap,
@@ -10,11 +10,11 @@ use sctp_tokio::{Message, Received};
 
 use crate::handle::error::Refusal;
 
-/// Number of a call. It is also the context of its message, by which the kernel names a message
-/// that it could not send. 0 is the context of messages that are not calls.
+/// Number of a call. Also the context of its message, with which the kernel reports a message that
+/// it could not send. 0 is the context of messages that are not calls.
 pub(crate) type CallId = u32;
 
-/// A map by number of a call.
+/// Map keyed by the number of a call.
 pub(crate) type IdMap<V> = HashMap<CallId, V, BuildHasherDefault<IdHasher>>;
 
 /// The correlation of one association, until the peer restarts.
@@ -22,8 +22,8 @@ pub(crate) trait CorrelationState: Send {
     /// Gives a call its stream or identifier.
     fn assign(&mut self, call: CallId, message: &mut Message) -> Assigned;
 
-    /// Classifies a message. Only a call that `is_sent` can have a reply, and stays under way until
-    /// [`finish`](Self::finish).
+    /// Classifies a message. Only a call that `is_sent` can have a reply. The call stays in flight
+    /// until [`finish`](Self::finish).
     fn classify(&mut self, received: &Received, is_sent: &dyn Fn(CallId) -> bool) -> Class;
 
     /// Forgets a call whose reply arrived, or whose request was never sent.
@@ -32,8 +32,8 @@ pub(crate) trait CorrelationState: Send {
     /// Stops waiting for the reply to a sent call. Returns `false` if no further call can be made.
     fn give_up(&mut self, call: CallId, stream: StreamId) -> bool;
 
-    /// Expects the reply to a call that was sent before this state was made, when the peer
-    /// restarted. Returns `false` if that reply cannot be taken for another.
+    /// Expects the late reply to a call from before a restart of the peer. Returns `false` if that
+    /// reply cannot be mistaken for another.
     fn expect_late(&mut self, call: CallId, stream: StreamId) -> bool;
 
     /// Returns `true` if the number of calls that are waited for is limited by the correlation.
@@ -63,13 +63,13 @@ pub(crate) enum Class {
     Reply(CallId),
     /// A request or notice of the peer.
     Request,
-    /// A reply to no call: late or made up.
+    /// A reply to no call: late or invalid.
     UnknownReply,
-    /// A reply that shows that replies can no longer be told apart.
+    /// A reply after which replies can no longer be matched with calls.
     Unexpected,
 }
 
-/// Spreads numbers of calls, which this end chooses, by one multiplication.
+/// Hasher for numbers of calls, with one multiplication. This end chooses the numbers.
 #[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 

@@ -1,19 +1,20 @@
-//! Extractors that wait.
+//! Asynchronous extractors.
 
 use std::future::Future;
 
 use super::{FromRequest, FromRequestParts, ViaParts};
 use crate::{IntoReply, Parts, Request};
 
-/// Extracts an argument from everything but the payload, and may wait for it.
+/// Extracts an argument asynchronously from the parts of a request other than the payload.
 ///
-/// For arguments of a handler that is wrapped by [`awaiting`](crate::handler::awaiting). Every
-/// [`FromRequestParts`] is one; `Via` tells them apart, and is always inferred.
+/// For arguments of a handler that is wrapped by [`awaiting`](crate::handler::awaiting).
+/// Implemented for every [`FromRequestParts`]. `Via` distinguishes the implementations, and is
+/// always inferred.
 ///
 /// # Cancel safety
 ///
-/// The future is dropped with the request, when its association closes. What extraction has begun
-/// by then is not undone.
+/// The future is dropped with the request when its association closes. Side effects up to then are
+/// not undone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of an awaiting handler, or not in this place",
     label = "not made of a request's parts",
@@ -34,15 +35,15 @@ pub trait AsyncFromRequestParts<S, Via = ViaAsync>: Sized {
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
 }
 
-/// Extracts the last argument, which may take the payload, and may wait for it.
+/// Extracts the last argument asynchronously, which may consume the payload.
 ///
 /// For the last argument of a handler that is wrapped by [`awaiting`](crate::handler::awaiting).
-/// Every [`FromRequest`] and every [`AsyncFromRequestParts`] is one; `Via` tells them apart, and is
-/// always inferred.
+/// Implemented for every [`FromRequest`] and every [`AsyncFromRequestParts`]. `Via` distinguishes
+/// the implementations, and is always inferred.
 ///
 /// # Cancel safety
 ///
-/// As for [`AsyncFromRequestParts`].
+/// Same as for [`AsyncFromRequestParts`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the last argument of an awaiting handler",
     label = "not made of a request",
@@ -63,15 +64,15 @@ pub trait AsyncFromRequest<S, Via = ViaAsync>: Sized {
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
 }
 
-/// Marks an extractor that waits.
+/// Marks an asynchronous extractor.
 #[derive(Debug)]
 pub enum ViaAsync {}
 
-/// Marks an extractor that waits and takes the parts of a request, as the last argument.
+/// Marks an asynchronous extractor that takes the parts of a request, as the last argument.
 #[derive(Debug)]
 pub enum ViaAsyncParts {}
 
-/// Marks an extractor that does not wait.
+/// Marks a synchronous extractor.
 #[derive(Debug)]
 pub struct ViaReady<Via>(std::marker::PhantomData<Via>);
 

@@ -25,8 +25,8 @@ impl<S, T: Clone + Send + Sync + 'static> FromRequestParts<S> for Extension<T> {
 
 /// Rejection of an [`Extension`] that no middleware attached.
 ///
-/// A mistake in the server. As a reply it is logged, and aborts the association with the reason
-/// `internal error`.
+/// This is a mistake in the server. As a reply, the error is logged, and the association is aborted
+/// with the reason `internal error`.
 pub struct MissingExtension<T>(PhantomData<fn() -> T>);
 
 impl<T> IntoReply for MissingExtension<T> {

@@ -14,14 +14,14 @@
 //! | argument | value |
 //! |---|---|
 //! | [`Payload`], `Bytes` | the user data |
-//! | `String` | the user data as text; other than UTF-8 aborts with `payload is not UTF-8` |
+//! | `String` | the user data as text; aborts with `payload is not UTF-8` if it is not UTF-8 |
 //! | [`Received`], [`Request`] | the whole message, the whole request |
 //! | [`Typed`](crate::Typed) | the user data, decoded by a [codec](crate::codec) |
 //! | [`StreamId`], [`Ppid`], [`RecvInfo`] | metadata of the message |
 //! | [`ConnectInfo`], [`AssocId`] | the association |
-//! | [`AssociationHandle`] | a handle to send on the association and to close it, now and later |
-//! | [`Turn`] | the turn in the order of the stream, to be given up before the reply |
-//! | [`Drain`] | the signal that the server or the association shuts down |
+//! | [`AssociationHandle`] | a handle to send on the association and to close it, also after the request |
+//! | [`Turn`] | the request's turn in the order of its stream, which can be released before the reply |
+//! | [`Drain`] | the signal that the server or the association shuts down gracefully |
 //! | [`State<T>`](State) | the state of the router or handler |
 //! | [`Extension<T>`](Extension) | a value that middleware attached |
 //! | `Option<T>`, `Result<T, T::Rejection>` | `T`, or `None` or the rejection |
@@ -31,12 +31,12 @@
 //!
 //! # Your own extractors
 //!
-//! Implement [`FromRequestParts`], or [`FromRequest`] for one that takes the payload. Extraction
-//! does not wait: it looks at one message that is there. So a handler's future is the future of the
-//! function itself, and no request costs an allocation for its arguments.
+//! Implement [`FromRequestParts`], or [`FromRequest`] for an extractor that takes the payload.
+//! Extraction is synchronous, so a handler's future is the future of the function itself, and
+//! extraction needs no allocation.
 //!
-//! An extractor that has to wait, for a database say, implements [`AsyncFromRequestParts`] or
-//! [`AsyncFromRequest`]. A handler that takes such arguments is wrapped by
+//! An extractor that has to wait, for example for a database, implements [`AsyncFromRequestParts`]
+//! or [`AsyncFromRequest`]. A handler that takes such arguments is wrapped by
 //! [`awaiting`](crate::handler::awaiting), and its future is boxed. Middleware made by
 //! [`from_fn`](crate::layer::from_fn) can wait as well, and attach the result as an [`Extension`].
 
@@ -66,7 +66,7 @@ pub use turn::Turn;
 use crate::{AssociationHandle, ConnectInfo, Drain};
 use crate::{IntoReply, Parts, Request};
 
-/// Extracts an argument of a handler from everything but the payload.
+/// Extracts an argument of a handler from the parts of a request other than the payload.
 ///
 /// ```
 /// use sctp_service::{Parts, Shutdown, extract::FromRequestParts};
@@ -102,9 +102,10 @@ pub trait FromRequestParts<S>: Sized {
     fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection>;
 }
 
-/// Extracts the last argument of a handler, which may take the payload.
+/// Extracts the last argument of a handler, which may consume the payload.
 ///
-/// `Via` tells it apart from a [`FromRequestParts`] in the same place, and is always inferred.
+/// `Via` distinguishes this trait from [`FromRequestParts`] in the same position, and is always
+/// inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the last argument of a handler",
     label = "not made of a request",

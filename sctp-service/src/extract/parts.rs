@@ -1,4 +1,4 @@
-//! Extractors of everything beside the payload.
+//! Extractors of everything except the payload.
 
 use std::convert::Infallible;
 

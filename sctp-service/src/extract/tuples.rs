@@ -1,4 +1,4 @@
-//! Several extractors as one.
+//! Tuples of extractors.
 
 use std::convert::Infallible;
 
