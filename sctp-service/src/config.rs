@@ -41,12 +41,9 @@ pub enum ReplyStream {
 /// The memory of one association is bounded by:
 ///
 /// - its requests in flight,
-///
 /// - `read_ahead` requests, with up to `read_ahead_bytes` and one more request,
-///
 /// - `reply_queue` replies, with up to `reply_queue_bytes`, and one more for each request in
 ///   flight,
-///
 /// - `outbound_queue` messages, with up to `outbound_queue_bytes`.
 ///
 /// The maximum size of a message is a setting of the listener.

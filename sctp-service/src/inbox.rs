@@ -1,4 +1,4 @@
-//! Requests that are taken by hand.
+//! Inbox for requests of a client's peers.
 
 use std::{
     convert::Infallible,
@@ -15,19 +15,19 @@ use tower_service::Service;
 
 use crate::{IncomingAssociation, Reply, Request, Shutdown};
 
-/// The requests and notices that the peers of a client or pool send unasked, in the order in which
-/// they arrived on each association. Made by
+/// Receiver of the unsolicited requests and notices of a client's or pool's peers, in order of
+/// arrival per association. Created by
 /// [`ClientBuilder::with_inbox`](crate::client::ClientBuilder::with_inbox).
 ///
-/// While the inbox is full, nothing more is read from the associations that have something for it,
-/// but replies to calls that are waited for. So the peers' SCTP holds back, and no message is lost
-/// while the client is up. Once the association is being drained, the end does not wait for room: what
-/// does not fit into the inbox then is discarded.
+/// While the inbox is full, an association with a message for it reads only replies to calls in
+/// flight. The receive window closes, and no message is lost. An association that is being drained
+/// does not wait for room: messages that do not fit into the inbox are then discarded.
 ///
-/// [`Request::association`] is the association of a message: what is sent there answers the peer that
-/// asked, and no other. [`Request::connect_info`] names the peer.
+/// To answer a request, send on its [`Request::association`]. [`Request::connect_info`] identifies
+/// the peer.
 ///
-/// An inbox does not keep its client. What arrives after the inbox was dropped is discarded.
+/// An inbox does not keep its client alive. Messages that arrive after the inbox was dropped are
+/// discarded.
 ///
 /// Discarded messages are logged, counted in
 /// [`Counts::discarded_requests`](crate::Counts::discarded_requests), and reported as
@@ -35,8 +35,8 @@ use crate::{IncomingAssociation, Reply, Request, Shutdown};
 pub struct Inbox(mpsc::Receiver<Request>);
 
 impl Inbox {
-    /// Receives the next message. Returns `None` when the client or pool has ended, and every builder
-    /// that it was made with is dropped.
+    /// Receives the next message. Returns `None` when the client or pool has ended, and every
+    /// builder with this inbox has been dropped.
     ///
     /// # Cancel safety
     ///
@@ -62,14 +62,14 @@ impl fmt::Debug for Inbox {
     }
 }
 
-/// Makes the services that put requests into an inbox.
+/// Make-service of an inbox.
 #[derive(Clone)]
 pub(crate) struct InboxMaker {
     queue: PollSender<Request>,
 }
 
 impl InboxMaker {
-    /// Makes an inbox for so many messages, at least 1.
+    /// Creates an inbox with this capacity, at least 1.
     pub(crate) fn new(messages: usize) -> (Self, Inbox) {
         let (queue, requests) = mpsc::channel(messages.clamp(1, Semaphore::MAX_PERMITS));
         let queue = PollSender::new(queue);
@@ -95,7 +95,7 @@ impl Service<IncomingAssociation> for InboxMaker {
     }
 }
 
-/// Puts the requests of one association into an inbox, and answers none.
+/// Puts the requests of one association into an inbox without replying.
 ///
 /// A drain of the association does not wait for room: what does not fit then is discarded.
 pub(crate) struct InboxService {

@@ -13,14 +13,14 @@ use tokio::sync::oneshot;
 
 use crate::{AssociationHandle, CallError, ConnectInfo, session::request_cost};
 
-/// Association that was established, or whose peer restarted, and that has no service yet.
+/// Association without a service, after it was established or its peer restarted.
 ///
-/// A make-service receives one, and may exchange messages with the peer before it returns the
+/// Argument of a make-service, which may exchange messages with the peer before it returns the
 /// service: a capabilities exchange, a login, the activation of an application server. Until then
 /// no request is served, and every other [`AssociationHandle`] waits. [`Config::handshake_timeout`]
-/// bounds the handshake, and a graceful shutdown of this end cuts it short. Messages that were sent
-/// before the peer is refused with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck) go out before the
-/// SHUTDOWN.
+/// bounds the handshake, and a graceful shutdown of this end cancels it. If the make-service
+/// refuses the peer with [`Shutdown::AfterAck`](crate::Shutdown::AfterAck), messages that it has
+/// sent are delivered before the SHUTDOWN.
 ///
 /// [`Config::handshake_timeout`]: crate::Config::handshake_timeout
 ///
@@ -66,8 +66,8 @@ pub struct IncomingAssociation {
 }
 
 impl IncomingAssociation {
-    /// Describes an association that does not exist, for tests of a make-service: it receives
-    /// nothing, and has the default handle.
+    /// Creates a value without an association, for tests of a make-service. It receives nothing,
+    /// and has the default handle.
     #[must_use]
     pub fn new(connect_info: ConnectInfo) -> Self {
         let handshake = Arc::new(Handshake::default());
@@ -91,19 +91,19 @@ impl IncomingAssociation {
         }
     }
 
-    /// Returns the end that set the association up. After a restart this is the peer.
+    /// Returns the end that initiated the association. After a restart this is the peer.
     #[must_use]
     pub fn initiated_by(&self) -> Side {
         self.connect_info.initiated_by()
     }
 
-    /// Receives the next message that is no reply to a call of this end. Returns `None` when the
-    /// peer has shut down and everything was received, or when the handshake has ended.
+    /// Receives the next message that is not a reply to a call of this end. Returns `None` when the
+    /// peer has shut down and all messages were received, or when the handshake has ended.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe. Messages that were not returned are the first requests of the service, in the
-    /// order in which they arrived.
+    /// Cancel-safe. Messages that were not received become the first requests of the service, in
+    /// order of arrival.
     pub async fn recv(&mut self) -> Option<Received> {
         poll_fn(|cx| {
             self.handshake
@@ -120,7 +120,7 @@ impl IncomingAssociation {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a message whose `send` was dropped before it completed is not sent.
+    /// Cancel-safe: if the future is dropped before it completes, the message is not sent.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         self.handle.send_in_handshake(message.into()).await
     }
@@ -134,12 +134,12 @@ impl IncomingAssociation {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the call up, as for [`Call`](crate::Call).
+    /// Dropping the future cancels the call, as with [`Call`](crate::Call).
     pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
         self.handle.request_in_handshake(message.into(), None).await
     }
 
-    /// Like [`request`](Self::request), with a time limit of this call for everything.
+    /// Like [`request`](Self::request), with a timeout for the whole call.
     ///
     /// # Errors
     ///
@@ -158,7 +158,8 @@ impl IncomingAssociation {
             .await
     }
 
-    /// Returns the handle of the association. What it sends waits until the handshake has ended.
+    /// Returns the handle of the association. Messages of the handle wait until the handshake has
+    /// completed.
     #[must_use]
     pub fn handle(&self) -> &AssociationHandle {
         &self.handle
@@ -166,9 +167,9 @@ impl IncomingAssociation {
 
     /// Waits until the peer's SCTP has acknowledged everything that was sent.
     ///
-    /// SCTP does not order streams: a message that is sent on another stream after the handshake can
-    /// overtake the last message of the handshake, and meet a peer that is not open yet. An
-    /// acknowledgement does not mean that the peer's application has read the message.
+    /// SCTP does not order messages across streams: a message that is sent on another stream after
+    /// the handshake can overtake the last message of the handshake, and arrive before the peer
+    /// expects it. An acknowledged message may not have been read by the peer's application.
     ///
     /// # Errors
     ///
@@ -176,7 +177,7 @@ impl IncomingAssociation {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel-safe.
     pub async fn acknowledged(&self) -> Result<(), SendError> {
         let Some(acknowledged) = self.handshake.wait_for_acknowledgement() else {
             return Err(SendError::NoAssociation);
@@ -192,21 +193,22 @@ pub(crate) struct Handshake(Mutex<Core>);
 
 #[derive(Debug, Default)]
 struct Core {
-    /// Messages that were read and not received.
+    /// Messages that were read but not received by the make-service.
     messages: VecDeque<Received>,
     cost: usize,
-    /// The peer sends nothing more.
+    /// The peer has shut down.
     is_shut_down: bool,
     /// The handshake has ended.
     is_over: bool,
-    /// `recv` found nothing.
+    /// `recv` waits for a message.
     is_waiting: bool,
     receiver: Option<Waker>,
     acknowledgements: Vec<oneshot::Sender<Result<(), SendError>>>,
 }
 
 impl Handshake {
-    /// Polls for a message. Calls `ask` if the session does not know yet that one is waited for.
+    /// Polls for a message. Calls `ask` if the session does not know yet that the handshake waits
+    /// for one.
     fn poll_recv(&self, cx: &mut Context<'_>, ask: impl FnOnce()) -> Poll<Option<Received>> {
         // Cloned and dropped outside of the lock: a waker may run anything.
         let waker = cx.waker().clone();
@@ -254,7 +256,7 @@ impl Handshake {
         core.is_waiting && core.messages.is_empty()
     }
 
-    /// Returns the cost of the messages that were read and not received.
+    /// Returns the cost of the messages that were read but not received.
     pub(crate) fn cost(&self) -> usize {
         self.lock().cost
     }
@@ -271,7 +273,7 @@ impl Handshake {
         !self.lock().acknowledgements.is_empty()
     }
 
-    /// Everything that was sent is acknowledged, or never will be.
+    /// Completes the wait for acknowledgements.
     pub(crate) fn acknowledged(&self, result: &Result<(), SendError>) {
         let waiting = std::mem::take(&mut self.lock().acknowledgements);
         for waiting in waiting {
@@ -286,14 +288,14 @@ impl Handshake {
         }
     }
 
-    /// The peer sends nothing more.
+    /// The peer has shut down.
     pub(crate) fn shut_down(&self) {
         let mut core = self.lock();
         core.is_shut_down = true;
         self.wake(core);
     }
 
-    /// Ends the handshake, and returns the messages that were read and not received.
+    /// Ends the handshake, and returns the messages that were read but not received.
     pub(crate) fn finish(&self) -> VecDeque<Received> {
         let mut core = self.lock();
         core.is_over = true;

@@ -1,4 +1,4 @@
-//! A call under way.
+//! Calls in flight.
 
 use std::{
     fmt,
@@ -16,21 +16,20 @@ use super::{
     room::CallRoom,
 };
 
-/// A call under way. Resolves to its reply, or to the reason that there is none.
+/// A call in flight. Resolves to the reply or to an error.
 ///
-/// A call needs no polling to make progress, unless it waits for room to be accepted. It outlives
-/// the [`Client`](crate::client::Client) or [`Caller`](crate::Caller) that made it.
+/// A call makes progress without being polled, unless it waits to be accepted. It outlives the
+/// [`Client`](crate::client::Client) or [`Caller`](crate::Caller) that made it.
 ///
 /// # Cancel safety
 ///
-/// Dropping a call gives it up. A message that has not been handed to the kernel is not sent. For
-/// one that was, the peer does its work all the same, and the late reply is recognized and
-/// discarded.
+/// Dropping a call cancels it. A message that has not been handed to the kernel is not sent.
+/// Otherwise the peer processes the message, and its late reply is recognized and discarded.
 #[must_use = "dropping it gives the call up"]
 pub struct Call(State);
 
 enum State {
-    /// Waits for room. Boxed, since calls seldom do.
+    /// Waits for room. Boxed, since this is rare.
     Admitting(Pin<Box<dyn Future<Output = Result<Received, CallError>> + Send>>),
     Waiting {
         // Dropped before the ticket: the task finds the call by its closed channel.
@@ -87,7 +86,7 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The task of the association was dropped, as when the runtime stops, or panicked.
+/// Returns the error of a call whose task was dropped, as when the runtime stops, or has panicked.
 pub(crate) fn task_gone() -> CallError {
     CallError::new(Cause::Closed, Fate::Unknown)
 }
@@ -95,10 +94,10 @@ pub(crate) fn task_gone() -> CallError {
 /// The owner of a call, who waits for its reply.
 pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Received, CallError>>,
-    /// The place of the call among those under way.
+    /// The place of the call among those in flight.
     pub(crate) permit: OwnedSemaphorePermit,
-    /// Room for the message. Calls of a client have none: its places are enough of a limit, and
-    /// such a call goes on after a restart of the peer if it was not sent before.
+    /// Room for the message. `None` for calls of a client: they are limited by their places, and
+    /// are sent after a restart of the peer if they were not sent before.
     pub(crate) room: Option<CallRoom>,
 }
 
@@ -114,10 +113,10 @@ impl Waiter {
     }
 }
 
-/// The sender of a one-way message, who waits until the transport has taken it.
+/// The sender of a one-way message, which waits until the transport has accepted it.
 pub(crate) struct SendWaiter {
     pub(crate) done: oneshot::Sender<Result<(), CallError>>,
-    /// The place of the message among those under way.
+    /// The place of the message among those in flight.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -133,13 +132,13 @@ impl SendWaiter {
     }
 }
 
-/// The task that a call belongs to, which learns that the call is given up.
+/// The task that a call belongs to, which is notified when the call is dropped.
 pub(crate) trait Abandon: Send + Sync {
-    /// Has the task look for dropped calls.
+    /// Notifies the task of a dropped call.
     fn abandoned(&self);
 }
 
-/// Reports to the task that a call is given up, unless it is finished.
+/// Notifies the task when a call is dropped before it has finished.
 pub(crate) struct Ticket(Option<Arc<dyn Abandon>>);
 
 impl Ticket {

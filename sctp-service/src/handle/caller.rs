@@ -47,11 +47,11 @@ impl Service<Message> for Caller {
     type Error = CallError;
     type Future = Call;
 
-    /// Waits for a place for one call.
+    /// Reserves a place for one call.
     ///
     /// # Errors
     ///
-    /// The association takes no further calls, or has no correlation.
+    /// Returns an error if the association accepts no further calls, or has no correlation.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.reserved.is_some() {
             return Poll::Ready(Ok(()));

@@ -5,30 +5,30 @@ use std::{error::Error, fmt, io, sync::Arc};
 use bytes::Bytes;
 use sctp_tokio::{ConnectError, End, SendError, Side};
 
-/// Error of a call or a one-way send: its cause, and the fate of its message.
+/// Error of a call or a one-way send, with its cause and the fate of its message.
 ///
-/// | [`Cause`] | what happened |
+/// | [`Cause`] | meaning |
 /// |---|---|
-/// | [`Aborted`](Cause::Aborted) | the peer ended the association at once; its reason is in the [`End`] |
+/// | [`Aborted`](Cause::Aborted) | the peer aborted the association; its reason is in the [`End`] |
 /// | [`Closed`](Cause::Closed) | this end shut the client, pool or association down |
-/// | [`Expired`](Cause::Expired) | the kernel gave the message up, as its `Reliability` asked |
+/// | [`Expired`](Cause::Expired) | the kernel abandoned the message, according to its `Reliability` |
 /// | [`Lost`](Cause::Lost) | the peer stopped answering |
 /// | [`NotConnected`](Cause::NotConnected) | no association could be set up |
 /// | [`Refused`](Cause::Refused) | the message can never be sent |
-/// | [`Restarted`](Cause::Restarted) | the peer started again and has forgotten the call |
-/// | [`ShutDown`](Cause::ShutDown) | the peer ended the association in order |
-/// | [`TimedOut`](Cause::TimedOut) | no reply came in time |
+/// | [`Restarted`](Cause::Restarted) | the peer restarted and has lost the call |
+/// | [`ShutDown`](Cause::ShutDown) | the peer shut the association down |
+/// | [`TimedOut`](Cause::TimedOut) | no reply arrived in time |
 /// | [`TooLarge`](Cause::TooLarge) | the peer sent a message that is longer than this end allows |
 /// | [`Unavailable`](Cause::Unavailable) | no server of a pool was ready in time |
-/// | [`Uncorrelated`](Cause::Uncorrelated) | the peer sent a reply that belongs to no call |
-/// | [`Unresponsive`](Cause::Unresponsive) | no stream is left that the peer still answers on |
+/// | [`Uncorrelated`](Cause::Uncorrelated) | the peer sent a reply that matches no call |
+/// | [`Unresponsive`](Cause::Unresponsive) | the peer has stopped replying on every stream |
 ///
-/// Its text says all of this, with the reason that a peer gave or the error of the last attempt to
-/// connect. So [`source`](std::error::Error::source) does not repeat that error; [`cause`](Self::cause)
-/// has it. See [what an error says](crate::guide::errors#error-texts).
+/// The text includes the cause, with the abort reason of the peer or the error of the last
+/// connection attempt. [`source`](std::error::Error::source) therefore does not repeat that error;
+/// [`cause`](Self::cause) returns it. See [error texts](crate::guide::errors#error-texts).
 ///
-/// The [`Fate`] of its message alone decides if it can be repeated:
-/// [`is_safe_to_retry`](Self::is_safe_to_retry).
+/// The [`Fate`] of the message alone determines [whether it is safe to
+/// retry](Self::is_safe_to_retry).
 #[derive(Clone, Debug)]
 pub struct CallError {
     cause: Cause,
@@ -38,10 +38,10 @@ pub struct CallError {
 /// Fate of the message of a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
-    /// The peer has not seen it, and never will: it was not handed to the kernel, or the kernel
-    /// reports that it, or a part of it, never went out (`SCTP_SEND_FAILED_EVENT`).
+    /// The peer has not received the message, and never will. It was not handed to the kernel, or
+    /// the kernel reported that all or part of it was never sent (`SCTP_SEND_FAILED_EVENT`).
     NotSent,
-    /// It went out. The peer may have got it, and may have acted on it.
+    /// The message was sent. The peer may have received it, and may have acted on it.
     Unknown,
 }
 
@@ -49,43 +49,45 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The peer aborted the association; [`End::reason`] is what it said.
+    /// The peer aborted the association. [`End::reason`] is the reason of the peer.
     Aborted(End),
     /// The client, pool or association was shut down at this end, or all handles of a client were
     /// dropped.
     Closed,
-    /// The kernel gave the message up, as its `Reliability` asked for. The association is up.
+    /// The kernel abandoned the message, according to its `Reliability`. The association remains
+    /// established.
     Expired,
-    /// The association was lost: the peer does not answer, or the system failed.
+    /// The association was lost: the peer stopped responding, or the system failed.
     Lost(io::ErrorKind),
-    /// There is no association, and the last attempt to set one up failed, in this way.
+    /// There is no association, and the last attempt to set one up failed with this error.
     NotConnected(Arc<ConnectError>),
     /// The message can never be sent as it is: it is empty, too large, or for a stream that does
     /// not exist or is kept for calls.
     Refused(Arc<Refusal>),
-    /// The peer started again (`SCTP_RESTART`); it has forgotten what it was asked.
+    /// The peer restarted (`SCTP_RESTART`) and has lost the call.
     Restarted,
-    /// The peer shut the association down in order.
+    /// The peer shut the association down.
     ShutDown,
-    /// No reply came within [`ClientConfig::call_timeout`](crate::client::ClientConfig::call_timeout).
+    /// No reply arrived within
+    /// [`ClientConfig::call_timeout`](crate::client::ClientConfig::call_timeout).
     TimedOut,
     /// The peer sent a message longer than
     /// [`SocketBuilder::with_max_message_size`](sctp_tokio::SocketBuilder::with_max_message_size)
-    /// allows: the reply to this call, or any other. The association was aborted.
+    /// allows, which may be the reply to this call or another message. The association was aborted.
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// No server of the pool was ready for a call in time. With it, the last error of one of
-    /// them has, if there is any: how its last attempt to connect failed, or how its association
-    /// ended. There is none where servers are just slow, or where there is no server.
+    /// No server of the pool was ready for a call in time. Contains the last error of one of the
+    /// servers, if there is one: the error of its last connection attempt, or the end of its
+    /// association. `None` if the servers are only slow, or if there are no servers.
     Unavailable(Option<Box<Self>>),
-    /// The peer sent a message that belongs to no call where only replies are expected: it
-    /// answers twice or on the wrong stream. No reply can be matched with its call any more, so the
-    /// association was aborted.
+    /// The peer sent a message that matches no call on a stream for replies: it replied twice or on
+    /// the wrong stream. Replies can no longer be matched with calls, so the association was
+    /// aborted.
     Uncorrelated,
-    /// The peer has left a call unanswered on every stream, and none can be used again. The
-    /// association was aborted, to begin anew.
+    /// The peer has left a call unanswered on every stream, so that no stream can be used. The
+    /// association was aborted.
     Unresponsive,
 }
 
@@ -93,22 +95,22 @@ pub enum Cause {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// One-way messages go on the streams that are not used for calls; an answer to one would be
-    /// taken for the answer to a call otherwise. See [`ByStream`](crate::ByStream).
+    /// The stream is used for calls. One-way messages must use other streams, since a reply to one
+    /// would be taken for the reply to a call. See [`ByStream`](crate::ByStream).
     CallStream {
-        /// The stream that was asked for.
+        /// The requested stream.
         stream: u16,
     },
-    /// The correlator could not put an identifier into the message, or the identifier is one
-    /// that an earlier call still has.
+    /// The correlator could not write an identifier into the message, or the identifier is in use
+    /// by another call.
     Correlator(Box<dyn Error + Send + Sync>),
-    /// The association has no correlation, which tells replies from requests. See
+    /// The association has no correlation, which distinguishes replies from requests. See
     /// [`Serve::with_correlation`](crate::Serve::with_correlation).
     NoCorrelation,
     /// None of the streams for calls was negotiated in both directions. See
     /// [`ByStream::on`](crate::ByStream::on).
     NoCallStream,
-    /// The transport refused it.
+    /// The transport refused the message.
     Send(SendError),
 }
 
@@ -125,27 +127,27 @@ impl CallError {
         Self::not_sent(Cause::Refused(Arc::new(refusal)))
     }
 
-    /// Returns what happened.
+    /// Returns the cause of the error.
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
 
-    /// Returns what is known about the message.
+    /// Returns the fate of the message.
     #[must_use]
     pub fn fate(&self) -> Fate {
         self.fate
     }
 
-    /// Returns `true` if the same message can be sent again, to this server or another, without the
-    /// risk that it is acted on twice. It says nothing about whether that would help: a message
-    /// that was [refused](Cause::Refused) is refused again.
+    /// Returns `true` if the message can be sent again, to this server or another, without the risk
+    /// that it is processed twice. A retry may still fail: a message that was
+    /// [refused](Cause::Refused) is refused again.
     #[must_use]
     pub fn is_safe_to_retry(&self) -> bool {
         self.fate == Fate::NotSent
     }
 
-    /// Returns the reason that the peer gave in its ABORT, byte for byte.
+    /// Returns the bytes of the reason that the peer gave in its ABORT.
     #[must_use]
     pub fn reason(&self) -> Option<Bytes> {
         match &self.cause {
@@ -220,7 +222,7 @@ impl Error for CallError {
     }
 }
 
-/// The text of each says the error in it, so its source begins behind that one.
+/// The text of each variant includes its inner error, so the source is that of the inner error.
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

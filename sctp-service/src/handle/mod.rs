@@ -23,16 +23,16 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{ConnectInfo, Drain, Shutdown};
 
-/// Handle of an association that is being served, for what this end begins: an unsolicited message
-/// (paging, a notice, a watchdog's request), a call, or the end of the association.
+/// Handle for sending messages, making calls, and closing an association outside of a request.
 ///
-/// It is an argument of a handler, part of every [`Request`](crate::Request::association), of what
-/// a make-service [gets](crate::IncomingAssociation::handle), and of the events
+/// The handle is available as an argument of a handler, from every
+/// [`Request`](crate::Request::association), from the argument of a
+/// [make-service](crate::IncomingAssociation::handle), and from the events
 /// [`Up`](crate::ServerEvent::Up), [`Open`](crate::ServerEvent::Open), `Restarted` and `Closed`. It
-/// is cheap to clone, works from any task and thread, and for [`serve`](crate::serve()),
-/// [`serve_endpoint`](crate::serve_endpoint) and [`serve_association`](crate::serve_association)
-/// alike. It keeps nothing open: neither the association, nor its descriptor, nor a server that
-/// shuts down waits for one.
+/// is cheap to clone and can be used from any task and thread. It works with
+/// [`serve`](crate::serve()), [`serve_endpoint`](crate::serve_endpoint) and
+/// [`serve_association`](crate::serve_association) alike. A handle does not keep the association or
+/// its descriptor open, and does not delay the shutdown of a server.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
@@ -72,53 +72,53 @@ use crate::{ConnectInfo, Drain, Shutdown};
 /// # let _ = (attach.with_state(Registry::default()), page);
 /// ```
 ///
-/// [`request`](Self::request) makes a call, and waits for its reply; see the guide
+/// [`request`](Self::request) makes a call and waits for its reply: see the guide
 /// [`between_equals`](crate::guide::between_equals).
 ///
 /// # Before the association is open
 ///
 /// While a make-service [exchanges messages](crate::IncomingAssociation) with the peer, `send` and
-/// `request` of a handle wait, and [`try_send`](Self::try_send) would block. They go on with the event
-/// [`Open`](crate::ServerEvent::Open).
+/// `request` of a handle wait, and [`try_send`](Self::try_send) returns `WouldBlock`. They proceed
+/// when the event [`Open`](crate::ServerEvent::Open) is reported.
 ///
 /// # Order
 ///
-/// Messages go out in the order in which they were accepted. One that was accepted before a handler
-/// answers goes out before that answer; SCTP keeps that order within a stream. What the peer answers to
-/// a message of a handle comes to the service, like any message.
+/// Messages are sent in the order in which they were accepted. A message that is accepted before a
+/// handler replies is sent before that reply; SCTP preserves that order within a stream. The peer's
+/// answer to a one-way message is a request for the service, like any message.
 ///
 /// # Limits
 ///
 /// Up to [`Config::outbound_queue`](crate::Config::outbound_queue) messages, with up to
-/// [`outbound_queue_bytes`](crate::Config::outbound_queue_bytes), are accepted and not yet taken by
-/// the transport: a peer that does not read makes [`send`](Self::send) wait, and never the server's
-/// memory grow. They do not count in [`reply_queue`](crate::Config::reply_queue), and sent or
-/// waiting they keep no association from being [idle](crate::Config::idle_timeout).
+/// [`outbound_queue_bytes`](crate::Config::outbound_queue_bytes), are queued. If the peer does not
+/// read, [`send`](Self::send) waits. These messages do not count towards
+/// [`reply_queue`](crate::Config::reply_queue), and do not keep an association from being
+/// [idle](crate::Config::idle_timeout).
 ///
-/// # What becomes of accepted messages
+/// # Accepted messages
 ///
-/// | what happens | accepted and not yet sent | a later [`send`](Self::send) |
+/// | event | accepted but not yet sent | a later [`send`](Self::send) |
 /// |---|---|---|
 /// | the server drains, or [`graceful_shutdown`](Self::graceful_shutdown) | as after `AfterAck` | accepted while calls are in flight, then `ShuttingDown` |
-/// | [`Shutdown::AfterAck`], of a reply or a [`shutdown`](Self::shutdown) | sent, then SHUTDOWN; a peer that has not read it all after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
+/// | [`Shutdown::AfterAck`], of a reply or a [`shutdown`](Self::shutdown) | sent, then SHUTDOWN; a peer that has not acknowledged everything after [`shutdown_timeout`](crate::Config::shutdown_timeout) is aborted | `ShuttingDown`, then `Closed` |
 /// | [`Shutdown::Abort`], a panic, a reply that cannot be sent | discarded, counted | `ShuttingDown`, then `Closed` |
 /// | the peer shuts down, aborts, is lost | discarded, counted | `ShuttingDown`, `Closed` |
-/// | the peer restarts | discarded, counted | `NoAssociation`: after the restart there are other handles |
+/// | the peer restarts | discarded, counted | `NoAssociation`: the association has new handles after the restart |
 ///
-/// Accepted does not mean received: only a protocol's own answer does. They are counted in
-/// [`Counts::sends`](crate::Counts::sends) and
-/// [`discarded_sends`](crate::Counts::discarded_sends). One that the kernel refuses although all was
-/// well when it was accepted is logged and reported as
-/// [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused), and ends nothing.
+/// An accepted message may not be received: only an answer of the peer confirms that. Accepted
+/// messages are counted in [`Counts::sends`](crate::Counts::sends), and discarded ones in
+/// [`discarded_sends`](crate::Counts::discarded_sends). An accepted message that the kernel refuses
+/// is logged and reported as [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused). The
+/// association remains established.
 ///
-/// A restart is noticed where messages are read. While none are (the service is being made, requests
-/// wait for calls in flight, the server drains), a peer that has restarted still gets what is sent
-/// through a handle from before, and replies to its earlier requests.
+/// A restart is detected when the association is read. While it is not read (the service is being
+/// made, requests wait for requests in flight, or the server drains), a restarted peer can still
+/// receive messages of earlier handles, and replies to its earlier requests.
 ///
-/// The default is of no association: nothing can be sent, and it is closed.
+/// The default handle belongs to no association, and is closed.
 #[derive(Clone, Default)]
 pub struct AssociationHandle {
-    /// One pointer serves both, so that each request carries no more.
+    /// Holds the pointer for both, to keep requests small.
     drain: Drain,
 }
 
@@ -133,38 +133,40 @@ impl AssociationHandle {
         self.drain.state()
     }
 
-    /// Returns the association, as it was when it came up or last restarted; `None` if it is the
-    /// default, of none.
+    /// Returns information about the association from when it was established or last restarted, or
+    /// `None` for the default handle.
     #[must_use]
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
         self.state().map(|state| state.info())
     }
 
-    /// Returns a number that is unique in this process, such as for the key of a map. It changes when
-    /// the peer restarts, unlike the [`AssocId`](crate::AssocId), which is unique on one socket
-    /// only. 0 if it is the default, of none.
+    /// Returns a process-unique identifier, usable as a map key. Unlike an
+    /// [`AssocId`](crate::AssocId), which is unique per socket only, it changes when the peer
+    /// restarts. The default handle has 0.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.state().map_or(0, |state| state.id())
     }
 
-    /// Sends an unsolicited message. Resolves when the message is accepted, and waits while the peer
-    /// has too much to read first.
+    /// Queues a one-way message. Completes when the message is accepted, and waits while the
+    /// outbound queue is full.
     ///
-    /// There is no request to take a stream and an identifier from: a message that names none goes
-    /// out on stream 0, with PPID 0, ordered.
+    /// By default a message is sent ordered on stream 0 with PPID 0, since there is no request to
+    /// take these values from.
     ///
     /// # Errors
     ///
-    /// At once, and nothing is sent: [`Empty`](SendError::Empty),
-    /// [`InvalidStream`](SendError::InvalidStream), and [`TooLarge`](SendError::TooLarge) for more than
-    /// the transport can send, where it [says so](crate::Transport::max_message).
+    /// An invalid message fails at once with [`Empty`](SendError::Empty),
+    /// [`InvalidStream`](SendError::InvalidStream), or [`TooLarge`](SendError::TooLarge) if it
+    /// exceeds the [limit of the transport](crate::Transport::max_message).
+    ///
     /// [`ShuttingDown`](SendError::ShuttingDown), [`Closed`](SendError::Closed) and
-    /// [`NoAssociation`](SendError::NoAssociation) as the table above says, also while waiting.
+    /// [`NoAssociation`](SendError::NoAssociation) are returned as listed in the
+    /// [table](Self#accepted-messages), also while waiting.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: a message whose `send` was dropped before it resolved is not sent.
+    /// Cancel-safe: if the future is dropped before it completes, the message is not sent.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.send(message.into(), Speaker::Handle).await,
@@ -176,10 +178,9 @@ impl AssociationHandle {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send), and [`Io`](SendError::Io) of kind
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), for which
-    /// [`is_would_block`](SendError::is_would_block) asks: too much was accepted that the peer has
-    /// not read, or the association is not open yet.
+    /// Same as for [`send`](Self::send), and [`Io`](SendError::Io) of kind
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) if the outbound queue is full or the
+    /// association is not open yet: see [`is_would_block`](SendError::is_would_block).
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.try_send(message.into()),
@@ -187,8 +188,8 @@ impl AssociationHandle {
         }
     }
 
-    /// Waits until the kernel has every message that [`send`](Self::send) and
-    /// [`try_send`](Self::try_send) of any handle of this association accepted before.
+    /// Waits until the kernel has accepted every message that was queued before by
+    /// [`send`](Self::send) and [`try_send`](Self::try_send) of any handle of this association.
     ///
     /// The peer may not have received them yet. A message that the kernel refuses is reported as
     /// [`ServerEvent::SendRefused`](crate::ServerEvent::SendRefused), and is not waited for. Calls are
@@ -197,12 +198,12 @@ impl AssociationHandle {
     /// # Errors
     ///
     /// [`ShuttingDown`](SendError::ShuttingDown), [`Closed`](SendError::Closed) or
-    /// [`NoAssociation`](SendError::NoAssociation): the association ended first, and some of these
-    /// messages were discarded.
+    /// [`NoAssociation`](SendError::NoAssociation) if the association closed first, and some of
+    /// these messages were discarded.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the messages are sent all the same.
+    /// Cancel-safe: the messages are sent even if the future is dropped.
     pub async fn flush(&self) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.flush().await,
@@ -212,14 +213,14 @@ impl AssociationHandle {
 
     /// Sends a request to the peer, and waits for the reply.
     ///
-    /// The server, client or association needs a
-    /// [correlation](crate::Serve::with_correlation), which tells replies from requests. A handler
-    /// may make calls on any stream while it serves a request of the peer: replies are recognized
-    /// before requests wait for their turn. At most [`Config::max_calls`](crate::Config::max_calls)
-    /// calls wait for their reply at once, and further ones wait for a place.
+    /// The server, client or association needs a [correlation](crate::Serve::with_correlation),
+    /// which distinguishes replies from requests. A handler may make calls on any stream while it
+    /// serves a request of the peer, since replies are recognized before requests are ordered. At
+    /// most [`Config::max_calls`](crate::Config::max_calls) calls are in flight; further calls
+    /// wait.
     ///
-    /// Waiting for room and waiting for the reply may each take
-    /// [`Config::call_timeout`](crate::Config::call_timeout).
+    /// [`Config::call_timeout`](crate::Config::call_timeout) applies separately to the wait for
+    /// acceptance and to the wait for the reply.
     ///
     /// # Errors
     ///
@@ -228,7 +229,7 @@ impl AssociationHandle {
     ///
     /// # Cancel safety
     ///
-    /// As for [`Call`](crate::Call): dropping the future gives the call up.
+    /// Dropping the future cancels the call, as with [`Call`](crate::Call).
     pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
         match self.state() {
             Some(state) => {
@@ -239,15 +240,15 @@ impl AssociationHandle {
         }
     }
 
-    /// Like [`request`](Self::request), with a time limit of this call for everything.
+    /// Like [`request`](Self::request), with a timeout for the whole call.
     ///
     /// # Errors
     ///
-    /// As for [`request`](Self::request).
+    /// Same as for [`request`](Self::request).
     ///
     /// # Cancel safety
     ///
-    /// As for [`request`](Self::request).
+    /// Same as for [`request`](Self::request).
     pub async fn request_within(
         &self,
         time: Duration,
@@ -285,7 +286,7 @@ impl AssociationHandle {
         }
     }
 
-    /// Has the session look at what it shares with others.
+    /// Notifies the session of a change.
     pub(crate) fn notify_session(&self) {
         if let Some(state) = self.state() {
             state.notify();
@@ -298,19 +299,22 @@ impl AssociationHandle {
         Caller::new(self.clone())
     }
 
-    /// Ends the association, as a reply with this [`Shutdown`] does: `AfterAck` once all that was
-    /// answered and accepted before is acknowledged, `Abort` at once with its reason. **Calls in
-    /// flight are dropped**, that of a handler which does this itself too, unless it answers
-    /// without waiting for anything: so a handler ends its association through its reply. To let
-    /// calls finish is [`graceful_shutdown`](Self::graceful_shutdown). An abort overrides an
-    /// orderly end that is under way; otherwise the first one holds. Where the peer has shut down
-    /// already, nothing is left to end: calls of its last requests go on. It resolves nothing: see
-    /// [`closed`](Self::closed).
+    /// Closes the association, as a reply with this [`Shutdown`] does: with `AfterAck` once all
+    /// queued messages are acknowledged, with `Abort` at once.
+    ///
+    /// **Requests and calls in flight are dropped**, including the request of a handler that calls
+    /// this method, unless it completes without waiting. A handler should close its association
+    /// through its reply instead. To let requests and calls finish, use
+    /// [`graceful_shutdown`](Self::graceful_shutdown).
+    ///
+    /// An abort overrides an orderly shutdown in progress; otherwise the first shutdown takes
+    /// effect. If the peer has already shut down, its last requests continue. This method does not
+    /// wait: see [`closed`](Self::closed).
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation): there is
-    /// nothing left to end.
+    /// [`Closed`](SendError::Closed) or [`NoAssociation`](SendError::NoAssociation) if the
+    /// association has already closed.
     pub fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         match self.state() {
             Some(state) => state.shutdown(shutdown),
@@ -318,9 +322,8 @@ impl AssociationHandle {
         }
     }
 
-    /// Returns what tells when the server shuts down, or this association is
-    /// [to](Self::graceful_shutdown). A goodbye is sent by
-    /// [`Serve::on_drain`](crate::Serve::on_drain).
+    /// Returns the signal that the server or [this association](Self::graceful_shutdown) shuts down
+    /// gracefully. To send a last message, use [`Serve::on_drain`](crate::Serve::on_drain).
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.drain
@@ -333,22 +336,24 @@ impl AssociationHandle {
         }
     }
 
-    /// Begins a graceful shutdown of this association alone, as that of the server is for all: the
-    /// requests that have arrived are answered, and the association is shut down in order; after
-    /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted, with the reason
-    /// `drain timed out`. Its handlers learn of it by their [`Drain`]. Nothing happens if the
-    /// association has ended or the peer has restarted since.
+    /// Begins a graceful shutdown of this association, like that of a server for all its
+    /// associations.
+    ///
+    /// Requests that have arrived are answered, and then the association is shut down. After
+    /// [`Config::drain_timeout`](crate::Config::drain_timeout) it is aborted with the reason
+    /// `drain timed out`. Handlers are notified through their [`Drain`]. Has no effect if the
+    /// association has closed or the peer has restarted.
     pub fn graceful_shutdown(&self) {
         if let Some(state) = self.state() {
             state.begin_drain();
         }
     }
 
-    /// Leaves SHUTDOWN to the peer, which has announced it. For the handler of a protocol's own
-    /// disconnect request, such as Diameter's DPR (RFC 6733, section 5.4).
+    /// Leaves the SHUTDOWN to the peer, which has announced it, as in a handler of Diameter's
+    /// Disconnect-Peer-Request (RFC 6733, section 5.4).
     ///
-    /// No further call is accepted. Requests are read and answered, replies are awaited, and
-    /// messages are sent, until the SHUTDOWN of the peer. If none comes within
+    /// No further call is accepted. Requests are still served, calls in flight complete, and
+    /// messages are sent until the peer shuts down. If it does not shut down within
     /// [`Config::shutdown_timeout`](crate::Config::shutdown_timeout), this end shuts the
     /// association down.
     pub fn expect_shutdown(&self) {
@@ -357,12 +362,12 @@ impl AssociationHandle {
         }
     }
 
-    /// Waits until no message was received for this long while this end was reading: for a watchdog
-    /// (RFC 3539, section 3.4.1). The time runs from the call at the earliest.
+    /// Waits until no message was received for this time while this end was reading, for a watchdog
+    /// (RFC 3539, section 3.4.1). The time starts with this call at the earliest.
     ///
-    /// An association that is not read, since too many requests wait to be served, is not silent. One
-    /// that is closed is. A message that arrived is noted when it was read, so the wait may end late
-    /// by the time of one poll.
+    /// An association that is not read, because too many requests wait to be served, does not count
+    /// as silent. A closed association does. Messages are recorded when they are read, so the wait
+    /// may end late by the time of one poll.
     ///
     /// ```
     /// use std::time::Duration;
@@ -384,7 +389,7 @@ impl AssociationHandle {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe. Dropped and called again, it begins anew.
+    /// Cancel-safe. Another call starts the time again.
     pub async fn silent_for(&self, time: Duration) {
         let Some(state) = self.state() else {
             return tokio::time::sleep(time).await;
@@ -399,12 +404,13 @@ impl AssociationHandle {
         }
     }
 
-    /// Returns `true` if calls and messages are accepted, and no end has begun.
+    /// Returns `true` if calls and messages are accepted, and the association has not begun to
+    /// close.
     pub(crate) fn is_open(&self) -> bool {
         self.state().is_some_and(|state| state.is_open())
     }
 
-    /// Returns `true` if the handshake had ended at some time.
+    /// Returns `true` if the handshake has completed at some time.
     pub(crate) fn has_opened(&self) -> bool {
         self.state().is_some_and(|state| state.is_opened())
     }
@@ -415,14 +421,15 @@ impl AssociationHandle {
         self.state().is_none_or(|state| state.is_closed())
     }
 
-    /// Waits for the end of the association, and returns it. The hook gets
-    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed) after the end, but tasks that wait here may
-    /// not have run by then. `None` if the peer restarted, which is the end of this handle
-    /// and not of the association, or if its task was dropped, as when the runtime stops.
+    /// Waits until the association has closed, and returns its end.
+    ///
+    /// Returns `None` if the peer restarted, which closes this handle but not the association, or
+    /// if the task of the association was dropped, as when the runtime stops. Hooks may receive
+    /// [`ServerEvent::Closed`](crate::ServerEvent::Closed) before tasks that wait here have run.
     ///
     /// # Cancel safety
     ///
-    /// It can be cancelled and called again.
+    /// Cancel-safe.
     pub async fn closed(&self) -> Option<End> {
         match self.state() {
             Some(state) => state.closed().await,
@@ -430,17 +437,16 @@ impl AssociationHandle {
         }
     }
 
-    /// Returns the reason that this end gave in an ABORT: that of a [`Shutdown::Abort`], or one of the
-    /// framework's own, such as `shutdown timed out`. `None` if this end did not abort the association.
-    /// [`End::reason`] is the reason of the peer.
+    /// Returns the reason of a local abort: that of a [`Shutdown::Abort`], or one of the framework,
+    /// such as `shutdown timed out`. Returns `None` if this end did not abort the association. For
+    /// the reason of the peer see [`End::reason`].
     #[must_use]
     pub fn abort_reason(&self) -> Option<AbortReason> {
         self.state().and_then(|state| state.abort_reason())
     }
 
-    /// Returns `true` if both are of the same association and no restart lies between them: after a
-    /// restart the identifier is the same, and the peer has forgotten everything. Two of none are
-    /// not.
+    /// Returns `true` if both handles belong to the same association without a restart of the peer
+    /// in between. Returns `false` for default handles.
     #[must_use]
     pub fn same_association(&self, other: &Self) -> bool {
         self.id() == other.id() && self.id() != 0

@@ -4,9 +4,10 @@ use std::fmt;
 
 /// Observer of an association, called with no lock of the association held.
 pub(crate) trait Observer: Send + Sync {
-    /// The handshake has ended, or the peer has announced its SHUTDOWN.
+    /// Called when the handshake has completed, or the peer has announced its SHUTDOWN.
     fn changed(&self);
-    /// The association has ended, or its peer has restarted. Those who wait for that are woken later.
+    /// Called when the association has closed, or its peer has restarted, before waiting tasks are
+    /// woken.
     fn ended(&self);
 }
 

@@ -1,4 +1,4 @@
-//! Limits of messages and calls that the transport has not taken.
+//! Limits of queued messages and calls.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -11,8 +11,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryA
 use super::observer::Observer;
 use crate::Config;
 
-/// Limits of the messages of one association's handles. Made when the first message is sent: most
-/// associations never have one.
+/// Limits of the messages and calls of one association's handles. Created when the first message is
+/// sent, since most associations never send one.
 #[derive(Debug)]
 pub(super) struct Room {
     messages: Semaphore,
@@ -27,7 +27,7 @@ pub(super) struct Room {
     observers: Mutex<Vec<Arc<dyn Observer>>>,
 }
 
-/// Progress of the messages that were accepted, for those who wait until all are sent.
+/// Progress of accepted messages, for flushes.
 ///
 /// Messages leave in the order in which they were accepted, so two counts suffice. One that is refused
 /// while others are before it counts as never accepted; a flush may then wait for as many later
@@ -85,7 +85,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Goes with the message from now on, until the session gives it back.
+    /// Transfers the room to the message, until the session returns it.
     pub(super) fn keep(self) {
         self.message.forget();
         self.bytes.forget();
@@ -113,7 +113,7 @@ impl Room {
         u32::try_from(len).map_or(self.all_bytes, |len| len.min(self.all_bytes))
     }
 
-    /// Waits in line. `None` when nothing more will be accepted.
+    /// Waits for room. Returns `None` if no more messages are accepted.
     pub(super) async fn acquire(&self, len: usize) -> Option<Place<'_>> {
         let message = self.messages.acquire().await.ok()?;
         let bytes = self.bytes.acquire_many(self.cost(len)).await.ok()?;
@@ -141,7 +141,8 @@ impl Room {
         &self.calls
     }
 
-    /// Waits for a place for a call and room for its message. `None` when no more are accepted.
+    /// Waits for a place for a call and room for its message. Returns `None` if no more calls are
+    /// accepted.
     pub(super) async fn acquire_call(
         self: &Arc<Self>,
         len: usize,
@@ -156,7 +157,7 @@ impl Room {
         Some(CallRoom::new(self, place, len))
     }
 
-    /// Like `acquire_for_call`, without waiting. `None` also when there is no room.
+    /// Like `acquire_for_call`, but returns `None` instead of waiting.
     pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
         let place = self.try_acquire(len).ok()??;
         Some(CallRoom::new(self, place, len))
@@ -177,13 +178,13 @@ impl Room {
         }
     }
 
-    /// The transport has taken a message of this length, or refused it.
+    /// Returns the room of a message that the transport has accepted or refused.
     pub(super) fn give_back(&self, len: usize) {
         self.messages.add_permits(1);
         self.bytes.add_permits(self.cost(len) as usize);
     }
 
-    /// Wakes those who wait for room: nothing more will be accepted.
+    /// Wakes tasks that wait for room: no more messages are accepted.
     pub(super) fn close(&self) {
         self.messages.close();
         self.bytes.close();

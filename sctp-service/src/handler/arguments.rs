@@ -9,10 +9,10 @@ use crate::{
 
 /// Function or closure whose arguments are the tuple `Args`.
 ///
-/// Every [`Handler`](super::Handler) that is a function is one. The trait cannot be implemented
-/// outside of this crate.
+/// Implemented for every function that is a [`Handler`](super::Handler). The trait cannot be
+/// implemented outside of this crate.
 pub trait Function<Args> {
-    /// Result of the function; that of a handler is a future.
+    /// Result of the function. For a handler this is a future.
     type Output;
 
     /// Calls the function.
@@ -22,8 +22,9 @@ pub trait Function<Args> {
 
 /// Arguments of a [`Handler`](super::Handler), as a tuple.
 ///
-/// The last is made from the request, the others from its parts. `Via` tells how the last one is
-/// made, and is always inferred. The trait cannot be implemented outside of this crate.
+/// The last argument is extracted from the request, the others from its parts. `Via` identifies the
+/// extraction of the last one, and is always inferred. The trait cannot be implemented outside of
+/// this crate.
 pub trait Arguments<S, Via>: Sized {
     /// Extracts the arguments, from the first to the last.
     #[doc(hidden)]

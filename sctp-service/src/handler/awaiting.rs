@@ -1,20 +1,21 @@
-//! Handlers whose arguments are waited for.
+//! Handlers with asynchronous extractors.
 
 use std::{fmt, future::Future};
 
 use super::{AsyncArguments, BoxReply, Function, Handler};
 use crate::{IntoReply, Request, extract::ViaAsync, sealed::Sealed};
 
-/// Handler with arguments whose extraction waits; made by [`awaiting`].
+/// Handler with asynchronous extractors, created by [`awaiting`].
 #[derive(Clone, Copy)]
 pub struct Awaiting<F>(F);
 
-/// Makes a handler of an async function with arguments whose extraction waits.
+/// Creates a handler from an async function with asynchronous extractors.
 ///
 /// Each argument is an [`AsyncFromRequestParts`](crate::extract::AsyncFromRequestParts), the last
-/// one an [`AsyncFromRequest`](crate::extract::AsyncFromRequest); every other extractor is one too.
-/// The future is boxed, and extraction is a part of it: it takes one of the places that
-/// [`max_in_flight`](crate::Config::max_in_flight) limits, and the next request of the stream waits.
+/// one an [`AsyncFromRequest`](crate::extract::AsyncFromRequest); every other extractor implements
+/// these as well. The future is boxed, and includes the extraction: a request whose extraction
+/// waits is in flight, counts towards [`max_in_flight`](crate::Config::max_in_flight), and delays
+/// the next request of its stream.
 ///
 /// ```
 /// use sctp_service::{

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{BoxReply, Handler, HandlerService};
 use crate::{IntoReply, Request, ready::poll_ready, sealed::Sealed};
 
-/// Handler with a layer around it; made by [`Handler::layer`].
+/// Handler with a layer around it, created by [`Handler::layer`].
 pub struct Layered<L, H, T, S>
 where
     H: Handler<T, S>,

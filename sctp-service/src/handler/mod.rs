@@ -1,14 +1,16 @@
 //! Async functions as services.
 //!
-//! A handler is an async function of up to 16 arguments, each of which is extracted from the request:
-//! see [`extract`](crate::extract). Its result is anything that implements [`IntoReply`]. A handler
-//! replies and does not fail: an error is a reply too, whose type decides what the peer receives.
+//! A handler is an async function of up to 16 arguments, each of which is extracted from the
+//! request: see [`extract`](crate::extract). Its result is anything that implements [`IntoReply`].
+//! A handler does not fail: an error is a reply as well, and its type decides what the peer
+//! receives.
 //!
-//! A handler without state is served as it is. Where the compiler refuses a handler,
-//! [`handler_fn`] makes it name the argument that is no extractor, the result that is no reply, or
-//! the value in the future that is not `Send`. [`handler_fn`] also makes a tower service, to put
-//! layers around. [`Handler::with_state`] provides state, [`Handler::layer`] adds middleware to one
-//! handler, and a [`Router`](crate::Router) chooses among several.
+//! A handler without state can be passed to [`serve`](crate::serve()) directly. If the compiler
+//! rejects a handler, wrap it in [`handler_fn`]: the error then names the argument that is not an
+//! extractor, the result that is not a reply, or the value in the future that is not `Send`.
+//! [`handler_fn`] also converts a handler into a tower service for layers. [`Handler::with_state`]
+//! provides state, [`Handler::layer`] adds middleware to one handler, and a
+//! [`Router`](crate::Router) chooses among several.
 
 mod arguments;
 mod awaiting;
@@ -40,8 +42,8 @@ pub(crate) type BoxReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
 /// [`FromRequestParts`](crate::extract::FromRequestParts), the result is [`IntoReply`], and the
 /// future is `Send`. `T` stands for the arguments, and is always inferred.
 ///
-/// The future of a handler is that of the function: no request costs an allocation for it. For
-/// arguments whose extraction waits see [`awaiting`].
+/// The future of a handler is that of the function, and needs no allocation. For asynchronous
+/// extractors see [`awaiting`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
@@ -57,19 +59,18 @@ pub trait Handler<T, S>: Clone + Send + Sync + Sized + 'static {
     /// Replies to one request.
     fn call(self, request: Request, state: S) -> Self::Future;
 
-    /// Makes a service of the handler, with the state that its arguments are extracted from.
+    /// Converts the handler into a service with this state.
     ///
-    /// Where the compiler only says that "its trait bounds were not satisfied", write
-    /// `Handler::with_state(handler, state)`: then it names the bound.
+    /// If the compiler reports only that "its trait bounds were not satisfied", write
+    /// `Handler::with_state(handler, state)`: the error then names the bound.
     fn with_state(self, state: S) -> HandlerService<Self, S, Self::Future> {
         HandlerService::new(self, state)
     }
 
     /// Puts a layer around this handler only.
     ///
-    /// The layer sees a service that is always ready. Its own limits are waited for in the call, as
-    /// with [`Router::layer`](crate::Router::layer), and hold for the route or service that the
-    /// handler becomes, in all associations together.
+    /// The layer wraps a service that is always ready. Waiting for a limit of the layer is part of
+    /// the call, as with [`Router::layer`](crate::Router::layer). All associations share the limit.
     ///
     /// ```
     /// use std::time::Duration;
@@ -125,7 +126,7 @@ where
     }
 }
 
-/// Makes a service of a handler that needs no state.
+/// Converts a handler without state into a service.
 ///
 /// ```
 /// use std::time::Duration;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl HandleState {
-    /// Accepts nothing more. What was accepted is still to be taken.
+    /// Stops accepting messages and calls. The session still takes those that were accepted.
     pub(crate) fn close(&self, by: Side) {
         self.close_if(by, |_| true);
     }
@@ -43,8 +43,8 @@ impl HandleState {
         true
     }
 
-    /// It is over. Returns the number of what was accepted and never taken. Calls among it fail with
-    /// the cause.
+    /// Records the end of the association. Returns the number of accepted messages and calls that
+    /// the session never took. These calls fail with the cause.
     pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> Untaken {
         let Some(mut core) = self.lock_last() else {
             return Untaken::default();
@@ -53,7 +53,7 @@ impl HandleState {
         self.enter_last_phase(core, Phase::Over(end.map(Box::new)), left, cause)
     }
 
-    /// Enters a last phase, and discards what was never taken.
+    /// Enters a final phase, and discards accepted messages and calls.
     fn enter_last_phase(
         &self,
         mut core: MutexGuard<'_, Core>,
@@ -109,8 +109,8 @@ impl HandleState {
         }
     }
 
-    /// Makes the state of the association after a restart of the peer, and ends this one. What a
-    /// client submitted, and the session has not taken, goes there.
+    /// Creates the state of the association after a restart of the peer, and closes this one.
+    /// Pending submissions of a client move to the new state.
     pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Untaken) {
         let mut next = Self::new(
             self.urgent.clone(),
@@ -146,8 +146,8 @@ impl HandleState {
     }
 }
 
-/// The state of an association in the hands of whoever serves it. Dropping it ends the association
-/// for all handles, so that none waits for a session that never began or was dropped.
+/// Owner of the state of an association, for the session. Dropping it closes all handles, so that
+/// none waits for a session that never began or was dropped.
 pub(crate) struct StateOwner(Arc<HandleState>);
 
 impl StateOwner {
@@ -166,7 +166,7 @@ impl Deref for StateOwner {
 
 impl Drop for StateOwner {
     fn drop(&mut self) {
-        // Nothing happens after an end that was seen.
+        // Has no effect if the end was already recorded.
         self.0.end(None, None);
     }
 }

@@ -39,8 +39,8 @@ use crate::{
 /// Next identifier, for all servers of the process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// State of one association, until its end or its peer's restart. It holds neither transport nor
-/// task, so whoever keeps it keeps nothing of them.
+/// State of one association until it closes or its peer restarts. It holds neither the transport
+/// nor the task, so a handle does not keep them alive.
 pub(crate) struct HandleState {
     id: u64,
     /// Cancelled when the association begins to drain, for whatever reason.
@@ -58,17 +58,17 @@ pub(crate) struct HandleState {
     is_correlated: bool,
     /// Somebody watches for silence of the peer.
     is_watched: AtomicBool,
-    /// There is something in `core` that the session has not seen. It looks here and not there: with
-    /// every poll, and mostly there is nothing.
+    /// Set if `core` has something new for the session, which checks this flag in every poll
+    /// instead of taking the lock.
     pending: AtomicBool,
     /// The session has made its service.
     opened: AtomicBool,
-    /// Nothing more is accepted. A copy of what `core` says, for those who look often.
+    /// No more messages are accepted. A copy of the state in `core`, for frequent checks.
     closed: AtomicBool,
-    /// Further calls are better made elsewhere: this end drains, or the peer has announced its
+    /// Further calls should use another association: this end drains, or the peer has announced its
     /// SHUTDOWN.
     redirects_calls: AtomicBool,
-    /// The time at which the association came up.
+    /// The time at which the association was established.
     since: Instant,
     core: Mutex<Core>,
 }
@@ -76,7 +76,7 @@ pub(crate) struct HandleState {
 struct Core {
     phase: Phase,
     submitted: VecDeque<Submission>,
-    /// A call was dropped since the session looked last.
+    /// A call was dropped since the session last checked.
     has_dropped_calls: bool,
     shutdown: Option<Box<Shutdown>>,
     /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
@@ -214,7 +214,7 @@ impl HandleState {
         self.opened.load(Ordering::Acquire)
     }
 
-    /// Returns the time since the association came up.
+    /// Returns the time since the association was established.
     pub(crate) fn lasted(&self) -> Duration {
         self.since.elapsed()
     }
@@ -259,7 +259,7 @@ impl HandleState {
         drain.cancel();
     }
 
-    /// Has further calls be made elsewhere.
+    /// Directs further calls to another association.
     pub(crate) fn redirect_calls(&self) {
         self.redirects_calls.store(true, Ordering::Release);
     }
@@ -286,7 +286,7 @@ impl HandleState {
         true
     }
 
-    /// Has the session look here.
+    /// Notifies the session.
     pub(super) fn notify(&self) {
         self.wake(self.lock());
     }
@@ -310,7 +310,7 @@ impl HandleState {
         }
     }
 
-    /// Wakes the session. It may be running already: a wake-up too many is harmless.
+    /// Wakes the session. A spurious wake-up is harmless.
     fn wake(&self, core: MutexGuard<'_, Core>) {
         if self.pending.swap(true, Ordering::AcqRel) {
             return;
@@ -323,8 +323,8 @@ impl HandleState {
         }
     }
 
-    /// Accepts nothing more. What it returns is to be closed when the lock is released: that wakes
-    /// those who wait, and waking may run anything.
+    /// Stops accepting messages and calls. The returned room must be closed after the lock is
+    /// released, because that wakes waiting tasks, and a waker may run arbitrary code.
     #[must_use]
     fn close_core(&self, core: &mut Core, by: Side) -> Option<Arc<Room>> {
         core.phase = Phase::ShuttingDown(by);
@@ -332,7 +332,7 @@ impl HandleState {
         core.room.clone()
     }
 
-    /// Nothing here can be left half done by a panic, so a poisoned lock is as good as any.
+    /// A panic cannot leave the state inconsistent, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -340,7 +340,7 @@ impl HandleState {
 
 /// The session's side.
 impl HandleState {
-    /// Names the task to wake; before it looks whether there is something.
+    /// Registers the task to wake. Called before checking for work.
     pub(crate) fn register(&self, session: &Waker) {
         // Cloned and dropped outside of the lock: a waker may run anything.
         let session = session.clone();
@@ -375,12 +375,13 @@ impl HandleState {
         self.wake(core);
     }
 
-    /// The transport is done with a message of this length, or the message was discarded.
+    /// Records that the transport has accepted or refused a message of this length, or that it was
+    /// discarded.
     pub(crate) fn give_back(&self, len: usize, is_done: bool) {
         self.give_back_after(len, |progress| progress.finish(is_done));
     }
 
-    /// A message of this length is refused before the transport was asked.
+    /// Records that a message of this length was refused before it reached the transport.
     pub(crate) fn give_back_refused(&self, len: usize) {
         self.give_back_after(len, Progress::refuse);
     }
@@ -399,7 +400,7 @@ impl HandleState {
         room.progress.changed.notify_waiters();
     }
 
-    /// The handshake has ended: handles speak.
+    /// Opens the association for handles: the handshake has completed.
     pub(crate) fn open(&self) {
         let mut core = self.lock();
         if !matches!(core.phase, Phase::Handshaking) {

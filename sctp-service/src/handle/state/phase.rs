@@ -13,7 +13,7 @@ pub(super) type Latest = Arc<Mutex<Weak<HandleState>>>;
 
 /// Phase of an association.
 pub(super) enum Phase {
-    /// Only the handshake speaks.
+    /// Only the handshake can send.
     Handshaking,
     Open,
     /// Nothing more is accepted, since this end or the peer shuts down.

@@ -1,4 +1,4 @@
-//! Silence of a peer.
+//! Detection of a silent peer.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ impl HandleState {
         silence.watchers += 1;
         if silence.watchers == 1 {
             self.is_watched.store(true, Ordering::Relaxed);
-            // A session that rests says only now if it reads.
+            // An idle session reports only now whether it reads.
             self.wake(core);
         }
     }

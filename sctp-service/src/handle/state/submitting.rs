@@ -103,7 +103,7 @@ impl HandleState {
         self.accept(message, place)
     }
 
-    /// Refuses what the transport would refuse, while the sender waits for the answer.
+    /// Refuses an invalid message at once, before it is queued.
     fn check(&self, message: &Message) -> Result<(), SendError> {
         let (len, stream) = (message.payload.len(), message.info.stream);
         let negotiated = self.outbound_streams.load(Ordering::Relaxed);
@@ -258,7 +258,7 @@ impl HandleState {
         CallError::not_sent(cause)
     }
 
-    /// Waits for room, as long as the call may take.
+    /// Waits for room, for at most the timeout of the call.
     async fn admitted<R>(
         &self,
         admitted: impl Future<Output = R>,
@@ -342,7 +342,7 @@ impl HandleState {
         result.unwrap_or_else(|_| Err(task_gone()))
     }
 
-    /// Returns the state that has it, or has refused it.
+    /// Submits to the current state. Returns the state that has accepted or refused the submission.
     fn submit_of_client(self: &Arc<Self>, submission: Submission) -> Arc<Self> {
         let mut core = self.lock();
         if core.phase.check().is_ok() && self.takes_calls() {
@@ -378,7 +378,7 @@ impl HandleState {
         }
     }
 
-    /// Refuses what the transport would refuse. The stream may still be chosen.
+    /// Refuses an invalid message of a call. The stream may not have been chosen yet.
     fn check_call(&self, message: &Message) -> Result<(), CallError> {
         match self.check(message) {
             Ok(()) | Err(SendError::InvalidStream { .. }) => Ok(()),
