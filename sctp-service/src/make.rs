@@ -1,4 +1,4 @@
-//! From an association to the service that serves it.
+//! Make-services.
 
 use std::{
     convert::Infallible,
@@ -12,25 +12,25 @@ use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready
 
 /// A service, make-service or handler that [`serve`](crate::serve()) accepts.
 ///
-/// It is implemented for, and only for:
+/// Implemented only for:
 ///
-/// - **a service**: any `Service<Request>` that is `Clone`, answers something that is
-///   [`IntoReply`], and has `Error = Infallible`; each association gets a clone;
-/// - **a make-service**: any `Service<IncomingAssociation>` that answers with such a service, to
-///   give each peer its own state. Its error refuses the peer: anything that is
-///   `Into<Shutdown>`, such as an [`AbortReason`](crate::AbortReason). It runs in the
-///   association's own task, so a slow one delays no other peer;
+/// - **a service**: any `Service<Request>` that is `Clone`, whose response is [`IntoReply`], and
+///   that has `Error = Infallible`; each association gets a clone;
+/// - **a make-service**: any `Service<IncomingAssociation>` whose response is such a service, to
+///   give each peer its own state. An error refuses the peer; it is anything that is
+///   `Into<Shutdown>`, such as an [`AbortReason`](crate::AbortReason). The make-service runs in the
+///   association's task, so a slow one does not delay other peers;
 /// - **a handler**: an async function, see [`Handler`](crate::handler::Handler).
 ///
 /// A make-service may exchange messages with the peer before it returns the service: see
 /// [`IncomingAssociation`].
 ///
-/// When the peer restarts, the service is made anew: SCTP keeps the association, but the peer has
-/// forgotten everything, and what was agreed with it before (a login, a session) must not hold
-/// for whoever it is now. A make-service is called again, and may refuse.
+/// When the peer restarts, the service is made again. SCTP keeps the association, but the peer has
+/// lost its state, and earlier agreements such as a login must not apply to the restarted peer. The
+/// make-service is called again, and may refuse the peer.
 ///
-/// `Kind` tells these apart and is always inferred. The trait cannot be implemented outside of this
-/// crate.
+/// `Kind` distinguishes these implementations, and is always inferred. The trait cannot be
+/// implemented outside of this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot serve associations",
     label = "neither a service, nor a make-service, nor a handler",
@@ -46,7 +46,7 @@ pub trait MakeService<Kind>: Clone + Send + 'static {
     type Service: Service<Request, Response: IntoReply, Error = Infallible, Future: Send + 'static>
         + Send
         + 'static;
-    /// Makes it.
+    /// Future of the service.
     type Future: Future<Output = Result<Self::Service, Shutdown>> + Send + 'static;
 
     /// Makes the service of one association, or refuses the peer.

@@ -1,4 +1,4 @@
-//! Panics in code of the user.
+//! Panics in user code.
 
 use std::{
     any::Any,
@@ -28,7 +28,7 @@ pub(crate) async fn caught<R>(
     polled.await.unwrap_or_else(failed)
 }
 
-/// Returns the message of a panic, where it is a text.
+/// Returns the message of a panic, if its payload is a string.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

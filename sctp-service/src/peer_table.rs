@@ -15,17 +15,19 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 
 /// Associations by the identity of their peers: Diameter's peer table (RFC 6733, section 2.6).
 ///
-/// A make-service learns in its handshake who the peer is, and [claims](Self::claim) the identity for
-/// its association. Two nodes that connect to each other at once have two associations for a moment;
-/// which of them is kept is the election of the protocol, and so up to the caller.
+/// A make-service learns the identity of the peer in its handshake, and [claims](Self::claim) the
+/// identity for its association. Two nodes that connect to each other at the same time have two
+/// associations for a moment. The election of the protocol decides which one is kept, and is up to
+/// the caller.
 ///
-/// An end that knows whom it connects to claims the identity before it says who it is. If both ends
-/// claimed only when they have the other's answer, each would refuse what the other keeps.
+/// An end that knows the identity of the peer it connects to claims that identity before it sends
+/// its own. If both ends claimed only after receiving the other's answer, each would refuse the
+/// association that the other keeps.
 ///
-/// An entry belongs to an association until it ends or its peer restarts. It is removed before
-/// [`closed`](AssociationHandle::closed) resolves.
+/// An entry belongs to an association until the association closes or its peer restarts. It is
+/// removed before [`closed`](AssociationHandle::closed) resolves.
 ///
-/// Clones share one table. It is bounded by the number of associations.
+/// Clones share one table. The number of entries is bounded by the number of associations.
 ///
 /// ```
 /// use sctp_service::{IncomingAssociation, PeerTable, Shutdown, Side};
@@ -53,9 +55,9 @@ use crate::{AssociationHandle, IncomingAssociation, Shutdown, handle::Observer};
 pub struct PeerTable<K>(Arc<Shared<K>>);
 
 struct Shared<K> {
-    /// Keys are shared: code of the user's, such as their `Clone`, does not run under the lock.
+    /// Keys are shared, so that user code such as their `Clone` does not run under the lock.
     entries: Mutex<HashMap<Arc<K>, Entry>>,
-    /// An entry came, went or opened, or its peer has announced its SHUTDOWN.
+    /// An entry was added, removed or opened, or its peer has announced its SHUTDOWN.
     changed: Notify,
 }
 
@@ -65,7 +67,7 @@ struct Entry {
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
-    /// Makes an empty table.
+    /// Creates an empty table.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared {
@@ -74,13 +76,14 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
         }))
     }
 
-    /// Claims an identity for an association. [`get`](Self::get) returns it when it is open.
+    /// Claims an identity for an association. [`get`](Self::get) returns the association when it is
+    /// open.
     ///
-    /// An association that has ended already claims nothing.
+    /// Has no effect if the association has already closed.
     ///
     /// # Errors
     ///
-    /// Another association has the identity.
+    /// Returns an error if another association has the identity.
     pub fn claim(&self, key: K, incoming: &IncomingAssociation) -> Result<(), Claimed<K>> {
         self.0.claim(Claim {
             table: Arc::clone(&self.0),
@@ -90,7 +93,7 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
         })
     }
 
-    /// Returns the open association with a peer. One that drains is open no more.
+    /// Returns the open association with a peer. An association that drains is no longer open.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<AssociationHandle> {
         let entries = self.0.lock();
@@ -102,17 +105,17 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> PeerTable<K> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel-safe.
     pub async fn wait_for(&self, key: &K) -> AssociationHandle {
         self.0.wait(|| self.get(key)).await
     }
 
-    /// Waits until no association has the identity: for
+    /// Waits until no association has the identity. For use in
     /// [`Connect::wanted`](crate::client::Connect::wanted).
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel-safe.
     pub async fn vacant(&self, key: &K) {
         let is_vacant = || (!self.0.lock().contains_key(key)).then_some(());
         self.0.wait(is_vacant).await;
@@ -151,9 +154,8 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static> Shared<K> {
         Ok(())
     }
 
-    /// Enters a claim, in place of another or of none. Returns `false` if its association has ended
-    /// already. The lock of the table is held; that of an association is taken inside of it, and
-    /// never the other way round.
+    /// Enters a claim, possibly replacing another. Returns `false` if its association has already
+    /// closed. Lock order: the table, then the association.
     fn enter(&self, entries: &mut HashMap<Arc<K>, Entry>, claim: Claim<K>) -> bool {
         let watch = Arc::new(Watch {
             table: Arc::downgrade(&claim.table),
@@ -227,7 +229,7 @@ impl<K: Eq + Hash + Send + Sync> Observer for Watch<K> {
     }
 }
 
-/// A claim that may be made good.
+/// A claim to be entered.
 struct Claim<K> {
     table: Arc<Shared<K>>,
     key: Arc<K>,
@@ -238,11 +240,11 @@ struct Claim<K> {
 /// Error of [`PeerTable::claim`]: another association has the identity.
 #[non_exhaustive]
 pub struct Claimed<K> {
-    /// The association that has it.
+    /// The association that has the identity.
     pub holder: AssociationHandle,
-    /// The handshake of that association has ended, and it does not drain.
+    /// The association is open: its handshake has completed, and it does not drain.
     pub is_open: bool,
-    /// The end that set that association up.
+    /// The end that initiated that association.
     pub initiated_by: Side,
     claim: Box<Claim<K>>,
 }
@@ -259,12 +261,12 @@ impl<K> Claimed<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static> Claimed<K> {
-    /// Takes the identity over, and ends the association that had it. Does nothing if the association
-    /// that claims has itself ended meanwhile.
+    /// Takes the identity over, and closes the association that had it. Has no effect if the
+    /// claiming association has closed meanwhile.
     ///
     /// # Errors
     ///
-    /// Yet another association has got the identity meanwhile.
+    /// Returns an error if a third association has taken the identity meanwhile.
     pub fn replace(self, end: Shutdown) -> Result<(), Self> {
         let table = Arc::clone(&self.claim.table);
         let mut entries = table.lock();

@@ -1,4 +1,4 @@
-//! Readiness of services, asked within the cooperative budget of the task.
+//! Readiness of services within the cooperative budget of the task.
 
 use std::{
     future::{Future, poll_fn},
@@ -11,10 +11,10 @@ use tower_service::Service;
 
 /// Polls a service for readiness, or yields if the task has no cooperative budget left.
 ///
-/// Without budget, tokio's semaphores and channels answer `Pending` although there is room, and a
-/// layer such as `LoadShed` takes that for overload. The same would happen to a budget that runs
-/// out between two layers, so the question itself is free of it. Callers still take part in the
-/// budget: it is looked at before each question.
+/// Without budget, tokio's semaphores and channels return `Pending` although there is room, and a
+/// layer such as `LoadShed` mistakes that for overload. The budget could also run out between two
+/// layers, so the service is polled without a budget. The task still yields, since the budget is
+/// checked before each poll.
 pub(crate) fn poll_ready<S, R>(service: &mut S, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
 where
     S: Service<R>,
@@ -34,7 +34,7 @@ where
     pin!(coop::unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
 
-/// Completes if the task has cooperative budget left; otherwise has it polled again later.
+/// Completes if the task has cooperative budget left. Otherwise schedules the task again.
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     if coop::has_budget_remaining() {
         return Poll::Ready(());

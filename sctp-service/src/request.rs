@@ -1,4 +1,4 @@
-//! One inbound message, as a service sees it.
+//! Requests of a service.
 
 use bytes::Bytes;
 use sctp_core::{Ppid, RecvInfo, StreamId};
@@ -6,7 +6,7 @@ use sctp_tokio::Received;
 
 use crate::{AssociationHandle, ConnectInfo, Drain, Extensions};
 
-/// One inbound message with its metadata: the argument of a service.
+/// An inbound message with its metadata, the argument of a service.
 ///
 /// Cloning shares the payload, so tower's retry and hedge can clone it without a copy.
 #[derive(Clone, Debug)]
@@ -15,13 +15,13 @@ pub struct Request {
     parts: Parts,
 }
 
-/// Everything of a request but its payload. Extractors work on it.
+/// Parts of a request except its payload, for extractors.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Parts {
     /// Metadata from the kernel: stream, payload protocol identifier, ordering.
     pub info: RecvInfo,
-    /// The association that it came on.
+    /// Association of the request.
     pub connect_info: ConnectInfo,
     /// Sequence number of this request on its association, starting at 1, also after a restart of
     /// the peer.
@@ -33,7 +33,7 @@ pub struct Parts {
 }
 
 impl Request {
-    /// Makes a request of a message and the association that it came on, with number 1.
+    /// Creates a request from a message and its association, with number 1.
     #[must_use]
     pub fn new(received: Received, connect_info: ConnectInfo) -> Self {
         let Received { payload, info, .. } = received;
@@ -59,7 +59,7 @@ impl Request {
         self
     }
 
-    /// Returns the user data; never empty on a real association.
+    /// Returns the user data. Never empty on a real association, since SCTP has no empty messages.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
         &self.payload
@@ -71,19 +71,19 @@ impl Request {
         &self.parts.info
     }
 
-    /// Returns the stream that it came on.
+    /// Returns the stream of the request.
     #[must_use]
     pub fn stream(&self) -> StreamId {
         self.parts.info.stream
     }
 
-    /// Returns its payload protocol identifier.
+    /// Returns the payload protocol identifier.
     #[must_use]
     pub fn ppid(&self) -> Ppid {
         self.parts.info.ppid
     }
 
-    /// Returns the association that it came on.
+    /// Returns information about the association of the request.
     #[must_use]
     pub fn connect_info(&self) -> &ConnectInfo {
         &self.parts.connect_info
@@ -95,14 +95,14 @@ impl Request {
         self.parts.number
     }
 
-    /// Returns the signal that the server or the association shuts down.
+    /// Returns the signal that the server or the association shuts down gracefully.
     #[must_use]
     pub fn drain(&self) -> &Drain {
         self.parts.association.drain()
     }
 
-    /// Returns a handle for sending on the association and closing it, during the request and after
-    /// it; of none, for a request that no server made.
+    /// Returns a handle for sending on the association and closing it, during and after the
+    /// request. A request that was not received by a server has the default handle.
     #[must_use]
     pub fn association(&self) -> &AssociationHandle {
         &self.parts.association
@@ -114,13 +114,13 @@ impl Request {
         &self.parts.extensions
     }
 
-    /// Returns the values that middleware attached, to attach more.
+    /// Returns the values that middleware attached, for modification.
     #[must_use]
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.parts.extensions
     }
 
-    /// Takes the user data.
+    /// Returns the user data.
     #[must_use]
     pub fn into_payload(self) -> Bytes {
         self.payload

@@ -1,4 +1,4 @@
-//! Middleware that changes replies by an async function.
+//! Middleware that changes replies with an async function.
 
 use std::{
     convert::Infallible,
@@ -14,10 +14,10 @@ use tower_service::Service;
 
 use crate::{IntoReply, Reply, Request};
 
-/// Makes a layer of an async function that changes each reply.
+/// Creates a layer from an async function that changes each reply.
 ///
-/// The function sees the replies of the inner service, aborts included. For a change that does not
-/// wait, tower's `map_response` does the same. To see the request as well, use
+/// The function receives the replies of the inner service, including aborts. For a synchronous
+/// function use tower's `map_response`. To access the request as well, use
 /// [`from_fn`](super::from_fn).
 ///
 /// ```
@@ -37,7 +37,7 @@ where
     MapReplyLayer { function }
 }
 
-/// Layer that [`map_reply`] makes.
+/// Layer created by [`map_reply`].
 #[derive(Clone, Copy)]
 pub struct MapReplyLayer<F> {
     function: F,
@@ -62,7 +62,7 @@ impl<F> fmt::Debug for MapReplyLayer<F> {
     }
 }
 
-/// Changes the replies of a service by an async function; see [`map_reply`].
+/// Changes the replies of a service with an async function; see [`map_reply`].
 #[derive(Clone)]
 pub struct MapReply<F, Svc> {
     inner: Svc,

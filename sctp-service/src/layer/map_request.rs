@@ -1,4 +1,4 @@
-//! Middleware that changes requests by an async function.
+//! Middleware that changes requests with an async function.
 
 use std::{
     convert::Infallible,
@@ -20,12 +20,12 @@ use crate::{
     sealed::Sealed,
 };
 
-/// Makes a layer of an async function that changes each request, or replies to it.
+/// Creates a layer from an async function that changes each request, or replies to it.
 ///
 /// The arguments are [extractors](crate::extract), as those of a handler; the last is usually the
-/// [`Request`]. The result is the request to pass on, or a `Result` whose error is the reply, and then
-/// the inner service never sees the request. For a change that does not wait, tower's `map_request`
-/// does the same.
+/// [`Request`]. The result is the request for the inner service, or a `Result` whose error is sent
+/// as the reply without calling the inner service. For a synchronous function use tower's
+/// `map_request`.
 ///
 /// ```
 /// use sctp_service::{
@@ -60,7 +60,7 @@ where
     map_request_with_state((), function)
 }
 
-/// Makes a layer of an async function that changes requests and takes [`State`](crate::State).
+/// Creates a layer from an async function that changes requests and takes [`State`](crate::State).
 ///
 /// Otherwise like [`map_request`].
 pub fn map_request_with_state<F, S, T>(state: S, function: F) -> MapRequestLayer<F, S, T>
@@ -115,7 +115,7 @@ where
     note = "return `Request` or `Result<Request, impl IntoReply>`"
 )]
 pub trait IntoMappedRequest {
-    /// Returns the request to pass on, or the reply to it.
+    /// Returns the request for the inner service, or the reply to it.
     #[doc(hidden)]
     fn into_mapped(self, _: Sealed) -> Result<Request, Box<Reply>>;
 }
@@ -132,7 +132,7 @@ impl<E: IntoReply> IntoMappedRequest for Result<Request, E> {
     }
 }
 
-/// Layer that [`map_request`] makes.
+/// Layer created by [`map_request`].
 pub struct MapRequestLayer<F, S, T> {
     function: F,
     state: S,
@@ -191,7 +191,7 @@ where
         let function = self.layer.function.clone();
         let state = match function.map(request, &self.layer.state, Sealed(())) {
             Ok(mapped) => {
-                // The call is made on the one that is ready, with whatever that has reserved.
+                // The call uses the service that was polled ready, with its reservations.
                 let clone = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, clone);
                 State::Mapping { mapped, inner }

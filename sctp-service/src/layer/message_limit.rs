@@ -11,23 +11,22 @@ use crate::Request;
 /// [`graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does.
 ///
 /// The last request and all others that have arrived by then are answered. The association is then
-/// shut down in order, or aborted after [`Config::drain_timeout`](crate::Config::drain_timeout).
-/// A handler that answers for as long as there is something to say hears of it by its
-/// [`Drain`](crate::Drain).
+/// shut down in order, or aborted after [`Config::drain_timeout`](crate::Config::drain_timeout). A
+/// handler with a long reply stream is notified through its [`Drain`](crate::Drain).
 ///
-/// A peer that is balanced over several servers comes back to another one, where long associations
-/// would stay where they are. Requests that arrive later are discarded: the peer has
-/// to send them again.
+/// The limit redistributes long-lived associations: a peer behind a load balancer reconnects to
+/// another server. Requests that arrive later are discarded, and the peer has to send them again.
 ///
-/// The layer keeps no count of its own, since each clone of a service would have one: requests are
-/// [numbered](crate::Request::number) in each association.
+/// The layer uses the [number](crate::Request::number) of each request instead of a counter,
+/// because each clone of the service would have its own counter.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLimitLayer {
     limit: u64,
 }
 
 impl MessageLimitLayer {
-    /// Drains the association when its request of this number comes. A limit of 0 is a limit of 1.
+    /// Drains the association when the request with this number arrives. A limit of 0 is treated as
+    /// 1.
     #[must_use]
     pub const fn new(limit: u64) -> Self {
         Self { limit }
@@ -65,7 +64,7 @@ impl<S> MessageLimit<S> {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner

@@ -1,21 +1,21 @@
 //! Middleware for SCTP services.
 //!
-//! The layers of tower work unchanged: a [`Request`](crate::Request) goes in, a
-//! [`Reply`](crate::Reply) comes out. The layers here depend on SCTP.
+//! The layers of tower work unchanged with [`Request`](crate::Request) and [`Reply`](crate::Reply).
+//! The layers of this module are specific to SCTP.
 //!
 //! | layer | effect on the association |
 //! |---|---|
-//! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that gives nothing away |
-//! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, an abort at first |
-//! | [`from_fn`] | the async function that it is made of decides |
+//! | [`AbortOnErrorLayer`] | an error aborts it, with a reason that discloses no details |
+//! | [`CatchPanicLayer`] | a panic becomes a reply of your choice, by default an abort |
+//! | [`from_fn`] | decided by the async function |
 //! | [`map_request`], [`map_reply`] | an async function changes each request or reply |
 //! | [`MessageLimitLayer`] | it is drained after a number of requests |
 //! | [`MetricsLayer`] | nothing; requests and replies are counted and measured |
 //! | [`PeerRateLimitLayer`] | a peer that sends too fast is slowed down, or aborted |
 //! | [`TraceLayer`] | nothing; each request has a span |
 //!
-//! The usual order, outermost first: trace, metrics, abort on error, the rate limit of peers, then
-//! layers that can fail.
+//! The recommended order, outermost first: trace, metrics, abort on error, the rate limit of peers,
+//! then layers that can fail.
 //!
 //! ```
 //! use std::time::Duration;
@@ -36,13 +36,13 @@
 //! # let _ = service;
 //! ```
 //!
-//! Beware of `load_shed` over `concurrency_limit` other than here, inside an [`AbortOnErrorLayer`]:
-//! an association that is shed keeps its place in the limit's queue. One that is aborted gives it
-//! up. One that is *answered* "busy", by a layer of your own in between, is given the next permit
-//! that is free, and holds it from all others until its next request;
-//! [errors](crate::guide::errors) shows how to answer all the same.
+//! Use `load_shed` over `concurrency_limit` only inside an [`AbortOnErrorLayer`], as above. An
+//! association whose request was shed keeps its place in the queue of the limit. If it is aborted,
+//! the place is released. If a layer in between replies "busy" instead, the association receives
+//! the next free permit, and keeps it from all others until its next request. The guide to
+//! [errors](crate::guide::errors) shows how to reply without this problem.
 //!
-//! An idle timeout is not a layer, since a layer that is not called cannot act: see
+//! An idle timeout is not a layer, since a layer acts only when it is called: see
 //! [`Config::idle_timeout`](crate::Config::idle_timeout).
 
 mod abort_on_error;

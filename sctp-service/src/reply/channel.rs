@@ -12,14 +12,15 @@ use tokio::sync::mpsc;
 use super::ReplyMessage;
 use crate::Shutdown;
 
-/// Sender of the messages of a reply; made by [`Reply::channel`](crate::Reply::channel).
+/// Sender of the messages of a reply, created by [`Reply::channel`](crate::Reply::channel).
 ///
 /// Clones send into the same reply. The reply ends when the last of them is dropped.
 #[derive(Clone, Debug)]
 pub struct ReplySender(mpsc::Sender<Result<ReplyMessage, Shutdown>>);
 
 impl ReplySender {
-    /// Sends a message. Waits while the channel is full, which it becomes if the peer does not read.
+    /// Sends a message. Waits while the channel is full, for example because the peer does not
+    /// read.
     ///
     /// # Errors
     ///
@@ -27,7 +28,7 @@ impl ReplySender {
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe: nothing was sent if the future is dropped before it completes.
+    /// Cancel-safe: if the future is dropped before it completes, the message is not sent.
     pub async fn send(&self, message: impl Into<ReplyMessage>) -> Result<(), ReplyClosed> {
         self.0
             .send(Ok(message.into()))
@@ -35,8 +36,8 @@ impl ReplySender {
             .map_err(|_| ReplyClosed(()))
     }
 
-    /// Ends the reply and closes the association. Earlier messages are sent first, unless it is
-    /// [`Shutdown::Abort`], which discards what is unsent.
+    /// Ends the reply and closes the association. Earlier messages are sent first, except with
+    /// [`Shutdown::Abort`], which discards unsent messages.
     ///
     /// # Errors
     ///
@@ -44,7 +45,8 @@ impl ReplySender {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, the association stays open. The sender is gone.
+    /// If the future is dropped before it completes, the association stays open, and the sender is
+    /// dropped.
     pub async fn shutdown(self, shutdown: Shutdown) -> Result<(), ReplyClosed> {
         self.0
             .send(Err(shutdown))

@@ -18,13 +18,13 @@ use crate::{Shutdown, sealed::Sealed};
 /// | `String`, `Box<str>`, `&'static str`, `Cow<'static, str>` | the same |
 /// | [`Message`] | one message, to its own destination |
 /// | `Vec<M>`, `[M; N]` of the above | several, in order |
-/// | `(Ppid, T)`, `(StreamId, T)`, `(Unordered, T)`, `(Reliability, T)` | the messages of `T`, changed in this |
+/// | `(Ppid, T)`, `(StreamId, T)`, `(Unordered, T)`, `(Reliability, T)` | the messages of `T`, with this changed |
 /// | `(A, B, T)`, `(A, B, C, T)` | the messages of `T`, changed by several of the above |
 /// | [`Shutdown`], [`AbortReason`] | nothing; the association is closed |
-/// | `(T, Shutdown)`, `(T, Option<Shutdown>)` | the messages of `T`; then the association is closed, or may be |
+/// | `(T, Shutdown)`, `(T, Option<Shutdown>)` | the messages of `T`; then the association is closed, unless the option is `None` |
 /// | `Option<T>` | the messages of `T`, or nothing |
 /// | `Result<T, E>` | the messages of `T` or `E` |
-/// | [`Reply`] | all of it |
+/// | [`Reply`] | the reply itself |
 ///
 /// To reply with the items of an iterator, collect it: `messages.collect::<Reply>()`.
 ///
@@ -76,8 +76,8 @@ pub trait IntoReply {
 
 /// Change of the destination of a reply, as the first part of a tuple.
 ///
-/// The messages of the reply that stands behind it are changed, those with a destination of their
-/// own included. The trait cannot be implemented outside of this crate.
+/// Applies to all messages of the reply in the tuple, including those with their own destination.
+/// The trait cannot be implemented outside of this crate.
 pub trait ReplyPart: Copy + Send + 'static {
     /// Changes the destination of one message.
     #[doc(hidden)]
@@ -213,7 +213,7 @@ impl<M: Into<ReplyMessage>, const N: usize> IntoReply for [M; N] {
     }
 }
 
-/// `(reply, Shutdown)`, and `(reply, Option<Shutdown>)` for handlers that end the association
+/// `(reply, Shutdown)`, and `(reply, Option<Shutdown>)` for handlers that close the association
 /// only sometimes.
 impl<T: IntoReply, S: Into<Option<Shutdown>>> IntoReply for (T, S) {
     fn into_reply(self) -> Reply {

@@ -1,4 +1,4 @@
-//! One message of a reply.
+//! Messages of a reply.
 
 use std::{
     borrow::Cow,
@@ -15,8 +15,8 @@ use sctp_tokio::Message;
 use super::ReplyStream;
 use crate::Shutdown;
 
-/// One message of a [`Reply`](crate::Reply): a payload, and its destination as far as that does not
-/// follow from the request.
+/// A message of a [`Reply`](crate::Reply): a payload, and the parts of its destination that differ
+/// from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplyMessage {
@@ -29,9 +29,9 @@ pub struct ReplyMessage {
 
 /// Destination and delivery of a [`ReplyMessage`].
 ///
-/// A field that is `None` is taken from the request. The default takes everything from the request:
-/// the reply goes out on the same stream, with the same payload protocol identifier, and is ordered
-/// if the request was. A [`Message`] sets every field.
+/// Fields that are `None` are taken from the request. By default the reply is sent on the same
+/// stream as the request, with the same payload protocol identifier and ordering. A [`Message`]
+/// sets every field.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ReplyInfo {
@@ -47,13 +47,13 @@ pub struct ReplyInfo {
     pub sack_immediately: bool,
     /// Shared key that authenticates the message (RFC 4895). Defaults to the active key.
     pub auth_key: Option<u16>,
-    /// Number that is returned if the message fails. An association with a
+    /// Context that is returned if the message cannot be sent. An association with a
     /// [correlation](crate::Serve::with_correlation) uses its own.
     pub context: u32,
 }
 
 impl ReplyMessage {
-    /// Fills in what follows from the request.
+    /// Fills in the fields that are taken from the request.
     pub(crate) fn resolve(self, request: &SendInfo) -> Message {
         let info = SendInfo::on_stream(self.info.stream.unwrap_or(request.stream))
             .with_ppid(self.info.ppid.unwrap_or(request.ppid))
@@ -170,7 +170,7 @@ where
 }
 
 pin_project! {
-    /// Stream whose messages are changed.
+    /// Stream that changes messages.
     pub(super) struct Changed<F> {
         pub(super) inner: ReplyStream,
         pub(super) change: F,

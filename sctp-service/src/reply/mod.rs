@@ -22,10 +22,9 @@ use crate::{Request, Shutdown};
 /// Further messages of a reply. An error closes the association.
 pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shutdown>> + Send>>;
 
-/// Reply of a service: any number of messages, sent in order, and then perhaps the end of the
-/// association.
+/// Reply of a service: any number of messages, and optionally the shutdown of the association.
 ///
-/// Most handlers never name it: their result is turned into a reply by [`IntoReply`].
+/// Most handlers do not use this type directly: their results are converted with [`IntoReply`].
 ///
 /// ```
 /// use sctp_service::{Message, Reply, Shutdown};
@@ -41,17 +40,17 @@ pub(crate) type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyMessage, Shu
 ///
 /// # Destination
 ///
-/// A payload (`Bytes`, `&'static str`, `String`, `Vec<u8>`) goes out on the stream that the
-/// request came on, with its payload protocol identifier, ordered or not as it was. A
-/// [`Message`](crate::Message) goes where its own `SendInfo` says. A [`ReplyInfo`] sets single fields,
-/// as does a tuple such as `(Ppid, T)`: see [`IntoReply`].
+/// A payload (`Bytes`, `&'static str`, `String`, `Vec<u8>`) is sent on the stream of the request,
+/// with the same payload protocol identifier and ordering. A [`Message`](crate::Message) is sent
+/// according to its own `SendInfo`. A [`ReplyInfo`] sets single fields, as does a tuple such as
+/// `(Ppid, T)`: see [`IntoReply`].
 ///
-/// The numbers of streams in the two directions are negotiated apart: a peer can have more streams
-/// than there are to reply on (Linux asks for 10, [`SocketBuilder`](sctp_tokio::SocketBuilder) for
-/// 128, unless [`InitMsg`](sctp_tokio::options::InitMsg) says otherwise). A reply whose stream is
-/// that of the request then goes out on stream 0, unless
-/// [`Config::reply_stream`](crate::Config::reply_stream) says otherwise. Another stream that does
-/// not exist aborts the association with the reason `no stream to reply on`.
+/// The two directions can have different numbers of streams. Linux asks for 10 outbound streams by
+/// default, and [`SocketBuilder`](sctp_tokio::SocketBuilder) for 128, unless
+/// [`InitMsg`](sctp_tokio::options::InitMsg) is set. If the stream of the request does not exist in
+/// the direction of the reply, the reply is sent on stream 0, unless
+/// [`Config::reply_stream`](crate::Config::reply_stream) is set otherwise. If a handler chooses a
+/// stream that does not exist, the association is aborted with the reason `no stream to reply on`.
 #[derive(Default)]
 #[must_use = "a reply is sent only if the service returns it"]
 pub struct Reply {
@@ -61,7 +60,7 @@ pub struct Reply {
     ending: Option<Ending>,
 }
 
-/// End of the association that a reply asks for.
+/// End of the association that a reply requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Requests that have arrived are served first, and so are calls in flight.
@@ -71,7 +70,7 @@ pub(crate) enum Ending {
     Unserved(Box<Unserved>),
 }
 
-/// A request that a service did not take.
+/// A request that a service did not accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unserved {
     pub(crate) received: Received,
@@ -79,7 +78,7 @@ pub(crate) struct Unserved {
 }
 
 impl Reply {
-    /// Sends no message, and leaves the association open.
+    /// Creates a reply without messages, which leaves the association open.
     pub const fn none() -> Self {
         Self {
             first: None,
@@ -89,7 +88,7 @@ impl Reply {
         }
     }
 
-    /// Sends one message.
+    /// Creates a reply with one message.
     pub fn new(message: impl Into<ReplyMessage>) -> Self {
         Self {
             first: Some(message.into()),
@@ -97,12 +96,12 @@ impl Reply {
         }
     }
 
-    /// Sends a stream of messages, each as it comes.
+    /// Creates a reply from a stream of messages, each sent as it becomes available.
     ///
-    /// The request is in flight until the stream ends: where requests of an SCTP stream are served in
-    /// order, the next one waits. The stream is polled only while the
-    /// [reply queue](crate::Config::reply_queue) has room, so it needs no bound of its own. It is dropped
-    /// when the association closes.
+    /// The request is in flight until the stream ends, so the next request on the same SCTP stream
+    /// waits unless requests are [unordered](crate::RequestOrder::Unordered). The stream is polled
+    /// only while the [reply queue](crate::Config::reply_queue) has room, and is dropped when the
+    /// association closes.
     pub fn stream<S>(messages: S) -> Self
     where
         S: Stream<Item: Into<ReplyMessage>> + Send + 'static,
@@ -113,8 +112,8 @@ impl Reply {
         }
     }
 
-    /// Sends a stream of messages that may close the association: the first `Err` is the last item
-    /// of the reply and its [`Shutdown`].
+    /// Creates a reply from a stream of messages that may close the association: the first `Err`
+    /// ends the reply with its [`Shutdown`].
     pub fn try_stream<S, M>(messages: S) -> Self
     where
         S: Stream<Item = Result<M, Shutdown>> + Send + 'static,
@@ -126,10 +125,10 @@ impl Reply {
         }
     }
 
-    /// Sends the messages of a channel that holds up to `capacity` messages, at least 1.
+    /// Creates a reply from a channel that holds up to `capacity` messages, at least 1.
     ///
-    /// For handlers that leave the reply to a task: return the reply, keep the sender. The request is
-    /// in flight until the last sender is dropped.
+    /// For handlers whose reply is sent by another task: return the reply, and pass the sender to
+    /// the task. The request is in flight until the last sender is dropped.
     #[must_use = "the reply must be returned, and the sender used"]
     pub fn channel(capacity: usize) -> (ReplySender, Self) {
         let (sender, stream) = channel::channel(capacity);
@@ -142,9 +141,9 @@ impl Reply {
         )
     }
 
-    /// Adds a message after the others, and before a stream if there is one.
+    /// Adds a message after the existing ones, and before a stream.
     ///
-    /// On a reply that ends with [`Shutdown::Abort`] it is discarded: see
+    /// If the reply has a [`Shutdown::Abort`], the message is discarded: see
     /// [`with_shutdown`](Self::with_shutdown).
     pub fn with_message(mut self, message: impl Into<ReplyMessage>) -> Self {
         if self.is_abort() {
@@ -161,8 +160,8 @@ impl Reply {
     ///
     /// Replaces an earlier shutdown or [drain](Self::then_drain).
     ///
-    /// With [`Shutdown::Abort`] the messages of the reply are **discarded here**: an ABORT discards
-    /// what is unsent, so whether they reach the peer would be a race. To send a message first, use
+    /// With [`Shutdown::Abort`] the messages of the reply are **discarded**: an ABORT discards
+    /// unsent data, so it would be a race whether they reach the peer. To send a message first, use
     /// [`Shutdown::AfterAck`], or put the text into the reason.
     pub fn with_shutdown(mut self, shutdown: Shutdown) -> Self {
         if shutdown.is_abort() {
@@ -176,16 +175,16 @@ impl Reply {
     /// [`AssociationHandle::graceful_shutdown`](crate::AssociationHandle::graceful_shutdown) does.
     ///
     /// Requests that have arrived are served, requests and calls in flight finish, and then the
-    /// association is shut down. After [`Config::drain_timeout`](crate::Config::drain_timeout) it is
-    /// aborted with the reason `drain timed out`. HTTP/2 calls this GOAWAY.
+    /// association is shut down. After [`Config::drain_timeout`](crate::Config::drain_timeout) it
+    /// is aborted with the reason `drain timed out`. This corresponds to GOAWAY in HTTP/2.
     ///
-    /// Has no effect on a reply with a [shutdown](Self::with_shutdown), which is more than a drain.
+    /// Has no effect on a reply with a [shutdown](Self::with_shutdown).
     pub fn then_drain(mut self) -> Self {
         self.ending.get_or_insert(Ending::Drain);
         self
     }
 
-    /// Gives a request back that is not served, for this reason.
+    /// Creates a reply that returns an unserved request, for this reason.
     pub(crate) fn unserved(request: Request, reason: &'static str) -> Self {
         let (parts, payload) = request.into_parts();
         let received = Received::new(payload, parts.info);
@@ -250,8 +249,8 @@ impl Reply {
     }
 }
 
-/// Parts of a reply. The first message has its place in the struct, so that the common reply
-/// needs no allocation.
+/// Parts of a reply. The first message is stored inline, so that a reply with one message needs no
+/// allocation.
 pub(crate) struct ReplyParts {
     pub(crate) first: Option<ReplyMessage>,
     pub(crate) rest: Vec<ReplyMessage>,

@@ -12,7 +12,7 @@ use super::layer::{BoxError, Reasons};
 use crate::{IntoReply, Reply};
 
 pin_project! {
-    /// The answer of [`AbortOnError`](super::AbortOnError).
+    /// Response future of [`AbortOnError`](super::AbortOnError).
     #[must_use = "futures do nothing unless polled"]
     pub struct AbortOnErrorFuture<F> {
         #[pin]

@@ -8,12 +8,12 @@ use crate::{IntoReply, Reply, abort_reasons::INTERNAL_ERROR, log_limit::LogLimit
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Aborts the association when the service fails: turns a service with any error into one with
-/// `Error = Infallible`, which can be served.
+/// Aborts the association when the inner service fails.
 ///
-/// The peer reads `internal error`, and the log the error itself: the text of an error may say
-/// more about a server than a peer should know. [`map`](Self::map) tells the peer more, where
-/// that helps it:
+/// Turns a service with any error type into one with `Error = Infallible`, which can be served.
+///
+/// The abort reason is `internal error`, and the error itself is logged, since its text may
+/// disclose internals of the server. [`map`](Self::map) chooses reasons that help the peer:
 ///
 /// ```
 /// use sctp_service::{AbortReason, layer::AbortOnErrorLayer};
@@ -79,7 +79,7 @@ impl fmt::Debug for AbortOnErrorLayer {
 
 type Reason = dyn Fn(&(dyn Error + Send + Sync + 'static)) -> AbortReason + Send + Sync;
 
-/// From an error to what the peer reads.
+/// Maps an error to an abort reason.
 #[derive(Clone)]
 pub(super) struct Reasons(Arc<Shared<Reason>>);
 
@@ -90,7 +90,7 @@ struct Shared<F: ?Sized> {
 }
 
 impl Reasons {
-    /// Logs an error, and makes the reply that aborts for it.
+    /// Logs an error, and returns the reply that aborts the association.
     pub(super) fn abort(&self, error: &(dyn Error + Send + Sync + 'static)) -> Reply {
         let reason = (self.0.reason)(error);
         if let Some(occurrences) = self.0.failures.record() {

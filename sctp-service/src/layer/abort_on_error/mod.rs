@@ -1,5 +1,4 @@
-//! Middleware that aborts the association when the service fails, with a reason that gives
-//! nothing away.
+//! Middleware that aborts the association when the inner service fails.
 
 mod future;
 mod layer;
@@ -47,7 +46,7 @@ impl<S> AbortOnError<S> {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -62,7 +61,7 @@ where
     type Error = Infallible;
     type Future = AbortOnErrorFuture<S::Future>;
 
-    /// A service that fails to become ready is ready to say so: the next call aborts.
+    /// Ready even if the inner service failed to become ready: the next call then aborts.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         if self.failed.is_none() {
             match self.inner.poll_ready(cx) {
@@ -82,7 +81,7 @@ where
     }
 }
 
-/// A clone has not failed yet.
+/// Clones the inner service without its failure.
 impl<S: Clone> Clone for AbortOnError<S> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), self.reasons.clone())

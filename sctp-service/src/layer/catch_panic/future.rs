@@ -12,7 +12,7 @@ use super::layer::Replies;
 use crate::{IntoReply, Reply, log_limit::LogLimiter};
 
 pin_project! {
-    /// The answer of [`CatchPanic`](super::CatchPanic).
+    /// Response future of [`CatchPanic`](super::CatchPanic).
     #[must_use = "futures do nothing unless polled"]
     pub struct CatchPanicFuture<F> {
         #[pin]

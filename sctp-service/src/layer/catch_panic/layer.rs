@@ -7,14 +7,14 @@ use crate::{
     IntoReply, Reply, abort_reasons::INTERNAL_ERROR, log_limit::LogLimiter, panics::panic_message,
 };
 
-/// Turns a panic of the service into a reply; at first, into an abort of the association with the
-/// reason `internal error`.
+/// Turns a panic of the inner service into a reply; by default, an abort with the reason
+/// `internal error`.
 ///
-/// Without it the [server](crate::serve()) catches a panic, and does the same: aborts, logs, and
-/// reports [`ServerEvent::Panicked`](crate::ServerEvent::Panicked). The layer is for those who
-/// want something else: to answer with an error message of their protocol, to end in order, or
-/// to have layers further out see the panic as a reply among others (to count it, say). A panic
-/// that is caught here is logged, and is no event.
+/// Without this layer the [server](crate::serve()) catches panics: it aborts the association, logs
+/// the panic, and reports [`ServerEvent::Panicked`](crate::ServerEvent::Panicked). Use the layer to
+/// reply with an error message of the protocol, to shut down gracefully, or to make the panic
+/// visible to outer layers as a reply. A panic that this layer catches is logged, but not reported
+/// as an event.
 ///
 /// ```
 /// use sctp_service::layer::CatchPanicLayer;
@@ -24,10 +24,10 @@ use crate::{
 /// # let _ = layer;
 /// ```
 ///
-/// The association can live on, and with it the service: be sure that a panic leaves nothing of
-/// its state half-changed (a `Mutex` that was locked is poisoned). Panics in `poll_ready`, in
-/// `call` and in the future are caught, also when the future is dropped after a panic. Those in
-/// the stream of a reply are left to the server, which can no longer ask for another reply.
+/// The association and the service can continue after a panic, so make sure that a panic cannot
+/// leave the service's state inconsistent (a locked `Mutex` is poisoned). The layer catches panics
+/// in `poll_ready`, in `call` and in the future, also when the future is dropped after a panic.
+/// Panics in a reply stream are left to the server.
 #[derive(Clone)]
 pub struct CatchPanicLayer {
     replies: Replies,
@@ -40,8 +40,8 @@ impl CatchPanicLayer {
         Self::map(|_| INTERNAL_ERROR.clone())
     }
 
-    /// Replies with what is made of the panic's message. Take care: such messages are not meant
-    /// for peers.
+    /// Replies with the result of a function of the panic message. Do not send panic messages to
+    /// peers, since they may disclose internals.
     pub fn map<F, R>(reply: F) -> Self
     where
         F: Fn(&str) -> R + Send + Sync + 'static,
@@ -76,7 +76,7 @@ impl fmt::Debug for CatchPanicLayer {
     }
 }
 
-/// From a panic to a reply.
+/// Maps a panic to a reply.
 #[derive(Clone)]
 pub(super) struct Replies(Arc<Shared<MakeReply>>);
 
@@ -89,7 +89,7 @@ struct Shared<F: ?Sized> {
 }
 
 impl Replies {
-    /// Logs a panic, and makes the reply.
+    /// Logs a panic, and returns the reply.
     pub(super) fn reply(&self, panic: &(dyn Any + Send)) -> Reply {
         let message = panic_message(panic);
         if let Some(occurrences) = self.0.panics.record() {

@@ -1,4 +1,4 @@
-//! Middleware that turns a panic of the service into a reply; an abort, unless told otherwise.
+//! Middleware that turns panics of the inner service into replies.
 
 mod future;
 mod layer;
@@ -46,7 +46,7 @@ impl<S> CatchPanic<S> {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -61,7 +61,7 @@ where
     type Error = S::Error;
     type Future = CatchPanicFuture<S::Future>;
 
-    /// A service that panics here is ready to say so: the next call replies for it.
+    /// Ready even if the inner service panicked: the next call then replies to the panic.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.panicked.is_some() {
             return Poll::Ready(Ok(()));
@@ -86,7 +86,7 @@ where
     }
 }
 
-/// A clone has not panicked yet.
+/// Clones the inner service without its panic.
 impl<S: Clone> Clone for CatchPanic<S> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), self.replies.clone())

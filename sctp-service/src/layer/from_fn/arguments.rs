@@ -31,8 +31,8 @@ pub trait Middleware<T, S>: Clone {
 
 /// Arguments of a [`Middleware`] function, as a tuple.
 ///
-/// `Via` tells how the one before [`Next`] is extracted, and is always inferred. The trait cannot be
-/// implemented outside of this crate.
+/// `Via` identifies the extraction of the argument before [`Next`], and is always inferred. The
+/// trait cannot be implemented outside of this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` are not the arguments of a middleware function",
     label = "the last argument is not `Next`, or there are more than 17",

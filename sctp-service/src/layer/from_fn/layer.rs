@@ -4,11 +4,11 @@ use tower_layer::Layer;
 
 use super::{FromFn, Middleware};
 
-/// Makes a layer of an async function.
+/// Creates a layer from an async function.
 ///
 /// The last two arguments of the function are the [`Request`](crate::Request) and the
 /// [`Next`](super::Next) service. Arguments before these are [extractors](crate::extract) of parts,
-/// as in a handler; a rejection is the reply, and nothing further in is called.
+/// as in a handler. A rejection is sent as the reply, and the inner service is not called.
 ///
 /// The function passes the request on with [`Next::run`](super::Next::run), and returns the reply,
 /// or changes either. Or it replies at once, and the inner service never sees the request. Like a
@@ -45,14 +45,14 @@ use super::{FromFn, Middleware};
 /// # });
 /// ```
 ///
-/// Readiness is passed on: while the inner service is not ready, the function is not called, and the
-/// association is not read. The inner service cannot fail. One that can, such as tower's timeout, goes
-/// inside an [`AbortOnErrorLayer`](crate::layer::AbortOnErrorLayer) of its own, and the function sees
-/// its aborts as replies. Each request costs a clone of the inner service and two allocations; [a
-/// layer of your own](crate::guide::middleware) has neither.
+/// Readiness is forwarded: while the inner service is not ready, the function is not called, and
+/// the association is not read. The inner service must be infallible. Put an
+/// [`AbortOnErrorLayer`](crate::layer::AbortOnErrorLayer) around a service that can fail, such as
+/// tower's timeout; the function then receives its aborts as replies. Each request costs a clone of
+/// the inner service and two allocations; [a custom layer](crate::guide::middleware) needs neither.
 ///
-/// A closure can capture what it needs; the types of its arguments are written out. For
-/// [`State`](crate::State) among the arguments see [`from_fn_with_state`].
+/// The types of a closure's arguments must be written out. To take [`State`](crate::State) as an
+/// argument, use [`from_fn_with_state`].
 pub fn from_fn<F, T>(function: F) -> FromFnLayer<F, (), T>
 where
     F: Middleware<T, ()>,
@@ -60,7 +60,7 @@ where
     from_fn_with_state((), function)
 }
 
-/// Makes a layer of an async function that takes [`State`](crate::State).
+/// Creates a layer from an async function that takes [`State`](crate::State).
 ///
 /// Otherwise like [`from_fn`].
 ///
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// Layer that [`from_fn`] makes.
+/// Layer created by [`from_fn`].
 pub struct FromFnLayer<F, S, T> {
     function: F,
     state: S,

@@ -40,7 +40,7 @@ impl<F, Svc, S, T> FromFn<F, Svc, S, T> {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> Svc {
         self.inner
@@ -65,7 +65,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // The function gets the one that is ready, with whatever that has reserved.
+        // The function gets the service that was polled ready, with its reservations.
         let clone = self.inner.clone();
         let next = Next::new(std::mem::replace(&mut self.inner, clone));
         let (function, state) = (self.function.clone(), self.state.clone());

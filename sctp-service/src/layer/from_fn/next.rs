@@ -6,8 +6,8 @@ use crate::{IntoReply, Reply, Request, handler::BoxReply};
 
 /// Inner service of a [`from_fn`](super::from_fn) middleware, ready for one call.
 ///
-/// Dropping it without a call gives back what the inner services have reserved for this request,
-/// such as the permit of a concurrency limit.
+/// Dropping it without a call releases what the inner services have reserved for this request, such
+/// as the permit of a concurrency limit.
 #[must_use = "without `run`, nothing behind this middleware sees the request"]
 pub struct Next {
     call: Box<dyn FnOnce(Request) -> BoxReply + Send>,
@@ -29,12 +29,11 @@ impl Next {
         }
     }
 
-    /// Passes a request on, and returns its reply.
+    /// Calls the inner service, and returns its reply.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the inner call at its current `await`. Nothing of its reply reaches
-    /// the wire.
+    /// Dropping the future drops the inner call at its current `await`. Its reply is not sent.
     pub async fn run(self, request: Request) -> Reply {
         (self.call)(request).await
     }

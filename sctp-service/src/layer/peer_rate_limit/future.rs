@@ -11,7 +11,7 @@ use tower_service::Service;
 use crate::{IntoReply, Reply, Request, ready::poll_ready};
 
 pin_project! {
-    /// The answer of [`PeerRateLimit`](super::PeerRateLimit).
+    /// Response future of [`PeerRateLimit`](super::PeerRateLimit).
     #[must_use = "futures do nothing unless polled"]
     pub struct PeerRateLimitFuture<S: Service<Request>> {
         #[pin]

@@ -7,11 +7,10 @@ use super::{
     limiter::{Limiter, Settings},
 };
 
-/// Slows an association down, or aborts it, when the address of its peer sends more requests
-/// than its share.
+/// Limits the rate of requests per peer address, by slowing associations down or aborting them.
 ///
-/// Each address has a token bucket, which all its associations share: so many requests in a time,
-/// and as many at once after a pause.
+/// Each address has a token bucket, which all associations of the address share. The bucket limits
+/// the number of requests per interval, and the burst after a pause.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,33 +26,33 @@ use super::{
 ///
 /// # Above the limit
 ///
-/// A request **waits** for its token, and its association with it: until then the service is not
-/// ready, so nothing more is read, the receive window closes, and SCTP itself slows the peer
-/// down. To drop a message would break SCTP's promise, and an abort that comes first would only
-/// have the peer come back at once, which costs both ends more than to wait. What waits holds no
-/// permit of a limit further in: its reservation is given back.
+/// A request **waits** for its token. Until then the service is not ready, so its association is
+/// not read, the receive window closes, and SCTP slows the peer down. Dropping messages would break
+/// SCTP's reliability, and after an abort the peer would reconnect at once, which costs both ends
+/// more than waiting. A waiting request holds no permit of an inner limit: its reservation is
+/// released.
 ///
 /// Behind [`from_fn`](crate::layer::from_fn()), or as a layer of a [`Router`](crate::Router), the
-/// service is cloned for each request, and requests of one association wait for their tokens one
-/// after the other, up to [`Config::max_in_flight`](crate::Config::max_in_flight) of them. None
-/// more is read meanwhile.
+/// service is cloned for each request. Up to
+/// [`Config::max_in_flight`](crate::Config::max_in_flight) requests of one association then wait
+/// for their tokens, in order, and no more are read meanwhile.
 ///
-/// A peer can open many associations, and have a request wait in each. So where the wait would be
-/// longer than [`with_max_delay`](Self::with_max_delay), the association is **aborted**, with the
-/// reason `rate limit exceeded`; a maximum of zero always aborts.
+/// A peer can open many associations with a waiting request in each. If the wait would exceed
+/// [`with_max_delay`](Self::with_max_delay), the association is therefore **aborted** with the
+/// reason `rate limit exceeded`. A maximum of zero always aborts.
 ///
-/// # Who is a peer
+/// # Identification of peers
 ///
-/// The first address of the association, without its port, and of an IPv6 address the first 64
-/// bits: the rest is a host's own choice. SCTP's cookie exchange has shown by then that the
-/// peer can be reached there, so nobody can spend the tokens of another.
+/// A peer is identified by the first address of its association, without the port. Of an IPv6
+/// address only the first 64 bits count, since a host chooses the rest. SCTP's cookie exchange has
+/// verified that the peer is reachable at this address, so a peer cannot use the tokens of another.
 ///
-/// The table holds up to [`with_max_peers`](Self::with_max_peers) addresses. When it is full,
-/// those are forgotten whose bucket is full again, which changes nothing for them; it is searched
-/// once a second at most. As long as that makes no room, all further addresses share one bucket:
-/// none that is limited is ever forgotten.
+/// The table holds up to [`with_max_peers`](Self::with_max_peers) addresses. When the table is
+/// full, addresses whose bucket is full again are removed, at most once a second. This does not
+/// affect their limit. While there is no room, all further addresses share one bucket. An address
+/// that is being limited is never removed.
 ///
-/// The state is that of the layer: clone the layer to have several services share it.
+/// The layer owns the state: clone the layer to share the state between several services.
 #[derive(Clone, Debug)]
 pub struct PeerRateLimitLayer {
     rate: u32,
@@ -64,8 +63,8 @@ pub struct PeerRateLimitLayer {
 }
 
 impl PeerRateLimitLayer {
-    /// Lets each address have so many requests, at least 1, in this time. As many can come at
-    /// once, a request waits for up to 10 seconds, and the table holds 10,000 addresses.
+    /// Creates a layer that allows this number of requests, at least 1, per interval and address.
+    /// Defaults to a burst of the same size, a maximum delay of 10 seconds, and 10,000 addresses.
     #[must_use]
     pub fn new(requests: u32, per: Duration) -> Self {
         let settings = Settings {
@@ -85,36 +84,36 @@ impl PeerRateLimitLayer {
         .rebuilt()
     }
 
-    /// Sets how many requests can come at once after a pause, at least 1.
+    /// Sets the maximum burst after a pause, at least 1 request.
     #[must_use]
     pub fn with_burst(mut self, requests: u32) -> Self {
         self.burst = requests;
         self.rebuilt()
     }
 
-    /// Sets how long a request may wait before its association is aborted. Default 10 seconds.
+    /// Sets the time that a request may wait. If it would wait longer, its association is aborted.
+    /// Defaults to 10 seconds.
     #[must_use]
     pub fn with_max_delay(mut self, delay: Duration) -> Self {
         self.settings.max_delay = delay;
         self.rebuilt()
     }
 
-    /// Sets how many addresses have a bucket of their own. Each costs about 50 bytes. Default
-    /// 10,000.
+    /// Sets the maximum number of addresses with a bucket of their own. Defaults to 10,000.
     #[must_use]
     pub fn with_max_peers(mut self, addresses: usize) -> Self {
         self.settings.max_peers = addresses;
         self.rebuilt()
     }
 
-    /// Sets how many bits of an IPv6 address stand for a peer. Default 64.
+    /// Sets the number of bits of an IPv6 address that identify a peer. Defaults to 64.
     #[must_use]
     pub fn with_ipv6_prefix(mut self, bits: u8) -> Self {
         self.settings.ipv6_prefix = bits;
         self.rebuilt()
     }
 
-    /// Begins anew with the settings as they are.
+    /// Creates new state with the current settings.
     fn rebuilt(mut self) -> Self {
         self.settings.interval = self.per / self.rate;
         let burst = self.burst.max(1);

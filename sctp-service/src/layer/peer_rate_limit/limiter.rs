@@ -1,4 +1,4 @@
-//! The buckets of all peers.
+//! Token buckets of all peers.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::turns::{Turn, Turns};
 use crate::{ConnectInfo, IntoReply, Reply, Request, log_limit::LogLimiter, timer::later};
 
-/// The reason given to a peer whose requests would have to wait for too long.
+/// Abort reason for a peer whose requests would have to wait for too long.
 static RATE_LIMIT_EXCEEDED: AbortReason = AbortReason::from_static("rate limit exceeded");
 
 /// Minimum interval between searches of the table for peers that can be forgotten.
@@ -45,7 +45,7 @@ pub(super) struct Limiter {
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: HashMap<IpAddr, Instant>,
-    /// The one bucket of all peers that the table has no room for.
+    /// Shared bucket of all peers for which the table has no room.
     others: Option<Instant>,
     sweep_at: Option<Instant>,
 }
@@ -94,7 +94,7 @@ impl Limiter {
         Ok(request)
     }
 
-    /// Logs that a peer sends too fast, and makes the reply that aborts its association.
+    /// Logs that a peer sends too fast, and returns the reply that aborts its association.
     pub(super) fn refuse(&self, peer: &ConnectInfo) -> Reply {
         if let Some(occurrences) = self.refusals.record() {
             tracing::warn!(%peer, occurrences, "rate limit exceeded, aborting");
@@ -102,7 +102,7 @@ impl Limiter {
         RATE_LIMIT_EXCEEDED.clone().into_reply()
     }
 
-    /// Takes a token for a request of this peer, one that is not there yet if need be.
+    /// Takes a token for a request of this peer, if necessary one that becomes available later.
     pub(super) fn take(&self, peer: &ConnectInfo) -> Verdict {
         let now = Instant::now();
         let key = key(peer, self.settings.ipv6_prefix);
@@ -127,10 +127,9 @@ impl Limiter {
 }
 
 impl Buckets {
-    /// Forgets the peers whose buckets are full, if there is no room for a new one. A full
-    /// bucket is what a new peer begins with, so nothing is lost with it. To forget another would
-    /// be to let its peer off: then somebody with many addresses could have the table forget
-    /// whom he likes.
+    /// Removes the peers whose buckets are full, if there is no room for a new one. A new peer
+    /// begins with a full bucket, so nothing is lost. Removing other peers would lift their limit,
+    /// and an attacker with many addresses could evict any peer.
     fn make_room(&mut self, key: IpAddr, now: Instant, max: usize) {
         let full = self.full_at.len() >= max && !self.full_at.contains_key(&key);
         if full && self.sweep_at.is_none_or(|at| at <= now) {
@@ -148,8 +147,8 @@ impl Buckets {
     }
 }
 
-/// Returns what stands for a peer: its first address, without the part that it chooses itself.
-/// Peers without any address are one peer.
+/// Returns the key of a peer: its first address, without the bits that it chooses itself. All peers
+/// without an address share one key.
 fn key(peer: &ConnectInfo, ipv6_prefix: u8) -> IpAddr {
     let unspecified = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let addr = peer.peer_addr().map_or(unspecified, |addr| addr.ip());

@@ -1,5 +1,4 @@
-//! Middleware that slows an association down, or aborts it, when the address of its peer sends
-//! too much.
+//! Middleware that limits the rate of requests per peer address.
 
 mod future;
 mod layer;
@@ -27,8 +26,8 @@ use crate::{IntoReply, Reply, Request};
 pub struct PeerRateLimit<S> {
     inner: S,
     limiter: Arc<Limiter>,
-    /// Until when the last request waits, and no further one is taken. Where a service is cloned
-    /// for each request this holds nothing back, and requests wait for their turns.
+    /// Delays readiness until the last request has its token. If the service is cloned for each
+    /// request, the gate has no effect, and requests wait for their turns instead.
     gate: Option<Pin<Box<Sleep>>>,
 }
 
@@ -53,7 +52,7 @@ impl<S> PeerRateLimit<S> {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -93,9 +92,9 @@ where
                 }
             }
         };
-        // A request that no server made, with a handle of no association, waits for no other.
+        // A request with the default handle, which no server created, waits for no other.
         let turn = (association != 0).then(|| turns.enter(association));
-        // A clone has reserved nothing: what this one had is free for others.
+        // A clone has no reservation, so the permits of this service are released.
         self.inner = self.inner.clone();
         self.gate = token_at.map(|at| Box::pin(sleep_until(at)));
         let admission = Arc::clone(&self.limiter).admit(request, turn, token_at);
@@ -103,7 +102,7 @@ where
     }
 }
 
-/// A clone waits for nothing, until its own first request is beyond the limit.
+/// Clones without the gate: the clone is not limited yet.
 impl<S: Clone> Clone for PeerRateLimit<S> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), Arc::clone(&self.limiter))

@@ -1,4 +1,4 @@
-//! The order in which waiting requests of one association take their tokens.
+//! Order in which waiting requests of one association take their tokens.
 
 use std::{
     collections::HashMap,
