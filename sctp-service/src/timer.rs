@@ -1,4 +1,4 @@
-//! A deadline that may or may not be set.
+//! Optional deadlines.
 
 use std::{
     future::Future,
@@ -9,15 +9,15 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Adds a time that the user has set. `Duration::MAX` is a way to say "for ever", and beyond what
-/// an `Instant` can hold; so whatever is beyond a lifetime is as far off as that.
+/// Adds a configured time to an instant. `Duration::MAX` means no limit and exceeds the range of an
+/// `Instant`, so the result is capped.
 pub(crate) fn later(from: Instant, time: Duration) -> Instant {
     const LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     from.checked_add(time.min(LIFETIME)).unwrap_or(from)
 }
 
-/// A deadline; unset, it never elapses. It is boxed when first set, since most associations
-/// never need one.
+/// A deadline, which never elapses while unset. Boxed when first set, since most associations never
+/// need one.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -33,7 +33,7 @@ impl Timer {
         self.armed = true;
     }
 
-    /// Sets it to this time from now.
+    /// Sets the deadline to this time from now.
     pub(crate) fn set_in(&mut self, time: Duration) {
         self.set(later(Instant::now(), time));
     }
@@ -55,11 +55,11 @@ impl Timer {
         self.armed
     }
 
-    /// Returns `true` if the deadline has passed. It does so once, then is unset: a `Sleep` must not be
-    /// polled after it completed.
+    /// Returns `true` once if the deadline has passed, and unsets it: a `Sleep` must not be polled
+    /// after it has completed.
     #[inline]
     pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> bool {
-        // Most are not set, and many are asked with each message.
+        // Most deadlines are unset, and many are polled with each message.
         self.armed && self.poll_sleep(cx)
     }
 

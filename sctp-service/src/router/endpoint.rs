@@ -16,7 +16,7 @@ pub(super) trait IntoRoute<S>: Send + Sync {
 /// Destination of a route.
 pub(super) type Endpoint<S> = Arc<dyn IntoRoute<S>>;
 
-/// [`Router`](crate::Router) or [`KeyRouter`](crate::KeyRouter) to be nested in another one.
+/// A [`Router`](crate::Router) or [`KeyRouter`](crate::KeyRouter) to nest in another router.
 ///
 /// Both convert into it.
 pub struct NestedRouter<S>(pub(super) Endpoint<S>);

@@ -16,9 +16,9 @@ use crate::{IntoReply, Reply, Request, Shutdown, handler::BoxReply};
 /// Fallback of a router, generic over its destination.
 #[derive(Clone)]
 pub(super) enum Fallback<E> {
-    /// The default one, which aborts. It is an endpoint once there is a layer around it.
+    /// The default fallback, which aborts; an endpoint once there is a layer around it.
     Default(Option<E>),
-    /// One that was set.
+    /// A fallback that was set.
     Set(E),
 }
 
@@ -94,8 +94,8 @@ impl<E> Default for Fallback<E> {
     }
 }
 
-/// Carries the end of an unmatched request through the layers around the default fallback. Only the
-/// table, with all its routes, knows the reason to give.
+/// Carries the shutdown of an unmatched request through the layers around the default fallback.
+/// Only the table, with all its routes, knows the reason.
 #[derive(Clone)]
 struct Unmatched(Shutdown);
 
@@ -115,7 +115,7 @@ impl Service<Request> for AbortUnmatched {
     fn call(&mut self, request: Request) -> Self::Future {
         let reply = match request.extensions().get::<Unmatched>() {
             Some(Unmatched(shutdown)) => shutdown.clone().into_reply(),
-            // A layer has made a new request of it.
+            // A layer has replaced the request.
             None => Shutdown::abort(format!(
                 "no handler for PPID {} on stream {}",
                 request.ppid(),

@@ -1,11 +1,11 @@
-//! Finds the route of a request by its key.
+//! Lookup of the route of a request by its key.
 
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use super::{Route, fallback::Fallback};
 use crate::{Request, Shutdown, handler::BoxReply};
 
-/// Finds the key of a request.
+/// Function that extracts the key of a request.
 type FindKey<K> = Arc<dyn Fn(&Request) -> Option<K> + Send + Sync>;
 
 /// Routes by key, generic over their destination.

@@ -24,9 +24,8 @@ use crate::{
 /// Chooses a handler for each request by a key of the protocol, such as a command code, a procedure
 /// code or the first byte.
 ///
-/// A function finds the key in the request, and one look-up finds the route, however many there
-/// are. The router is a service by itself, and most often [nested](crate::Router::nest) under the PPID
-/// of its protocol:
+/// A function extracts the key of the request, and a single map lookup finds the route. The router
+/// is a service, and is usually [nested](crate::Router::nest) under the PPID of its protocol:
 ///
 /// ```
 /// use sctp_service::{KeyRouter, Payload, Ppid, Request, Router, State};
@@ -61,8 +60,8 @@ use crate::{
 /// ```
 ///
 /// Requests without a key, or whose key has no route, go to the [fallback](Self::fallback). State,
-/// layers and backpressure are as with a [`Router`](crate::Router). The function is called for every
-/// request, before the extractors of the handler: it should be cheap.
+/// layers and backpressure work as with a [`Router`](crate::Router). The function is called for
+/// every request, before the extractors of the handler, and should be cheap.
 pub struct KeyRouter<K, S = ()> {
     inner: Arc<Inner<K, S>>,
 }
@@ -78,9 +77,9 @@ where
     K: Hash + Eq + Clone + fmt::Debug + Send + Sync + 'static,
     S: Clone + Send + Sync + 'static,
 {
-    /// Creates a router without routes, with the function that finds the key of a request.
+    /// Creates a router without routes, with a function that extracts the key of a request.
     ///
-    /// The function returns `None` for a request that has no key: one that is too short, say.
+    /// The function returns `None` for a request without a key, such as one that is too short.
     #[must_use]
     pub fn new(key: impl Fn(&Request) -> Option<K> + Send + Sync + 'static) -> Self {
         Self::from_table(KeyTable {
@@ -135,8 +134,9 @@ where
     /// Sets the handler for requests without a key, or whose key has no route. Replaces an earlier
     /// one.
     ///
-    /// By default these abort with the reason `no handler for key 316 (PPID 46, stream 3)`, the key
-    /// as its `Debug` shows it, or `no key in this message (PPID 46, stream 3)`.
+    /// By default these requests abort the association with the reason
+    /// `no handler for key 316 (PPID 46, stream 3)`, with the `Debug` output of the key, or
+    /// `no key in this message (PPID 46, stream 3)`.
     #[must_use]
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
@@ -163,7 +163,7 @@ where
 
     /// Restores the default fallback, without the layers around it.
     ///
-    /// Before [`merge`](Self::merge), for a router that has a fallback of its own.
+    /// Useful before [`merge`](Self::merge) if both routers have a fallback.
     #[must_use]
     pub fn reset_fallback(self) -> Self {
         let mut table = self.into_table();
@@ -211,8 +211,7 @@ where
 
     /// Adds all routes of another router.
     ///
-    /// The key of a request is found by the function of this router; that of the other one is
-    /// dropped.
+    /// This router's function extracts the keys; that of the other router is dropped.
     ///
     /// # Panics
     ///
@@ -225,13 +224,13 @@ where
         Self::from_table(table)
     }
 
-    /// Returns `true` if there is a route. A fallback is none.
+    /// Returns `true` if there is a route. A fallback does not count.
     #[must_use]
     pub fn has_routes(&self) -> bool {
         !self.inner.table.routes.is_empty()
     }
 
-    /// Provides the state. The resulting router needs another one, or none.
+    /// Provides the state. The resulting router has another state type, or none.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> KeyRouter<K, S2> {
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
@@ -250,7 +249,7 @@ where
         Self::from_table(table)
     }
 
-    /// To change it. Not by a closure: that would hide from a panic who called.
+    /// Returns the table, for modification. A closure would hide the caller's location from panics.
     fn into_table(self) -> KeyTable<K, Endpoint<S>> {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,

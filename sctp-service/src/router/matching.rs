@@ -1,4 +1,4 @@
-//! Requests that a route is for.
+//! Criteria of routes.
 
 use std::{fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::Request;
 /// Decides whether a request takes a route.
 pub(super) type Predicate = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
-/// Requests that a route is for; made from a [`Ppid`], a [`StreamId`] or a predicate.
+/// Criterion of a route, created from a [`Ppid`], a [`StreamId`] or a predicate.
 #[derive(Clone)]
 pub struct Match(pub(super) Kind);
 

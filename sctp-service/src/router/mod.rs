@@ -53,15 +53,15 @@ use crate::{IntoReply, Request, handler::Handler};
 /// # Precedence
 ///
 /// Predicates come first, in the order in which they were added; then the PPID, then the stream,
-/// then the [fallback](Self::fallback). Without a fallback, a request that no route matches aborts its
-/// association with a reason that names what was unknown.
+/// then the [fallback](Self::fallback). Without a fallback, a request that no route matches aborts
+/// its association with a reason that names the unmatched PPID or stream.
 ///
 /// # Backpressure
 ///
 /// A router is always ready: the route of a request is not known before the request has arrived.
-/// The limits of a route (a `concurrency_limit` in [`layer`](Self::layer), say) are waited for in
-/// the call, which counts as in flight. A limit that is to slow the peer down belongs *around*
-/// the router, with a `ServiceBuilder`.
+/// Waiting for a limit of a route, such as a `concurrency_limit` in [`layer`](Self::layer), is part
+/// of the call, which is in flight meanwhile. To slow the peer down, put the limit *around* the
+/// router with a `ServiceBuilder`.
 ///
 /// `S` is the state that is still missing. [`with_state`](Self::with_state) provides it, and only
 /// a `Router<()>` is a service.
@@ -143,10 +143,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     /// Sets the handler for requests that no route matches. Replaces an earlier one.
     ///
-    /// By default these abort with the reason `no handler for PPID 4711 on stream 3`. A router that
-    /// has only streams gives `no handler for stream 3 (PPID 60)`, since the PPID may be known to an
-    /// outer router, and one that has only predicates `no handler for this message (PPID 60, stream
-    /// 3)`.
+    /// By default these requests abort the association with the reason
+    /// `no handler for PPID 4711 on stream 3`. For a router with only streams the reason is
+    /// `no handler for stream 3 (PPID 60)`, since an outer router may know the PPID. For one with
+    /// only predicates it is `no handler for this message (PPID 60, stream 3)`.
     #[must_use]
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
@@ -173,7 +173,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     /// Restores the default fallback, without the layers around it.
     ///
-    /// Before [`merge`](Self::merge), for a router that has a fallback of its own.
+    /// Useful before [`merge`](Self::merge) if both routers have a fallback.
     #[must_use]
     pub fn reset_fallback(self) -> Self {
         let mut table = self.into_table();
@@ -181,7 +181,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self::from_table(table)
     }
 
-    /// Puts a layer around every route that was added before, and around the fallback.
+    /// Puts a layer around all routes added so far, and around the fallback.
     ///
     /// The default fallback is included, so that the layer sees requests that no route matches. Each
     /// route has its own service of the layer, which all associations share.
@@ -196,7 +196,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.wrap(layer, true)
     }
 
-    /// Puts a layer around every route that was added before, and not around the fallback.
+    /// Puts a layer around all routes added so far, but not around the fallback.
     ///
     /// For middleware that only known requests should pass, such as authorisation.
     ///
@@ -219,7 +219,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.wrap(layer, false)
     }
 
-    /// Provides the state. The resulting router needs another one, or none.
+    /// Provides the state. The resulting router has another state type, or none.
     #[must_use]
     pub fn with_state<S2>(self, state: S) -> Router<S2> {
         let resolve = |endpoint: &Endpoint<S>| resolved(endpoint, &state);
@@ -248,7 +248,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self::from_table(table)
     }
 
-    /// Returns the table, to change it. A closure would hide the caller from a panic.
+    /// Returns the table, for modification. A closure would hide the caller's location from panics.
     fn into_table(self) -> Table<Endpoint<S>> {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => inner.table,
@@ -264,7 +264,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 }
 
 impl<S> Router<S> {
-    /// Returns `true` if there is a route. A fallback is none.
+    /// Returns `true` if there is a route. A fallback does not count.
     #[must_use]
     pub fn has_routes(&self) -> bool {
         self.inner.table.has_routes()

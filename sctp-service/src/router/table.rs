@@ -1,4 +1,4 @@
-//! Finds the route of a request.
+//! Lookup of the route of a request.
 
 use std::{collections::HashMap, fmt};
 
@@ -108,8 +108,8 @@ impl Table<Route> {
         }
     }
 
-    /// Returns the shutdown of the default fallback, with what was not found in this table. The PPID
-    /// may be known to an outer router.
+    /// Returns the shutdown of the default fallback, whose reason names the unmatched values. An
+    /// outer router may know the PPID.
     fn unknown(&self, request: &Request) -> Shutdown {
         let (ppid, stream) = (request.ppid(), request.stream());
         Shutdown::abort(if !self.ppids.is_empty() {

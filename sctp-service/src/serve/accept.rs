@@ -1,4 +1,4 @@
-//! The accept loop of one listener.
+//! Accept loop of a listener.
 
 use std::{
     error::Error,
@@ -31,14 +31,14 @@ use crate::{
     transport::abort,
 };
 
-/// The pause after accepting failed. Descriptors and memory come back when associations
-/// end, and the kernel keeps those that wait.
+/// Pause after an accept error. Descriptors and memory become available when associations close,
+/// and the kernel keeps waiting associations.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// The number of lost associations in a row after which accepting pauses for [`LOSS_PAUSE`].
+/// Number of consecutive lost associations after which accepting pauses for [`LOSS_PAUSE`].
 ///
-/// A listener that never yields anything else would keep a processor busy. The pause is short since
-/// a peer can cause such losses, and others wait behind them.
+/// Without the pause, a listener that yields only such errors would busy-loop. The pause is short
+/// because a peer can cause such losses and delay others.
 const LOSSES_PER_PAUSE: u32 = 64;
 const LOSS_PAUSE: Duration = Duration::from_millis(10);
 
@@ -51,8 +51,8 @@ pub(super) struct Server {
     pub(super) spawner: Spawner,
     /// Cancelled when the server is to shut down.
     pub(super) drain: CancellationToken,
-    /// One permit for each association. That it is a limit, and that all permits are back when
-    /// all associations are closed, makes it the whole book-keeping of the server.
+    /// One permit per association. It serves both as the limit and as the count of open
+    /// associations.
     pub(super) permits: Arc<Semaphore>,
     pub(super) refusals: LogLimiter,
     pub(super) losses: LogLimiter,
@@ -82,11 +82,11 @@ impl Server {
         self.stop(listener, make).await;
     }
 
-    /// Stops listening, and serves the associations that wait to be accepted.
+    /// Stops listening, and serves associations that are waiting to be accepted.
     ///
-    /// Were the listener just dropped, the kernel would end them unserved, and abort those that
-    /// had sent something without a reason. This takes no longer than the drain timeout, since
-    /// not every listener can refuse further associations, and errors may last.
+    /// If the listener were just dropped, the kernel would close these associations unserved, and
+    /// abort those with unread messages. The drain timeout bounds this step, since some listeners
+    /// cannot refuse further associations, and errors may persist.
     async fn stop<L, M, K>(&self, mut listener: L, make: M)
     where
         L: Listener,
@@ -155,10 +155,10 @@ impl Server {
         }
     }
 
-    /// Starts serving an association. A panic in code of the user ends that association alone, and
-    /// not the accept loop.
+    /// Starts serving an association. A panic in user code closes only that association, and does
+    /// not end the accept loop.
     ///
-    /// Calls `then` when it has ended.
+    /// Calls `then` when the association has closed.
     pub(super) fn start<T, M, K>(
         &self,
         transport: T,
@@ -260,17 +260,17 @@ pub(super) fn span(connect_info: &ConnectInfo) -> Span {
     tracing::info_span!("association", id = %connect_info.assoc(), ?peer)
 }
 
-/// Accepts an association. A panic of the listener is an error as any other.
+/// Accepts an association. A panic of the listener is converted to an error.
 async fn accept<L: Listener>(listener: &mut L) -> io::Result<L::Transport> {
     caught(listener.accept(), Err).await
 }
 
-/// Accepts an association that waits. A panic of the listener is an error as any other.
+/// Accepts a waiting association. A panic of the listener is converted to an error.
 async fn accept_waiting<L: Listener>(listener: &mut L) -> Option<io::Result<L::Transport>> {
     caught(listener.accept_waiting(), |error| Some(Err(error))).await
 }
 
-/// Returns `true` if an error is about one association alone, so that the next may be accepted.
+/// Returns `true` if an error affects only one association, so that the next can be accepted.
 fn is_lost_association(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(

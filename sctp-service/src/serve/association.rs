@@ -1,4 +1,4 @@
-//! Serve one association.
+//! Serving a single association.
 
 use std::{
     fmt,
@@ -22,16 +22,14 @@ use crate::{
     session::Session,
 };
 
-/// Serves one association that is up: one that a client connected, or that something else than a
-/// [`Listener`](crate::Listener) accepted. It resolves when the association has ended, with how
-/// it did.
+/// Serves one established association, such as one that a client connected. Resolves to its end
+/// when the association has closed.
 ///
-/// All is as with [`serve`](crate::serve()), of which this is what happens to each association: in
-/// SCTP, who connected is not who asks. A client that serves can ask all the same: what it sends
-/// through its own [`SendHalf`](sctp_tokio::SendHalf) or an
-/// [`AssociationHandle`](crate::AssociationHandle) goes out between the replies. With a
-/// [correlation](ServeAssociation::with_correlation) a handle makes calls; without one, what the peer
-/// answers comes to the service, like any message.
+/// The association is served as by [`serve`](crate::serve()): in SCTP either end can send requests,
+/// whichever connected. This end can also send messages, through an
+/// [`AssociationHandle`](crate::AssociationHandle) or a [`SendHalf`](sctp_tokio::SendHalf) of the
+/// association. With a [correlation](ServeAssociation::with_correlation) a handle makes calls.
+/// Without one, answers of the peer are requests for the service, like any message.
 ///
 /// ```no_run
 /// use sctp_service::{Payload, serve_association};
@@ -54,9 +52,9 @@ use crate::{
 ///
 /// # Cancel safety
 ///
-/// It runs where it is awaited, not in a task of its own. Dropping it drops the calls in flight
-/// and the transport, unlike dropping [`serve`](crate::serve()): on the kernel that shuts the
-/// association down, or aborts it if anything is unread.
+/// The future runs where it is awaited, not in a task of its own. Unlike with
+/// [`serve`](crate::serve()), dropping it drops the requests in flight and the transport. The
+/// kernel then shuts the association down, or aborts it if messages are unread.
 pub fn serve_association<T, M, K>(transport: T, make_service: M) -> ServeAssociation<T, M, K>
 where
     T: Transport,
@@ -78,7 +76,7 @@ where
     }
 }
 
-/// One association that is about to be served; made by [`serve_association`].
+/// An association to be served, created by [`serve_association`].
 #[must_use = "an association is not served until this is awaited"]
 pub struct ServeAssociation<T, M, K> {
     transport: T,
@@ -89,9 +87,9 @@ pub struct ServeAssociation<T, M, K> {
     events: EventHook,
     goodbye: Option<Goodbye>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Made by `handle`, or else when the association is served.
+    /// Created by `handle`, or when the association is served.
     state: Option<StateOwner>,
-    /// Starts it, as in [`Serve`](crate::Serve).
+    /// Starts the session, as in [`Serve`](crate::Serve).
     run: fn(Self) -> Pin<Box<dyn Future<Output = End> + Send>>,
     kind: PhantomData<fn() -> K>,
 }
@@ -107,23 +105,24 @@ impl<T, M, K> ServeAssociation<T, M, K> {
         self
     }
 
-    /// Replaces all limits and times. Those of a server, such as
-    /// [`max_associations`](Config::max_associations), mean nothing here.
+    /// Replaces all limits and timeouts. Settings of a server, such as
+    /// [`max_associations`](Config::max_associations), have no effect.
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Enables calls to the peer, by [`AssociationHandle::request`](crate::AssociationHandle::request).
+    /// Enables calls to the peer with
+    /// [`AssociationHandle::request`](crate::AssociationHandle::request).
     ///
-    /// The correlation tells replies from requests, and finds the call of each reply. By default there
-    /// is none: every message is a request, and calls are refused.
+    /// The correlation distinguishes replies from requests, and matches each reply with its call.
+    /// By default there is none: every message is a request, and calls are refused.
     pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
         self.correlation = Some(correlation.into());
         self
     }
 
-    /// Sets the end that set the association up, as
+    /// Sets the end that initiated the association, as
     /// [`IncomingAssociation::initiated_by`](crate::IncomingAssociation::initiated_by) returns it.
     ///
     /// Defaults to [`Side::Local`].
@@ -132,7 +131,7 @@ impl<T, M, K> ServeAssociation<T, M, K> {
         self
     }
 
-    /// Says goodbye when the association begins to drain; see
+    /// Sets a function that runs when the association begins to drain. See
     /// [`Serve::on_drain`](crate::Serve::on_drain).
     pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
     where
@@ -159,10 +158,11 @@ where
     M: MakeService<K>,
     K: 'static,
 {
-    /// Returns the handle of the association, to send, call and end it from anywhere.
+    /// Returns the handle of the association, for sending messages, making calls and closing the
+    /// association.
     ///
-    /// Its messages and calls wait until the association is served and open. To be
-    /// called after the settings: later ones do not concern the handle.
+    /// Its messages and calls wait until the association is served and open. Call this method after
+    /// all settings: later settings do not affect the handle.
     pub fn handle(&mut self) -> AssociationHandle {
         AssociationHandle::new(Arc::clone(self.state()))
     }

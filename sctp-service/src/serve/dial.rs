@@ -1,4 +1,4 @@
-//! Associations that a server sets up itself.
+//! Associations that a server initiates.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Loop that sets up associations with one peer. It does not name the type of their transport.
+/// Loop that sets up associations with one peer, with an erased transport type.
 pub(super) struct Dial<M>(Box<dyn FnOnce(Arc<Server>, M) -> BoxFuture + Send>);
 
 impl<M> Dial<M> {
@@ -49,7 +49,7 @@ impl<M> Dial<M> {
     }
 }
 
-/// Sets up associations until the server is to shut down.
+/// Sets up associations until the server shuts down.
 async fn dial<C, M, K>(server: Arc<Server>, connect: C, make: M)
 where
     C: Connect,

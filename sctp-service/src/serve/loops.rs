@@ -1,4 +1,4 @@
-//! Tasks that accept and dial for a server.
+//! Accept and dial tasks of a server.
 
 use std::{convert::Infallible, future::Future};
 
@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{executor::Spawner, panics::caught};
 
-/// The loops of a server, which end when this is dropped.
+/// Loops of a server, which end when this value is dropped.
 pub(super) struct Loops {
     spawner: Spawner,
     dropped: CancellationToken,

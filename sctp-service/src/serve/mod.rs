@@ -1,4 +1,4 @@
-//! Serve associations with a service.
+//! Serving associations with a service.
 
 mod accept;
 mod association;
@@ -35,10 +35,10 @@ use crate::{
     make::MakeService,
 };
 
-/// Serves the associations of a listener: each in a task of its own, with a service of its own.
+/// Serves the associations of a listener, each in its own task with its own service.
 ///
-/// `make_service` is a service, a make-service or a handler; see [`MakeService`]. What is
-/// returned does nothing until it is awaited.
+/// `make_service` is a service, a make-service or a handler: see [`MakeService`]. The returned
+/// server does nothing until it is awaited.
 ///
 /// ```no_run
 /// # use sctp_service::{Listener, Payload};
@@ -51,14 +51,15 @@ use crate::{
 /// # }
 /// ```
 ///
-/// It accepts until the signal of [`with_graceful_shutdown`](Serve::with_graceful_shutdown)
-/// comes, and resolves when every association is closed. Without a signal it never resolves: no
-/// error of accepting is final, see [`Listener::accept`].
+/// The server accepts associations until the future of
+/// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) completes, and resolves when every
+/// association is closed. Without such a future it never resolves, since no accept error is fatal:
+/// see [`Listener::accept`].
 ///
 /// # Cancel safety
 ///
-/// Dropping the future is a graceful shutdown without a wait for its end: the listeners are closed,
-/// and the associations are shut down in order, each in its own task.
+/// Dropping the future starts a graceful shutdown in the background: the listeners are closed, and
+/// each association is shut down in its own task.
 pub fn serve<L, M, K>(listener: L, make_service: M) -> Serve<L, M, K>
 where
     L: Listener,
@@ -81,13 +82,13 @@ where
     }
 }
 
-/// A server that is being set up; made by [`serve`].
+/// Builder of a server, created by [`serve`].
 #[must_use = "a server does nothing until it is awaited"]
 pub struct Serve<L, M, K> {
     listeners: Vec<L>,
     make: M,
     config: Config,
-    /// Set apart from the configuration, so that neither setter undoes the other.
+    /// Separate from the configuration, so that neither setter overrides the other.
     drain_timeout: Option<Duration>,
     correlation: Option<Correlation>,
     events: EventHook,
@@ -95,20 +96,22 @@ pub struct Serve<L, M, K> {
     dials: Vec<Dial<M>>,
     spawner: Spawner,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Starts it. Here, and not in `IntoFuture`, which would need the bounds of [`serve`]:
-    /// one that is not met would be reported once more, as "not a future".
+    /// Starts the server. A function pointer, since an `IntoFuture` implementation with the bounds
+    /// of [`serve`] would make the compiler report an unmet bound a second time, as "not a future".
     run: fn(Self) -> ServeFuture,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<L, M, K> Serve<L, M, K> {
-    /// Shuts the server down when the future resolves: it stops listening, answers the requests that
-    /// have arrived, and shuts each association down in order. What is left after
-    /// [`Config::drain_timeout`] is aborted, with the reason `drain timed out`.
+    /// Shuts the server down gracefully when the future completes.
     ///
-    /// Each association is read until nothing has arrived for a millisecond while no call or message
-    /// of this end is under way, but no longer than half of the drain timeout. A goodbye of
-    /// [`on_drain`](Self::on_drain) prolongs this. Requests that arrive later are discarded and
+    /// The server stops listening, answers the requests that have arrived, and shuts each
+    /// association down. Associations that are still open after [`Config::drain_timeout`] are
+    /// aborted with the reason `drain timed out`.
+    ///
+    /// Each association is read until nothing has arrived for a millisecond while no call or
+    /// message of this end is in flight, but for at most half of the drain timeout. A function of
+    /// [`on_drain`](Self::on_drain) extends this time. Requests that arrive later are discarded and
     /// [counted](crate::Counts::discarded_requests).
     pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
     where
@@ -118,41 +121,46 @@ impl<L, M, K> Serve<L, M, K> {
         self
     }
 
-    /// Sets the time that a graceful shutdown may take, whatever [`Config::drain_timeout`] says.
+    /// Sets the timeout of a graceful shutdown, overriding [`Config::drain_timeout`].
     ///
-    /// Defaults to that of the configuration.
+    /// Defaults to the timeout of the configuration.
     pub fn with_drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = Some(timeout);
         self
     }
 
-    /// Replaces all limits and times but a [drain timeout](Self::with_drain_timeout) that was set
-    /// apart.
+    /// Replaces all limits and timeouts, except a separately set [drain
+    /// timeout](Self::with_drain_timeout).
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Enables calls to the peer, by [`AssociationHandle::request`](crate::AssociationHandle::request).
+    /// Enables calls to the peer with
+    /// [`AssociationHandle::request`](crate::AssociationHandle::request).
     ///
-    /// The correlation tells replies from requests, and finds the call of each reply. By default there
-    /// is none: every message is a request, and calls are refused.
+    /// The correlation distinguishes replies from requests, and matches each reply with its call.
+    /// By default there is none: every message is a request, and calls are refused.
     pub fn with_correlation(mut self, correlation: impl Into<Correlation>) -> Self {
         self.correlation = Some(correlation.into());
         self
     }
 
-    /// Says goodbye on each association that begins to drain: the server shuts down, the association
-    /// alone is [to](AssociationHandle::graceful_shutdown), or it was
-    /// [idle](Config::idle_timeout) for too long. SHUTDOWN waits for the future.
+    /// Sets a function that runs on each association that begins to drain, for example to send a
+    /// last message.
     ///
-    /// Requests are read and served while it runs, and the handle that it is given sends and makes
-    /// calls. The association is aborted after [`Config::drain_timeout`], as without it. There is
-    /// no goodbye on an association whose handshake has not ended, that a reply or
-    /// [`shutdown`](AssociationHandle::shutdown) ends, or whose peer was
-    /// [expected](AssociationHandle::expect_shutdown) to shut down. The last one set holds.
+    /// An association drains when the server shuts down gracefully, when [the
+    /// association](AssociationHandle::graceful_shutdown) does, or when it was
+    /// [idle](Config::idle_timeout) for too long. The SHUTDOWN waits for the future.
     ///
-    /// A Diameter node disconnects so from its peers (RFC 6733, section 5.4):
+    /// Requests are read and served while the future runs, and its handle can send messages and
+    /// make calls. The association is aborted after [`Config::drain_timeout`], as without this
+    /// function. The function is not called on an association whose handshake has not completed,
+    /// that is closed by a reply or [`shutdown`](AssociationHandle::shutdown), or whose peer was
+    /// [expected](AssociationHandle::expect_shutdown) to shut down. The last function that was set
+    /// is used.
+    ///
+    /// For example, a Diameter node disconnects from its peers (RFC 6733, section 5.4):
     ///
     /// ```
     /// # use sctp_service::{Correlation, Correlator, Identity, Message, Received, Waiting, testing::ScriptedListener};
@@ -199,21 +207,22 @@ impl<L, M, K> Serve<L, M, K> {
         self
     }
 
-    /// Sets up an association too, and another when it has ended, until the server shuts down: with
-    /// the same service, limits, correlation, events and drain as the accepted ones. For nodes that do
-    /// both. It may be called for each peer to connect to.
+    /// Connects to a peer, and reconnects whenever the association closes, until the server shuts
+    /// down.
     ///
-    /// Before each attempt [`Connect::wanted`] is awaited, so that no second association is set up with
-    /// a peer that has connected itself; see [`PeerTable`](crate::PeerTable). An attempt may take
-    /// [`Config::connect_timeout`]. The pauses between attempts are those of [`Config::backoff`]; an
-    /// association that ended before it was open, or sooner than the longest pause, counts as a failed
-    /// attempt. Dialled associations count in [`Config::max_associations`].
+    /// The association has the same service, limits, correlation, events and drain as accepted
+    /// ones. Call this method once for each peer to connect to.
     ///
-    /// Which local port an association is set up from is up to `connect`; for
-    /// [`Remote`](crate::client::Remote) it is a free one unless its socket is
-    /// [bound](sctp_tokio::SocketBuilder::with_local_addrs). The kernel refuses a socket that is bound to the
-    /// port of a listener (`EADDRINUSE`) unless both were bound with
-    /// [`with_reuse_port`](sctp_tokio::SocketBuilder::with_reuse_port).
+    /// Before each attempt [`Connect::wanted`] is awaited, which can wait while the peer has
+    /// connected to this server: see [`PeerTable`](crate::PeerTable). [`Config::connect_timeout`]
+    /// bounds an attempt, and [`Config::backoff`] sets the pauses between attempts. An association
+    /// that closed before it was open, or that lasted for less than the longest pause, counts as a
+    /// failed attempt. Dialled associations count towards [`Config::max_associations`].
+    ///
+    /// The local port is chosen by `connect`. With [`Remote`](crate::client::Remote) it is an
+    /// ephemeral port unless the socket is [bound](sctp_tokio::SocketBuilder::with_local_addrs).
+    /// The kernel refuses a socket that is bound to the port of a listener (`EADDRINUSE`) unless
+    /// both were bound with [`with_reuse_port`](sctp_tokio::SocketBuilder::with_reuse_port).
     pub fn with_dial<C>(mut self, connect: C) -> Self
     where
         C: Connect,
@@ -224,10 +233,9 @@ impl<L, M, K> Serve<L, M, K> {
         self
     }
 
-    /// Like [`with_dial`](Self::with_dial), with a service of its own for these associations: for a
-    /// peer that is served differently, or a make-service that is to know which peer it has.
+    /// Like [`with_dial`](Self::with_dial), with a separate service for these associations.
     ///
-    /// A server that only dials listens on `None`:
+    /// A server that only dials has `None` as its listener:
     ///
     /// ```
     /// # use sctp_service::testing::ScriptedListener;
@@ -261,9 +269,9 @@ impl<L, M, K> Serve<L, M, K> {
         self
     }
 
-    /// Accepts from one more listener: the associations of all share the service and the limits,
-    /// and each listener has a task of its own. Several that are bound to one port with
-    /// `SO_REUSEPORT` share its load.
+    /// Adds another listener. The associations of all listeners share the service and the limits,
+    /// and each listener has its own task. Several listeners bound to one port with `SO_REUSEPORT`
+    /// share its load.
     pub fn with_listener(mut self, listener: L) -> Self {
         self.listeners.push(listener);
         self
@@ -291,7 +299,7 @@ impl<L, M, K> Serve<L, M, K> {
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// Returns the error of the system.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>>
     where
         L: Listener,
@@ -379,7 +387,7 @@ impl<L: fmt::Debug, M, K> fmt::Debug for Serve<L, M, K> {
     }
 }
 
-/// A running server; resolves when every association is closed.
+/// Future of a running server. Resolves when every association is closed.
 #[must_use = "futures do nothing unless polled"]
 pub struct ServeFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 

@@ -1,4 +1,4 @@
-//! A listener that accepts what the test, or a client, connects.
+//! In-memory listener and network.
 
 use std::{
     future::pending,
@@ -22,10 +22,10 @@ use crate::{Listener, client::Connect};
 /// Maximum number of associations that wait to be accepted.
 const BACKLOG: usize = 1024;
 
-/// A listener that accepts what the test connects, through its [`Network`]: for
-/// [`serve`](crate::serve()), or for the test to [be the server](Self::accept_peer).
+/// In-memory listener for [`serve`](crate::serve()), or for a test that [acts as the
+/// server](Self::accept_peer). Peers and clients connect through its [`Network`].
 ///
-/// Dropped, it refuses all that connects, and drops what it has not accepted.
+/// Once dropped, connections are refused, and associations that were not accepted are dropped.
 #[derive(Debug)]
 pub struct ScriptedListener {
     incoming: mpsc::Receiver<io::Result<InMemory>>,
@@ -33,7 +33,7 @@ pub struct ScriptedListener {
 }
 
 impl ScriptedListener {
-    /// Makes a listener, and the network to reach it through.
+    /// Creates a listener, and the network to reach it.
     #[must_use]
     pub fn new() -> (Self, Network) {
         let (listener, door) = Self::with_door();
@@ -60,16 +60,15 @@ impl ScriptedListener {
         (listener, door)
     }
 
-    /// Accepts an association by hand: the test is the server, and does to a client what a server
-    /// could do.
+    /// Accepts an association and returns the server's end, for tests that act as the server.
     ///
     /// # Errors
     ///
-    /// That of [`Network::fail_accept`].
+    /// Returns the error of [`Network::fail_accept`].
     ///
     /// # Cancel safety
     ///
-    /// Cancelled before it completes, no association is lost.
+    /// Cancel-safe: no association is lost.
     pub async fn accept_peer(&mut self) -> io::Result<Peer> {
         self.accept().await.map(InMemory::into_peer)
     }
@@ -95,7 +94,7 @@ impl Listener for ScriptedListener {
     }
 }
 
-/// Reaches a [`ScriptedListener`], and after that the next one at its address.
+/// In-memory network that reaches a [`ScriptedListener`], and later listeners at the same address.
 #[derive(Debug)]
 pub struct Network {
     shared: Arc<Shared>,
@@ -108,7 +107,7 @@ struct Shared {
     next_number: Arc<AtomicI32>,
 }
 
-/// The way to one listener.
+/// Connection to one listener.
 #[derive(Clone, Debug)]
 struct Door {
     outgoing: mpsc::Sender<io::Result<InMemory>>,
@@ -116,33 +115,33 @@ struct Door {
 }
 
 impl Network {
-    /// Sets up an association from a peer of its own, with the defaults of [`Duplex`].
+    /// Sets up an association from a new peer, with the default settings of [`Duplex`].
     ///
     /// # Errors
     ///
-    /// `ConnectionRefused` when the listener has stopped.
+    /// Returns `ConnectionRefused` if the listener has stopped.
     pub async fn connect(&self) -> io::Result<Peer> {
         self.connect_with(Duplex::new()).await
     }
 
-    /// Sets up an association with settings.
+    /// Sets up an association from a new peer, with these settings.
     ///
     /// # Errors
     ///
-    /// `ConnectionRefused` when the listener has stopped.
+    /// Returns `ConnectionRefused` if the listener has stopped.
     pub async fn connect_with(&self, settings: Duplex) -> io::Result<Peer> {
         let client = self.shared.connect(settings).await?;
         Ok(client.into_peer())
     }
 
-    /// Makes what a [`Client`](crate::client::Client) connects with, again and again, with the
-    /// defaults of [`Duplex`].
+    /// Creates a connector for a [`Client`](crate::client::Client), with the default settings of
+    /// [`Duplex`].
     #[must_use]
     pub fn connector(&self) -> Connector {
         self.connector_with(Duplex::new())
     }
 
-    /// Makes what a client connects with, with settings for each association.
+    /// Creates a connector for a client, with these settings for each association.
     #[must_use]
     pub fn connector_with(&self, settings: Duplex) -> Connector {
         Connector {
@@ -151,11 +150,11 @@ impl Network {
         }
     }
 
-    /// Listens again, as a server that was started again: from now on, connecting leads there.
+    /// Listens again at the same address, like a restarted server.
     ///
     /// # Errors
     ///
-    /// `AddrInUse` as long as the listener before it has not been dropped.
+    /// Returns `AddrInUse` while the previous listener has not been dropped.
     pub fn listen(&self) -> io::Result<ScriptedListener> {
         let mut door = self.shared.lock();
         if !door.outgoing.is_closed() {
@@ -168,8 +167,8 @@ impl Network {
 
     /// Creates another listener and the network to reach it.
     ///
-    /// For a server with several listeners. No two associations of the two networks have the same
-    /// [`AssocId`](crate::AssocId) or peer address; those of networks that were created apart do.
+    /// For a server with several listeners. Unlike with independently created networks, no two
+    /// associations of the two networks have the same [`AssocId`](crate::AssocId) or peer address.
     #[must_use]
     pub fn another(&self) -> (ScriptedListener, Self) {
         let (listener, door) = ScriptedListener::with_door();
@@ -182,7 +181,7 @@ impl Network {
         (listener, network)
     }
 
-    /// Has the next accept fail.
+    /// Makes the next accept fail with this error.
     pub async fn fail_accept(&self, error: io::Error) {
         let door = self.shared.lock().clone();
         // Nobody accepts any more: then nothing fails, either.
@@ -210,11 +209,12 @@ impl Shared {
     }
 }
 
-/// Connects a [`Client`](crate::client::Client) through a [`Network`]; made by
+/// Connector of a [`Client`](crate::client::Client) to a [`Network`], created by
 /// [`Network::connector`].
 ///
-/// An association is up before it is accepted, as on the kernel. Where nobody listens it is
-/// [refused](ConnectError::Refused); where 1,024 are up and not accepted, it waits.
+/// As with the kernel, an association is established before it is accepted. If nothing listens,
+/// connecting is [refused](ConnectError::Refused). If 1,024 associations wait to be accepted,
+/// connecting waits.
 #[derive(Clone, Debug)]
 pub struct Connector {
     shared: Arc<Shared>,

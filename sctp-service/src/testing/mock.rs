@@ -9,14 +9,14 @@ use tower_service::Service;
 use super::transport::received;
 use crate::{ConnectInfo, Request};
 
-/// Makes the request that a message from a peer would become.
+/// Creates a request from a message, as if a peer had sent it.
 #[must_use]
 pub fn request(message: impl Into<Message>) -> Request {
     let info = ConnectInfo::default();
     Request::new(received(message.into(), info.assoc()), info)
 }
 
-/// A layer that has a service see this [`ConnectInfo`], whatever the transport says.
+/// Layer that replaces the [`ConnectInfo`] of requests.
 #[derive(Clone, Debug)]
 pub struct MockConnectInfo(pub ConnectInfo);
 
@@ -31,7 +31,7 @@ impl<S> Layer<S> for MockConnectInfo {
     }
 }
 
-/// The service of [`MockConnectInfo`].
+/// Service of [`MockConnectInfo`].
 #[derive(Clone, Debug)]
 pub struct MockConnectInfoService<S> {
     inner: S,

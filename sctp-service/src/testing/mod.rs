@@ -1,8 +1,8 @@
-//! Test handlers, layers, servers and clients without a kernel.
+//! In-memory tests of handlers, layers, servers and clients.
 //!
-//! An association in memory has two ends. Each is a [`Transport`](crate::Transport), for
-//! [`serve`](crate::serve()) or a [`Client`](crate::client::Client), or a [`Peer`], in the hands of
-//! the test. A [`ScriptedListener`] and the [`Network`] that leads to it set them up:
+//! An in-memory association has two ends. Each is either a [`Transport`](crate::Transport), for
+//! [`serve`](crate::serve()) or a [`Client`](crate::client::Client), or a [`Peer`] that the test
+//! controls. A [`ScriptedListener`] and its [`Network`] set them up:
 //!
 //! | the server is | the client is | the server's end | the client's end |
 //! |---|---|---|---|
@@ -10,11 +10,11 @@
 //! | `serve` | a `Client` | `serve(listener, ..)` | [`network.connector()`](Network::connector) |
 //! | the test | a `Client` | [`listener.accept_peer()`](ScriptedListener::accept_peer) | [`network.connector()`](Network::connector) |
 //!
-//! [`duplex`] gives both ends of one association that needs no listener. A single service needs no
-//! association at all: tower's `oneshot` calls it with a [`request`], or with one of a
-//! [`Recorder`], which records what it does with its handle. Nothing here takes time of its own, so
-//! tests of timeouts run at once under tokio's paused clock. The [guide](crate::guide::testing)
-//! says how to test what.
+//! [`duplex`] returns both ends of an association without a listener. A single service needs no
+//! association: tower's `oneshot` calls it with a [`request`], or with a request of a [`Recorder`],
+//! which records what the service does with its handle. Nothing in this module takes real time, so
+//! tests of timeouts complete at once under tokio's paused clock. The
+//! [guide](crate::guide::testing) has examples.
 //!
 //! ```
 //! use sctp_service::{serve, testing::ScriptedListener, Payload, Shutdown};
@@ -36,13 +36,13 @@
 //! # use std::future::IntoFuture;
 //! ```
 //!
-//! # What it models
+//! # Model
 //!
-//! Queues are bounded in both directions, so backpressure shows. What the transport took counts
-//! as acknowledged, unless the peer [holds acknowledgements back](Peer::hold_acks). Data that
-//! was delivered stays readable before an end. An end that is dropped is closed as the kernel closes
-//! a socket. There are no packets, no paths and no loss; the [guide](crate::guide::testing) lists
-//! what differs from the kernel.
+//! Queues are bounded in both directions, so backpressure can be tested. Sent messages count as
+//! acknowledged, unless the peer [withholds acknowledgements](Peer::hold_acks). Delivered messages
+//! remain readable when the association closes. Dropping an end closes it as the kernel closes a
+//! socket. There are no packets, paths or loss; the [guide](crate::guide::testing) lists the
+//! differences from the kernel.
 
 mod listener;
 mod mock;

@@ -1,4 +1,4 @@
-//! Notifications as the kernel writes them, since they can only be decoded.
+//! Encoded notifications, in the kernel's format.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,7 +11,7 @@ const RESTART: u16 = 2;
 const ASSOC_CHANGE_LEN: usize = 20;
 const PEER_ADDR_CHANGE_LEN: usize = 148;
 
-/// The peer started again.
+/// Encodes the restart of a peer.
 pub(super) fn restart(assoc: AssocId) -> Notification {
     let mut bytes = header(ASSOC_CHANGE, ASSOC_CHANGE_LEN);
     put(&mut bytes, 8, &RESTART.to_ne_bytes());
@@ -19,7 +19,7 @@ pub(super) fn restart(assoc: AssocId) -> Notification {
     decode(bytes)
 }
 
-/// A path changed its state.
+/// Encodes a path change.
 pub(super) fn path_change(
     assoc: AssocId,
     addr: SocketAddr,

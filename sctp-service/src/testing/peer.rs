@@ -1,4 +1,4 @@
-//! The peer's end of an association in memory.
+//! Peer of an in-memory association.
 
 use std::{future::Future, io, net::SocketAddr, panic::Location, sync::Arc, time::Duration};
 
@@ -12,39 +12,39 @@ use super::{
     wire::{Item, Place, Wire, causes},
 };
 
-/// Time limit for an expectation. Under a paused clock this is no time, and longer than every
-/// default timeout of a server.
+/// Time limit of an expectation, longer than every default timeout of a server. Under a paused
+/// clock it takes no real time.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The peer's end of an association in memory: does what a client could do to a server, or a
-/// server to a client, and sees what that would see.
+/// Peer of an in-memory association, controlled by a test. Acts as a client of a server, or as a
+/// server of a client.
 ///
-/// Dropped before the end, it does as the kernel does for a process that ends: it shuts down in
-/// order, or aborts without a reason if there are messages that it has not read.
+/// Dropping an open peer closes the association as the kernel does when a process exits: with a
+/// SHUTDOWN, or with an ABORT without a reason if messages are unread.
 #[derive(Debug)]
 pub struct Peer {
     wire: Arc<Wire>,
     at: Place,
-    /// Number of streams that it can send on.
+    /// Number of streams on which the peer can send.
     streams: u16,
 }
 
-/// Doing what a peer does.
+/// Actions of a peer.
 impl Peer {
     pub(super) fn new(wire: Arc<Wire>, at: Place, streams: u16) -> Self {
         Self { wire, at, streams }
     }
 
-    /// Sends a message, and waits for room in the other end's receive queue. After the end it does
-    /// nothing.
+    /// Sends a message, and waits for room in the other end's receive queue. Has no effect if the
+    /// association has closed.
     ///
     /// # Panics
     ///
-    /// When SCTP could not carry it: it is empty, or its stream does not exist.
+    /// Panics if SCTP could not carry the message: it is empty, or its stream does not exist.
     ///
     /// # Cancel safety
     ///
-    /// Cancelled before it completes, nothing was sent.
+    /// Cancel-safe: if the future is dropped before it completes, the message is not sent.
     #[track_caller]
     pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = ()> + use<'_, M> {
         let mut message = Some(self.checked(message.into()));
@@ -59,11 +59,11 @@ impl Peer {
         })
     }
 
-    /// Sends a message if there is room, and tells whether there was.
+    /// Sends a message if there is room. Returns `true` if it was sent.
     ///
     /// # Panics
     ///
-    /// When SCTP could not carry it: it is empty, or its stream does not exist.
+    /// Panics if SCTP could not carry the message: it is empty, or its stream does not exist.
     #[track_caller]
     pub fn try_send(&self, message: impl Into<Message>) -> bool {
         let message = self.checked(message.into());
@@ -77,7 +77,7 @@ impl Peer {
         })
     }
 
-    /// Panics for what no peer can send: a server would be shown what none will ever see.
+    /// Panics for messages that no peer can send, since no server can ever receive them.
     #[track_caller]
     fn checked(&self, message: Message) -> Message {
         assert!(
@@ -92,19 +92,19 @@ impl Peer {
         message
     }
 
-    /// Begins the orderly end.
+    /// Begins an orderly shutdown.
     pub fn shutdown(&self) {
         self.wire.act(|state| state.shut_down(self.at));
     }
 
-    /// Ends at once, with a reason.
+    /// Aborts the association with a reason.
     ///
     /// # Panics
     ///
-    /// When the reason is longer than [`AbortReason::MAX_LEN`].
+    /// Panics if the reason is longer than [`AbortReason::MAX_LEN`].
     #[track_caller]
     pub fn abort(&self, reason: impl Into<Bytes>) {
-        // Not by a closure: that would hide who called.
+        // A closure would hide the caller's location from panics.
         let reason = match AbortReason::new(reason) {
             Ok(reason) => reason,
             Err(error) => panic!("{error}"),
@@ -112,13 +112,13 @@ impl Peer {
         self.wire.act(|state| state.abort(self.at, causes(&reason)));
     }
 
-    /// Starts again under the same addresses, as after a crash: what was under way is forgotten.
+    /// Restarts with the same addresses, as after a crash: all state is lost.
     pub fn restart(&self) {
         self.wire.act(|state| state.forget(self.at));
         self.notify(notification::restart);
     }
 
-    /// Is not reached any more: the kernel gives the association up.
+    /// Becomes unreachable: the association is lost.
     pub fn lose(&self) {
         let lost = || End::Lost {
             error: io::ErrorKind::TimedOut,
@@ -126,12 +126,12 @@ impl Peer {
         self.wire.act(|state| state.finish(self.at, lost(), lost()));
     }
 
-    /// Has the other end hear that a path changed its state.
+    /// Notifies the other end that the state of a path has changed.
     pub fn change_path(&self, addr: SocketAddr, state: PeerAddrChangeState) {
         self.notify(|assoc| notification::path_change(assoc, addr, state));
     }
 
-    /// Has the other end's next read fail, and the association end with it.
+    /// Makes the other end's next read fail, which closes the association.
     pub fn fail_receive(&self, error: RecvError) {
         let other = self.at.other();
         self.wire.act(|state| {
@@ -140,12 +140,12 @@ impl Peer {
         });
     }
 
-    /// Acknowledges nothing from now on: an orderly end does not complete.
+    /// Withholds acknowledgements from now on, so that an orderly shutdown does not complete.
     pub fn hold_acks(&self) {
         self.wire.look().at(self.at).holds_acks = true;
     }
 
-    /// Acknowledges everything again.
+    /// Acknowledges withheld and all later messages.
     pub fn release_acks(&self) {
         self.wire.act(|state| {
             state.at(self.at).holds_acks = false;
@@ -163,13 +163,14 @@ impl Peer {
     }
 }
 
-/// Seeing what a peer sees.
+/// Observations of a peer.
 impl Peer {
-    /// Receives the next message; `None` once the association has ended and all is read.
+    /// Receives the next message, or `None` once the association has closed and all messages are
+    /// read.
     ///
     /// # Cancel safety
     ///
-    /// Cancelled before it completes, no message is lost.
+    /// Cancel-safe: no message is lost.
     pub async fn recv(&self) -> Option<Message> {
         self.wire
             .wait(|state| match state.pop_message(self.at) {
@@ -179,32 +180,32 @@ impl Peer {
             .await
     }
 
-    /// Receives the next message if it is there already.
+    /// Receives the next message if one is available.
     #[must_use]
     pub fn try_recv(&self) -> Option<Message> {
         self.wire.act(|state| state.pop_message(self.at))
     }
 
-    /// Waits for the end, whether or not all messages are read.
+    /// Waits until the association has closed, even if messages are unread. Returns its end.
     pub async fn closed(&self) -> End {
         self.wire.wait(|state| state.at(self.at).end.clone()).await
     }
 
-    /// Returns how many of its messages the server, or the client, has not read.
+    /// Returns the number of this peer's messages that the other end has not read.
     #[must_use]
     pub fn unread_by_server(&self) -> usize {
         self.wire.look().at(self.at.other()).unread_messages()
     }
 }
 
-/// Asserting what a peer should see. Each waits, and fails the test after ten minutes: no time
-/// at all under tokio's paused clock.
+/// Assertions of a peer. Each waits for up to ten minutes before it fails, which takes no real time
+/// under tokio's paused clock.
 impl Peer {
-    /// Asserts that this payload comes next, and returns its message.
+    /// Asserts that the next message has this payload, and returns the message.
     ///
     /// # Panics
     ///
-    /// When something else comes.
+    /// Panics if another message arrives, or the association closes.
     #[track_caller]
     pub fn expect_message(&self, payload: impl AsRef<[u8]>) -> impl Future<Output = Message> {
         let caller = Location::caller();
@@ -222,11 +223,11 @@ impl Peer {
 
     /// Asserts that the next message satisfies a predicate, and returns the message.
     ///
-    /// For messages with an identifier or a time in them, or by stream or PPID.
+    /// For messages that contain an identifier or a time, or to check the stream or PPID.
     ///
     /// # Panics
     ///
-    /// Panics if another message comes, or the association ends.
+    /// Panics if another message arrives, or the association closes.
     #[track_caller]
     pub fn expect_message_where(
         &self,
@@ -257,11 +258,11 @@ impl Peer {
         message
     }
 
-    /// Asserts that the association ends in order, with nothing left to read.
+    /// Asserts that the association is shut down without further messages.
     ///
     /// # Panics
     ///
-    /// When a message comes, or another end.
+    /// Panics if a message arrives, or the association closes differently.
     #[track_caller]
     pub fn expect_shutdown(&self) -> impl Future<Output = ()> {
         let caller = Location::caller();
@@ -274,12 +275,11 @@ impl Peer {
         }
     }
 
-    /// Asserts that the other end aborts the association with this reason, with nothing left to
-    /// read.
+    /// Asserts that the other end aborts the association with this reason without further messages.
     ///
     /// # Panics
     ///
-    /// When a message comes, or another end.
+    /// Panics if a message arrives, or the association closes differently.
     #[track_caller]
     pub fn expect_abort(&self, reason: impl AsRef<[u8]>) -> impl Future<Output = ()> {
         let caller = Location::caller();

@@ -22,8 +22,8 @@ use crate::{
 
 /// Records what a service does with the [`AssociationHandle`] of its requests.
 ///
-/// For services that send, call the peer, or close the association, and are tested by tower's
-/// `oneshot`, without a server. Everything is accepted, and nothing waits.
+/// For tests with tower's `oneshot` of services that send, call the peer, or close the association.
+/// Everything is accepted, and nothing waits.
 ///
 /// ```
 /// use sctp_service::{AssociationHandle, Shutdown, handler::handler_fn, testing::Recorder};
@@ -92,7 +92,7 @@ impl Recorder {
         }
     }
 
-    /// Makes the request that a message from the peer would become.
+    /// Creates a request from a message, as if the peer had sent it.
     #[must_use]
     pub fn request(&self, message: impl Into<Message>) -> Request {
         let (mut parts, payload) = request(message).into_parts();
@@ -106,18 +106,18 @@ impl Recorder {
         AssociationHandle::new(Arc::clone(&**self.state))
     }
 
-    /// Takes the messages that were sent since the last call of this method, in order. Those of
-    /// calls are not among them.
+    /// Returns the messages that were sent since the last call of this method, in order, except
+    /// those of calls.
     #[must_use]
     pub fn sent(&self) -> Vec<Message> {
         std::mem::take(&mut self.look().sent)
     }
 
-    /// Waits for the next call that the service makes.
+    /// Waits for the next call of the service.
     ///
     /// # Cancel safety
     ///
-    /// Cancel-safe. One task at a time may wait.
+    /// Cancel-safe. Only one task may wait at a time.
     pub async fn next_call(&self) -> RecordedCall {
         poll_fn(|cx| {
             self.state.register(cx.waker());
@@ -129,7 +129,7 @@ impl Recorder {
         .await
     }
 
-    /// Returns the shutdown that was asked for through a handle.
+    /// Returns the shutdown that was requested through a handle.
     #[must_use]
     pub fn shutdown(&self) -> Option<Shutdown> {
         self.look().shutdown.clone()
@@ -147,9 +147,9 @@ impl Recorder {
         self.state.drain().is_cancelled()
     }
 
-    /// Closes the association, as the peer or the network does.
+    /// Closes the association, as if by the peer or the network.
     ///
-    /// Handles refuse everything from now on, and calls that wait fail.
+    /// Handles accept nothing from now on, and calls in flight fail.
     pub fn close(&self, end: End) {
         let calls = std::mem::take(&mut self.look().calls);
         self.state.end(Some(end), None);
@@ -187,7 +187,7 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// Call that a service made to the peer; received from [`Recorder::next_call`].
+/// Call of a service to the peer, returned by [`Recorder::next_call`].
 ///
 /// Dropping it fails the call.
 #[must_use = "the call fails when it is dropped"]
@@ -203,7 +203,7 @@ impl RecordedCall {
         &self.message
     }
 
-    /// Completes the call with a reply of the peer.
+    /// Completes the call with a reply.
     pub fn reply(self, message: impl Into<Message>) {
         let reply = received(message.into(), numbered(FIRST).assoc());
         self.waiter.finish(Ok(reply));

@@ -1,4 +1,4 @@
-//! An end of an association in memory that can be served, or called over.
+//! In-memory transport.
 
 use std::{
     collections::VecDeque,
@@ -17,19 +17,19 @@ use super::{
 };
 use crate::{ConnectInfo, Transport};
 
-/// Number of streams each way: that of an association of two ends with the sockets of sctp-tokio.
+/// Number of streams in each direction, as between two sockets of sctp-tokio.
 pub(super) const STREAMS: u16 = SocketBuilder::OUTBOUND_STREAMS;
 
 /// The number of the first association.
 pub(super) const FIRST: i32 = 3;
 
-/// Makes both ends of an association in memory, with the defaults of [`Duplex`].
+/// Creates both ends of an in-memory association, with the default settings of [`Duplex`].
 #[must_use]
 pub fn duplex() -> (InMemory, Peer) {
     Duplex::new().build()
 }
 
-/// Settings of an association in memory.
+/// Settings of an in-memory association.
 #[derive(Clone, Debug)]
 #[must_use = "build it"]
 pub struct Duplex {
@@ -49,41 +49,41 @@ impl Default for Duplex {
 }
 
 impl Duplex {
-    /// Begins with association 3 between two addresses of the documentation network, 128 streams
-    /// each way, queues of 1,024 messages, and messages of up to 200,000 bytes. A
-    /// [`Network`](super::Network) gives each association a number and a port of its own.
+    /// Creates the default settings: association 3 between two documentation addresses, 128 streams
+    /// in each direction, queues of 1,024 messages, and messages of up to 200,000 bytes. A
+    /// [`Network`](super::Network) gives each association its own number and port.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what the association looks like to the server, or to the transport that
-    /// [`build`](Self::build) makes; the other end sees it the other way round.
+    /// Sets the information that the server, or the transport of [`build`](Self::build), has about
+    /// the association. The other end has the mirrored information.
     pub fn with_connect_info(mut self, connect_info: ConnectInfo) -> Self {
         self.connect_info = Some(connect_info);
         self
     }
 
-    /// Sets how many messages each direction holds unread, at least 1.
+    /// Sets the maximum number of unread messages in each direction, at least 1.
     pub fn with_capacity(mut self, messages: usize) -> Self {
         self.capacity = messages;
         self
     }
 
-    /// Sets how long a message of a server or a client may be, in bytes, before sending it is
-    /// refused. What a [`Peer`] sends may be longer.
+    /// Sets the maximum size in bytes of messages that a server or a client sends. Messages of a
+    /// [`Peer`] may be longer.
     pub fn with_max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
     }
 
-    /// Makes both ends.
+    /// Creates both ends.
     #[must_use]
     pub fn build(self) -> (InMemory, Peer) {
         let (transport, other) = self.transports(FIRST);
         (transport, other.into_peer())
     }
 
-    /// Makes both ends, the server's first. The number is used where the settings say nothing.
+    /// Creates both ends, the server's first. The number is used if the settings have none.
     pub(super) fn transports(self, number: i32) -> (InMemory, InMemory) {
         let server = self.connect_info.unwrap_or_else(|| numbered(number));
         let client = ConnectInfo::new(server.assoc())
@@ -102,7 +102,7 @@ impl Duplex {
     }
 }
 
-/// The address of every server in memory.
+/// Returns the address of every in-memory server.
 pub(super) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 9_877))
 }
@@ -115,23 +115,22 @@ pub(super) fn numbered(number: i32) -> ConnectInfo {
         .with_streams(STREAMS, STREAMS)
 }
 
-/// An end of an association in memory: a server's, or a client's. At the other is another, or a
-/// [`Peer`].
+/// In-memory transport of a server or a client. The other end is another transport or a [`Peer`].
 ///
-/// Dropped before its end, it does as the kernel does for a socket that is closed: it shuts down in
-/// order, or aborts without a reason if there are messages that it has not read.
+/// Dropping an open transport closes the association as the kernel does when a socket is closed:
+/// with a SHUTDOWN, or with an ABORT without a reason if messages are unread.
 #[derive(Debug)]
 pub struct InMemory {
     wire: Arc<Wire>,
     at: Place,
     connect_info: ConnectInfo,
     max_message: usize,
-    /// It has become a peer: dropping it ends nothing.
+    /// Set when converted to a peer, so that dropping the transport does not close the association.
     given_away: bool,
 }
 
 impl InMemory {
-    /// Puts this end into the hands of a test.
+    /// Converts this end to a peer for a test.
     pub(super) fn into_peer(mut self) -> Peer {
         self.given_away = true;
         let streams = self.connect_info.outbound_streams();
@@ -155,7 +154,7 @@ impl InMemory {
         }
     }
 
-    /// Moves what there is room for.
+    /// Moves as many messages as there is room for.
     fn send(
         &self,
         state: &mut State,
@@ -215,7 +214,7 @@ impl Transport for InMemory {
         _earlier = here.register(cx.waker());
         match &here.end {
             None => Poll::Pending,
-            // As on the kernel, how it ended is known when all is read.
+            // As with the kernel, the end is known when all messages are read.
             Some(_) if here.has_unread() => Poll::Ready(End::Unread),
             Some(end) => Poll::Ready(end.clone()),
         }
@@ -275,7 +274,7 @@ impl Drop for InMemory {
     }
 }
 
-/// Makes the message that an end receives of one that the other sent.
+/// Converts a sent message to the received one.
 pub(super) fn received(message: Message, assoc: AssocId) -> Received {
     let Message { payload, info } = message;
     let info = RecvInfo::default()
@@ -286,7 +285,7 @@ pub(super) fn received(message: Message, assoc: AssocId) -> Received {
     Received::new(payload, info)
 }
 
-/// Makes what a transport reads of an item.
+/// Converts an item to an event of the transport.
 fn event(item: Item, assoc: AssocId) -> Result<Event, RecvError> {
     match item {
         Item::Message(message) => Ok(Event::Message(received(message, assoc))),

@@ -1,4 +1,4 @@
-//! State that both ends of an association in memory share.
+//! State shared by both ends of an in-memory association.
 
 use std::{
     collections::VecDeque,
@@ -27,8 +27,8 @@ impl Place {
     }
 }
 
-/// The shared state, and the waiting of tests. An end that is a transport is polled by one task,
-/// whose waker the state has; several tasks of a test may wait at an end that is a peer.
+/// Shared state, and notification of waiting tests. A transport is polled by one task, whose waker
+/// is in the state. Several tasks may wait at a peer.
 #[derive(Debug)]
 pub(super) struct Wire {
     state: Mutex<State>,
@@ -40,7 +40,7 @@ pub(super) struct State {
     a: Tip,
     z: Tip,
     pub(super) capacity: usize,
-    /// The end that was the first to begin the orderly end.
+    /// The end that began the orderly shutdown first.
     pub(super) shutting_down: Option<Place>,
 }
 
@@ -48,18 +48,18 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Tip {
     pub(super) assoc: AssocId,
-    /// Events that it has not read.
+    /// Unread events.
     inbound: VecDeque<Item>,
     /// Number of messages among them.
     unread: usize,
     /// The end of the association, as this end sees it.
     pub(super) end: Option<End>,
-    /// It has begun the orderly end, and the other end has heard of that.
+    /// This end has begun the orderly shutdown, and the other end has been notified.
     shut_down: bool,
     announced: bool,
     pub(super) holds_acks: bool,
     task: Option<Waker>,
-    /// Its task has something to look at.
+    /// Set if the task of this end must be woken.
     pub(super) stirred: bool,
 }
 
@@ -84,12 +84,12 @@ impl Wire {
         }
     }
 
-    /// Looks, and changes nothing that anybody waits for.
+    /// Locks the state without waking any task.
     pub(super) fn look(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes something, and wakes whoever it concerns.
+    /// Changes the state, and wakes the affected tasks.
     pub(super) fn act<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.look();
         let result = change(&mut state);
@@ -97,8 +97,8 @@ impl Wire {
         result
     }
 
-    /// Waits at a peer's end until a change makes `attempt` succeed. What it does then, it does at
-    /// once: there is no moment at which dropping this undoes or loses it.
+    /// Waits at a peer's end until `attempt` succeeds. Cancel-safe, since `attempt` takes effect at
+    /// once.
     pub(super) async fn wait<R>(&self, mut attempt: impl FnMut(&mut State) -> Option<R>) -> R {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -140,8 +140,7 @@ impl Tip {
         }
     }
 
-    /// Names the task to wake. Returns the one that was named before, to be dropped outside of the
-    /// lock.
+    /// Registers the task to wake. Returns the previous waker, to be dropped outside of the lock.
     #[must_use]
     pub(super) fn register(&mut self, task: &Waker) -> Option<Waker> {
         match &self.task {
@@ -175,13 +174,13 @@ impl State {
         }
     }
 
-    /// Returns `true` if an end can be sent one more message.
+    /// Returns `true` if an end has room for another message.
     pub(super) fn has_room(&mut self, at: Place) -> bool {
         let capacity = self.capacity;
         self.at(at).unread < capacity
     }
 
-    /// Delivers to an end, unless the association has ended.
+    /// Delivers an item to an end, unless the association has closed.
     pub(super) fn push(&mut self, to: Place, item: Item) {
         let tip = self.at(to);
         if tip.end.is_some() {
@@ -192,7 +191,7 @@ impl State {
         tip.stirred = true;
     }
 
-    /// Reads what comes next at an end.
+    /// Reads the next item at an end.
     pub(super) fn pop(&mut self, at: Place) -> Option<Item> {
         let was_full = !self.has_room(at);
         let tip = self.at(at);
@@ -202,7 +201,7 @@ impl State {
         Some(item)
     }
 
-    /// Reads the next message at an end that cares for nothing else.
+    /// Reads the next message at an end, skipping other items.
     pub(super) fn pop_message(&mut self, at: Place) -> Option<Message> {
         loop {
             if let Item::Message(message) = self.pop(at)? {
@@ -211,7 +210,7 @@ impl State {
         }
     }
 
-    /// An end forgets everything, as after a crash.
+    /// Discards the state of an end, as after a crash.
     pub(super) fn forget(&mut self, at: Place) {
         while self.pop(at).is_some() {}
         self.shutting_down = None;
@@ -222,7 +221,7 @@ impl State {
         }
     }
 
-    /// An end begins the orderly end.
+    /// Begins an orderly shutdown.
     pub(super) fn shut_down(&mut self, by: Place) {
         if self.at(by).end.is_none() {
             self.at(by).shut_down = true;
@@ -231,8 +230,8 @@ impl State {
         self.settle();
     }
 
-    /// Does what only waited for acknowledgements: SHUTDOWN goes out when the other end has
-    /// acknowledged everything, and the association has ended when both have.
+    /// Continues an orderly shutdown that waited for acknowledgements: SHUTDOWN is sent when the
+    /// other end has acknowledged everything, and the association closes when both ends have.
     pub(super) fn settle(&mut self) {
         for by in [Place::A, Place::Z] {
             let to = by.other();
@@ -252,7 +251,7 @@ impl State {
         }
     }
 
-    /// An end ends it at once; the other hears these causes.
+    /// Aborts the association. The other end receives these causes.
     pub(super) fn abort(&mut self, by: Place, causes: ErrorCauses) {
         let here = End::Aborted {
             by: Side::Local,
@@ -265,8 +264,8 @@ impl State {
         self.finish(by, here, there);
     }
 
-    /// An end goes away without a word: as with a socket that is closed, that is an orderly end,
-    /// but not if messages are unread, since nobody will ever act on those.
+    /// Closes the association as for a closed socket: with an orderly shutdown, or with an abort if
+    /// messages are unread.
     pub(super) fn close(&mut self, by: Place) {
         if self.at(by).unread > 0 {
             self.abort(by, causes(&AbortReason::default()));
@@ -275,7 +274,7 @@ impl State {
         }
     }
 
-    /// Ends, once: what an end and the other see from now on.
+    /// Closes the association once, with the end that each side sees.
     pub(super) fn finish(&mut self, at: Place, here: End, there: End) {
         if self.at(at).end.is_some() {
             return;
@@ -288,7 +287,7 @@ impl State {
     }
 }
 
-/// Encodes the causes of an ABORT with a reason, as they travel.
+/// Encodes the error causes of an ABORT with a reason.
 pub(super) fn causes(reason: &AbortReason) -> ErrorCauses {
     let reason = reason.as_bytes();
     let mut causes = BytesMut::with_capacity(4 + reason.len());

@@ -52,9 +52,9 @@ impl Transport for Association {
         Self::start_shutdown(self)
     }
 
-    /// On a one-to-one socket an abort cannot carry a reason. There this is `Unsupported`, and
-    /// has the kernel abort without one when the association is dropped, with every
-    /// [`SendHalf`](sctp_tokio::SendHalf) of it.
+    /// On a one-to-one socket an abort cannot carry a reason: this method returns `Unsupported`,
+    /// and the kernel aborts without a reason when the association and all its
+    /// [`SendHalf`](sctp_tokio::SendHalf)s are dropped.
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()> {
         let aborted = Self::abort(self, reason);
         let unsupported = matches!(&aborted, Err(e) if e.kind() == io::ErrorKind::Unsupported);
@@ -85,9 +85,8 @@ impl Listener for SctpListener {
     }
 }
 
-/// Serves the associations of a one-to-one socket, with the restrictions of its kind: an abort
-/// cannot carry a reason. Each time the log has the reason that was not sent, and the peer hears
-/// an abort without one.
+/// Serves the associations of a one-to-one socket. Aborts on such a socket cannot carry a reason:
+/// the reason is logged instead, and the peer receives an ABORT without one.
 impl Listener for OneToOneListener {
     type Transport = Association;
 
@@ -99,8 +98,9 @@ impl Listener for OneToOneListener {
         Self::local_addrs(self)
     }
 
-    /// Refuses peers while others wait to be accepted, see [`OneToOneListener::stop_listening`]. The socket
-    /// stops listening when it is dropped, as the server does once all of these are accepted.
+    /// Refuses new peers while others wait to be accepted: see
+    /// [`OneToOneListener::stop_listening`]. The socket stops listening when it is dropped, which a
+    /// server does once all waiting associations are accepted.
     fn stop_listening(&mut self) -> io::Result<()> {
         Self::stop_listening(self)
     }
@@ -110,7 +110,7 @@ impl Listener for OneToOneListener {
     }
 }
 
-/// Returns what a `try_` method accepted; `None` if nothing waited.
+/// Converts the result of a `try_` method: `None` if there was nothing to accept.
 fn unless_would_block(accepted: io::Result<Association>) -> Option<io::Result<Association>> {
     match accepted {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,

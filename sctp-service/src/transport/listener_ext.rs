@@ -1,4 +1,4 @@
-//! Combinators of listeners.
+//! Combinators for listeners.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Listener, Transport, abort};
 use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter};
 
-/// Combinators of every [`Listener`].
+/// Combinators for every [`Listener`].
 ///
 /// ```no_run
 /// # async fn run() -> std::io::Result<()> {
@@ -36,8 +36,8 @@ use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter};
 pub trait ListenerExt: Listener + Sized {
     /// Calls a function with each association before it is served.
     ///
-    /// The function runs in the task that accepts: it should be quick, and must not block. If it panics,
-    /// its association is closed, and accepting goes on after a second.
+    /// The function runs in the accepting task: it should be quick, and must not block. If it
+    /// panics, its association is closed, and accepting continues after a second.
     fn tap<F>(self, tap: F) -> Tap<Self, F>
     where
         F: FnMut(&mut Self::Transport) + Send + 'static,
@@ -50,9 +50,10 @@ pub trait ListenerExt: Listener + Sized {
 
     /// Limits the associations of this listener that are open at once.
     ///
-    /// A further association is aborted with the reason `too many associations`. Refusals are logged at
-    /// a limited rate, and emit no event, unlike those of
-    /// [`Config::max_associations`](crate::Config::max_associations), which holds for the whole server.
+    /// A further association is aborted with the reason `too many associations`. Refusals are
+    /// logged at a limited rate. Unlike refusals by
+    /// [`Config::max_associations`](crate::Config::max_associations), which limits the whole
+    /// server, they are not reported as events.
     fn limit_associations(self, limit: usize) -> LimitAssociations<Self> {
         LimitAssociations {
             listener: self,
@@ -65,7 +66,7 @@ pub trait ListenerExt: Listener + Sized {
 
 impl<L: Listener> ListenerExt for L {}
 
-/// Listener that calls a function with each association, made by [`ListenerExt::tap`].
+/// Listener that calls a function with each association, created by [`ListenerExt::tap`].
 pub struct Tap<L, F> {
     listener: L,
     tap: F,
@@ -109,7 +110,7 @@ impl<L: fmt::Debug, F> fmt::Debug for Tap<L, F> {
     }
 }
 
-/// Listener with a limit of its associations, made by [`ListenerExt::limit_associations`].
+/// Listener with a limit of its associations, created by [`ListenerExt::limit_associations`].
 pub struct LimitAssociations<L> {
     listener: L,
     limit: usize,
@@ -178,7 +179,7 @@ impl<L: fmt::Debug> fmt::Debug for LimitAssociations<L> {
     }
 }
 
-/// Transport that counts in a [limit](ListenerExt::limit_associations) until it is dropped.
+/// Transport that counts towards a [limit](ListenerExt::limit_associations) until it is dropped.
 #[derive(Debug)]
 pub struct Limited<T> {
     transport: T,

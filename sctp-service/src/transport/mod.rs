@@ -1,4 +1,4 @@
-//! The seam between the framework and whatever carries its associations.
+//! Interfaces of transports and listeners.
 
 mod association;
 mod endpoint;
@@ -26,78 +26,81 @@ use crate::ConnectInfo;
 
 /// Transport of one association.
 ///
-/// The kernel's is [`sctp_tokio::Association`]; the one for tests is in the `testing` feature.
-/// Every `poll_` method keeps the waker of the last task that polled it; an association polls all of
-/// them from its one task.
+/// Implemented by [`sctp_tokio::Association`] for the kernel's SCTP, and by the in-memory transport
+/// of the feature `testing`. Every `poll_` method keeps only the waker of the last task that polled
+/// it. All of them are polled by the task of the association.
 ///
-/// Dropping a transport closes it. What that does on the wire is the transport's affair; one
-/// that has not ended is dropped only with the task of its association, as when the runtime stops.
+/// Dropping a transport closes it; the effect on the wire is up to the transport. An open transport
+/// is dropped only together with the task of its association, as when the runtime stops.
 pub trait Transport: Send + 'static {
-    /// Describes the association as it is now.
+    /// Returns information about the association in its current state.
     fn connect_info(&self) -> ConnectInfo;
 
-    /// Returns the length of the longest message that it can send, in bytes; `None` where it does not know, and a message
-    /// that is too long is refused when it is to be sent. It is asked once for each association.
+    /// Returns the maximum size of an outbound message in bytes, or `None` if it is unknown. In
+    /// that case a message that is too long is refused when it is sent. Called once for each
+    /// association.
     fn max_message(&self) -> Option<usize> {
         None
     }
 
     /// Polls for the next message, notification or end.
     ///
-    /// [`Event::Closed`] comes after everything that was queued before it, and asking again
-    /// answers it again.
+    /// [`Event::Closed`] follows all events that were queued before it. Further polls return it
+    /// again.
     ///
     /// # Errors
     ///
-    /// An error (a message above the limit, something unknown of the kernel) is final, and
-    /// followed by [`Event::Closed`].
+    /// An error, such as a message above the limit, is final, and is followed by [`Event::Closed`].
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>>;
 
-    /// Polls for the end of the association without reading, so that an association that is held back
-    /// hears of a dead peer in bounded time. Messages may still be unread when it resolves.
+    /// Polls for the end of the association without reading, so that a dead peer is detected in
+    /// bounded time while the association is not read. Messages may still be unread when this
+    /// method resolves.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End>;
 
-    /// Sends from the front of the queue as much as there is room for, and removes each message
-    /// that was taken. `Ready(Ok)` means that the queue is empty; `Pending`, that there is no
-    /// room.
+    /// Sends as many messages from the front of the queue as there is room for, and removes them.
+    /// Returns `Ready(Ok)` if the queue is empty, and `Pending` if there is no room.
     ///
     /// # Errors
     ///
-    /// The front message was refused and has been removed; call again for the rest.
+    /// Returns an error if the front message was refused. The message has been removed; call again
+    /// for the rest of the queue.
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Message>,
     ) -> Poll<Result<(), SendError>>;
 
-    /// Polls until the peer has acknowledged everything that was taken. Only
-    /// [`IncomingAssociation::acknowledged`](crate::IncomingAssociation::acknowledged) asks for it.
+    /// Polls until the peer has acknowledged everything that was sent, for
+    /// [`IncomingAssociation::acknowledged`](crate::IncomingAssociation::acknowledged).
     ///
-    /// By default it is ready at once, for transports that lose nothing.
+    /// The default implementation is ready at once, for transports that lose nothing.
     ///
     /// # Errors
     ///
-    /// The association has ended, and it is unknown which messages have arrived.
+    /// Returns an error if the association has closed, so that it is unknown which messages have
+    /// arrived.
     fn poll_acknowledged(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         Poll::Ready(Ok(()))
     }
 
-    /// Begins the orderly end: everything sent is acknowledged, then SHUTDOWN. It waits for
-    /// nothing, not even for room, and doing it twice is doing it once.
+    /// Begins an orderly shutdown: a SHUTDOWN is sent once everything is acknowledged. This method
+    /// does not wait, not even for room, and is idempotent.
     ///
     /// # Errors
     ///
-    /// The error of the system. The end is waited for all the same, up to a limit.
+    /// Returns the error of the system. The session still waits for the end of the association, up
+    /// to a timeout.
     fn start_shutdown(&mut self) -> io::Result<()>;
 
-    /// Ends at once: discards what is unsent and sends an ABORT with the reason. It waits for
-    /// nothing.
+    /// Aborts the association: discards unsent messages and sends an ABORT with the reason. This
+    /// method does not wait.
     ///
     /// # Errors
     ///
-    /// The error of the system; where the association is already gone, that is harmless.
-    /// [`Unsupported`](io::ErrorKind::Unsupported) means that it can send no reason: that is
-    /// logged, and the transport is dropped at once, which aborts without one.
+    /// Returns the error of the system, which is harmless if the association has already closed.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) means that the transport cannot send a reason:
+    /// the reason is logged, and the transport is dropped at once, which aborts without a reason.
     fn abort(&mut self, reason: &AbortReason) -> io::Result<()>;
 }
 
@@ -110,11 +113,12 @@ pub(crate) fn abort(transport: &mut impl Transport, reason: &AbortReason) {
 
 /// Source of associations.
 ///
-/// [`ListenerExt`] has combinators. One of your own around another sees each association before it is
-/// served: to set options of its own, say. To
-/// send without being asked, an [`AssociationHandle`](crate::AssociationHandle) is what to keep,
-/// and not a [`SendHalf`](sctp_tokio::SendHalf): it keeps no descriptor, goes out in order with the
-/// replies, and works over every transport, for [`serve_endpoint`](crate::serve_endpoint) too.
+/// [`ListenerExt`] has combinators. A custom listener around another one can access each
+/// association before it is served, for example to set options.
+///
+/// To send unsolicited messages, keep an [`AssociationHandle`](crate::AssociationHandle) instead of
+/// a [`SendHalf`](sctp_tokio::SendHalf): a handle does not keep the descriptor open, preserves the
+/// order with replies, and works with every transport.
 ///
 /// ```
 /// use std::{io, net::SocketAddr};
@@ -155,51 +159,52 @@ pub(crate) fn abort(transport: &mut impl Transport, reason: &AbortReason) {
     note = "bind one with `SctpListener::bind(addr).await?`"
 )]
 pub trait Listener: Send + 'static {
-    /// The associations that it yields.
+    /// Transport of the accepted associations.
     type Transport: Transport;
 
     /// Waits for the next association.
     ///
     /// # Errors
     ///
-    /// No error is final. [`serve`](crate::serve()) takes the next association at once when one
-    /// was lost on the way (`ECONNABORTED` and its like), with a pause of 10 milliseconds after 64
-    /// of them in a row. It pauses for a second after any other: descriptors and memory come back
-    /// when associations end.
+    /// No error is fatal. If a single association was lost (`ECONNABORTED` and similar),
+    /// [`serve`](crate::serve()) accepts the next one at once, with a pause of 10 milliseconds
+    /// after 64 such errors in a row. After any other error it pauses for a second, since
+    /// descriptors and memory become available when associations close.
     ///
     /// # Cancel safety
     ///
-    /// Required of every implementation: a future that is dropped before it completes has lost
-    /// no association.
+    /// Implementations must be cancel-safe: if the future is dropped before it completes, no
+    /// association is lost.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Transport>> + Send;
 
-    /// Returns the addresses that it listens on.
+    /// Returns the local addresses of the listener.
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// Returns the error of the system.
     fn local_addrs(&self) -> io::Result<Vec<SocketAddr>>;
 
-    /// Makes new peers be refused, and lets associations that are up live on. Those that came up
-    /// before and were not yet accepted are still yielded by
+    /// Stops listening: new peers are refused, and established associations continue. Associations
+    /// that were established before but not yet accepted are still returned by
     /// [`accept_waiting`](Self::accept_waiting).
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// Returns the error of the system.
     fn stop_listening(&mut self) -> io::Result<()>;
 
-    /// Accepts an association that came up before the listener [stopped](Self::stop_listening), or
-    /// returns `None` when none is left.
+    /// Accepts an association that was established before the listener
+    /// [stopped](Self::stop_listening), or returns `None` if none is left.
     ///
-    /// A server that shuts down calls this until it returns `None`. By default it polls
-    /// [`accept`](Self::accept) twice, outside of tokio's cooperative budget, and lets the runtime
-    /// look for readiness in between. A listener around another one passes it on; one whose
-    /// associations take a while to be handed over implements it.
+    /// A server that shuts down calls this method until it returns `None`. The default
+    /// implementation polls [`accept`](Self::accept) twice, outside of tokio's cooperative budget,
+    /// and lets the runtime check for readiness in between. A listener around another one should
+    /// forward this method. A listener that hands associations over asynchronously should implement
+    /// it.
     ///
     /// # Errors
     ///
-    /// Same as [`accept`](Self::accept).
+    /// Same as for [`accept`](Self::accept).
     ///
     /// # Cancel safety
     ///
@@ -221,8 +226,7 @@ pub trait Listener: Send + 'static {
     }
 }
 
-/// `None` accepts nothing: for a server that only
-/// [dials](crate::Serve::with_dial).
+/// `None` accepts no associations, for a server that only [dials](crate::Serve::with_dial).
 impl<L: Listener> Listener for Option<L> {
     type Transport = L::Transport;
 

@@ -1,4 +1,4 @@
-//! The task that reads a shared socket and sorts what arrives by association.
+//! Task that reads a shared socket and distributes events to associations.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -22,38 +22,39 @@ use tokio_util::sync::CancellationToken;
 use super::{inbox::Inbox, shared::EndpointTransport};
 use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter, timer::Timer};
 
-/// Abort reason for a peer that sends faster than it is served, while there is no descriptor or
-/// epoll watch left to give it a socket of its own.
+/// Abort reason for an association that falls behind while no descriptor or epoll watch is left for
+/// a socket of its own.
 const QUEUE_FULL: AbortReason = AbortReason::from_static("receive queue full");
 
-/// Time for which the shared send buffer may be full before the association that fills it most is
-/// moved away.
+/// Time for which the shared send buffer may be full before the association that uses most of it is
+/// peeled off.
 const STALL_TIME: Duration = Duration::from_millis(50);
 
-/// Interval between looks whether the shared receive buffer is full of what cannot be received.
+/// Interval of checks whether incomplete messages fill the shared receive buffer.
 const STUFFED_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Time to look for associations that came up before the socket stopped listening.
-/// Only peers that send faster than this task reads make it take that long.
+/// Time limit for handing over associations that were established before the socket stopped
+/// listening. Reached only if peers send faster than this task reads.
 const HAND_OVER_TIME: Duration = Duration::from_secs(1);
 
-/// Pause after an error of receiving, which may last.
+/// Pause after a receive error, which may persist.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads an endpoint on behalf of all its associations.
 ///
-/// It never waits for one of them: an association that does not take its messages, or whose peer
-/// does not read, is peeled off to a socket of its own. So a shared socket is shared by those who
-/// keep up, and the kernel's flow control meets those who do not.
+/// The task never waits for a single association: one that does not take its messages, or whose
+/// peer does not read, is peeled off to a socket of its own. The shared socket then serves only
+/// associations that keep up, and flow control applies to the others individually.
 pub(super) struct Demux {
     endpoint: Endpoint,
     inboxes: HashMap<AssocId, Arc<Inbox>>,
-    /// `None` once the socket has stopped listening and all that came up was handed over.
+    /// `None` once the socket has stopped listening and all established associations were handed
+    /// over.
     incoming: Option<mpsc::Sender<EndpointTransport>>,
     /// Cancelled when the socket has stopped listening.
     stopped: CancellationToken,
     stalled: Arc<Notify>,
-    /// Time at which the association that fills the send buffer is to be found.
+    /// Deadline after which the association that fills the send buffer is peeled off.
     relieve: Timer,
     receive_failures: LogLimiter,
     peel_off_failures: LogLimiter,
@@ -78,7 +79,7 @@ impl Demux {
         }
     }
 
-    /// Runs until nobody listens any more and the last association has left.
+    /// Runs until the listener is dropped and the last association has left the socket.
     pub(super) async fn run(mut self) {
         let mut looks = interval(STUFFED_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -112,8 +113,8 @@ impl Demux {
         }
     }
 
-    /// Sorts what the kernel has, so that the associations that came up are accepted, and has the
-    /// listener know that there are no more.
+    /// Distributes the events that the kernel has queued, so that all established associations are
+    /// accepted, and then notifies the listener that there are no more.
     async fn hand_over(&mut self) {
         let begin = Instant::now();
         while begin.elapsed() < HAND_OVER_TIME {
@@ -127,7 +128,7 @@ impl Demux {
         self.incoming = None;
     }
 
-    /// Reports an error that may last. Memory comes back; until then, others have their turn.
+    /// Reports a receive error that may persist, and pauses.
     async fn receive_failed(&self, error: &RecvError) {
         if let Some(occurrences) = self.receive_failures.record() {
             tracing::error!(%error, occurrences, "receiving on a shared socket failed");
@@ -178,7 +179,7 @@ impl Demux {
         }
     }
 
-    /// Gives an association a socket of its own.
+    /// Peels an association off to a socket of its own.
     fn peel_off(&mut self, assoc: AssocId) {
         let Some(inbox) = self.inboxes.get(&assoc) else {
             return;
@@ -227,9 +228,9 @@ impl Demux {
         }
     }
 
-    /// Finds the association that fills the shared receive buffer with fragments of messages whose
-    /// other fragments do not come, and moves it away: nothing of it can be received, and while the
-    /// buffer is full the kernel drops what the others send.
+    /// Peels off the association that fills the shared receive buffer with fragments of incomplete
+    /// messages. These cannot be received, and while the buffer is full the kernel drops data of
+    /// the other associations.
     fn unstuff(&mut self) {
         let socket = self.endpoint.socket();
         let (Ok(room), Ok(size)) = (socket.recv_buffer_free(), socket.recv_buffer_size()) else {
@@ -249,7 +250,7 @@ impl Demux {
         }
     }
 
-    /// Finds the association that has most in the shared send buffer, and moves it away.
+    /// Peels off the association that uses most of the shared send buffer.
     fn relieve(&mut self) {
         let socket = self.endpoint.socket();
         let load = |assoc: &AssocId| {

@@ -1,4 +1,4 @@
-//! Queue of what has arrived on a shared socket for one association.
+//! Queue of events of one association on a shared socket.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// The maximum number of events that wait for a session before its association gets a socket of its own.
 const MAX_EVENTS: usize = 64;
-/// The maximum number of bytes of messages that do.
+/// The maximum number of bytes of waiting messages.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// The events of one association that the session has not taken yet. `A` is its own socket.
@@ -26,17 +26,18 @@ pub(super) struct Contents<A> {
     /// The association's own socket, once it has been peeled off: what was put here before comes
     /// before anything that it receives.
     pub(super) own: Option<A>,
-    /// The end, which is also the last event: known before the session has read so far.
+    /// The end, which is also the last event. Known before the session has read the preceding
+    /// events.
     pub(super) end: Option<End>,
-    /// The session has gone; nothing more is to be kept.
+    /// The session has ended; further events are discarded.
     pub(super) closed: bool,
     /// The session, while it waits. Called and dropped outside of the lock only.
     pub(super) waker: Option<Waker>,
 }
 
 impl<A> Inbox<A> {
-    /// Adds an event, and wakes the session. Answers whether the session has fallen so far behind that
-    /// its association must not be read for any longer.
+    /// Adds an event, and wakes the session. Returns `true` if the session has fallen so far behind
+    /// that its association must not be read any longer.
     pub(super) fn push(&self, event: Event) -> bool {
         let (session, is_full) = {
             let mut contents = self.lock();
@@ -49,8 +50,8 @@ impl<A> Inbox<A> {
         is_full
     }
 
-    /// Takes the next event, or has the session woken when there is one. `None` when all further
-    /// events are those of the association's own socket, which the session may have already.
+    /// Takes the next event, or registers the session to be woken. Returns `None` if all further
+    /// events are those of the association's own socket.
     pub(super) fn poll_pop(&self, cx: &Context<'_>, has_own: bool) -> Poll<Option<Event>> {
         let mut contents = self.lock();
         if let Some(event) = contents.pop() {
@@ -62,8 +63,8 @@ impl<A> Inbox<A> {
         Self::wait(contents, cx)
     }
 
-    /// Returns the end, or has the session woken when there is one. `None` when the association's own
-    /// socket, which the session has not taken yet, will know it.
+    /// Returns the end, or registers the session to be woken. Returns `None` if the end will be an
+    /// event of the association's own socket, which the session has not taken yet.
     pub(super) fn poll_closed(&self, cx: &Context<'_>) -> Poll<Option<End>> {
         let contents = self.lock();
         match &contents.end {
@@ -87,7 +88,7 @@ impl<A> Inbox<A> {
     }
 }
 
-/// Empty.
+/// Creates an empty inbox.
 impl<A> Default for Inbox<A> {
     fn default() -> Self {
         Self(Mutex::new(Contents {
@@ -133,7 +134,7 @@ impl<A> Contents<A> {
     }
 
     /// Returns `true` if the session has fallen so far behind that its association must not be read
-    /// for any longer.
+    /// any longer.
     fn is_full(&self) -> bool {
         !self.closed && (self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES)
     }
@@ -186,7 +187,7 @@ mod models {
         });
     }
 
-    /// The association is peeled off behind a message, whether the session reads or not.
+    /// The association is peeled off after a message, concurrently with the session.
     #[test]
     fn session_sees_its_own_socket() {
         for reads in [false, true] {

@@ -18,14 +18,14 @@ use crate::{Executor, Listener, MakeService, Serve, executor::Spawner, serve};
 /// Maximum number of associations that wait to be accepted.
 const BACKLOG: usize = 128;
 
-/// Serves the associations of a one-to-many socket: one descriptor for all peers that keep up.
+/// Serves the associations of a one-to-many socket, with one descriptor for all peers that keep up.
 ///
-/// It is [`serve`](crate::serve()) over an [`EndpointListener`], and everything said there holds. The
-/// task that reads the socket is spawned here, with [`tokio::spawn`]: for an executor of your own, use
-/// `serve` with [`EndpointListener::with_executor`].
+/// Equivalent to [`serve`](crate::serve()) with an [`EndpointListener`]. The task that reads the
+/// socket is spawned by this function with [`tokio::spawn`]. To use an executor, call `serve` with
+/// [`EndpointListener::with_executor`].
 ///
-/// An association that falls behind needs a descriptor and an epoll watch of its own. Without them
-/// it is aborted, so that it does not hold up the others: see [`EndpointListener`].
+/// An association that falls behind needs a descriptor and an epoll watch of its own. If none is
+/// available, it is aborted, so that it does not delay the others: see [`EndpointListener`].
 ///
 /// ```no_run
 /// # async fn run() -> std::io::Result<()> {
@@ -53,22 +53,25 @@ where
     serve(EndpointListener::new(endpoint), make_service)
 }
 
-/// The associations of an [`Endpoint`] as a [`Listener`]: one task reads the shared socket, and
-/// each association is driven as if it had one of its own.
+/// Listener for the associations of an [`Endpoint`]. One task reads the shared socket, and each
+/// association is served as if it had its own socket.
 ///
-/// An association that falls behind, because its service is busy or because its peer does not
-/// read, is peeled off to a socket of its own: it then delays itself alone. The threshold is 64
-/// events or 256 KiB that wait to be read, or a shared send buffer that has been full for
-/// 50 ms, of which it has the largest part, or a shared receive buffer that is half full while it
-/// has messages with missing fragments. If there is no descriptor (`EMFILE`, `ENFILE`) or no epoll
-/// watch (`fs.epoll.max_user_watches`) for that, it is aborted with the reason `receive queue full`,
-/// and a warning is logged: it is not kept until there is one.
+/// An association that falls behind, because its service is busy or because its peer does not read,
+/// is peeled off to a socket of its own, and then delays only itself. This happens if:
 ///
-/// To send without being asked, keep an [`AssociationHandle`](crate::AssociationHandle) of each: it
-/// follows to the new socket. An [`EndpointSender`] that was kept reaches only those that keep up:
-/// for one that was peeled off it answers
+/// - 64 events or 256 KiB wait to be read,
+/// - the shared send buffer has been full for 50 ms, and the association uses most of it, or
+/// - the shared receive buffer is half full, and the association has incomplete messages in it.
+///
+/// If no descriptor (`EMFILE`, `ENFILE`) or epoll watch (`fs.epoll.max_user_watches`) is available
+/// for the new socket, the association is aborted with the reason `receive queue full`, and a
+/// warning is logged.
+///
+/// To send unsolicited messages, use the [`AssociationHandle`](crate::AssociationHandle) of an
+/// association, which also works after the association was peeled off. An [`EndpointSender`]
+/// reaches only associations on the shared socket: for others it returns
 /// [`SendError::NoAssociation`](crate::SendError::NoAssociation), and
-/// [`try_send_to_all`](EndpointSender::try_send_to_all) passes it over without a word.
+/// [`try_send_to_all`](EndpointSender::try_send_to_all) silently skips them.
 pub struct EndpointListener {
     incoming: mpsc::Receiver<EndpointTransport>,
     sender: EndpointSender,
@@ -77,8 +80,8 @@ pub struct EndpointListener {
 }
 
 impl EndpointListener {
-    /// Spawns the task that reads the endpoint. It lives until this listener is dropped and the
-    /// last association has ended.
+    /// Creates the listener, and spawns the task that reads the endpoint. The task ends when the
+    /// listener is dropped and the last association has closed.
     ///
     /// # Panics
     ///
@@ -89,8 +92,8 @@ impl EndpointListener {
         Self::spawned_with(endpoint, &Spawner::default())
     }
 
-    /// Like [`new`](Self::new), with the task spawned by an executor, which
-    /// [`Serve::with_executor`] is to be given as well.
+    /// Like [`new`](Self::new), but spawns the task with an executor. Pass the same executor to
+    /// [`Serve::with_executor`].
     #[must_use]
     pub fn with_executor(endpoint: Endpoint, executor: impl Executor) -> Self {
         Self::spawned_with(endpoint, &Spawner::new(executor))
@@ -142,7 +145,7 @@ impl Listener for EndpointListener {
         stopped
     }
 
-    /// Waits for the task that reads the endpoint to hand over what the kernel had.
+    /// Waits until the task that reads the endpoint has handed over all established associations.
     async fn accept_waiting(&mut self) -> Option<io::Result<EndpointTransport>> {
         self.incoming.recv().await.map(Ok)
     }

@@ -1,4 +1,4 @@
-//! An association on a socket that it shares with others.
+//! Transport of an association on a shared socket.
 
 use std::{
     collections::VecDeque,
@@ -16,23 +16,23 @@ use tokio::sync::Notify;
 use super::inbox::Inbox;
 use crate::{ConnectInfo, Transport, timer::Timer};
 
-/// Interval between looks at the unacknowledged chunks of one association. The writability of a shared
-/// socket says nothing about a single association.
+/// Interval of checks of the unacknowledged chunks of one association, since the readiness of a
+/// shared socket does not indicate the state of a single association.
 const STATUS_INTERVAL: Duration = Duration::from_millis(5);
 
 type Waiting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 /// An association on the socket of an [`Endpoint`](sctp_tokio::Endpoint).
 ///
-/// It receives from a bounded queue that the endpoint's task fills, and sends on the shared
-/// socket. When it falls behind, in either direction, it is moved to a socket of its own, and
-/// goes on there without interruption.
+/// The transport receives from a bounded queue that the endpoint's task fills, and sends on the
+/// shared socket. When the association falls behind in either direction, it is peeled off to a
+/// socket of its own, and continues there without interruption.
 pub struct EndpointTransport {
     assoc: AssocId,
     info: ConnectInfo,
     sender: EndpointSender,
     inbox: Arc<Inbox>,
-    /// Tells the endpoint's task that the shared send buffer is full.
+    /// Notifies the endpoint's task that the shared send buffer is full.
     stalled: Arc<Notify>,
     waiting: Option<Waiting>,
     own: Option<Association>,
@@ -61,14 +61,14 @@ impl EndpointTransport {
         }
     }
 
-    /// Goes on with the association's own socket, if it has been given one.
+    /// Switches to the association's own socket, if it has been peeled off.
     fn take_own(&mut self) {
         if self.own.is_none() {
             self.own = self.inbox.lock().own.take();
         }
     }
 
-    /// Waits until the status of the association is worth a further look.
+    /// Waits until the status of the association may be checked again.
     fn poll_status_interval(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.status_timer.is_set() {
             self.status_timer.set_in(STATUS_INTERVAL);
@@ -79,7 +79,7 @@ impl EndpointTransport {
         }
     }
 
-    /// Sends on the shared socket. `None` when the association has left it.
+    /// Sends on the shared socket. Returns `None` if the association was peeled off.
     fn try_send_shared(&mut self, queue: &mut VecDeque<Message>) -> Option<Result<(), SendError>> {
         // Under the lock: the endpoint's task holds it while it moves the association away.
         let contents = self.inbox.lock();
@@ -225,7 +225,7 @@ impl Transport for EndpointTransport {
     }
 }
 
-/// Shuts the association down in order: on a shared socket there is nothing to close.
+/// Shuts the association down, since a shared socket cannot be closed.
 impl Drop for EndpointTransport {
     fn drop(&mut self) {
         let mut contents = self.inbox.lock();
