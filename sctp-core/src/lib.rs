@@ -33,7 +33,7 @@
 //! | [`SendInfo`], [`RecvInfo`], [`NextInfo`], [`Reliability`] | metadata of messages |
 //! | [`AbortReason`], [`ErrorCause`] | reasons for the end of an association |
 //! | [`Notification`], [`EventSet`] | events, and subscriptions to them |
-//! | [`Socket`], [`RecvBatch`] | system calls |
+//! | [`Socket`], [`SocketRef`], [`RecvBatch`] | system calls |
 //! | [`options`] | value types of the socket options |
 //! | [`errno`] | error numbers that no `ErrorKind` tells apart |
 //!
@@ -80,3 +80,4 @@ pub use notification::*;
 pub use ppid::{ParsePpidError, Ppid};
 pub use reliability::Reliability;
 pub use socket::*;
+pub use sys::SocketRef;

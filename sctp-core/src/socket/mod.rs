@@ -70,13 +70,15 @@ impl Socket {
     /// `InvalidInput` if it is not an SCTP socket; otherwise the error of `fcntl(2)`.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         if !sys::is_sctp(fd.as_fd())? {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not an SCTP socket",
-            ));
+            return Err(not_sctp());
         }
         sys::set_nonblocking(fd.as_fd())?;
         Ok(Self { fd })
+    }
+
+    /// Takes a descriptor that is known to be an SCTP socket.
+    pub(crate) fn new_unchecked(fd: OwnedFd) -> Self {
+        Self { fd }
     }
 
     /// Sets an SCTP option to an encoded value.
@@ -90,6 +92,11 @@ impl Socket {
         let len = sys::getsockopt(self.as_fd(), abi::SOL_SCTP, name, &mut value)?;
         T::decode(&value[..len]).ok_or_else(truncated_option)
     }
+}
+
+/// Returns the error for a descriptor of another protocol.
+pub(crate) fn not_sctp() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not an SCTP socket")
 }
 
 /// Returns the error for an option that the kernel did not return completely.

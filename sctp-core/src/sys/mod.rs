@@ -18,6 +18,7 @@ mod message;
 mod options;
 #[cfg(target_os = "linux")]
 mod result;
+mod socket_ref;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
@@ -31,6 +32,7 @@ pub(crate) use message::*;
 pub(crate) use options::*;
 #[cfg(target_os = "linux")]
 use result::{check, check_len, retry, socklen};
+pub use socket_ref::SocketRef;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::*;
 

@@ -2,11 +2,12 @@
 
 use std::{
     io::{ErrorKind, IoSlice},
-    net::SocketAddr,
+    net::{SocketAddr, UdpSocket},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use rustix::io::Errno;
-use sctp_core::{AssocId, EventSet, Family, Notification, SendInfo, Socket};
+use sctp_core::{AssocId, EventSet, Family, Notification, SendInfo, Socket, SocketRef};
 
 use crate::{
     check::{
@@ -173,4 +174,26 @@ fn sctp_reuse_port_allows_one_listener() {
 fn ecn_supported() {
     on_each_fresh_socket(|socket, _| assert!(socket.ecn_supported(AssocId::FUTURE).unwrap()));
     check_extension(Socket::set_ecn_supported, Socket::ecn_supported);
+}
+
+#[test]
+fn socket_ref_leaves_descriptor_open() {
+    let fd = OwnedFd::from(Socket::one_to_many(Family::V4).unwrap());
+    {
+        let lent = SocketRef::from_fd(&fd).unwrap();
+        assert_eq!(lent.as_fd().as_raw_fd(), fd.as_raw_fd());
+        lent.set_nodelay(true).unwrap();
+    }
+    let socket = Socket::from_fd(fd).unwrap();
+    assert!(socket.nodelay().unwrap());
+    let again = SocketRef::from_fd(&socket).unwrap();
+    assert_eq!(format!("{again:?}"), format!("{socket:?}"));
+}
+
+#[test]
+fn socket_ref_of_other_protocol_is_refused() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let error = SocketRef::from_fd(&udp).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    udp.local_addr().unwrap();
 }
