@@ -1,4 +1,4 @@
-//! Addresses that a socket bound to the wildcard address announces to its peers.
+//! Peers that a socket bound to the wildcard address serves, and the addresses that it announces.
 #![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
@@ -9,12 +9,72 @@ use std::{net::SocketAddr, time::Duration};
 use sctp_tokio::{
     AssocId, Association, ConnectError, SctpListener, SocketBuilder, options::RtoInfo,
 };
+use socket2::SockRef;
 use support::{
     must,
     netns::{NetNs, cable},
     patience,
 };
 use tokio::sync::oneshot;
+
+/// Connects to a wildcard listener by each family, and returns the address of the peer that it then
+/// has, or `None` if it refuses.
+async fn reach(listener: &mut SctpListener) -> [Option<SocketAddr>; 2] {
+    let port = listener.local_addrs().unwrap()[0].port();
+    let mut reached = [None; 2];
+    for (at, loopback) in ["127.0.0.1", "::1"].into_iter().enumerate() {
+        let peer = SocketAddr::new(loopback.parse().unwrap(), port);
+        match must(Association::connect(peer)).await {
+            Ok(_client) => {
+                let server = must(listener.accept()).await.unwrap();
+                reached[at] = Some(server.initial_peer_addrs()[0]);
+            }
+            Err(error) => assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}"),
+        }
+    }
+    reached
+}
+
+#[tokio::test]
+async fn ipv6_wildcard_serves_both_families() {
+    let mut listener = SctpListener::bind("[::]:0").await.unwrap();
+    let [four, six] = reach(&mut listener).await.map(Option::unwrap);
+    assert_eq!(four.ip().to_string(), "::ffff:127.0.0.1");
+    assert_eq!(six.ip().to_string(), "::1");
+    let unmapped = SocketBuilder::new()
+        .with_local_addrs(["[::]:0".parse().unwrap()])
+        .configure(|socket| socket.set_mapped_v4(false));
+    let [four, _] = reach(&mut unmapped.listen().unwrap()).await;
+    assert_eq!(four.unwrap().ip().to_string(), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn ipv6_only_wildcard_refuses_ipv4() {
+    let only = SocketBuilder::new()
+        .with_local_addrs(["[::]:0".parse().unwrap()])
+        .configure(|socket| SockRef::from(socket).set_only_v6(true));
+    let [four, six] = reach(&mut only.listen().unwrap()).await;
+    assert!(four.is_none() && six.is_some(), "{four:?} {six:?}");
+    let namespace = NetNs::new();
+    let reached = namespace.start(|| async {
+        std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
+        let mut listener = SctpListener::bind("[::]:0").await.unwrap();
+        reach(&mut listener).await
+    });
+    let [four, six] = must(reached).await;
+    assert!(four.is_none() && six.is_some(), "{four:?} {six:?}");
+}
+
+#[tokio::test]
+async fn ipv4_wildcard_refuses_ipv6() {
+    for listener in [
+        SctpListener::bind("0.0.0.0:0").await,
+        SocketBuilder::new().listen(),
+    ] {
+        let [four, six] = reach(&mut listener.unwrap()).await;
+        assert!(four.is_some() && six.is_none(), "{four:?} {six:?}");
+    }
+}
 
 /// The address of the container bridge that both clients have.
 const BRIDGE: &str = "172.17.0.1";

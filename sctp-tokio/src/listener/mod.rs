@@ -67,7 +67,8 @@ impl SctpListener {
     /// If a name resolves to several addresses, the first that can be bound is used. For several
     /// addresses at once (multi-homing) use [`SocketBuilder`](crate::SocketBuilder).
     ///
-    /// The wildcard address announces every address of the machine to peers; see
+    /// `[::]` serves IPv6 and IPv4, `0.0.0.0` IPv4 only. The wildcard address announces every address
+    /// of the machine to peers; see
     /// [`SocketBuilder::with_local_addrs`](crate::SocketBuilder::with_local_addrs).
     ///
     /// # Errors

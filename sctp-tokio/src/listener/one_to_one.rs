@@ -59,7 +59,8 @@ impl OneToOneListener {
     ///
     /// If a name resolves to several addresses, the first that can be bound is used.
     ///
-    /// The wildcard address announces every address of the machine to peers; see
+    /// `[::]` serves IPv6 and IPv4, `0.0.0.0` IPv4 only. The wildcard address announces every address
+    /// of the machine to peers; see
     /// [`SocketBuilder::with_local_addrs`](crate::SocketBuilder::with_local_addrs).
     ///
     /// # Errors

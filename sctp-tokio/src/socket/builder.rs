@@ -61,8 +61,16 @@ impl SocketBuilder {
     }
 
     /// Binds the socket to these addresses, all with one port. Several addresses make the socket
-    /// multi-homed. If the first port is 0, the kernel chooses one for all. Defaults to the
-    /// wildcard address and a port chosen by the kernel.
+    /// multi-homed. If the first port is 0, the kernel chooses one for all.
+    ///
+    /// Defaults to the wildcard address and a port chosen by the kernel: `0.0.0.0` for a socket that
+    /// listens and for an [`endpoint`](Self::endpoint), and that of the peer's family for one that
+    /// connects.
+    ///
+    /// `0.0.0.0` serves IPv4 only. `[::]` serves both families, unless the sysctl
+    /// `net.ipv6.bindv6only` is 1 or `IPV6_V6ONLY` was set by [`configure`](Self::configure). Its
+    /// IPv4 addresses are returned as mapped IPv6 addresses, `::ffff:192.0.2.1` for `192.0.2.1`,
+    /// unless [`Socket::set_mapped_v4`] turns that off.
     ///
     /// A socket bound to the wildcard address (`0.0.0.0` or `[::]`) announces all addresses of the
     /// machine to every peer, including those of container bridges. Two peers that announce a
