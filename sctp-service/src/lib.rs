@@ -57,7 +57,7 @@ pub use extract::{Extension, Payload, State, Turn};
 pub use handle::{
     AssociationHandle, Caller,
     call::Call,
-    error::{CallError, Cause, Fate, Refusal},
+    error::{CallError, Cause, Fate, Refusal, TrySendError},
 };
 pub use handler::Handler;
 pub use inbox::Inbox;

@@ -75,7 +75,10 @@ async fn closed_recorder_refuses_and_fails_what_waits() {
     recorder.close(end.clone());
     assert!(must(call).await.unwrap().is_err());
     assert_eq!(must(peer.closed()).await, Some(end));
-    assert!(matches!(peer.try_send("x"), Err(SendError::Closed(_))));
+    assert!(matches!(
+        peer.try_send("x").map_err(SendError::from),
+        Err(SendError::Closed(_))
+    ));
 }
 
 #[tokio::test]

@@ -127,7 +127,8 @@ async fn handles_wait_until_the_handshake_has_ended() {
     let handle = handles.recv().await.unwrap();
     assert!(!handle.is_closed());
     let refused = handle.try_send("news").unwrap_err();
-    assert!(refused.is_would_block(), "{refused}");
+    assert!(matches!(refused.error, SendError::Full), "{refused}");
+    assert_eq!(refused.message.payload, "news");
     let sending = tokio::spawn({
         let handle = handle.clone();
         async move { handle.send("news").await }

@@ -139,6 +139,12 @@ pub enum SendError {
     NoAssociation,
     /// The message is empty, which SCTP does not allow.
     Empty,
+    /// There is no space for the message at present, and the method does not wait for it. The same
+    /// message can be sent later. Returned by `try_` methods only.
+    ///
+    /// From an association or an [`Endpoint`](crate::Endpoint): the send buffer is full. From a handle
+    /// of sctp-service: its queue is full, or the association's handshake has not ended.
+    Full,
     /// The message is larger than the send buffer; see
     /// [`SocketBuilder::with_send_buffer_size`](crate::SocketBuilder::with_send_buffer_size).
     TooLarge {
@@ -162,8 +168,7 @@ pub enum SendError {
         /// The number of outbound streams.
         negotiated: u16,
     },
-    /// Any other error. From a `try_` method, the kind [`WouldBlock`](io::ErrorKind::WouldBlock)
-    /// means that the send buffer is full.
+    /// Any other error.
     Io(io::Error),
 }
 
@@ -174,6 +179,7 @@ impl fmt::Display for SendError {
             Self::ShuttingDown => f.write_str("association is shutting down"),
             Self::NoAssociation => f.write_str("no such association"),
             Self::Empty => f.write_str("message is empty"),
+            Self::Full => f.write_str("no space for the message at present"),
             Self::TooLarge { len, limit } => {
                 write!(
                     f,
@@ -206,6 +212,7 @@ impl SendError {
     ) -> Self {
         let stream = info.stream;
         match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::WouldBlock, _) => Self::Full,
             (_, Some(errno::ESHUTDOWN)) => Self::ShuttingDown,
             (_, Some(errno::EMSGSIZE)) => too_large(error, socket, len),
             (_, Some(errno::EINVAL)) if stream.get() >= streams => Self::InvalidStream {
@@ -223,13 +230,6 @@ impl SendError {
             ) => Self::Closed(end.cloned().unwrap_or(End::Unread)),
             _ => Self::Io(error),
         }
-    }
-
-    /// Returns `true` if the send would have blocked, as `try_` methods report it. The same message
-    /// can be sent later.
-    #[must_use]
-    pub fn is_would_block(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -259,6 +259,7 @@ impl From<SendError> for io::Error {
         let kind = match error {
             SendError::Io(error) => return error,
             SendError::Closed(_) | SendError::ShuttingDown => io::ErrorKind::BrokenPipe,
+            SendError::Full => io::ErrorKind::WouldBlock,
             SendError::NoAssociation => io::ErrorKind::NotConnected,
             SendError::Empty
             | SendError::TooLarge { .. }
@@ -286,7 +287,7 @@ impl EndpointSendError {
 
     /// Returns `true` if the send would have blocked.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(&self.error, SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+        matches!(self.error, SendError::Full)
     }
 }
 

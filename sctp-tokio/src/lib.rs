@@ -19,8 +19,9 @@
 //!
 //! # Three forms of each operation
 //!
-//! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that returns
-//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. [`Association`], [`RecvHalf`],
+//! An `async fn`, a `poll_` function for hand-written futures, and a `try_` function that fails
+//! instead of waiting: sending with [`SendError::Full`], other operations with an error of kind
+//! [`WouldBlock`](std::io::ErrorKind::WouldBlock). [`Association`], [`RecvHalf`],
 //! [`Endpoint`] and the listeners are also `Stream`s; [`Association::sink`] and [`SendHalf::into_sink`]
 //! return a `Sink`, [`MessageSink`].
 //!

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{collections::VecDeque, io, task::Poll, thread};
+use std::{collections::VecDeque, task::Poll, thread};
 
 use futures::future::poll_fn;
 use sctp_tokio::{
@@ -137,7 +137,7 @@ async fn association_closed_unread_delays_no_other() {
 }
 
 fn is_full(error: &SendError) -> bool {
-    matches!(error, SendError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    matches!(error, SendError::Full)
 }
 
 #[tokio::test]

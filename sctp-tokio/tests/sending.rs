@@ -128,15 +128,29 @@ async fn try_send_queue_does_not_wait() {
     let (client, mut server) = narrow_pair().await;
     let mut queue: VecDeque<Message> = (0..500).map(|_| Message::new(vec![0; 1000])).collect();
     let error = client.try_send_queue(&mut queue).unwrap_err();
-    assert!(
-        matches!(&error, SendError::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock),
-        "{error:?}"
-    );
+    assert!(matches!(error, SendError::Full), "{error:?}");
     let left = queue.len();
     assert!(left > 0 && left < 500);
     for _ in left..500 {
         next(&mut server).await;
     }
+}
+
+#[tokio::test]
+async fn full_send_buffer_is_an_error_of_its_own() {
+    let (mut client, _server) = narrow_pair().await;
+    let message = Message::new(vec![0; 1000]);
+    while client.try_send(&message).is_ok() {}
+    let slices = [IoSlice::new(&message.payload)];
+    for result in [
+        client.try_send(&message),
+        client.try_send_vectored(&message.info, &slices),
+        client.try_send_queue(&mut VecDeque::from([message.clone()])),
+    ] {
+        assert!(matches!(result, Err(SendError::Full)), "{result:?}");
+    }
+    let polled = poll!(std::future::poll_fn(|cx| client.poll_send(cx, &message)));
+    assert!(polled.is_pending());
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Line {
     }
 
     pub(crate) fn try_push(&mut self, handle: &AssociationHandle) -> Result<(), SendError> {
-        let result = handle.try_send(self.message());
+        let result = handle.try_send(self.message()).map_err(SendError::from);
         self.note(result)
     }
 

@@ -46,8 +46,12 @@ async fn visit(run: &Run, slot: &Slot, open: &Open, rng: &mut Rng) {
         };
         match result {
             Ok(()) => {}
-            Err(error) if error.is_would_block() => break,
-            Err(SendError::ShuttingDown | SendError::Closed(_) | SendError::NoAssociation) => break,
+            Err(
+                SendError::Full
+                | SendError::ShuttingDown
+                | SendError::Closed(_)
+                | SendError::NoAssociation,
+            ) => break,
             Err(error) => {
                 run.faults
                     .add(Kind::Lost, format!("a push on {at} failed: {error}"));

@@ -17,7 +17,9 @@ use super::{
     ClientBuilder, Remote,
     current::{Admission, Handle, Phase},
 };
-use crate::{AssociationHandle, Call, CallError, Cause, ConnectInfo, Transport, timer::later};
+use crate::{
+    AssociationHandle, Call, CallError, Cause, ConnectInfo, Transport, TrySendError, timer::later,
+};
 
 type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Send + Sync>>;
 
@@ -153,7 +155,7 @@ impl Client {
     ///
     /// Same as for [`AssociationHandle::try_send`], and [`NoAssociation`](SendError::NoAssociation)
     /// while there is no association.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.association().try_send(message)
     }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io, sync::Arc};
 
 use bytes::Bytes;
-use sctp_tokio::{ConnectError, End, SendError, Side};
+use sctp_tokio::{ConnectError, End, Message, SendError, Side};
 
 /// Error of a call or a one-way send, with its cause and the fate of its message.
 ///
@@ -241,5 +241,34 @@ impl Error for Refusal {
             Self::Correlator(error) => error.source(),
             Self::Send(error) => error.source(),
         }
+    }
+}
+
+/// Error of queueing a message without waiting. Returns the message, of which nothing was sent.
+///
+/// [`SendError::Full`] is the one error after which the same message can be sent later.
+#[derive(Debug)]
+pub struct TrySendError {
+    /// The message.
+    pub message: Message,
+    /// The error.
+    pub error: SendError,
+}
+
+impl fmt::Display for TrySendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for TrySendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<TrySendError> for SendError {
+    fn from(error: TrySendError) -> Self {
+        error.error
     }
 }

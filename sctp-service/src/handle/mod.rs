@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc, time::Duration};
 #[cfg(feature = "testing")]
 pub(crate) use call::Waiter;
 pub use caller::Caller;
-use error::{CallError, Cause};
+use error::{CallError, Cause, TrySendError};
 pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
@@ -178,13 +178,30 @@ impl AssociationHandle {
     ///
     /// # Errors
     ///
-    /// Same as for [`send`](Self::send), and [`Io`](SendError::Io) of kind
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) if the outbound queue is full or the
-    /// association is not open yet: see [`is_would_block`](SendError::is_would_block).
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// Returns the message with the error: one of those of [`send`](Self::send), or
+    /// [`Full`](SendError::Full) if the outbound queue is full or the association is not open yet.
+    ///
+    /// ```
+    /// use sctp_service::{AssociationHandle, Message, SendError, TrySendError};
+    ///
+    /// /// Sends a notice, and returns it if it can be sent later.
+    /// fn notify(peer: &AssociationHandle, notice: Message) -> Result<Option<Message>, SendError> {
+    ///     match peer.try_send(notice) {
+    ///         Ok(()) => Ok(None),
+    ///         Err(TrySendError { message, error: SendError::Full }) => Ok(Some(message)),
+    ///         Err(TrySendError { error, .. }) => Err(error),
+    ///     }
+    /// }
+    /// # assert!(notify(&AssociationHandle::default(), Message::new("x")).is_err());
+    /// ```
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        let message = message.into();
         match self.state() {
-            Some(state) => state.try_send(message.into()),
-            None => Err(SendError::NoAssociation),
+            Some(state) => state.try_send(message),
+            None => Err(TrySendError {
+                message,
+                error: SendError::NoAssociation,
+            }),
         }
     }
 

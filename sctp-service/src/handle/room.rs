@@ -130,9 +130,7 @@ impl Room {
         match place {
             Ok(place) => Ok(Some(place)),
             Err(TryAcquireError::Closed) => Ok(None),
-            Err(TryAcquireError::NoPermits) => {
-                Err(SendError::Io(std::io::ErrorKind::WouldBlock.into()))
-            }
+            Err(TryAcquireError::NoPermits) => Err(SendError::Full),
         }
     }
 

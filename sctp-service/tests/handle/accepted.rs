@@ -63,7 +63,9 @@ async fn server_that_drains_sends_them() {
     assert!((&mut waiting).now_or_never().is_none());
     server.server.stop();
     assert!(is_shutting_down(&must(waiting).await));
-    assert!(is_shutting_down(&handle.try_send("late")));
+    assert!(is_shutting_down(
+        &handle.try_send("late").map_err(SendError::from)
+    ));
     for expected in ["first", "second", "third"] {
         peer.expect_message(expected).await;
     }
@@ -176,7 +178,7 @@ async fn restart_does_not_undo_an_end_that_was_begun() {
             match event {
                 ServerEvent::Up { association, .. } => tell.send((*association).clone()).unwrap(),
                 ServerEvent::Restarted { association, .. } => {
-                    let result = association.try_send("hello again");
+                    let result = association.try_send("hello again").map_err(SendError::from);
                     *hook.lock().unwrap() = Some((result, association.is_closed()));
                 }
                 _ => {}

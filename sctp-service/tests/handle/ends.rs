@@ -58,7 +58,9 @@ fn counts(server: &Handles) -> (u32, u32) {
 async fn in_order_what_was_accepted_is_sent_first() {
     let (server, peer, handle) = stuck().await;
     handle.shutdown(Shutdown::AfterAck).unwrap();
-    assert!(is_shutting_down(&handle.try_send("late")));
+    assert!(is_shutting_down(
+        &handle.try_send("late").map_err(SendError::from)
+    ));
     assert!(handle.is_closed());
     assert_eq!(handle.closed().now_or_never(), None);
     settle().await;
@@ -291,7 +293,10 @@ async fn peer_that_shuts_down_hears_no_more() {
         Some(End::Shutdown { by: Side::Peer })
     );
     assert_eq!(counts(&server), (3, 2));
-    assert!(matches!(handle.try_send("late"), Err(SendError::Closed(_))));
+    assert!(matches!(
+        handle.try_send("late").map_err(SendError::from),
+        Err(SendError::Closed(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +348,8 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
     let ended = must(old.closed()).await;
     assert_eq!(ended, None);
     for result in [
-        old.try_send("for the earlier life"),
+        old.try_send("for the earlier life")
+            .map_err(SendError::from),
         old.shutdown(Shutdown::AfterAck),
     ] {
         assert!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{FutureExt, future::join_all};
 use sctp_service::{
-    AssociationHandle, Config, SendError,
+    AssociationHandle, Config, SendError, Shutdown, TrySendError,
     testing::{Duplex, Peer},
 };
 use tokio::time::timeout;
@@ -24,8 +24,8 @@ async fn narrow(config: Config) -> (Handles, Peer, AssociationHandle) {
     (server, peer, handle)
 }
 
-fn is_full(result: Result<(), SendError>) -> bool {
-    result.is_err_and(|error| error.is_would_block())
+fn is_full(result: Result<(), TrySendError>) -> bool {
+    result.is_err_and(|refused| matches!(refused.error, SendError::Full))
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,6 +91,30 @@ async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refused_message_is_returned_whole() {
+    let (_server, peer, handle) = narrow(Config::new().with_outbound_queue(1)).await;
+    for text in ["unread", "waiting"] {
+        must(handle.send(text)).await.unwrap();
+        settle().await;
+    }
+    let notice = on(1, vec![b'n'; 100]).with_ppid(7u32);
+    let memory = notice.payload.as_ptr();
+    let TrySendError { message, error } = handle.try_send(notice).unwrap_err();
+    assert!(matches!(error, SendError::Full), "{error}");
+    assert_eq!(message.payload.as_ptr(), memory);
+    assert_eq!((message.info.stream.get(), message.info.ppid.get()), (1, 7));
+    peer.expect_message("unread").await;
+    peer.expect_message("waiting").await;
+    settle().await;
+    handle.try_send(message).unwrap();
+    peer.expect_message([b'n'; 100]).await;
+    handle.shutdown(Shutdown::AfterAck).unwrap();
+    let late = handle.try_send("late").unwrap_err();
+    assert!(matches!(late.error, SendError::ShuttingDown), "{late}");
+    assert_eq!(late.message.payload, "late");
+}
+
+#[tokio::test(start_paused = true)]
 async fn answered_calls_keep_no_memory() {
     let config = Config::new()
         .with_outbound_queue(2)
@@ -147,7 +171,7 @@ async fn unsendable_message_is_refused_at_once() {
     ];
     for (message, why) in refused {
         for result in [
-            handle.try_send(message.clone()),
+            handle.try_send(message.clone()).map_err(SendError::from),
             must(handle.send(message)).await,
         ] {
             let text = result.unwrap_err().to_string();

@@ -168,7 +168,10 @@ async fn send_wakes_a_session_that_moved_tasks() {
 async fn default_is_of_no_association() {
     let handle = request("hello").association().clone();
     assert_eq!(handle.connect_info(), None);
-    let refused = [handle.try_send("news"), must(handle.send("news")).await];
+    let refused = [
+        handle.try_send("news").map_err(SendError::from),
+        must(handle.send("news")).await,
+    ];
     for error in refused.map(Result::unwrap_err) {
         assert!(matches!(error, SendError::NoAssociation), "{error:?}");
     }

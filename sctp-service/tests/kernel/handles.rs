@@ -83,7 +83,7 @@ both_styles! {
         let (_, end) = until_end(&mut client).await;
         assert_eq!(end.reason().unwrap(), "licence expired");
         must(handle.closed()).await.unwrap();
-        assert!(matches!(handle.try_send("late"), Err(SendError::Closed(_))));
+        assert!(matches!(handle.try_send("late").map_err(SendError::from), Err(SendError::Closed(_))));
     }
 
     async fn what_is_too_long_is_refused_at_once_and_only_that(style: Style) {
@@ -93,7 +93,7 @@ both_styles! {
         let (mut fits, mut too_long) = (1, 16 << 20);
         while fits + 1 < too_long {
             let len = (fits + too_long) / 2;
-            match handle.try_send(vec![b'x'; len]) {
+            match handle.try_send(vec![b'x'; len]).map_err(SendError::from) {
                 Err(SendError::TooLarge { .. }) => too_long = len,
                 other => {
                     other.unwrap();

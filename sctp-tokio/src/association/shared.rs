@@ -174,7 +174,7 @@ impl AssociationShared {
         socket.send_msg(self.id, info, payload)
     }
 
-    /// Sends one bundle from the front of the queue. `WouldBlock` if the send buffer is full.
+    /// Sends one bundle from the front of the queue.
     pub(crate) fn try_send_bundle(
         &self,
         socket: &Socket,
@@ -193,7 +193,7 @@ impl AssociationShared {
                 queue.drain(..sent);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Full),
             Err(error) => {
                 let message = queue.pop_front().unwrap_or_default();
                 Err(self.send_error(error, &message.info, message.payload.len()))
@@ -208,7 +208,7 @@ impl AssociationShared {
         queue: &mut VecDeque<Message>,
     ) -> io::Result<Result<(), SendError>> {
         match self.try_send_bundle(socket, queue) {
-            Err(SendError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            Err(SendError::Full) => Err(io::ErrorKind::WouldBlock.into()),
             result => Ok(result),
         }
     }

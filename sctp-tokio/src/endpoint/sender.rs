@@ -66,7 +66,7 @@ impl EndpointSender {
         coop::consume_budget().await;
         loop {
             match self.state.try_send(assoc, &message) {
-                Err(full) if full.is_would_block() => {
+                Err(SendError::Full) => {
                     self.writable().await.map_err(SendError::Io)?;
                 }
                 result => return result,
@@ -90,7 +90,7 @@ impl EndpointSender {
             let coop = ready!(coop::poll_proceed(cx));
             let result = self.state.try_send(assoc, message);
             let waited = match &result {
-                Err(full) if full.is_would_block() => Some(ready!(self.poll_writable(cx))),
+                Err(SendError::Full) => Some(ready!(self.poll_writable(cx))),
                 _ => None,
             };
             coop.made_progress();
@@ -105,8 +105,7 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
-    /// buffer is full, and the errors of [`send`](Self::send).
+    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of [`send`](Self::send).
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.state.try_send(assoc, message)
     }
@@ -120,9 +119,9 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns the error of the first association that failed: [`SendError::Io`] of kind
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer is full, and of kind
-    /// `InvalidInput` if the association has no such stream.
+    /// Returns the error of the first association that failed: [`SendError::Full`] if the send
+    /// buffer is full, and [`SendError::Io`] of kind `InvalidInput` if the association has no such
+    /// stream.
     #[doc(alias = "SCTP_SENDALL")]
     pub fn try_send_to_all(&self, message: &Message) -> Result<(), SendError> {
         self.state.try_send_to_all(message)
@@ -147,7 +146,7 @@ impl EndpointSender {
         while !queue.is_empty() {
             coop::consume_budget().await;
             match self.state.try_send_bundle(assoc, queue) {
-                Err(full) if full.is_would_block() => {
+                Err(SendError::Full) => {
                     self.writable().await.map_err(SendError::Io)?;
                 }
                 result => result?,
@@ -171,7 +170,7 @@ impl EndpointSender {
         while !queue.is_empty() {
             let coop = ready!(coop::poll_proceed(cx));
             let mut result = self.state.try_send_bundle(assoc, queue);
-            if result.as_ref().is_err_and(SendError::is_would_block) {
+            if matches!(result, Err(SendError::Full)) {
                 result = ready!(self.poll_writable(cx)).map_err(SendError::Io);
             }
             coop.made_progress();
@@ -185,9 +184,8 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
-    /// buffer is full. Otherwise returns the error of the front message, which has left the queue
-    /// too.
+    /// Returns [`SendError::Full`] if the send buffer is full. Otherwise returns the error of the
+    /// front message, which has left the queue too.
     pub fn try_send_queue(
         &self,
         assoc: AssocId,
@@ -299,9 +297,8 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no
-    /// space for the rest of the queue. Otherwise returns the error of a rejected message, which
-    /// has left the queue too.
+    /// Returns [`SendError::Full`] if there is no space for the rest of the queue. Otherwise returns
+    /// the error of a rejected message, which has left the queue too.
     pub fn try_send_many(
         &self,
         queue: &mut VecDeque<(AssocId, Message)>,

@@ -216,7 +216,7 @@ impl EndpointState {
                 queue.drain(..sent);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Io(error)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Full),
             Err(error) => {
                 let message = queue.pop_front().unwrap_or_default();
                 Err(self.send_error(error, assoc, &message, streams))
@@ -306,7 +306,7 @@ impl EndpointState {
         if indices.is_empty() {
             return Some(match full.first {
                 None => Ok(()),
-                Some(assoc) => Err(failed(assoc, io::ErrorKind::WouldBlock.into())),
+                Some(assoc) => Err(EndpointSendError::new(assoc, SendError::Full)),
             });
         }
         let outcome = send_many(queue, indices, &mut self.credit(), self.io.socket());
@@ -315,7 +315,7 @@ impl EndpointState {
             Some((at, error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 let assoc = queue[at].0;
                 if !self.has_own_buffers {
-                    return Some(Err(failed(assoc, error)));
+                    return Some(Err(EndpointSendError::new(assoc, SendError::Full)));
                 }
                 full.first.get_or_insert(assoc);
                 full.assocs.insert(assoc);

@@ -26,7 +26,7 @@ fn lost() -> End {
     }
 }
 
-fn send_errors() -> [(SendError, &'static str); 9] {
+fn send_errors() -> [(SendError, &'static str); 10] {
     let invalid = SendError::InvalidStream {
         stream: StreamId::new(9),
         negotiated: 3,
@@ -36,6 +36,7 @@ fn send_errors() -> [(SendError, &'static str); 9] {
         (SendError::ShuttingDown, "shutting down"),
         (SendError::NoAssociation, "no such association"),
         (SendError::Empty, "empty"),
+        (SendError::Full, "no space"),
         (
             SendError::TooLarge {
                 len: 70_000,
@@ -112,6 +113,8 @@ fn sending() {
     for (error, why) in send_errors() {
         check_both(EndpointSendError::new(AssocId::new(7), error), why);
     }
+    let full = io::Error::from(SendError::Full);
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     for (error, why) in send_errors() {
         check(&EncodeError::<DiskFull>::Send(error), why);
     }

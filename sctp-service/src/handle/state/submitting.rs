@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     super::{
         call::{Abandon, Call, SendWaiter, Ticket, Waiter, task_gone},
-        error::{CallError, Cause, Refusal},
+        error::{CallError, Cause, Refusal, TrySendError},
         room::{CallRoom, Place, Room},
     },
     HandleState, Phase, Released,
@@ -91,16 +91,24 @@ impl HandleState {
         self.check(&message)?;
         let room = self.room_for(speaker).await?;
         let place = room.acquire(message.payload.len()).await;
-        self.accept(message, place)
+        Ok(self.accept(message, place)?)
     }
 
-    pub(in crate::handle) fn try_send(&self, message: Message) -> Result<(), SendError> {
-        self.check(&message)?;
-        let Some(room) = self.room(Speaker::Handle)? else {
-            return Err(SendError::Io(std::io::ErrorKind::WouldBlock.into()));
+    pub(in crate::handle) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        let room = match self.room_at_once(&message) {
+            Ok(room) => room,
+            Err(error) => return Err(TrySendError { message, error }),
         };
-        let place = room.try_acquire(message.payload.len())?;
-        self.accept(message, place)
+        match room.try_acquire(message.payload.len()) {
+            Ok(place) => self.accept(message, place),
+            Err(error) => Err(TrySendError { message, error }),
+        }
+    }
+
+    /// Returns the room for a message of a handle, unless the handshake has it.
+    fn room_at_once(&self, message: &Message) -> Result<Arc<Room>, SendError> {
+        self.check(message)?;
+        self.room(Speaker::Handle)?.ok_or(SendError::Full)
     }
 
     /// Refuses an invalid message at once, before it is queued.
@@ -146,12 +154,16 @@ impl HandleState {
         matches!(self.lock().phase, Phase::Handshaking)
     }
 
-    fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), SendError> {
+    fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), TrySendError> {
         let mut core = self.lock();
-        core.phase.check()?;
-        // Room is closed when `phase` says so already, so without a place it has failed.
-        let Some(place) = place else {
-            return Err(SendError::ShuttingDown);
+        let place = match (core.phase.check(), place) {
+            (Ok(()), Some(place)) => place,
+            // Room is closed when `phase` says so already, so without a place it has failed.
+            (Ok(()), None) => {
+                let error = SendError::ShuttingDown;
+                return Err(TrySendError { message, error });
+            }
+            (Err(error), _) => return Err(TrySendError { message, error }),
         };
         place.keep();
         if let Some(room) = &core.room {

@@ -175,7 +175,7 @@ impl Transport for EndpointTransport {
             }
             match self.try_send_shared(queue) {
                 None => {}
-                Some(Err(SendError::Io(error))) if error.kind() == io::ErrorKind::WouldBlock => {
+                Some(Err(SendError::Full)) => {
                     self.stalled.notify_one();
                     let sender = self.sender.clone();
                     self.waiting = Some(Box::pin(async move { sender.writable().await }));
