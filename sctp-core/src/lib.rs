@@ -37,8 +37,8 @@
 //! | [`options`] | value types of the socket options |
 //! | [`errno`] | error numbers that no `ErrorKind` tells apart |
 //!
-//! The public interface names types of [`bytes`], which is re-exported. A new major version of it is a
-//! new major version of this crate.
+//! The public interface names types of [`bytes`], and implements the trait of [`bitflags`] for its sets
+//! of flags. Both are re-exported. A new major version of one is a new major version of this crate.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -70,6 +70,8 @@ mod socket;
 mod sys;
 
 pub use abort_reason::{AbortReason, ReasonTooLong};
+#[doc(no_inline)]
+pub use bitflags;
 #[doc(no_inline)]
 pub use bytes;
 pub use error_cause::{ErrorCause, ErrorCauseIter, ErrorCauses};

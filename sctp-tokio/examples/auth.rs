@@ -18,7 +18,7 @@ const DATA: u8 = 0;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let builder = SocketBuilder::new()
-        .with_events(EventSet::ALL)
+        .with_events(EventSet::all())
         .configure(|socket| {
             socket.set_auth_supported(true)?;
             // Refuse every DATA chunk that is not authenticated.

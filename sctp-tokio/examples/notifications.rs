@@ -14,11 +14,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // An endpoint tells the coming up too; on an association it is what `connect` waits for.
     let mut server = SocketBuilder::new()
         .with_local_addrs(["127.0.0.1:0".parse()?])
-        .with_events(EventSet::ALL)
+        .with_events(EventSet::all())
         .with_recv_buffer_size(20_000)
         .endpoint()?;
     let peer = server.local_addrs()?;
-    let builder = SocketBuilder::new().with_events(EventSet::ALL);
+    let builder = SocketBuilder::new().with_events(EventSet::all());
     let mut client = builder.connect(&peer).await?;
 
     client.send("hello").await?;

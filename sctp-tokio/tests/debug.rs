@@ -51,7 +51,7 @@ fn builder_debug_shows_limits_and_changes() {
         "SocketBuilder { local_addrs: [127.0.0.1:0], outbound_streams: 7, max_inbound_streams: 1024, \
          nodelay: false, interleaving: true, reuse_address: false, reuse_port: true, \
          max_message_size: 9, max_attempts: 3, max_timeout: 5s, connect_timeout: 1s, send_buffer_size: 10, recv_buffer_size: 20, \
-         events: {\"SHUTDOWN\"}, configured: 1 }"
+         events: EventSet(SHUTDOWN), configured: 1 }"
     );
 }
 

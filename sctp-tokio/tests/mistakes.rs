@@ -198,10 +198,10 @@ async fn addresses_of_both_families_are_bound_together() {
 
 #[tokio::test]
 async fn every_event_can_be_subscribed_to() {
-    let all = SocketBuilder::new().with_events(EventSet::ALL);
+    let all = SocketBuilder::new().with_events(EventSet::all());
     let (mut client, server) = pair_with(all.clone(), all).await;
     let events = client.socket().unwrap().events(client.id()).unwrap();
-    assert!(events.contains(EventSet::ALL));
+    assert!(events.contains(EventSet::all()));
     // The last that the kernel has learnt, of those that need no further setting.
     client.send("x").await.unwrap();
     acknowledged(&client).await;

@@ -49,7 +49,7 @@ async fn connecting_socket_is_writable_without_error() {
 #[tokio::test]
 async fn end_is_reported_without_subscriptions() {
     for abort in [false, true] {
-        let quiet = SocketBuilder::new().with_events(EventSet::NONE);
+        let quiet = SocketBuilder::new().with_events(EventSet::empty());
         let (mut client, mut server) = pair_with(quiet.clone(), quiet).await;
         // The first is on a peeled-off socket, the second on a one-to-many socket of its own.
         let waiting = tokio::spawn(async move { until_end(&mut server).await });

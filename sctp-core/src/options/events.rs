@@ -23,8 +23,8 @@ impl Socket {
     /// `InvalidInput` for an unknown association, and for a type unknown to the kernel.
     #[doc(alias = "SCTP_EVENT")]
     pub fn set_events(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
-        for kind in (EventSet::ALL | EventSet::SEND_FAILED_DEPRECATED).kinds() {
-            let on = u8::from(events.kinds().any(|wanted| wanted == kind));
+        for (set, kind) in EventSet::each() {
+            let on = u8::from(events.contains(set));
             self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
         }
         Ok(())
@@ -70,11 +70,11 @@ impl Socket {
     ///
     /// `InvalidInput` for an unknown association, [`AssocId::CURRENT`] and [`AssocId::ALL`].
     pub fn events(&self, assoc: AssocId) -> io::Result<EventSet> {
-        let mut events = EventSet::NONE;
+        let mut events = EventSet::empty();
         for (set, kind) in EventSet::each() {
             let answer = self.option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 0 })?;
             if answer.on != 0 {
-                events = events | set;
+                events |= set;
             }
         }
         Ok(events)

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use bitflags::bitflags;
+
 use super::UnsupportedOption;
 use crate::{
     abi::{self, Layout as _},
@@ -9,79 +11,19 @@ use crate::{
     socket::Socket,
 };
 
-/// Allowed requests to reconfigure, in both directions (`SCTP_ENABLE_STREAM_RESET`, RFC 6525
-/// section 6.3.1).
-///
-/// Applies to the requests of the peer and to those of this end. All default to off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub struct StreamResetPolicy {
-    /// Allows resetting streams ([`Socket::reset_streams`]).
-    pub streams: bool,
-    /// Allows resetting the association ([`Socket::reset_assoc`]).
-    pub assoc: bool,
-    /// Allows adding streams ([`Socket::add_streams`]).
-    pub add_streams: bool,
-}
-
-impl StreamResetPolicy {
-    const FLAGS: [u32; 3] = [
-        abi::SCTP_ENABLE_RESET_STREAM_REQ,
-        abi::SCTP_ENABLE_RESET_ASSOC_REQ,
-        abi::SCTP_ENABLE_CHANGE_ASSOC_REQ,
-    ];
-
-    /// Allows nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Allows everything.
-    #[must_use]
-    pub fn all() -> Self {
-        Self::new()
-            .with_streams(true)
-            .with_assoc(true)
-            .with_add_streams(true)
-    }
-
-    /// Sets whether streams may be reset.
-    #[must_use]
-    pub fn with_streams(mut self, on: bool) -> Self {
-        self.streams = on;
-        self
-    }
-
-    /// Sets whether the association may be reset.
-    #[must_use]
-    pub fn with_assoc(mut self, on: bool) -> Self {
-        self.assoc = on;
-        self
-    }
-
-    /// Sets whether streams may be added.
-    #[must_use]
-    pub fn with_add_streams(mut self, on: bool) -> Self {
-        self.add_streams = on;
-        self
-    }
-
-    fn from_kernel(value: u32) -> Self {
-        let [streams, assoc, add_streams] = Self::FLAGS.map(|flag| value & flag != 0);
-        Self {
-            streams,
-            assoc,
-            add_streams,
-        }
-    }
-
-    fn to_kernel(self) -> u32 {
-        [self.streams, self.assoc, self.add_streams]
-            .into_iter()
-            .zip(Self::FLAGS)
-            .filter_map(|(on, flag)| on.then_some(flag))
-            .sum()
+bitflags! {
+    /// Allowed requests to reconfigure, in both directions (`SCTP_ENABLE_STREAM_RESET`, RFC 6525
+    /// section 6.3.1).
+    ///
+    /// Applies to the requests of the peer and to those of this end. Defaults to `empty()`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct StreamResetPolicy: u32 {
+        /// Allows resetting streams ([`Socket::reset_streams`]).
+        const STREAMS = abi::SCTP_ENABLE_RESET_STREAM_REQ;
+        /// Allows resetting the association ([`Socket::reset_assoc`]).
+        const ASSOC = abi::SCTP_ENABLE_RESET_ASSOC_REQ;
+        /// Allows adding streams ([`Socket::add_streams`]).
+        const ADD_STREAMS = abi::SCTP_ENABLE_CHANGE_ASSOC_REQ;
     }
 }
 
@@ -147,7 +89,7 @@ impl Socket {
         assoc: AssocId,
         policy: StreamResetPolicy,
     ) -> io::Result<()> {
-        self.set_assoc_number(abi::SCTP_ENABLE_STREAM_RESET, assoc, policy.to_kernel())
+        self.set_assoc_number(abi::SCTP_ENABLE_STREAM_RESET, assoc, policy.bits())
     }
 
     /// Returns the allowed requests to reconfigure.
@@ -158,7 +100,7 @@ impl Socket {
     /// [`UnsupportedOption`] before Linux 4.11.
     pub fn stream_reset_policy(&self, assoc: AssocId) -> io::Result<StreamResetPolicy> {
         self.assoc_number(abi::SCTP_ENABLE_STREAM_RESET, assoc)
-            .map(StreamResetPolicy::from_kernel)
+            .map(StreamResetPolicy::from_bits_retain)
     }
 }
 
@@ -249,11 +191,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policies_round_trip() {
-        for value in 0..8 {
-            assert_eq!(StreamResetPolicy::from_kernel(value).to_kernel(), value);
-        }
-        assert_eq!(StreamResetPolicy::all().to_kernel(), 7);
-        assert_eq!(StreamResetPolicy::new().to_kernel(), 0);
+    fn policies_have_the_bits_of_the_kernel() {
+        assert_eq!(StreamResetPolicy::all().bits(), 7);
+        assert_eq!(StreamResetPolicy::ADD_STREAMS.bits(), 4);
+        assert_eq!(StreamResetPolicy::default().bits(), 0);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 #[test]
 fn events() {
     let values = [
-        EventSet::ALL,
+        EventSet::all(),
         EventSet::ASSOC_CHANGE,
         EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN,
     ];
@@ -20,9 +20,9 @@ fn events() {
 
 #[test]
 fn set_all_events_applies_to_all_associations() {
-    let each = EventSet::ALL - EventSet::SENDER_DRY;
+    let each = EventSet::all() - EventSet::SENDER_DRY;
     let values = [
-        EventSet::NONE,
+        EventSet::empty(),
         each,
         EventSet::ASSOC_CHANGE,
         EventSet::SEND_FAILED,

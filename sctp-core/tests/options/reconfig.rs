@@ -51,12 +51,9 @@ fn reconfig_supported() {
 fn stream_reset_policy() {
     on_each_fresh_socket(|socket, _| {
         let default = socket.stream_reset_policy(AssocId::FUTURE).unwrap();
-        assert_eq!(default, StreamResetPolicy::new());
+        assert_eq!(default, StreamResetPolicy::empty());
     });
-    let values = [
-        StreamResetPolicy::all(),
-        StreamResetPolicy::new().with_add_streams(true),
-    ];
+    let values = [StreamResetPolicy::all(), StreamResetPolicy::ADD_STREAMS];
     let set = |socket: &Socket, assoc, value: &_| socket.set_stream_reset_policy(assoc, *value);
     check_assoc_option(Scope::Wide, &values, set, Socket::stream_reset_policy);
 }
@@ -185,12 +182,12 @@ fn disallowed_requests_are_unsupported() {
     on_each_pair(|client, _| {
         let (socket, assoc, all) = (&client.socket, client.assoc, StreamResetPolicy::all());
         let allow = |policy| socket.set_stream_reset_policy(assoc, policy).unwrap();
-        allow(all.with_assoc(false));
+        allow(all - StreamResetPolicy::ASSOC);
         assert_fails(ErrorKind::Unsupported, socket.reset_assoc(assoc));
-        allow(all.with_streams(false));
+        allow(all - StreamResetPolicy::STREAMS);
         let result = socket.reset_streams(assoc, ResetDirection::Both, &[]);
         assert_fails(ErrorKind::Unsupported, result);
-        allow(all.with_add_streams(false));
+        allow(all - StreamResetPolicy::ADD_STREAMS);
         assert_fails(ErrorKind::Unsupported, socket.add_streams(assoc, 1, 1));
     });
 }

@@ -15,7 +15,7 @@ use crate::{association::shared::Style, error_context::prefixed};
 /// Excluded are `SENDER_DRY`, which can come with every message, and the peer's ERROR chunks: for
 /// each cause in a chunk the kernel queues a copy of the rest, whatever the receive buffer holds
 /// already. One packet of 1 KiB can so occupy 300 KiB while nothing is received.
-const DEFAULT_EVENTS: EventSet = EventSet::ALL
+const DEFAULT_EVENTS: EventSet = EventSet::all()
     .difference(EventSet::SENDER_DRY)
     .difference(EventSet::REMOTE_ERROR)
     .difference(EventSet::AUTHENTICATION);
