@@ -207,7 +207,7 @@ pub(crate) fn guard(hook: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(hook)).is_err()
         && let Some(occurrences) = PANICS.record()
     {
-        tracing::error!(occurrences, "the event hook panicked");
+        tracing::error!(occurrences, "event hook panicked");
     }
 }
 

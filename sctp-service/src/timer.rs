@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn timer_that_is_set_for_ever_does_not_elapse() {
+    async fn timer_of_maximum_duration_does_not_elapse() {
         let mut timer = Timer::default();
         timer.set_in(Duration::MAX);
         let elapsed = std::future::poll_fn(|cx| Poll::Ready(timer.poll_elapsed(cx))).await;

@@ -67,7 +67,7 @@ async fn unsent_replies_are_discarded_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
+async fn abort_by_peer_reports_its_reason_and_drops_calls() {
     let server = Server::new(async |_: Bytes| sleep(Duration::from_secs(60)).await);
     let peer = server.connect().await;
     peer.send("slow").await;
@@ -83,7 +83,7 @@ async fn peers_abort_reaches_the_event_with_its_reason_and_drops_the_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_abort_is_heard_while_the_service_is_busy() {
+async fn abort_by_peer_is_detected_while_the_service_is_busy() {
     let config = sctp_service::Config::new()
         .with_max_in_flight(1)
         .with_read_ahead(1);
@@ -113,7 +113,7 @@ async fn lost_peer_is_reported_as_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_association_that_is_aborted_ends() {
+async fn abort_closes_only_its_association() {
     let server = Server::new(async |payload: Bytes| {
         if payload == "abort" {
             Err(Shutdown::abort("you"))
@@ -171,7 +171,7 @@ async fn message_above_the_limit_ends_the_association_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_abort_is_heard_though_a_call_never_rests() {
+async fn abort_by_peer_is_detected_while_a_call_is_always_ready() {
     let config = sctp_service::Config::new().with_max_in_flight(1);
     let server = Server::with_config(config, async |_: Bytes| -> () {
         loop {

@@ -16,7 +16,7 @@ async fn echo(payload: Bytes) -> (Bytes, Option<Shutdown>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_arrives_and_then_an_orderly_end() {
+async fn reply_is_followed_by_orderly_shutdown() {
     let server = Server::new(echo);
     let peer = server.connect().await;
     peer.send(on(2, "hello")).await;
@@ -34,7 +34,7 @@ async fn reply_arrives_and_then_an_orderly_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_queued_before_it_are_sent_first_however_slowly_the_peer_reads() {
+async fn queued_replies_are_sent_before_after_ack() {
     let server = Server::new(echo);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
@@ -49,7 +49,7 @@ async fn replies_queued_before_it_are_sent_first_however_slowly_the_peer_reads()
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_arrive_after_it_are_discarded_and_counted() {
+async fn requests_after_after_ack_are_discarded_and_counted() {
     let server = Server::new(echo);
     let peer = server.connect().await;
     peer.hold_acks();
@@ -86,7 +86,7 @@ async fn peer_that_never_acknowledges_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_never_reads_is_aborted_too() {
+async fn peer_that_never_reads_is_aborted() {
     let server = Server::new(echo);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
@@ -164,7 +164,7 @@ async fn requests_unread_when_the_peer_shuts_down_are_served_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_shutdown_does_not_keep_a_hanging_call_for_ever() {
+async fn hanging_call_is_dropped_after_shutdown_by_peer() {
     let server = Server::new(async |Payload(_): Payload| std::future::pending::<()>().await);
     let peer = server.connect().await;
     peer.send("hang").await;

@@ -45,7 +45,7 @@ async fn served_association_resolves_with_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_shutdown_is_graceful_and_has_a_limit() {
+async fn shutdown_of_a_served_association_is_graceful_and_bounded() {
     let (stop, stopped) = oneshot::channel::<()>();
     let (transport, peer) = duplex();
     let config = Config::new().with_drain_timeout(Duration::from_secs(3));
@@ -61,7 +61,7 @@ async fn its_shutdown_is_graceful_and_has_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_drop_it_is_to_drop_the_transport() {
+async fn dropping_a_served_association_drops_its_transport() {
     let (transport, peer) = duplex();
     drop(serve_association(transport, echo).into_future());
     assert_eq!(must(peer.closed()).await, End::Shutdown { by: Side::Peer });
@@ -117,7 +117,7 @@ impl Drop for OneToOne {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_without_reason_where_none_can_be_sent() {
+async fn abort_has_no_reason_if_none_can_be_sent() {
     let (transport, peer) = duplex();
     let begin = tokio::time::Instant::now();
     let (note, noted) = std::sync::mpsc::channel();

@@ -101,7 +101,7 @@ async fn idle_associations_hold_no_place_in_a_shared_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_does_not_read_stalls_itself_alone() {
+async fn peer_that_does_not_read_stalls_only_itself() {
     let config = Config::new()
         .with_reply_queue(4)
         .with_reply_queue_bytes(1024);
@@ -195,7 +195,7 @@ trait MapToText: futures::Stream<Item = i32> + Sized {
 impl<S: futures::Stream<Item = i32>> MapToText for S {}
 
 #[tokio::test(start_paused = true)]
-async fn task_that_pushes_waits_for_the_peer_and_hears_of_its_end() {
+async fn reply_sender_waits_for_the_peer_and_detects_its_end() {
     let (ended, end) = tokio::sync::oneshot::channel();
     let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
     let config = Config::new()

@@ -33,7 +33,7 @@ async fn fragile(payload: Bytes) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_first_it_aborts_and_says_nothing() {
+async fn panic_aborts_without_details_by_default() {
     let service = ServiceBuilder::new()
         .layer(CatchPanicLayer::new())
         .service(handler_fn(fragile));
@@ -48,7 +48,7 @@ async fn at_first_it_aborts_and_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mapped_the_association_lives_on() {
+async fn mapped_panic_keeps_the_association_open() {
     let service = ServiceBuilder::new()
         .layer(CatchPanicLayer::map(|message| format!("panic: {message}")))
         .service(handler_fn(fragile));
@@ -92,7 +92,7 @@ impl Service<Request> for Fragile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_call_and_in_poll_ready() {
+async fn panics_in_call_and_poll_ready_are_caught() {
     let service = ServiceBuilder::new()
         .layer(CatchPanicLayer::map(str::to_owned))
         .service(Fragile::default());

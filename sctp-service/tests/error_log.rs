@@ -175,7 +175,7 @@ async fn errors_of_accepting() {
     serve(Broken, async |Payload(payload)| Payload(payload))
         .with_graceful_shutdown(settle())
         .await;
-    lines.assert_has("cannot accept, trying again in a second");
+    lines.assert_has("cannot accept, retrying in a second");
     lines.assert_has("cannot stop listening");
 }
 

@@ -231,7 +231,7 @@ async fn associations_left_after_drain_timeout_are_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_stream_of_replies_ends_with_the_drain_timeout() {
+async fn endless_reply_stream_ends_with_the_drain_timeout() {
     let mut server = Server::new(async |_: Bytes| {
         let (sender, reply) = Reply::channel(1);
         tokio::spawn(async move {
@@ -304,7 +304,7 @@ async fn lost_association_does_not_make_accepting_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_association_too_many_is_aborted_and_the_next_is_served() {
+async fn association_beyond_the_limit_is_aborted_and_the_next_served() {
     let server = Server::with_config(
         Config::new().with_max_associations(1),
         async |payload: Bytes| payload,

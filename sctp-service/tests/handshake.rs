@@ -152,7 +152,7 @@ async fn handles_wait_until_the_handshake_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handle_that_waits_hears_of_a_failed_handshake() {
+async fn waiting_handle_fails_with_the_handshake() {
     let (tell, mut handles) = mpsc::channel::<AssociationHandle>(8);
     let make = service_fn(move |mut incoming: IncomingAssociation| {
         let tell = tell.clone();
@@ -276,7 +276,7 @@ async fn refusal_comes_after_what_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drain_cuts_a_handshake_short() {
+async fn drain_cancels_a_handshake() {
     let mut server = Server::new(service_fn(async |mut incoming: IncomingAssociation| {
         incoming.send("hello").await.unwrap();
         incoming.recv().await.unwrap();
@@ -293,7 +293,7 @@ async fn drain_cuts_a_handshake_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restart_begins_the_handshake_anew() {
+async fn restart_repeats_the_handshake() {
     let (tell, mut told) = mpsc::channel(8);
     let make = service_fn(move |mut incoming: IncomingAssociation| {
         let tell = tell.clone();
@@ -427,7 +427,7 @@ async fn acknowledged_fails_if_the_peer_shuts_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handshake_may_ask_the_peer() {
+async fn handshake_may_call_the_peer() {
     let make = service_fn(async |incoming: IncomingAssociation| {
         let answer = incoming.request("who are you?").await.unwrap();
         let name = answer.payload.slice(5..);

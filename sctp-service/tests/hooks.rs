@@ -18,7 +18,7 @@ use support::{Server, must};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
-async fn hooks_are_called_in_the_order_of_their_adding() {
+async fn hooks_are_called_in_order_of_addition() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let note = |name: &'static str| {
         let calls = Arc::clone(&calls);

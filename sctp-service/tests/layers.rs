@@ -191,7 +191,7 @@ async fn map_err_and_filter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn option_layer_there_or_not() {
+async fn option_layer_applies_if_present() {
     for limit in [Some(Duration::from_secs(5)), None] {
         let service = ServiceBuilder::new()
             .layer(AbortOnErrorLayer::new())
@@ -270,7 +270,7 @@ async fn message_limit_answers_everything_that_was_read() {
 
 /// A call that is cut off may be repeated, and was executed before.
 #[tokio::test(start_paused = true)]
-async fn message_limit_has_a_pool_repeat_nothing() {
+async fn message_limit_causes_no_retries_in_a_pool() {
     let executed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&executed);
     let service = ServiceBuilder::new()
@@ -297,7 +297,7 @@ async fn message_limit_has_a_pool_repeat_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_limit_leaves_a_services_own_end_alone() {
+async fn message_limit_keeps_the_shutdown_of_a_service() {
     let service = ServiceBuilder::new()
         .layer(MessageLimitLayer::new(1))
         .service(handler_fn(async || Shutdown::abort("mine")));

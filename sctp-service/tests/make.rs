@@ -23,7 +23,7 @@ async fn count(State(count): State<Count>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_peer_has_its_own_state() {
+async fn make_service_gives_each_peer_its_own_state() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         Ok::<_, Infallible>(count.with_state(Count::default()))
     }));
@@ -53,7 +53,7 @@ async fn peer_is_refused_before_any_message_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_is_turned_away_in_order() {
+async fn refused_peer_is_shut_down_gracefully() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         if true {
             Err(Shutdown::AfterAck)
@@ -81,7 +81,7 @@ async fn slow_make_service_delays_its_own_peer_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_aborts_meanwhile_is_heard_and_one_that_shuts_down_is_still_served() {
+async fn abort_cancels_the_make_service_and_shutdown_does_not() {
     let served = Count::default();
     let counter = Arc::clone(&served);
     let server = Server::new(service_fn(move |_: IncomingAssociation| {

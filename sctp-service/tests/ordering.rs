@@ -65,7 +65,7 @@ async fn unordered_messages_wait_for_nothing_and_are_answered_unordered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn per_association_everything_waits_for_everything() {
+async fn per_association_order_serializes_all_requests() {
     let server = server(RequestOrder::PerAssociation);
     let peer = server.connect().await;
     for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {

@@ -54,7 +54,7 @@ impl Service<Request> for Fragile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_call_or_in_poll_ready() {
+async fn panic_in_call_or_poll_ready_aborts() {
     let server = Server::new(Fragile::default());
     let (one, two, other) = (
         server.connect().await,
@@ -78,7 +78,7 @@ async fn in_call_or_in_poll_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_handler_while_others_are_in_flight() {
+async fn panic_in_a_handler_drops_requests_in_flight() {
     let server = Server::new(async |payload: Bytes| {
         tokio::task::yield_now().await;
         assert_ne!(payload, "boom", "a handler of {} bytes", payload.len());
@@ -97,7 +97,7 @@ async fn in_a_handler_while_others_are_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_stream_of_replies() {
+async fn panic_in_a_reply_stream_aborts() {
     let server = Server::new(async || {
         Reply::stream(futures::stream::poll_fn(|_| -> Poll<Option<Bytes>> {
             panic!("in a stream")
@@ -110,7 +110,7 @@ async fn in_a_stream_of_replies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_destructor_of_a_call_that_is_dropped() {
+async fn panic_in_the_destructor_of_a_call_aborts() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -136,7 +136,7 @@ async fn in_the_destructor_of_a_call_that_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_event_hook_it_does_not_matter() {
+async fn panic_in_an_event_hook_is_ignored() {
     let (listener, network) = ScriptedListener::new();
     let server =
         serve(listener, async |payload: Bytes| payload).on_event(|event| panic!("at {event:?}"));
@@ -177,7 +177,7 @@ impl Service<Request> for Brittle {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_clone_of_the_service() {
+async fn panic_in_clone_of_the_service_aborts() {
     // Whichever clone it is: of the server, of an association, of a restart.
     for clone in 2..8 {
         let server = Server::new(Brittle::breaking_at(clone));
@@ -206,7 +206,7 @@ async fn in_clone_of_the_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_make_service() {
+async fn panic_in_the_make_service_aborts() {
     let server = Server::new(service_fn(|incoming: IncomingAssociation| {
         let number = incoming.connect_info.assoc().get();
         assert_ne!(number, 3, "before its future");
@@ -228,7 +228,7 @@ async fn in_the_make_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_executor() {
+async fn panic_in_the_executor_is_contained() {
     #[derive(Default)]
     struct Overloaded(AtomicUsize);
     impl Executor for Overloaded {
@@ -249,7 +249,7 @@ async fn in_the_executor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_listener() {
+async fn panic_in_the_listener_is_contained() {
     struct Fragile(ScriptedListener, bool);
     impl Listener for Fragile {
         type Transport = InMemory;
@@ -297,7 +297,7 @@ impl Correlator for Touchy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_stamp_of_a_correlator() {
+async fn panic_in_stamp_of_a_correlator_aborts() {
     let (tell, mut handles) = mpsc::channel(1);
     let handler = async move |peer: AssociationHandle| tell.send(peer).await.unwrap();
     let server = Server::with(handler, |server| {
@@ -319,7 +319,7 @@ async fn in_stamp_of_a_correlator() {
 
 /// A call that the session takes when the end has begun already.
 #[tokio::test(start_paused = true)]
-async fn in_stamp_of_a_call_that_comes_too_late() {
+async fn panic_in_stamp_of_a_late_call_is_contained() {
     for end in [Shutdown::AfterAck, Shutdown::abort("no")] {
         let make = service_fn(move |incoming: IncomingAssociation| {
             let end = end.clone();
@@ -342,7 +342,7 @@ async fn in_stamp_of_a_call_that_comes_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_factory_of_correlators() {
+async fn panic_in_the_factory_of_correlators_aborts() {
     let server = Server::with(Fragile::default(), |server| {
         server.with_correlation(Correlation::by_key(|_| -> Touchy {
             panic!("in the factory")

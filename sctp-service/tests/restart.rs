@@ -21,7 +21,7 @@ use tokio::{
 use tower::service_fn;
 
 #[tokio::test(start_paused = true)]
-async fn calls_of_the_earlier_life_are_dropped_and_their_replies_never_sent() {
+async fn restart_drops_requests_and_their_replies() {
     let server = Server::new(async |payload: Bytes| {
         if payload == "slow" {
             sleep(Duration::from_secs(5)).await;
@@ -49,7 +49,7 @@ async fn calls_of_the_earlier_life_are_dropped_and_their_replies_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_that_were_queued_for_the_earlier_life_are_never_sent() {
+async fn replies_queued_before_a_restart_are_discarded() {
     let server = Server::new(async |payload: Bytes| payload);
     let settings = sctp_service::testing::Duplex::new().with_capacity(1);
     let peer = server.network.connect_with(settings).await.unwrap();
@@ -64,7 +64,7 @@ async fn replies_that_were_queued_for_the_earlier_life_are_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_are_numbered_anew() {
+async fn request_numbers_restart_with_the_peer() {
     let server = Server::new(async |request: Request| request.number().to_string());
     let peer = server.connect().await;
     for number in ["1", "2"] {
@@ -90,7 +90,7 @@ async fn orderly_end_that_was_under_way_is_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn change_of_a_path_is_an_event_and_nothing_more() {
+async fn path_change_is_only_reported() {
     let server = Server::new(async |payload: Bytes| payload);
     let peer = server.connect().await;
     peer.change_path(
@@ -109,7 +109,7 @@ async fn change_of_a_path_is_an_event_and_nothing_more() {
 
 /// Lets one peer in at a time, and remembers who logged in; after a restart nobody has.
 #[tokio::test(start_paused = true)]
-async fn service_is_made_anew_and_may_refuse() {
+async fn service_is_made_again_and_may_refuse() {
     let lives = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&lives);
     let make = service_fn(move |incoming: IncomingAssociation| {
@@ -140,7 +140,7 @@ async fn service_is_made_anew_and_may_refuse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_server_shuts_down_there_is_no_new_life() {
+async fn restart_during_a_drain_makes_no_new_service() {
     let mut server = Server::new(async || sleep(Duration::from_secs(5)).await);
     let peer = server.connect().await;
     peer.send("slow").await;

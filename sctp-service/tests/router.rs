@@ -44,7 +44,7 @@ fn with_ppid(ppid: Ppid) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn predicate_goes_before_a_ppid_before_a_stream_before_the_fallback() {
+async fn predicates_precede_ppids_streams_and_the_fallback() {
     let router = Router::new()
         .fallback(other)
         .route(StreamId::new(0), zero)
@@ -91,7 +91,7 @@ async fn routers_merge_and_nest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nested_router_says_what_it_does_not_know_itself() {
+async fn nested_router_names_its_own_unmatched_key() {
     let by_stream = Router::new().route(StreamId::new(0), zero);
     let by_predicate = Router::new().route(Match::when(|_| false), zero);
     let router = Router::new()
@@ -121,7 +121,7 @@ fn by_letter<S: Clone + Send + Sync + 'static>() -> KeyRouter<char, S> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn key_router_chooses_by_what_the_payload_says() {
+async fn key_router_chooses_by_payload() {
     async fn greet(State(name): State<&'static str>) -> String {
         format!("hello from {name}")
     }

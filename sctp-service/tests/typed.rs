@@ -66,7 +66,7 @@ async fn swap(stream: StreamId, Typed(pair): Typed<Pair, Pairs>) -> Typed<Pair, 
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_in_and_messages_out() {
+async fn typed_messages_are_decoded_and_encoded() {
     let server = Server::new(swap);
     let peer = server.connect().await;
     peer.send(on(4, "a=b").with_ppid(46)).await;
@@ -75,7 +75,7 @@ async fn messages_in_and_messages_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_payload_aborts_and_tells_nothing() {
+async fn bad_payload_aborts_without_details() {
     let server = Server::new(Router::new().route(Ppid::new(46), swap));
     let peer = server.connect().await;
     peer.send(on(4, "secret").with_ppid(46)).await;

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_association_that_was_open_for_long_begins_anew() {
+    fn long_open_association_resets_the_backoff() {
         let max = Duration::from_secs(10);
         let mut attempts = Attempts::new(Backoff::new(Duration::from_millis(100), max));
         assert_eq!(attempts.failed().0, 1);

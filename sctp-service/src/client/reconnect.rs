@@ -64,7 +64,7 @@ impl Decision {
             Ok(Reconnect::Never) => None,
             Err(panic) => {
                 let panic = panic_message(&*panic);
-                tracing::error!(panic, "the decision about connecting again panicked");
+                tracing::error!(panic, "reconnect function panicked");
                 Some(closed.pause)
             }
         }

@@ -17,7 +17,7 @@ impl<E: fmt::Display> IntoReply for BadPayload<E> {
         if let Some(occurrences) = REFUSALS.record() {
             // Escaped: it may quote the peer, who could forge lines of the log.
             let error = self.0.to_string();
-            tracing::warn!(?error, occurrences, "a payload cannot be decoded, aborting");
+            tracing::warn!(?error, occurrences, "cannot decode payload, aborting");
         }
         abort_reasons::MALFORMED_PAYLOAD.clone().into_reply()
     }
@@ -51,7 +51,7 @@ impl<E: fmt::Display> fmt::Display for BadFrame<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Codec(error) => error.fmt(f),
-            Self::Incomplete => f.write_str("it ends before the frame does"),
+            Self::Incomplete => f.write_str("payload ends before the frame"),
             Self::Leftover(len) => write!(f, "{len} bytes follow the frame"),
         }
     }

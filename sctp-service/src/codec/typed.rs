@@ -87,7 +87,7 @@ impl<M, C: EncodePayload<M>> IntoReply for Typed<M, C> {
                     tracing::error!(
                         %error,
                         occurrences,
-                        "the service's reply cannot be encoded, aborting"
+                        "cannot encode reply, aborting"
                     );
                 }
                 abort_reasons::INTERNAL_ERROR.clone().into_reply()

@@ -25,7 +25,7 @@ use super::{
 ///
 /// Dropping a call cancels it. A message that has not been handed to the kernel is not sent.
 /// Otherwise the peer processes the message, and its late reply is recognized and discarded.
-#[must_use = "dropping it gives the call up"]
+#[must_use = "dropping a call cancels it"]
 pub struct Call(State);
 
 enum State {

@@ -173,7 +173,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fate = match self.fate {
             Fate::NotSent => "not sent",
-            Fate::Unknown => "sent, its fate is unknown",
+            Fate::Unknown => "sent, fate unknown",
         };
         write!(f, "{} ({fate})", self.cause)
     }
@@ -184,22 +184,22 @@ impl fmt::Display for Cause {
         match self {
             Self::Aborted(end) => end.fmt(f),
             Self::Closed => f.write_str("closed by this end"),
-            Self::Expired => f.write_str("the message expired"),
-            Self::Lost(error) => write!(f, "the association was lost: {error}"),
+            Self::Expired => f.write_str("message expired"),
+            Self::Lost(error) => write!(f, "association lost: {error}"),
             Self::NotConnected(error) => write!(f, "no association: {error}"),
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Restarted => f.write_str("the peer started again"),
+            Self::Restarted => f.write_str("peer restarted"),
             Self::ShutDown => f.write_str("shut down by peer"),
             Self::TimedOut => f.write_str("no reply in time"),
             Self::TooLarge { limit } => {
                 write!(f, "message from peer exceeds the limit of {limit} bytes")
             }
-            Self::Unavailable(None) => f.write_str("no server was ready in time"),
+            Self::Unavailable(None) => f.write_str("no server ready in time"),
             Self::Unavailable(Some(last_error)) => {
-                write!(f, "no server was ready in time: {last_error}")
+                write!(f, "no server ready in time: {last_error}")
             }
-            Self::Uncorrelated => f.write_str("the peer sent a reply that belongs to no call"),
-            Self::Unresponsive => f.write_str("the peer answers on no stream any more"),
+            Self::Uncorrelated => f.write_str("peer sent a reply that matches no call"),
+            Self::Unresponsive => f.write_str("peer no longer replies on any stream"),
         }
     }
 }

@@ -146,7 +146,7 @@ impl Server {
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn Error,
-                    "cannot accept, trying again in a second"
+                    "cannot accept, retrying in a second"
                 );
                 self.events
                     .emit(&ServerEvent::AcceptFailed { error: &error });
@@ -176,7 +176,7 @@ impl Server {
             && let Some(occurrences) = self.events.limits().panicked.record()
         {
             let panic = panic_message(&**panic);
-            tracing::error!(panic, occurrences, "panic while an association was started");
+            tracing::error!(panic, occurrences, "panic while starting association");
         }
         started.ok().flatten()
     }
@@ -212,7 +212,7 @@ impl Server {
                     tracing::error!(
                         panic = message,
                         occurrences,
-                        "the service's clone panicked, aborting"
+                        "clone of the service panicked, aborting"
                     );
                 }
                 self.events.emit(&ServerEvent::Panicked {

@@ -35,7 +35,7 @@ impl Loops {
         let dropped = self.dropped.clone();
         self.spawner.spawn(async move {
             let run = caught(run, |error| {
-                tracing::error!(%error, "a task that accepts or dials ended early");
+                tracing::error!(%error, "accept or dial task ended early");
             });
             select! {
                 biased;

@@ -55,7 +55,7 @@ where
                     tracing::warn!(
                         %reason,
                         occurrences,
-                        "this kind of socket cannot send a reason, aborting without"
+                        "socket cannot send an abort reason, aborting without one"
                     );
                 }
                 self.reason = Some(Box::new(reason));

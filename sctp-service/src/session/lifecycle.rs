@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     #[rustfmt::skip]
-    fn each_event_in_each_phase() {
+    fn each_event_in_each_phase_leads_to_its_step() {
         use Step::{Abort, Close, Flush, Shutdown, Start, Stay};
         //                            Handshaking Open     Draining PeerClosing PeerClosed Flushing AwaitingAck Aborting Closed
         assert_steps(Event::AfterAck, [Flush,   Flush,   Flush,   Flush,      Stay,      Stay,     Stay,       Stay,    Stay]);

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_learn_as_their_messages_leave() {
+    fn owners_are_notified_as_messages_leave() {
         let (mut transport, peer) = narrow(2);
         let mut outbox = Outbox::default();
         outbox.push(Message::new("reply"));

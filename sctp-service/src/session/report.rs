@@ -37,7 +37,7 @@ impl<T: Transport> Connection<T> {
 
     pub(super) fn report_restart(&self) {
         if let Some(occurrences) = self.events.limits().restarted.record() {
-            tracing::info!(occurrences = several(occurrences), "the peer restarted");
+            tracing::info!(occurrences = several(occurrences), "peer restarted");
         }
         let connect_info = &self.info;
         let association = &self.handle();
@@ -84,7 +84,7 @@ impl<T: Transport> Connection<T> {
             tracing::error!(
                 error = error as &dyn Error,
                 occurrences,
-                "the service's reply cannot be sent, aborting"
+                "cannot send reply, aborting"
             );
         }
         let connect_info = &self.info;
@@ -176,7 +176,7 @@ impl<T: Transport> Connection<T> {
         if let Some(occurrences) = self.events.limits().unresponsive.record() {
             tracing::warn!(
                 occurrences,
-                "peer answers calls on no stream any more, aborting"
+                "peer no longer replies on any stream, aborting"
             );
         }
         Exit::abort(&abort_reasons::NO_REPLY)
@@ -212,11 +212,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Exit {
         let message = panic_message(panic);
         if let Some(occurrences) = self.events.limits().panicked.record() {
-            tracing::error!(
-                panic = message,
-                occurrences,
-                "the service panicked, aborting"
-            );
+            tracing::error!(panic = message, occurrences, "service panicked, aborting");
         }
         let connect_info = &self.info;
         self.events.emit(&ServerEvent::Panicked {

@@ -60,7 +60,7 @@ async fn ends_that_flood_each_other_are_all_answered() {
 /// In order of their streams such handlers would wait for each other: the question that a handler
 /// waits for is behind the request that it serves.
 #[tokio::test(start_paused = true)]
-async fn handlers_that_ask_back_are_answered_on_both_ends() {
+async fn handlers_that_call_back_are_answered_on_both_ends() {
     /// Asks back as often as the request says, and answers with the number of answers.
     async fn ping(handle: AssociationHandle, request: Request) -> Payload {
         let depth = request.payload()[5] - b'0';

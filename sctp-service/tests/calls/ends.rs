@@ -177,7 +177,7 @@ async fn abort_by_this_end_fails_its_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
+async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
     let (inner, peer) = duplex();
     let (peer, restarts) = (Arc::new(peer), Arc::new(AtomicU8::new(0)));
     let transport = Restarting {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::support::{assert_failed, call, client, client_with, failure, must, payload, settle};
 
 #[tokio::test(start_paused = true)]
-async fn answer_on_the_wrong_stream_ends_the_association() {
+async fn reply_on_the_wrong_stream_aborts_the_association() {
     let (client, peer) = client();
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
@@ -20,7 +20,7 @@ async fn answer_on_the_wrong_stream_ends_the_association() {
     let error = failure(one).await;
     assert_failed(
         &error,
-        "the peer sent a reply that belongs to no call",
+        "peer sent a reply that matches no call",
         Fate::Unknown,
     );
     peer.expect_abort("unexpected reply").await;
@@ -31,7 +31,7 @@ async fn answer_on_the_wrong_stream_ends_the_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn second_answer_is_nobodys_and_ends_the_association() {
+async fn duplicate_reply_aborts_the_association() {
     let (client, peer) = client();
     let one = call(&client, "x");
     must(peer.recv()).await.unwrap();
@@ -43,7 +43,7 @@ async fn second_answer_is_nobodys_and_ends_the_association() {
 
 /// Its request waits for room: the server has not read the one before it.
 #[tokio::test(start_paused = true)]
-async fn answer_to_an_unsent_request_ends_the_association() {
+async fn reply_to_an_unsent_request_aborts_the_association() {
     let info = ConnectInfo::new(AssocId::new(3)).with_streams(10, 10);
     let settings = Duplex::new().with_connect_info(info).with_capacity(1);
     let (transport, peer) = settings.build();
@@ -53,7 +53,7 @@ async fn answer_to_an_unsent_request_ends_the_association() {
     let unsent = call(&client, "unsent");
     settle().await;
     peer.send(Message::new("stray").on_stream(2)).await;
-    let text = "the peer sent a reply that belongs to no call";
+    let text = "peer sent a reply that matches no call";
     assert_failed(&failure(unsent).await, text, Fate::NotSent);
     assert_failed(&failure(sent).await, text, Fate::Unknown);
     peer.expect_message("sent").await;
@@ -82,7 +82,7 @@ async fn stream_beyond_those_for_calls_carries_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_on_any_stream_the_association_is_given_up() {
+async fn association_without_any_reply_is_aborted() {
     let config = ClientConfig::new()
         .with_call_timeout(Duration::from_secs(5))
         .with_overdue_after(Duration::from_secs(20));
@@ -99,7 +99,7 @@ async fn without_an_answer_on_any_stream_the_association_is_given_up() {
     let error = failure(last).await;
     assert_failed(
         &error,
-        "the peer answers on no stream any more",
+        "peer no longer replies on any stream",
         Fate::NotSent,
     );
     for _ in 0..2 {
@@ -109,7 +109,7 @@ async fn without_an_answer_on_any_stream_the_association_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dead_stream_lives_again_when_its_answer_comes_after_all() {
+async fn dead_stream_is_usable_after_its_late_reply() {
     let config = ClientConfig::new()
         .with_call_timeout(Duration::from_secs(5))
         .with_overdue_after(Duration::from_secs(20));

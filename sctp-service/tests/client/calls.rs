@@ -129,7 +129,7 @@ async fn stream_is_not_used_again_before_a_dropped_call_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_call_that_has_not_gone_out_never_does() {
+async fn dropped_unsent_call_is_never_sent() {
     // One message fits into the transport, and there are streams enough.
     let (transport, peer) = streams_each_way(10).with_capacity(1).build();
     let client = Client::over(transport);
@@ -204,7 +204,7 @@ async fn one_way_messages_keep_off_the_streams_of_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_cannot_be_sent_are_refused_and_harm_nobody() {
+async fn unsendable_messages_are_refused_without_effect_on_others() {
     let (transport, peer) = streams_each_way(2).with_max_message(10).build();
     let client = Client::over(transport);
     for (payload, is_it) in [
@@ -271,7 +271,7 @@ async fn message_for_a_dropped_inbox_is_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stock_layers_fit() {
+async fn tower_layers_wrap_a_client() {
     let (client, peer) = client();
     let layered = tower::ServiceBuilder::new()
         .concurrency_limit(4)

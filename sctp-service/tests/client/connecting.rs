@@ -82,7 +82,7 @@ pub(crate) async fn answer(peer: &Peer, payload: &'static str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn eager_fails_with_the_first_attempt() {
+async fn eager_client_fails_with_its_first_attempt() {
     let (connect, _server) = server([Attempt::Refused]);
     let error = Client::builder().connect(connect).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused { .. }));
@@ -94,7 +94,7 @@ async fn eager_fails_with_the_first_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lazy_connects_when_there_is_a_call_and_not_before() {
+async fn lazy_client_connects_on_the_first_call() {
     let (connect, mut server) = server([]);
     let client = Client::builder().connect_lazily(connect);
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -129,7 +129,7 @@ async fn association_that_ended_is_replaced_after_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_are_further_and_further_apart() {
+async fn pauses_between_attempts_grow() {
     let (connect, mut server) = server([]);
     let config = ClientConfig::new()
         .with_backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(8)));
@@ -155,7 +155,7 @@ async fn attempts_are_further_and_further_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
+async fn calls_between_attempts_fail_or_wait_as_configured() {
     for wait in [false, true] {
         let (connect, mut server) = server([Attempt::Refused]);
         let config = ClientConfig::new().with_wait_for_connection(wait);
@@ -181,7 +181,7 @@ async fn between_attempts_calls_fail_at_once_or_wait_as_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_that_hangs_times_out_and_is_made_again() {
+async fn hanging_attempt_times_out_and_is_repeated() {
     let (connect, mut server) = server([Attempt::Hangs]);
     let client = Client::builder().connect_lazily(connect);
     let began = Instant::now();
@@ -249,7 +249,7 @@ async fn errors_of_the_system_are_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_connects_again_as_was_decided() {
+async fn client_reconnects_as_decided() {
     let (connect, mut server) = server([]);
     let client = Client::builder()
         .with_reconnect(|closed| {
@@ -298,7 +298,7 @@ async fn lazy_client_with_a_handshake_connects_for_calls_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn decision_about_connecting_again_is_not_asked_by_connect() {
+async fn reconnect_function_is_not_called_by_connect() {
     for is_refused_by_service in [false, true] {
         let attempts = (!is_refused_by_service).then_some(Attempt::Refused);
         let (connect, _server) = server(attempts);

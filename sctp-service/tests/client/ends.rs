@@ -46,7 +46,7 @@ async fn peer_shuts_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_before_the_shutdown_counts() {
+async fn reply_before_the_shutdown_completes_its_call() {
     let (_client, peer, sent, waiting) = sent_and_waiting().await;
     peer.hold_acks();
     peer.send(Message::new("S").on_stream(1)).await;
@@ -87,7 +87,7 @@ async fn peer_is_lost() {
     peer.lose();
     assert_failed(
         &failure(sent).await,
-        "the association was lost: timed out",
+        "association lost: timed out",
         Fate::Unknown,
     );
     assert_failed(
@@ -98,7 +98,7 @@ async fn peer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kernel_tells_what_it_never_sent() {
+async fn kernel_reports_unsent_messages() {
     let (transport, peer) = streams_each_way(10).build();
     let (transport, report) = Reporting::new(transport);
     let client = Client::over(transport);
@@ -135,7 +135,7 @@ async fn message_that_expires_fails_its_call_alone() {
         report
             .send(send_failed(message.info.context, sent))
             .unwrap();
-        assert_failed(&failure(one).await, "the message expired", fate);
+        assert_failed(&failure(one).await, "message expired", fate);
     }
     // Stream 1 is free again; the reply on stream 2 may still come, and is nobody's.
     let (a, b) = (call(&client, "a"), call(&client, "b"));
@@ -154,11 +154,7 @@ async fn message_that_expires_fails_its_call_alone() {
 async fn restarted_peer_gets_the_waiting_calls() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     peer.restart();
-    assert_failed(
-        &failure(sent).await,
-        "the peer started again",
-        Fate::Unknown,
-    );
+    assert_failed(&failure(sent).await, "peer restarted", Fate::Unknown);
     // The peer may have started again before the message was sent, and then answers it.
     settle().await;
     assert_eq!(peer.try_recv(), None);
@@ -182,7 +178,7 @@ async fn messages_queued_for_a_restarted_peer_are_not_sent() {
     let one_way = tokio::spawn(async move { must(sending.send("one way")).await });
     settle().await;
     peer.restart();
-    let text = "the peer started again";
+    let text = "peer restarted";
     assert_failed(&failure(sent).await, text, Fate::Unknown);
     assert_failed(&failure(queued).await, text, Fate::NotSent);
     let error = must(one_way).await.unwrap().unwrap_err();
@@ -204,7 +200,7 @@ fn restarting() -> (Client, Arc<Peer>, Arc<AtomicU8>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_sent_before_the_notice_of_a_restart_is_answered_to_nobody() {
+async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
     let (client, peer, restarts) = restarting();
     let early = call(&client, "early");
     assert_eq!(must(peer.recv()).await.unwrap().payload, "early");
@@ -292,7 +288,7 @@ async fn receive_that_fails_ends_the_association() {
     peer.fail_receive(RecvError::Io(io::ErrorKind::OutOfMemory.into()));
     assert_failed(
         &failure(one).await,
-        "the association was lost: out of memory",
+        "association lost: out of memory",
         Fate::Unknown,
     );
 }

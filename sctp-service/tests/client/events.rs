@@ -85,7 +85,7 @@ async fn everything_that_an_association_carries_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_never_went_out_are_told_from_those_that_are_lost() {
+async fn unsent_calls_are_counted_apart_from_lost_calls() {
     let counts = Heard::default();
     let builder = Client::builder().on_event(counting(&counts));
     // One stream for calls, so that the others wait for it.
@@ -104,7 +104,7 @@ async fn calls_that_never_went_out_are_told_from_those_that_are_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restart_a_path_and_a_failure_to_receive_are_told() {
+async fn restart_path_change_and_receive_failure_are_reported() {
     let heard = Heard::default();
     let hook = heard.clone();
     let builder = Client::builder().on_event(move |event| {

@@ -30,7 +30,7 @@ fn config(time: Duration) -> ClientConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_without_an_end_to_its_patience_calls_and_ends() {
+async fn client_with_maximum_timeouts_calls_and_ends() {
     for time in HUGE {
         let (client, peer) = client_with(Client::builder().with_config(config(time)), 10);
         let one = call(&client, "x");

@@ -71,7 +71,7 @@ async fn answer_to_an_unsent_request_is_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn identifiers_that_cannot_be_are_refused() {
+async fn invalid_identifiers_are_refused() {
     let (client, peer) = client_with(keyed(), 2);
     let error = failure(call(&client, "bad")).await;
     assert_eq!(error.fate(), Fate::NotSent);
@@ -160,7 +160,7 @@ impl Correlator for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn correlator_that_panics_ends_the_client_and_hangs_nobody() {
+async fn panicking_correlator_ends_the_client_without_hanging_calls() {
     let (client, peer) = client_with(
         Client::builder().with_correlation(Correlation::by_key(|_| Broken)),
         2,

@@ -67,11 +67,11 @@ async fn lookup_that_finds_nothing_at_first_is_an_error() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    assert_eq!(error.to_string(), "the lookup has found no server");
+    assert_eq!(error.to_string(), "lookup found no server");
 }
 
 #[tokio::test(start_paused = true)]
-async fn empty_list_in_a_channel_means_empty() {
+async fn empty_list_in_a_channel_removes_all_servers() {
     let fleet = Fleet::of([1]);
     let (servers, watched) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), watched);
@@ -81,7 +81,7 @@ async fn empty_list_in_a_channel_means_empty() {
     servers.send(Vec::new()).unwrap();
     let error = must(call(&pool)).await.unwrap().unwrap_err();
     assert!(matches!(error.cause(), Cause::Unavailable(None)), "{error}");
-    assert_eq!(error.to_string(), "no server was ready in time (not sent)");
+    assert_eq!(error.to_string(), "no server ready in time (not sent)");
     drop(before);
 }
 

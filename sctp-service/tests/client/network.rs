@@ -69,7 +69,7 @@ async fn both_ends_see_the_same_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accepting_by_hand_fails_as_any_accepting_does() {
+async fn accept_peer_returns_the_accept_error() {
     let (mut listener, network) = ScriptedListener::new();
     network.fail_accept(io::ErrorKind::OutOfMemory.into()).await;
     let error = must(listener.accept_peer()).await.unwrap_err();
@@ -172,7 +172,7 @@ fn wake_up_arrives_with_room_for_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_by_hand_holds_a_client_back() {
+async fn server_that_does_not_read_blocks_a_client() {
     let (mut listener, network) = ScriptedListener::new();
     let connector = network.connector_with(Duplex::new().with_capacity(2));
     let client = Client::builder().connect(connector).await.unwrap();

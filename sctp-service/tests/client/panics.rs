@@ -17,7 +17,7 @@ fn assert_here<T>(what: impl FnOnce() -> T, line: u32) {
 }
 
 #[test]
-fn outside_a_runtime_they_are_where_the_client_or_the_pool_was_to_be_made() {
+fn panic_outside_a_runtime_names_the_caller() {
     let remote = Remote::new(addr(1));
     let (lazy, eager) = (remote.clone(), remote);
     let (one, two) = (duplex().0, duplex().0);

@@ -194,7 +194,7 @@ async fn abort_fails_only_what_was_in_flight_on_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn servers_come_and_go_through_a_channel() {
+async fn servers_are_added_and_removed_through_a_channel() {
     let fleet = Fleet::of(1..=2);
     let (servers, watched) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), watched);
@@ -234,7 +234,7 @@ async fn wait_after(cancelled_for: Duration, pause: Duration) -> Duration {
     sleep(pause).await;
     let began = Instant::now();
     let error = must(call(&pool)).await.unwrap().unwrap_err();
-    assert_failed(&error, "no server was ready in time", Fate::NotSent);
+    assert_failed(&error, "no server ready in time", Fate::NotSent);
     began.elapsed()
 }
 
@@ -265,7 +265,7 @@ async fn call_behind_one_that_was_cancelled_waits_from_its_own_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_server_calls_fail_in_time_and_then_at_once() {
+async fn calls_without_a_server_time_out_and_then_fail_at_once() {
     let fleet = Fleet::of([]);
     let pool = fleet.fixed(
         Pool::builder().with_ready_timeout(Duration::from_secs(3)),
@@ -276,7 +276,7 @@ async fn without_a_server_calls_fail_in_time_and_then_at_once() {
         let error = must(call(&pool)).await.unwrap().unwrap_err();
         assert_failed(
             &error,
-            "no server was ready in time: no association: association refused",
+            "no server ready in time: no association: association refused",
             Fate::NotSent,
         );
         assert!(matches!(error.cause(), Cause::Unavailable(Some(_))));

@@ -91,7 +91,7 @@ async fn pool_that_was_never_used_has_associations_to_shut_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_was_taken_off_the_list_is_waited_for_too() {
+async fn shutdown_waits_for_a_removed_server() {
     let fleet = Fleet::of(1..=2);
     let (servers, watched) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), watched);

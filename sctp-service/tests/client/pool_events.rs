@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn hooks_of_a_client_and_of_its_pool_both_hear() {
+async fn hooks_of_a_client_and_of_its_pool_are_called() {
     let heard = Heard::default();
     let (pools, clients, servers) = (heard.clone(), heard.clone(), heard.clone());
     let builder = Pool::builder()
@@ -118,7 +118,7 @@ async fn server_is_connected_to_and_shut_down_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lookup_that_fails_is_told_with_the_error() {
+async fn failed_lookup_is_reported_with_its_error() {
     let heard = Heard::default();
     let hook = heard.clone();
     let mut answers = vec![Err(io::ErrorKind::TimedOut.into()), Ok(vec![addr(1)])];

@@ -50,7 +50,7 @@ fn after_handshake(builder: ClientBuilder) -> ClientBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_of_both_ends_ask_back() {
+async fn handlers_of_both_ends_call_back() {
     let (listener, network) = ScriptedListener::new();
     let correlation = || sctp_service::Correlation::by_key(|_| crate::identifiers::Header);
     let server = serve(listener, ask_back).with_correlation(correlation());
@@ -215,7 +215,7 @@ async fn request_is_served_while_a_shutdown_waits_for_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goodbye_goes_out_before_the_shutdown() {
+async fn on_drain_message_is_sent_before_the_shutdown() {
     let builder = keyed().on_drain(async |association| {
         // Without an answer the association is shut down all the same.
         let _ = association.request("goodbye").await;

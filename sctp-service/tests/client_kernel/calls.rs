@@ -70,7 +70,7 @@ async fn connection_refused_is_reported() {
 /// A server that reads nothing: its window closes after a fraction of what the client's kernel
 /// takes, and the rest never goes out.
 #[tokio::test]
-async fn kernel_tells_what_it_never_sent() {
+async fn kernel_reports_unsent_messages() {
     let init = InitMsg::new().with_outbound_streams(200);
     let listener = SocketBuilder::new()
         .with_local_addrs(["127.0.0.1:0".parse().unwrap()])

@@ -132,7 +132,7 @@ async fn only_what_was_in_flight_on_the_aborted_server_fails() {
 }
 
 #[tokio::test]
-async fn nor_does_anything_else_fail_when_packets_are_lost() {
+async fn only_calls_in_flight_fail_when_packets_are_lost() {
     let network = NetNs::new();
     network.tc("qdisc add dev lo root netem loss 2% delay 1ms");
     must(network.start(|| scenario(100, false))).await;

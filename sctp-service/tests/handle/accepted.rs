@@ -57,7 +57,7 @@ fn is_shutting_down(result: &Result<(), SendError>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_drains_sends_them() {
+async fn draining_server_sends_accepted_messages() {
     let (mut server, peer, handle) = stuck(config()).await;
     let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -74,7 +74,7 @@ async fn server_that_drains_sends_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn panic_discards_them() {
+async fn panic_discards_accepted_messages() {
     let server = Server::with_config(config(), async |peer: AssociationHandle| {
         for text in ["first", "second", "third"] {
             must(peer.send(text)).await.unwrap();
@@ -117,7 +117,7 @@ async fn reply_that_cannot_be_sent_discards_those_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_keep_no_association_from_being_idle() {
+async fn accepted_messages_do_not_prevent_idleness() {
     let idle = Duration::from_secs(5);
     let (server, peer, handle) = stuck(config().with_idle_timeout(idle)).await;
     let end = timeout(Duration::from_secs(60), handle.closed());

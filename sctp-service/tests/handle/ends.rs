@@ -55,7 +55,7 @@ fn counts(server: &Handles) -> (u32, u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_order_what_was_accepted_is_sent_first() {
+async fn orderly_shutdown_sends_accepted_messages_first() {
     let (server, peer, handle) = stuck().await;
     handle.shutdown(Shutdown::AfterAck).unwrap();
     assert!(is_shutting_down(
@@ -76,7 +76,7 @@ async fn in_order_what_was_accepted_is_sent_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_discards_what_waits_and_those_who_wait_hear_of_it() {
+async fn abort_discards_queued_messages_and_wakes_senders() {
     let (server, peer, handle) = stuck().await;
     let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -91,7 +91,7 @@ async fn abort_discards_what_waits_and_those_who_wait_hear_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_overrides_an_orderly_end_and_not_the_other_way_round() {
+async fn abort_overrides_orderly_shutdown_only() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.hold_acks();
@@ -158,7 +158,7 @@ async fn reply_that_ends_the_association_closes_its_handles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn end_that_a_call_asks_for_holds_at_once() {
+async fn shutdown_requested_by_a_handler_takes_effect_at_once() {
     for end in [Shutdown::AfterAck, Shutdown::abort("enough")] {
         let asked = end.clone();
         let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
@@ -184,7 +184,7 @@ async fn end_that_a_call_asks_for_holds_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_server_drains_calls_may_push() {
+async fn handlers_may_send_while_the_server_drains() {
     let mut server = Server::new(async |peer: AssociationHandle| {
         peer.drain().started().await;
         must(peer.send("the server goes down")).await.unwrap();
@@ -285,7 +285,7 @@ async fn reason_of_own_abort_is_known_once_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_shuts_down_hears_no_more() {
+async fn peer_that_shuts_down_receives_no_more_messages() {
     let (server, peer, handle) = stuck().await;
     peer.shutdown();
     assert_eq!(
@@ -315,7 +315,7 @@ async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_aborts_or_is_lost_is_heard_of() {
+async fn abort_by_peer_or_loss_closes_handles() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     peer.abort("goodbye");
@@ -331,7 +331,7 @@ async fn peer_that_aborts_or_is_lost_is_heard_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
+async fn unannounced_end_wakes_waiting_senders() {
     let (server, peer, handle) = stuck().await;
     let mut waiting = Box::pin(handle.send("fourth"));
     assert!((&mut waiting).now_or_never().is_none());
@@ -342,7 +342,7 @@ async fn those_who_wait_hear_of_an_end_that_nothing_announced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_restart_an_earlier_handle_reaches_nobody() {
+async fn handle_from_before_a_restart_reaches_no_peer() {
     let (mut server, peer, old) = stuck().await;
     peer.restart();
     let ended = must(old.closed()).await;
@@ -368,7 +368,7 @@ async fn after_a_restart_an_earlier_handle_reaches_nobody() {
 
 /// A registry that the hook alone keeps.
 #[tokio::test(start_paused = true)]
-async fn hook_hears_of_each_handle_and_of_its_end() {
+async fn hook_receives_each_handle_and_its_end() {
     let known = Arc::new(Mutex::new(Vec::<AssociationHandle>::new()));
     let registry = Arc::clone(&known);
     let ends = Arc::new(Mutex::new(Vec::new()));
@@ -415,7 +415,7 @@ async fn hook_hears_of_each_handle_and_of_its_end() {
 }
 
 #[tokio::test]
-async fn dropped_task_is_an_end_that_nobody_saw() {
+async fn dropped_task_closes_handles_without_an_end() {
     let (transport, peer) = duplex();
     let (tell, mut handles) = mpsc::channel(1);
     let service = async move |handle: AssociationHandle| {

@@ -29,7 +29,7 @@ fn is_full(result: Result<(), TrySendError>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_does_not_read_makes_pushes_wait() {
+async fn send_waits_for_a_peer_that_does_not_read() {
     let (_server, peer, handle) = narrow(
         Config::new()
             .with_outbound_queue(3)
@@ -63,7 +63,7 @@ async fn peer_that_does_not_read_makes_pushes_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_are_bounded_too_and_a_long_message_has_them_to_itself() {
+async fn queued_bytes_are_bounded_except_for_one_long_message() {
     let (_server, peer, handle) = narrow(
         Config::new()
             .with_outbound_queue(100)
@@ -142,7 +142,7 @@ async fn answered_calls_keep_no_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_wait_in_line() {
+async fn waiting_senders_are_served_in_order() {
     let (_server, peer, handle) = narrow(
         Config::new()
             .with_outbound_queue(1)

@@ -23,7 +23,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn resting_association_is_woken_for_a_push() {
+async fn idle_association_is_woken_for_a_send() {
     let mut server = Handles::default();
     let (peer, handle) = server.connect().await;
     settle().await;
@@ -82,7 +82,7 @@ async fn handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn push_that_was_accepted_before_an_answer_goes_out_before_it() {
+async fn message_accepted_before_a_reply_is_sent_before_it() {
     let server = Server::new(async |peer: AssociationHandle, Payload(payload): Payload| {
         for number in 0..3 {
             must(peer.send(format!("{number} before"))).await.unwrap();
@@ -101,7 +101,7 @@ async fn push_that_was_accepted_before_an_answer_goes_out_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn push_of_a_call_that_is_not_done_goes_out() {
+async fn message_of_an_unfinished_request_is_sent() {
     let server = Server::new(async |peer: AssociationHandle| {
         must(peer.send("working")).await.unwrap();
         sleep(Duration::from_secs(5)).await;
@@ -115,7 +115,7 @@ async fn push_of_a_call_that_is_not_done_goes_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn make_service_pushes_before_there_is_a_service() {
+async fn make_service_sends_before_the_service_exists() {
     let (go, gone) = oneshot::channel::<()>();
     let gone = Arc::new(tokio::sync::Mutex::new(Some(gone)));
     let make = service_fn(move |incoming: IncomingAssociation| {
@@ -165,7 +165,7 @@ async fn send_wakes_a_session_that_moved_tasks() {
 }
 
 #[tokio::test]
-async fn default_is_of_no_association() {
+async fn default_handle_has_no_association() {
     let handle = request("hello").association().clone();
     assert_eq!(handle.connect_info(), None);
     let refused = [

@@ -125,7 +125,7 @@ fn client_answers_every_request_on_the_association_that_it_came_on() {
 
 /// A server that answers on the wrong stream leaves a trace.
 #[test]
-fn answer_on_a_stream_of_no_call_is_reported() {
+fn reply_on_an_idle_call_stream_is_reported() {
     alone(async {
         let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addrs().unwrap()[0];

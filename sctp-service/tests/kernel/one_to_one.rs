@@ -16,7 +16,7 @@ async fn echo(Payload(payload): Payload) -> Reply {
 
 /// An abort is one, though its reason cannot be sent; and all else is as on other sockets.
 #[tokio::test]
-async fn both_terminations_and_the_servers_own() {
+async fn one_to_one_sockets_support_both_terminations() {
     let listener = OneToOneListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0];
     let (stop, stopped) = oneshot::channel::<()>();

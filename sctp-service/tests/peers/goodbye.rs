@@ -96,7 +96,7 @@ async fn peer_that_shuts_down_meanwhile_ends_the_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goodbye_is_said_to_one_association_that_drains() {
+async fn on_drain_runs_for_one_draining_association() {
     let (tell, mut handles) = mpsc::channel::<AssociationHandle>(8);
     let handler = async move |association: AssociationHandle, payload: Bytes| {
         tell.send(association).await.unwrap();
@@ -114,7 +114,7 @@ async fn goodbye_is_said_to_one_association_that_drains() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goodbye_is_said_after_the_last_request_and_when_idle() {
+async fn on_drain_runs_after_the_last_request_and_when_idle() {
     let goodbye = async |association: AssociationHandle| {
         association.send("goodbye").await.unwrap();
     };
@@ -140,7 +140,7 @@ async fn goodbye_is_said_after_the_last_request_and_when_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_goodbye_is_said_where_a_reply_ends_the_association() {
+async fn on_drain_does_not_run_if_a_reply_closes() {
     let handler = async || ("over", Shutdown::AfterAck);
     let server = Server::with(handler, |server| {
         server.on_drain(async |association| association.send("goodbye").await.unwrap())
@@ -225,7 +225,7 @@ async fn call_that_waits_for_its_reply_survives_an_expected_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_drains_says_no_goodbye_to_a_peer_that_did() {
+async fn on_drain_does_not_run_for_an_expected_shutdown() {
     let (tell, mut handles) = mpsc::channel(8);
     let handler = async move |association: AssociationHandle| {
         association.expect_shutdown();

@@ -43,7 +43,7 @@ async fn start() -> (Server, Peer, AssociationHandle) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_counted_from_the_last_message() {
+async fn silence_starts_at_the_last_message() {
     let (_server, peer, handle) = start().await;
     let begun = Instant::now();
     let silent = tokio::spawn(async move {
@@ -92,7 +92,7 @@ async fn several_watch_one_association_and_each_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closed_association_and_none_at_all_are_silent() {
+async fn closed_association_and_default_handle_are_silent() {
     let (_server, peer, handle) = start().await;
     peer.abort("gone");
     settle().await;

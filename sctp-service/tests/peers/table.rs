@@ -146,7 +146,7 @@ trait NowOrNever: Future + Sized {
 impl<F: Future> NowOrNever for F {}
 
 #[tokio::test(start_paused = true)]
-async fn second_association_of_an_identity_is_told_of_the_first() {
+async fn second_claim_of_an_identity_returns_the_first() {
     let table = PeerTable::new();
     let network = start(&table);
     let first = claim(&network, "ann").await;
@@ -257,7 +257,7 @@ async fn closed_event_comes_when_the_entry_is_gone() {
 }
 
 #[test]
-fn association_of_none_claims_nothing() {
+fn default_handle_claims_nothing() {
     let table = PeerTable::new();
     let incoming = IncomingAssociation::new(sctp_service::ConnectInfo::default());
     table.claim("ann", &incoming).unwrap();

@@ -23,7 +23,7 @@ use crate::{
 
 /// Sets up a [`Pool`].
 #[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until it is told where the servers are"]
+#[must_use = "a builder does nothing until it is given its servers"]
 pub struct PoolBuilder {
     client: ClientBuilder,
     socket: SocketBuilder,

@@ -227,7 +227,7 @@ fn call_error(error: BoxError) -> CallError {
         Ok(error) => *error,
         Err(error) => {
             // The queue's task is gone: the runtime stops.
-            tracing::debug!(error = &*error as &dyn Error, "the pool has ended");
+            tracing::debug!(error = &*error as &dyn Error, "pool has ended");
             CallError::new(Cause::Closed, Fate::Unknown)
         }
     }

@@ -89,12 +89,7 @@ impl<S> ReadyTimeout<S> {
             let failed_calls = outage.failed_calls;
             if let Some(occurrences) = self.recoveries.record() {
                 let occurrences = several(occurrences);
-                tracing::info!(
-                    ?lasted,
-                    failed_calls,
-                    occurrences,
-                    "a server is ready again"
-                );
+                tracing::info!(?lasted, failed_calls, occurrences, "server ready again");
             }
             self.hook.emit(&PoolEvent::Available {
                 lasted,

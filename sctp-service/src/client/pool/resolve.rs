@@ -63,7 +63,7 @@ where
                         tracing::warn!(
                             error = &error as &dyn Error,
                             failed = times,
-                            "cannot look the servers up, keeping those known"
+                            "lookup failed, keeping known servers"
                         );
                     }
                     failed(&error);
@@ -83,7 +83,7 @@ async fn timed(
 ) -> io::Result<Vec<Target>> {
     let mut addrs = timeout(limit, lookup).await??;
     if addrs.is_empty() {
-        let message = "the lookup has found no server";
+        let message = "lookup found no server";
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
     addrs.sort_unstable();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lookup_that_fails_or_finds_nothing_leaves_the_list_as_it_is() {
+    async fn failed_or_empty_lookup_keeps_the_list() {
         let answers: [io::Result<Vec<SocketAddr>>; 5] = [
             Ok(vec![addr(1), addr(2)]),
             Ok(Vec::new()),

@@ -92,7 +92,7 @@ impl Policy<Message, Received, CallError> for RetryPolicy {
     ) -> Option<Ready<()>> {
         match result {
             Err(error) if self.left > 0 && self.allows(error) => {
-                tracing::debug!(error = error as &dyn Error, "trying again");
+                tracing::debug!(error = error as &dyn Error, "retrying call");
                 self.left -= 1;
                 Some(ready(()))
             }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn call_for_a_server_that_was_just_removed_is_repeated_once_whatever_the_policy() {
+    fn call_for_a_removed_server_is_repeated_once() {
         let repeated = |policy: &mut WhileOpen, fate| {
             let mut message = Message::new(Bytes::new());
             let mut failed = Err(CallError::new(Cause::Closed, fate));

@@ -83,7 +83,7 @@ fn session_sees_a_message_and_the_shutdown() {
 
 /// An observer learns of the end once, before those who wait for it, or is refused.
 #[test]
-fn observer_learns_of_the_end_or_is_refused() {
+fn observer_is_notified_of_the_end_or_refused() {
     #[derive(Default)]
     struct Ends(std::sync::atomic::AtomicUsize);
 
@@ -138,7 +138,7 @@ fn accepted_messages_are_accounted_for() {
 
 /// A flush resolves when the session is done with the message, or has discarded it.
 #[test]
-fn flush_sees_the_message_go() {
+fn flush_resolves_when_the_message_is_sent() {
     for is_sent in [true, false] {
         loom::model(move || {
             let state = state(Config::new());
@@ -223,7 +223,7 @@ fn accepted_messages_stay_within_the_limit() {
 
 /// The session finds the call by its closed channel when it is woken for it.
 #[test]
-fn session_sees_a_call_and_its_drop() {
+fn session_sees_a_call_and_its_cancellation() {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {

@@ -78,7 +78,7 @@ where
         if let Some(draining) = &mut self.draining
             && draining.poll_overdue(cx)
         {
-            tracing::debug!("the peer sends on while the association is drained");
+            tracing::debug!("peer keeps sending while draining");
             return ControlFlow::Continue(true);
         }
         // A transport that is read tells of its end.

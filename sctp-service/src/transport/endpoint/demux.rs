@@ -131,7 +131,7 @@ impl Demux {
     /// Reports a receive error that may persist, and pauses.
     async fn receive_failed(&self, error: &RecvError) {
         if let Some(occurrences) = self.receive_failures.record() {
-            tracing::error!(%error, occurrences, "receiving on a shared socket failed");
+            tracing::error!(%error, occurrences, "cannot receive on shared socket");
         }
         sleep(RECEIVE_PAUSE).await;
     }
@@ -142,7 +142,7 @@ impl Demux {
         }
         let ended = matches!(event, Event::Closed(_));
         let Entry::Occupied(entry) = self.inboxes.entry(assoc) else {
-            tracing::debug!(%assoc, ?event, "an event of an association that is not served");
+            tracing::debug!(%assoc, ?event, "discarding event of unserved association");
             return;
         };
         let full = entry.get().push(event);
@@ -188,7 +188,7 @@ impl Demux {
         let mut contents = inbox.lock();
         match self.endpoint.peel_off(assoc) {
             Ok(own) => {
-                tracing::debug!(%assoc, "an association fell behind and was given a socket of its own");
+                tracing::debug!(%assoc, "association fell behind, peeled off");
                 let task = contents.move_to(own);
                 drop(contents);
                 if let Some(task) = task {
@@ -204,7 +204,7 @@ impl Demux {
                         %assoc,
                         %error,
                         occurrences,
-                        "cannot give an association its own socket, aborting it"
+                        "cannot peel off association, aborting"
                     );
                 }
                 // The reactor may refuse the new socket after the association has moved to it. Then

@@ -125,7 +125,7 @@ impl Events {
 }
 
 #[test]
-fn hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
+fn hook_receives_associations_and_their_failed_calls() {
     run(async {
         let (place, mut listener) = Place::new();
         let (hook, mut events) = client_hook();
@@ -160,7 +160,7 @@ fn hook_hears_of_each_association_and_of_the_calls_that_its_end_cut_off() {
 }
 
 #[test]
-fn hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
+fn hook_receives_failed_attempts_and_the_next_pause() {
     run(async {
         let (place, listener) = Place::new();
         drop(listener);
@@ -190,7 +190,7 @@ fn hook_hears_of_attempts_that_fail_and_whether_there_is_another() {
 }
 
 #[test]
-fn reason_of_an_abort_of_the_clients_own_is_told() {
+fn reason_of_a_local_abort_is_reported() {
     run(async {
         let (place, mut listener) = Place::new();
         let (hook, mut events) = client_hook();
@@ -219,7 +219,7 @@ fn reason_of_an_abort_of_the_clients_own_is_told() {
 }
 
 #[test]
-fn hook_that_panics_takes_nothing_down() {
+fn panicking_hook_has_no_effect() {
     run(async {
         let (place, listener) = Place::new();
         let _server = super::server::Server::start(listener);

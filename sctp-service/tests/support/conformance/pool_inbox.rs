@@ -144,7 +144,7 @@ fn message_sent_before_its_server_was_removed_arrives() {
 }
 
 #[test]
-fn hook_hears_of_servers_and_of_their_associations() {
+fn hook_receives_servers_and_their_associations() {
     run(async {
         let mut world = World::new();
         let (hook, mut events) = pool_hook();
@@ -169,7 +169,7 @@ fn hook_hears_of_servers_and_of_their_associations() {
 }
 
 #[test]
-fn hook_hears_when_no_server_is_ready_and_when_one_is() {
+fn hook_receives_outage_and_recovery() {
     run(async {
         let mut world = World::new();
         drop(world.listeners.drain(..));

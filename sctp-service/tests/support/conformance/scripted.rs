@@ -50,7 +50,7 @@ fn answers_out_of_order_go_to_their_calls() {
 }
 
 #[test]
-fn late_answer_is_nobodys() {
+fn late_reply_is_discarded() {
     run(async {
         // On the kernel it takes that long, and the next call is to be answered within it.
         let timeout = Duration::from_secs(1);
@@ -92,7 +92,7 @@ fn server_that_never_answers_is_aborted() {
 }
 
 #[test]
-fn answer_twice_is_the_end() {
+fn duplicate_reply_aborts() {
     run(async {
         let (client, mut server, _listener) = up().await;
         let first = call(&client, "x");
@@ -151,7 +151,7 @@ fn reply_before_an_orderly_end_counts() {
 }
 
 #[test]
-fn message_sent_unasked_arrives_in_the_inbox() {
+fn unsolicited_message_arrives_in_the_inbox() {
     run(async {
         let (place, mut listener) = Place::new();
         let (builder, mut inbox) = builder().with_inbox(1);
