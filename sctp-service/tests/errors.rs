@@ -53,7 +53,7 @@ fn causes() -> Vec<(Cause, &'static str)> {
         (refused(Refusal::Correlator(Box::new(DiskFull))), WHY),
         (refused(Refusal::Send(SendError::Empty)), "empty"),
         (refused(Refusal::Send(SendError::Io(foreign()))), WHY),
-        (Cause::Restarted, "started again"),
+        (Cause::Restarted, "peer restarted"),
         (Cause::ShutDown, "shut down by peer"),
         (Cause::TimedOut, "no reply in time"),
         (Cause::TooLarge { limit: 1000 }, "1000 bytes"),
@@ -66,8 +66,8 @@ fn causes() -> Vec<(Cause, &'static str)> {
             Cause::Unavailable(Some(Box::new(not_connected(ConnectError::Io(foreign()))))),
             WHY,
         ),
-        (Cause::Uncorrelated, "belongs to no call"),
-        (Cause::Unresponsive, "on no stream"),
+        (Cause::Uncorrelated, "matches no call"),
+        (Cause::Unresponsive, "no longer replies"),
     ]
 }
 

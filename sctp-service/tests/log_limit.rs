@@ -183,7 +183,7 @@ async fn failed_reads_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn refused_replies_are_limited() {
     let server = Server::new(async |_: Bytes| Reply::new(""));
-    flood_server("the service's reply cannot be sent", server).await;
+    flood_server("cannot send reply", server).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +262,7 @@ async fn dials_that_fail_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn payloads_that_are_malformed_are_limited() {
     let server = Server::new(async |_: Typed<(), Speechless>| "never");
-    flood_server("a payload cannot be decoded", server).await;
+    flood_server("cannot decode payload", server).await;
 }
 
 /// A codec that can do nothing.
@@ -287,7 +287,7 @@ impl EncodePayload<()> for Speechless {
 #[tokio::test(start_paused = true)]
 async fn replies_that_cannot_be_encoded_are_limited() {
     let server = Server::new(async |_: Bytes| Typed::<(), Speechless>::new(()));
-    flood_server("the service's reply cannot be encoded", server).await;
+    flood_server("cannot encode reply", server).await;
 }
 
 #[tokio::test(start_paused = true)]

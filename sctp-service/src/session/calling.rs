@@ -1,4 +1,4 @@
-//! Calls of this end: from a handle to the outbox, and from a reply back to the call.
+//! Calls of this end, from the handle to the outbox and back to the caller.
 
 use std::{ops::ControlFlow, task::Context};
 
@@ -30,14 +30,14 @@ impl Owner {
 
 /// A one-way message.
 pub(super) enum OneWay {
-    /// It has this many bytes, and room in the queue of the handles.
+    /// A message of this size that occupies room in the queue of the handles.
     Queued(usize),
-    /// A client waits for it.
+    /// A message for which a client waits.
     Awaited(SendWaiter),
 }
 
 impl OneWay {
-    /// Gives back its room, or completes the client's wait.
+    /// Releases the room of the message, or completes the client's wait.
     pub(super) fn finish(self, association: &HandleState, result: Result<(), CallError>) {
         match self {
             Self::Queued(len) => association.give_back(len, result.is_ok()),
@@ -97,7 +97,7 @@ impl<T: Transport> Connection<T> {
                     if let Err(refusal) = calls.check_one_way(&message) {
                         return self.one_way_refused(one_way, refusal);
                     }
-                    // That of a call is its number.
+                    // Reserved for the numbers of calls.
                     message.info.context = 0;
                 }
                 self.outbox.push_owned(message, Owner::OneWay(one_way));
@@ -131,15 +131,15 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Queues the calls whose turn it is.
+    /// Queues calls that can be sent now.
     pub(super) fn start_calls(&mut self) {
-        // Where nothing is sent any more, they fail with what the end says.
+        // If nothing can be sent any more, calls fail with the end of the association.
         if !self.is_muted()
             && let Some(calls) = &mut self.calls
         {
             let outbox = &mut self.outbox;
             let send = |call, message| outbox.push_owned(message, Owner::Call(call));
-            // A client calls when the handshake has ended.
+            // Calls of a client wait until the handshake has completed.
             match self.early {
                 None => calls.start(send),
                 Some(_) => calls.start_handshake(send),
@@ -181,7 +181,7 @@ impl<T: Transport> Connection<T> {
         ControlFlow::Continue(None)
     }
 
-    /// Fails calls whose time is up. Returns `true` if there were any.
+    /// Fails calls that have timed out. Returns `true` if there were any.
     #[inline]
     pub(super) fn expire_calls(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit, bool> {
         match self.calls {
@@ -206,7 +206,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Tells the owner of a message that the transport refused it.
+    /// Notifies the owner of a message that the transport refused.
     pub(super) fn owned_refused(&mut self, owner: Owner, error: SendError) {
         match owner {
             Owner::OneWay(one_way @ OneWay::Awaited(_)) => {
@@ -257,14 +257,14 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Fails the calls that the peer has forgotten, and begins anew.
+    /// Fails the calls that a restarted peer has lost, and resets the correlation.
     pub(super) fn restart_calls(&mut self) {
         if let Some(calls) = &mut self.calls {
             calls.restart(&self.info);
         }
     }
 
-    /// Takes the numbers of calls from those of a client.
+    /// Uses the call numbers of a client.
     pub(super) fn share_call_numbers(&mut self, numbers: CallNumbers) {
         if let Some(calls) = &mut self.calls {
             calls.share_numbers(numbers);
@@ -284,7 +284,7 @@ impl<T: Transport> Connection<T> {
         (**self.cause.get_or_insert_with(|| Box::new(Cause::Closed))).clone()
     }
 
-    /// Counts the calls that the end has cut off.
+    /// Counts the calls that failed because the association closed.
     pub(super) fn count_cut_off_calls(&mut self) {
         let cut_off = self.calls.as_ref().map(|calls| calls.cut_off());
         let (lost, unsent) = cut_off.unwrap_or_default();

@@ -42,21 +42,21 @@ pub(super) struct Connection<T> {
     pub(super) outbox: Outbox<Owner>,
     /// Calls to the peer. `None` without a correlation: then every message is a request.
     pub(super) calls: Option<Box<Calls>>,
-    /// The last words, for when the association begins to drain.
+    /// Function of `on_drain`.
     pub(super) goodbye: Option<Goodbye>,
     /// A message was received since [`note_message`](Self::note_message).
     has_received: bool,
-    /// A handle said that the peer will shut down.
+    /// A handle has announced a SHUTDOWN of the peer.
     pub(super) expects_shutdown: bool,
     /// Requests that gave up their turn.
     pub(super) released: Option<Released>,
     /// The handshake, until the service is made.
     pub(super) early: Option<Box<Early>>,
-    /// The kernel takes no more: the peer has shut down.
+    /// The kernel accepts no more messages: the peer has shut down.
     muted: bool,
-    /// This end has begun to end it, which a restart of the peer does not undo.
+    /// This end has begun to close the association, which a restart of the peer does not undo.
     pub(super) ending: bool,
-    /// There is a service for what the peer sends unasked.
+    /// There is a service for requests of the peer.
     pub(super) is_served: bool,
     /// The cause with which calls fail, if it is not that of the end.
     pub(super) cause: Option<Box<Cause>>,
@@ -65,19 +65,19 @@ pub(super) struct Connection<T> {
 /// A message or notification of the transport, as far as it matters to the session.
 pub(super) enum Inbound {
     Message(sctp_tokio::Received),
-    /// The peer started again; the connection is already the new one.
+    /// The peer restarted; the connection already has its new state.
     Restarted,
-    /// The peer sends nothing more and takes nothing more.
+    /// The peer has shut down.
     PeerShutdown,
     Ended(End),
     /// Reading failed; the association is to be aborted.
     Failed(RecvError),
-    /// Something that was dealt with.
+    /// Something that was handled.
     Other,
 }
 
 impl<T> Connection<T> {
-    /// Makes what requests, make-services and events carry.
+    /// Creates the handle for requests, make-services and events.
     pub(super) fn handle(&self) -> AssociationHandle {
         AssociationHandle::new(Arc::clone(&self.association))
     }
@@ -114,7 +114,7 @@ impl<T: Transport> Connection<T> {
         .with_correlation(correlation)
     }
 
-    /// Reads the next thing that happened.
+    /// Reads the next event.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>) -> Poll<Inbound> {
         let event = ready!(self.transport.poll_next_event(cx));
         Poll::Ready(self.inbound(event))
@@ -125,7 +125,7 @@ impl<T: Transport> Connection<T> {
         self.has_received = true;
     }
 
-    /// Deals with what was read, as far as it does not depend on the state of the session.
+    /// Handles the parts of an event that do not depend on the state of the session.
     pub(super) fn inbound(&mut self, event: Result<Event, RecvError>) -> Inbound {
         match event {
             Ok(Event::Message(received)) => {
@@ -139,8 +139,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Records for handles that wait for silence that a message was received. Once a poll: in the
-    /// common case, that none waits, it costs a look.
+    /// Records that a message was received, for handles that wait for silence. Called once per
+    /// poll, and cheap if none waits.
     #[inline]
     pub(super) fn note_message(&mut self) {
         if std::mem::take(&mut self.has_received) && self.association.is_watched() {
@@ -148,7 +148,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Records for handles that wait for silence if this end reads.
+    /// Records whether this end reads, for handles that wait for silence.
     #[inline]
     pub(super) fn note_reading(&self, is_reading: bool) {
         if self.association.is_watched() {
@@ -183,8 +183,8 @@ impl<T: Transport> Connection<T> {
         Inbound::Other
     }
 
-    /// Replaces the state that handles share. A message for the peer as it was before its restart must
-    /// not reach the peer as it is now.
+    /// Replaces the state of the handles. Messages from before the restart must not reach the
+    /// restarted peer.
     fn restart(&mut self) {
         self.discard_outbox(&Cause::Restarted);
         self.muted = false;
@@ -224,7 +224,7 @@ impl<T: Transport> Connection<T> {
         self.outbox.push(message);
     }
 
-    /// Returns `true` if so many replies wait that no further request is read.
+    /// Returns `true` if the reply queue is full, so that no further request is read.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         let replies = self.outbox.unowned();
@@ -259,8 +259,8 @@ impl<T: Transport> Connection<T> {
         self.muted
     }
 
-    /// Gives up sending: the kernel refuses every later message. Calls that were not sent are left
-    /// to what is read, which tells why.
+    /// Stops sending, since the kernel refuses all further messages. Unsent calls fail when the end
+    /// has been read, which gives the reason.
     pub(super) fn mute(&mut self) {
         self.muted = true;
         self.stop_accepting(Side::Peer);
@@ -280,7 +280,7 @@ impl<T: Transport> Connection<T> {
         counts.discarded_sends += discarded_sends;
     }
 
-    /// Sends as much as there is room for.
+    /// Sends as many messages as there is room for.
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         loop {
             let (association, calls) = (&self.association, &mut self.calls);
@@ -301,7 +301,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Decides what a refused message means.
+    /// Handles a refused message.
     fn refused(&mut self, error: SendError, owner: Option<Owner>) -> ControlFlow<Exit> {
         let cause = match &error {
             SendError::Closed(end) => Cause::from(end),
@@ -326,7 +326,7 @@ impl<T: Transport> Connection<T> {
             SendError::Closed(end) if !may_have_left_requests(&end) => {
                 ControlFlow::Break(Exit::Ended(end))
             }
-            // Reading will tell.
+            // The end is read later.
             _ => {
                 self.mute();
                 ControlFlow::Continue(())

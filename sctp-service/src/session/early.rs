@@ -1,4 +1,4 @@
-//! The handshake of the application, before the service is made.
+//! Application-level handshake, before the service is made.
 
 use std::{
     ops::ControlFlow,
@@ -24,9 +24,9 @@ pub(super) struct Early {
     pub(super) handshake: Arc<Handshake>,
     /// Bounds the handshake.
     timer: Timer,
-    /// The peer has shut down behind these messages.
+    /// The peer has shut down after these messages.
     pub(super) is_shut_down: bool,
-    /// The association has ended in order behind these messages.
+    /// The association was shut down after these messages.
     pub(super) end: Option<End>,
 }
 
@@ -38,14 +38,14 @@ impl<T: Transport> Connection<T> {
         IncomingAssociation::of(self.info.clone(), self.handle(), handshake)
     }
 
-    /// Has calls and messages of a client wait for a handshake that is about to begin.
+    /// Makes calls and messages of a client wait for a handshake that is about to begin.
     pub(super) fn expect_handshake(&mut self) {
         if self.is_served {
             self.early = Some(Box::default());
         }
     }
 
-    /// Bounds the handshake from now on, unless it is bounded already.
+    /// Starts the handshake timeout, unless it is running.
     pub(super) fn limit_handshake(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         let Some(early) = &mut self.early else {
             return ControlFlow::Continue(());
@@ -114,7 +114,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Looks whether the peer has acknowledged everything, if the handshake waits for that.
+    /// Checks whether the peer has acknowledged everything, if the handshake waits for that.
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) {
         let Some(early) = &self.early else { return };
         if !early.handshake.wants_acknowledgement() {
@@ -134,7 +134,7 @@ impl<T: Transport> Connection<T> {
 }
 
 impl<T> Connection<T> {
-    /// Ends a handshake that came to no service. Messages that it has not received are discarded.
+    /// Ends a handshake without a service. Messages that it has not received are discarded.
     pub(super) fn abandon_handshake(&mut self) {
         if let Some(early) = self.early.take() {
             self.counts.discarded_requests += early.handshake.finish().len() as u64;

@@ -1,4 +1,4 @@
-//! Ending an association and waiting for its end.
+//! Closing an association and waiting for its end.
 
 use std::{
     convert::Infallible,
@@ -21,11 +21,11 @@ use super::{
 };
 use crate::{IntoReply, Request, Transport};
 
-/// The wait for the transport's word that our own abort has ended the association. It
-/// comes at once; without it the end is known all the same.
+/// Time to wait for the transport to report a local abort. It normally does so at once; otherwise
+/// the end is known anyway.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
-/// The number of messages that one poll discards at most before other tasks have their turn.
+/// Maximum number of messages that one poll discards before it yields.
 const DISCARDS_PER_POLL: usize = 64;
 
 impl<T, S> Session<T, S>
@@ -33,15 +33,15 @@ where
     T: Transport,
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    /// Has SCTP end it when all is acknowledged.
+    /// Begins the SCTP shutdown, which completes when everything is acknowledged.
     pub(super) fn start_shutdown(&mut self) {
         if let Err(error) = self.connection.transport.start_shutdown() {
-            // Gone already, and reading will tell; or stuck, and the deadline will.
+            // The association has closed, which is read next, or the deadline aborts it.
             tracing::debug!(error = &error as &dyn Error, "cannot begin the shutdown");
         }
     }
 
-    /// Ends it now.
+    /// Aborts the association.
     pub(super) fn abort(&mut self, reason: AbortReason) {
         self.connection.begin_end();
         self.connection.association.note_abort(&reason);
@@ -71,7 +71,7 @@ where
         self.enter(state);
     }
 
-    /// Reads until the end, which is only found by reading.
+    /// Reads and discards messages until the end of the association.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Transition> {
         if let ControlFlow::Break(exit) = self.connection.expire_calls(cx) {
             return Poll::Ready(Transition::Exit(exit));
@@ -106,7 +106,7 @@ where
     }
 }
 
-/// The end that an abort of our own is.
+/// Returns the end of a local abort.
 pub(super) fn aborted() -> End {
     End::Aborted {
         by: Side::Local,

@@ -1,4 +1,4 @@
-//! Lifecycle of an association: its phases, and the events that lead from one to another.
+//! Lifecycle of an association: phases, events and transitions.
 
 use sctp_core::AbortReason;
 
@@ -15,13 +15,13 @@ pub(super) enum Phase {
     Draining,
     /// The peer has shut down, and its last requests are served.
     PeerClosing,
-    /// Like `PeerClosing`, and the end was read: nothing is left to end.
+    /// Like `PeerClosing`, and the end was read.
     PeerClosed,
-    /// Replies that were queued before an orderly end are sent.
+    /// Replies that were queued before an orderly shutdown are sent.
     Flushing,
     /// SHUTDOWN is sent when all is acknowledged.
     AwaitingAck,
-    /// An ABORT is out.
+    /// An ABORT was sent.
     Aborting,
     /// The association has ended.
     Closed,
@@ -30,9 +30,9 @@ pub(super) enum Phase {
 /// Event that may lead to another phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A handle asks for an orderly end.
+    /// A handle requests an orderly shutdown.
     AfterAck,
-    /// A handle asks for an abort.
+    /// A handle requests an abort.
     Abort,
     /// Nothing is left to serve.
     Served,
@@ -42,9 +42,9 @@ pub(super) enum Event {
     Restarted,
     /// The peer restarted during a drain.
     RestartedInDrain,
-    /// The time for a drain is up.
+    /// The drain timeout has elapsed.
     DrainOverdue,
-    /// The time for the phase is up.
+    /// The timeout of the phase has elapsed.
     Overdue,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Step {
     Start,
     /// Enters `Flushing`.
     Flush,
-    /// Has SCTP shut down, and enters `AwaitingAck`.
+    /// Begins the SCTP shutdown, and enters `AwaitingAck`.
     Shutdown,
     /// Aborts with the reason of the handle, and enters `Aborting`.
     Abort,
@@ -76,7 +76,7 @@ pub(super) enum Step {
     Close,
 }
 
-/// Decides what an event leads to.
+/// Returns the step that an event leads to.
 pub(super) fn step(phase: Phase, event: Event) -> Step {
     use Phase::{
         Aborting, AwaitingAck, Closed, Draining, Flushing, Handshaking, Open, PeerClosed,
@@ -86,7 +86,7 @@ pub(super) fn step(phase: Phase, event: Event) -> Step {
         (Closed, _) => Step::Stay,
 
         (Handshaking | Open | Draining | PeerClosing, Event::AfterAck) => Step::Flush,
-        // An end is under way, or has come.
+        // The association is closing or closed.
         (PeerClosed | Flushing | AwaitingAck | Aborting, Event::AfterAck) => Step::Stay,
 
         (PeerClosed | Aborting, Event::Abort) => Step::Stay,

@@ -1,4 +1,4 @@
-//! Driver of one association, from when it comes up to its end.
+//! Driver of one association, from its establishment to its end.
 
 mod calling;
 pub(crate) mod calls;
@@ -60,8 +60,8 @@ use crate::{
 /// From each state but `Closed`, an abort by the peer or a loss leads there. The
 /// [`lifecycle`] has all steps.
 ///
-/// Leaving `Open` drops the service, its calls and the requests that wait, since they live in
-/// that state and nowhere else: a call cannot outlive its association, nor a permit its call.
+/// Leaving `Open` drops the service, its calls and the waiting requests, which are owned by that
+/// state alone: a call cannot outlive its association, nor a permit its call.
 pub(crate) struct Session<T, S: Service<Request>> {
     connection: Connection<T>,
     state: State<S>,
@@ -70,7 +70,7 @@ pub(crate) struct Session<T, S: Service<Request>> {
     deadline: Timer,
     /// Bounds everything once the association is being drained.
     drain: Timer,
-    /// The reason that this end gave.
+    /// Local abort reason.
     reason: Option<Box<AbortReason>>,
 }
 
@@ -119,19 +119,19 @@ where
         }
     }
 
-    /// Discards what the peer sends unasked, and never calls the service.
+    /// Discards unsolicited messages, and never calls the service.
     pub(crate) fn without_service(mut self) -> Self {
         self.connection.is_served = false;
         self
     }
 
-    /// Takes the numbers of calls from those of a client.
+    /// Uses the call numbers of a client.
     pub(crate) fn with_call_numbers(mut self, numbers: CallNumbers) -> Self {
         self.connection.share_call_numbers(numbers);
         self
     }
 
-    /// Sets the last words of an association that begins to drain.
+    /// Sets the function of `on_drain`.
     pub(crate) fn with_goodbye(mut self, goodbye: Option<Goodbye>) -> Self {
         self.connection.goodbye = goodbye;
         self
@@ -202,7 +202,7 @@ where
         }
     }
 
-    /// Makes the correlator, which is code of the user's.
+    /// Creates the correlator, which is user code.
     fn begin(&mut self) {
         let connection = &mut self.connection;
         let begun = catch_unwind(AssertUnwindSafe(|| connection.begin_calls()));
@@ -212,8 +212,8 @@ where
         }
     }
 
-    /// Shuts the association down in order, once what has been read is answered. Its age alone is not
-    /// urgent.
+    /// Shuts the association down once all requests that have arrived are answered. Its age alone
+    /// is not urgent.
     fn drain(&mut self, is_urgent: bool) {
         let config = &self.connection.config;
         let timeout = match config.max_association_age_grace {
@@ -298,13 +298,13 @@ where
         }
     }
 
-    /// Looks whether the peer is gone, and needs the service no more that is being made.
+    /// Checks whether the peer has left while the service is being made.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
         if self.deadline.is_set() {
             return Poll::Pending;
         }
         match ready!(self.connection.transport.poll_closed(cx)) {
-            // What it sent before it went is still to be served, but not for ever.
+            // Its earlier requests are still served, for a limited time.
             end if may_have_left_requests(&end) => {
                 self.deadline
                     .set_in(self.connection.config.shutdown_timeout);
@@ -315,7 +315,7 @@ where
         }
     }
 
-    /// Takes the shutdown that a handle requested, unless one is under way already.
+    /// Takes the shutdown that a handle requested, unless the association is already closing.
     fn requested_exit(&mut self) -> Option<Exit> {
         if !self.connection.has_requested_shutdown() {
             return None;
@@ -386,7 +386,7 @@ where
         }
     }
 
-    /// Fails what is left. By then the handles are closed.
+    /// Fails the remaining calls. The handles are already closed.
     fn close(&mut self, end: End) {
         let cause = self.connection.cause_of(&end);
         self.connection.end_handles(&end, &cause);
@@ -395,8 +395,7 @@ where
         self.enter(State::Closed(Box::new(end)));
     }
 
-    /// Changes the state, and drops what lived in the old one: destructors of the user's, which
-    /// may panic.
+    /// Changes the state, and drops the old one, whose user-defined destructors may panic.
     fn enter(&mut self, state: State<S>) {
         if let State::Open(requests) = &mut self.state {
             requests.leave(&mut self.connection);
@@ -406,13 +405,13 @@ where
         self.connection.note_reading(true);
         let old = mem::replace(&mut self.state, state);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
-            // It is on its way out already: there is nothing more to be done about it.
+            // The association is already closing, so nothing else has to be done.
             let _ = self.connection.panicked(&*panic);
         }
     }
 
-    /// Begins anew with a peer that has restarted: it would not understand replies to its earlier
-    /// requests, and the service is made again, after a handshake.
+    /// Restarts the session for a restarted peer: replies to earlier requests are discarded, and
+    /// the service is made again, after a handshake.
     fn restart(&mut self) {
         let event = match self.drain.is_set() {
             true => Event::RestartedInDrain,

@@ -37,7 +37,7 @@ struct Owned<O> {
 pub(crate) enum Flushed<O> {
     /// Everything was taken.
     Empty,
-    /// The transport has no room. It wakes the task when it has.
+    /// The transport has no room, and wakes the task when it has.
     Full,
     /// A message was refused; its owner, if it had one. The rest still waits.
     Refused(Option<O>, SendError),
@@ -115,8 +115,8 @@ impl<O> Outbox<O> {
         unowned
     }
 
-    /// Sends what there is room for. Returns the number of messages that were taken, and calls
-    /// `sent` with the owners among them.
+    /// Sends as many messages as there is room for. Returns the number of messages sent, and calls
+    /// `sent` with their owners.
     pub(crate) fn flush<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,

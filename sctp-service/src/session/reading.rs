@@ -1,9 +1,9 @@
-//! Rule of reading: may the next message be read?
+//! Rule for reading the next message.
 
-/// Facts that the rule depends on.
+/// Inputs of the rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    /// There is a request whose turn it is, and that the service has not taken.
+    /// There is a request that is ready to be served, but that the service has not accepted.
     pub(super) has_ready: bool,
     /// Requests that wait for an earlier one of their stream.
     pub(super) held: usize,
@@ -24,7 +24,7 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Unknown,
-    /// It was seen without reading, so messages may be in front of it.
+    /// The end was seen without reading, so messages may precede it.
     Seen,
     Read,
 }
@@ -49,8 +49,8 @@ pub(super) fn may_read(load: Load, limits: Limits) -> bool {
                 && (load.held == 0 || load.held < limits.held)
                 && !load.is_full
                 && !load.is_drained;
-            // What is awaited is read whatever waits to be sent: two ends that both wait for room to
-            // reply must both go on reading, or neither gets any.
+            // Awaited replies are read even if the reply queue is full. Otherwise two ends that
+            // both wait for room to reply would deadlock.
             (is_free || load.is_awaited) && (load.cost == 0 || load.cost < limits.cost)
         }
     }

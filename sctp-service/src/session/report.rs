@@ -128,7 +128,7 @@ impl<T: Transport> Connection<T> {
         self.send_refused(&SendError::Io(error));
     }
 
-    /// Reports a message that the peer sent unasked and that nothing takes, for this reason.
+    /// Reports a discarded unsolicited message, with this reason.
     pub(super) fn unsolicited(&mut self, received: &Received, reason: &str) {
         self.counts.discarded_requests += 1;
         let (stream, ppid) = (received.info.stream, received.info.ppid);

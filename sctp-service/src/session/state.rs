@@ -1,4 +1,4 @@
-//! The states of the session, and the ways out of them.
+//! States of the session, and their exits.
 
 use std::{future::Future, pin::Pin};
 
@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::requests::Requests;
 use crate::{IncomingAssociation, MakeService, Request, Shutdown, sealed::Sealed};
 
-/// A service in the making, or the refusal of the peer.
+/// Future of a service, or of the refusal of the peer.
 pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
 /// Makes the service of an association, and again each time that its peer restarts.
@@ -32,11 +32,11 @@ pub(super) enum State<S: Service<Request>> {
     Open(Box<Requests<S>>),
     /// Replies that were queued before an orderly end are sent.
     Flushing,
-    /// SCTP is to end it when all is acknowledged.
+    /// SHUTDOWN is sent when everything is acknowledged.
     AwaitingAck,
-    /// An ABORT is out.
+    /// An ABORT was sent.
     Aborting,
-    /// It is over.
+    /// The association has closed.
     Closed(Box<End>),
 }
 
@@ -44,7 +44,7 @@ pub(super) enum State<S: Service<Request>> {
 #[derive(Debug)]
 pub(super) enum Exit {
     Shutdown(Shutdown),
-    /// The peer started again; the connection is already the new one.
+    /// The peer restarted; the connection already has its new state.
     Restarted,
     Ended(End),
 }

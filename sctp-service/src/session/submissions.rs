@@ -13,7 +13,7 @@ impl<T> Drop for Connection<T> {
 }
 
 impl<T: Transport> Connection<T> {
-    /// Takes what handles have submitted. In the common case, that nothing was, it costs a look.
+    /// Takes the submissions of handles. Cheap in the common case that there are none.
     #[inline]
     pub(super) fn pump(&mut self) {
         if self.association.is_pending() {
@@ -40,7 +40,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Takes what handles have submitted, and accepts no more. Calls among it are not made.
+    /// Takes the submissions of handles, and accepts no more. Calls among them are not made.
     pub(super) fn stop_accepting(&mut self, by: Side) {
         self.association.close(by);
         self.take_submitted();
@@ -60,7 +60,7 @@ impl<T: Transport> Connection<T> {
         is_stopped
     }
 
-    /// Like [`stop_accepting`](Self::stop_accepting), for good: this end ends the association.
+    /// Like [`stop_accepting`](Self::stop_accepting), permanently: this end closes the association.
     pub(super) fn begin_end(&mut self) {
         self.ending = true;
         self.stop_accepting(Side::Local);

@@ -90,11 +90,7 @@ async fn peer_is_lost() {
         "association lost: timed out",
         Fate::Unknown,
     );
-    assert_failed(
-        &failure(waiting).await,
-        "the association was lost",
-        Fate::NotSent,
-    );
+    assert_failed(&failure(waiting).await, "association lost", Fate::NotSent);
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,8 +203,8 @@ async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
     // The client sends the call before it reads the notification.
     restarts.store(1, Ordering::Relaxed);
     let sent = call(&client, "sent");
-    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
-    assert_failed(&failure(early).await, "the peer started", Fate::Unknown);
+    assert_failed(&failure(sent).await, "peer restarted", Fate::Unknown);
+    assert_failed(&failure(early).await, "peer restarted", Fate::Unknown);
     assert_eq!(peer.expect_message("sent").await.info.stream.get(), 2);
     peer.send(Message::new("reply to sent").on_stream(2)).await;
     let next = call(&client, "next");
@@ -223,7 +219,7 @@ async fn late_replies_are_expected_through_a_second_restart() {
     settle().await;
     restarts.store(2, Ordering::Relaxed);
     let sent = call(&client, "sent");
-    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
+    assert_failed(&failure(sent).await, "peer restarted", Fate::Unknown);
     peer.expect_message("sent").await;
     let (a, b) = (call(&client, "a"), call(&client, "b"));
     peer.send(Message::new("late").on_stream(1)).await;
@@ -264,7 +260,7 @@ async fn message_that_the_kernel_gave_up_is_not_answered_late() {
     must(peer.recv()).await.unwrap();
     report.send(send_failed(1, true)).unwrap();
     peer.restart();
-    assert_failed(&failure(sent).await, "the peer started", Fate::Unknown);
+    assert_failed(&failure(sent).await, "peer restarted", Fate::Unknown);
     let next = call(&client, "next");
     peer.expect_message("next").await;
     peer.send(Message::new("reply to next").on_stream(1)).await;

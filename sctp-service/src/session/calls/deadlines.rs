@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Timeout,
     /// A timeout of this call alone.
     Within,
-    /// The end of waiting for the reply to a call that was given up.
+    /// Deadline for the late reply to a cancelled call.
     Overdue,
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Kind;
 use crate::handle::{CallRoom, call::Waiter, error::Fate};
 
-/// A call: waited for, or given up and still remembered.
+/// A call in flight, or a cancelled call whose reply is still expected.
 pub(super) struct Entry {
     pub(super) waiter: Option<Waiter>,
     /// Room for the message, until the transport has taken it.
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) is_sent: bool,
     /// The kernel has reported that a part of the message was never sent.
     pub(super) has_unsent_part: bool,
-    /// The kernel has given up a part of the message, and sends it to no restarted peer.
+    /// The kernel has abandoned a part of the message, and will not send it to a restarted peer.
     pub(super) has_failed: bool,
     /// The peer has restarted since, and the reply is discarded if it comes.
     pub(super) is_late: bool,

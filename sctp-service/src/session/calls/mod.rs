@@ -36,7 +36,7 @@ use crate::{
 /// Limits of calls.
 #[derive(Clone, Debug)]
 pub(crate) struct CallLimits {
-    /// The time that a call may take. `None` for no limit.
+    /// Timeout of a call. `None` means no timeout.
     pub(crate) timeout: Option<Duration>,
     /// The time for which the reply to a call that was given up is still expected.
     pub(crate) overdue_after: Duration,
@@ -44,15 +44,15 @@ pub(crate) struct CallLimits {
     pub(crate) max_given_up: usize,
 }
 
-/// The number of the last call, shared by the associations of a client: an old one may still make calls
-/// when a new one does.
+/// Number of the last call, shared by the associations of a client, two of which may make calls at
+/// the same time.
 pub(crate) type CallNumbers = Arc<AtomicU32>;
 
 /// The calls of one association.
 ///
-/// A call that was given up stays for as long as its reply may come: it must not be taken for
-/// another's. The correlation bounds their number, or only the last ones are remembered, and
-/// `overdue_after` bounds the time.
+/// Cancelled calls are kept while their reply may still arrive, since it must not be taken for the
+/// reply to another call. Their number is bounded by the correlation or by `max_given_up`, and the
+/// time by `overdue_after`.
 pub(crate) struct Calls {
     entries: IdMap<Entry>,
     /// The calls that wait for a stream or an identifier, the oldest first.
@@ -72,7 +72,7 @@ pub(crate) struct Calls {
     limits: CallLimits,
 }
 
-/// No stream is left on which the peer answers calls.
+/// Error: the peer replies on no stream any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unresponsive;
 
@@ -259,12 +259,12 @@ impl Calls {
         }
     }
 
-    /// Fails calls whose time is up, and forgets those whose reply is overdue. Returns `true` if
+    /// Fails calls that have timed out, and forgets those whose reply is overdue. Returns `true` if
     /// there were any.
     ///
     /// # Errors
     ///
-    /// The peer answers on no stream any more.
+    /// Returns an error if the peer replies on no stream any more.
     pub(crate) fn expire(
         &mut self,
         cx: &mut Context<'_>,
@@ -300,9 +300,9 @@ impl Calls {
         self.correlation.set_streams(streams);
     }
 
-    /// Fails the calls that the peer forgot when it restarted, and those of handles, which are of the
-    /// association before the restart. Calls of a client that wait for a stream or an identifier are
-    /// made after the restart.
+    /// Fails the calls that the peer lost when it restarted, and the waiting calls of handles,
+    /// which belong to the association before the restart. Waiting calls of a client are made after
+    /// the restart.
     ///
     /// A message may have been sent after the restart, but before this end was notified of it: its
     /// reply must not be taken for another.

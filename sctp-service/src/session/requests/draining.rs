@@ -1,4 +1,4 @@
-//! The last reads of an association that is being drained.
+//! Reading during a drain.
 
 use std::{
     future::Future,
@@ -9,25 +9,26 @@ use std::{
 
 use crate::{AssociationHandle, goodbye::Goodbye, timer::Timer};
 
-/// The silence after which the receive queue counts as empty.
+/// Time without messages after which the receive queue counts as empty.
 ///
 /// A socket that was not polled for readiness yet looks empty as well. The runtime looks at its
 /// sockets before it fires a timer, so after any time the answer can be relied on.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// Decides when an association that is being drained is read no more.
+/// Decides when an association that is being drained is no longer read.
 ///
-/// What had arrived by then is still served: the peer's SCTP has acknowledged it.
+/// Messages that have arrived by then are still served, since they are acknowledged to the peer's
+/// SCTP.
 pub(super) struct Draining {
     goodbye: Saying,
-    /// Runs while nothing is found.
+    /// Runs while there is nothing to read.
     quiet: Timer,
     /// Bounds reading, for a peer that never pauses.
     reading: Timer,
     is_done: bool,
 }
 
-/// A goodbye under way.
+/// State of the future of `on_drain`.
 enum Saying {
     NotBegun(Goodbye),
     Begun(Pin<Box<dyn Future<Output = ()> + Send>>),
@@ -60,12 +61,12 @@ impl Draining {
         self.is_done && !self.is_saying()
     }
 
-    /// Returns `true` while a goodbye is under way.
+    /// Returns `true` while the future of `on_drain` runs.
     fn is_saying(&self) -> bool {
         !matches!(self.goodbye, Saying::Done)
     }
 
-    /// Polls the goodbye, if there is one.
+    /// Polls the future of `on_drain`, if there is one.
     pub(super) fn poll_goodbye(
         &mut self,
         cx: &mut Context<'_>,

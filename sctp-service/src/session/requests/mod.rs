@@ -37,23 +37,23 @@ use crate::{
     timer::Timer,
 };
 
-/// The number of rounds that one poll does at most before other tasks have their turn. A round
-/// polls one call, starts one, and reads one message.
+/// Maximum number of rounds of one poll before it yields. A round polls one call, starts one, and
+/// reads one message.
 const ROUNDS_PER_POLL: usize = 32;
 
-/// A time beyond all others, which can be multiplied.
+/// Practically unlimited duration, which can be multiplied without overflow.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Reads requests, calls the service, and queues the replies.
 ///
 /// # Backpressure
 ///
-/// The session reads one message, and the next one only when the service has taken it. It does
-/// not ask `poll_ready` before it has a message: readiness is a reservation (a permit of a
-/// concurrency limit, a place in a buffer), and where many associations share such a limit,
-/// those that are idle would hold all of it and starve the others. For the same reason readiness
-/// that was waited for is used at once, however full the send queue has become: a peer that does
-/// not read would otherwise keep it from the others.
+/// The session reads one message, and the next one only when the service has accepted it. It does
+/// not call `poll_ready` before it has a message: readiness can be a reservation (a permit of a
+/// concurrency limit, a place in a buffer), and idle associations that share such a limit would
+/// otherwise hold all of it and starve the others. For the same reason, readiness that was waited
+/// for is used at once, even if the send queue is full: otherwise a peer that does not read would
+/// keep the permit from the others.
 pub(super) struct Requests<S: Service<Request>> {
     service: S,
     order: Order,
@@ -62,12 +62,12 @@ pub(super) struct Requests<S: Service<Request>> {
     number: u64,
     /// Set while the server, or this association, is being drained.
     draining: Option<Box<Draining>>,
-    /// The service was asked for readiness and has not answered yet. Its answer may be a
-    /// reservation, which must not be left unused.
+    /// `poll_ready` was called and is pending. Readiness may be a reservation, which must not be
+    /// left unused.
     is_asked: bool,
-    /// An end was seen without reading, so what is queued before it is still to be read.
+    /// An end was seen without reading, so messages queued before it are still to be read.
     has_seen_end: bool,
-    /// All is read, and this was the end of it.
+    /// The end of the association, once all messages are read.
     end: Option<Box<End>>,
     /// Bounds the peer's last requests after it has shut down.
     grace: Timer,
@@ -149,7 +149,8 @@ where
         self.draining.as_ref().is_some_and(|it| it.is_done())
     }
 
-    /// Leaves this state for a shutdown of a handler or a handle, unless nothing is left to end.
+    /// Leaves this state for a shutdown by a handler or a handle, unless the association has
+    /// already closed.
     fn shut_down(&self, shutdown: Shutdown) -> ControlFlow<Exit> {
         match step(self.phase(), Event::from(&shutdown)) {
             Step::Stay => ControlFlow::Continue(()),
@@ -157,13 +158,13 @@ where
         }
     }
 
-    /// Counts what is given up when this state is left.
+    /// Counts what is dropped when this state is left.
     pub(super) fn leave<T>(&mut self, connection: &mut Connection<T>) {
         connection.counts.discarded_requests += self.order.len() as u64;
         connection.counts.dropped_calls += self.slots.len() as u64;
     }
 
-    /// Works until there is nothing left to do, or for long enough.
+    /// Works until there is nothing left to do, or the limit of rounds is reached.
     pub(super) fn poll<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -217,7 +218,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Sends what there is room for. Answers whether there is something to do because of that.
+    /// Sends as many messages as there is room for. Returns `true` if that created further work.
     fn flush<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -236,7 +237,7 @@ where
     }
 
     /// Polls one call that was woken, reads one message, and starts one call: each source of work
-    /// has its turn, whatever the others have to do. Answers whether there was anything.
+    /// has its turn. Returns `true` if there was work.
     fn round<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -258,7 +259,7 @@ where
         ControlFlow::Continue(worked)
     }
 
-    /// Calls the service with the request whose turn it is, if it is ready.
+    /// Calls the service with the next request, if both are ready.
     fn dispatch<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -305,7 +306,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Asks the service for readiness, if there is room for a call and its reply.
+    /// Polls the service for readiness, if there is room for a call and its reply.
     fn is_service_ready<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -352,7 +353,7 @@ where
         ControlFlow::Continue(index)
     }
 
-    /// Reads the next thing that happened, unless this association is to be held back.
+    /// Reads the next event, unless reading is suspended by backpressure.
     fn read<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -468,8 +469,8 @@ where
         Some(request)
     }
 
-    /// The peer takes no more replies. What it sent before that it wanted done all the same, as
-    /// an orderly end says; so calls go on for a while, and only their replies are discarded.
+    /// The peer has shut down and accepts no more replies. Since the shutdown was orderly, its
+    /// earlier requests are still served for a limited time, and only their replies are discarded.
     fn peer_shut_down<T: Transport>(&mut self, connection: &mut Connection<T>) {
         connection.mute();
         connection.fail_unsent_calls(&Cause::ShutDown);

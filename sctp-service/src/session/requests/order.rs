@@ -1,4 +1,4 @@
-//! The order in which the requests of an association are served.
+//! Order in which the requests of an association are served.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,21 +9,20 @@ use sctp_core::{RecvInfo, StreamId};
 
 use crate::{Request, RequestOrder};
 
-/// The size of a request besides its payload, in bytes, as limits count it: without it, millions of
-/// requests of one byte would fit into a limit of a mebibyte.
+/// Overhead of a request in bytes, which limits count in addition to its payload. Without it, a
+/// limit of 1 MiB would admit a million one-byte requests.
 const OVERHEAD: usize = 256;
 const _: () = assert!(size_of::<Request>() <= OVERHEAD);
 
 /// The requests that were read and not yet served.
 ///
-/// A lane is what order holds within: a stream, or the whole association. Of each lane one
-/// request is being served or is about to be; the others are held back in order. Lanes take
-/// turns: one that frees itself goes to the end of the line, so that a busy stream cannot keep
-/// the others waiting.
+/// A lane is the scope of the order: a stream, or the whole association. One request of each lane
+/// is being served or ready; the others are held back in order. Lanes take turns: a lane that
+/// becomes free goes to the end of the queue, so that a busy stream cannot starve the others.
 #[derive(Debug)]
 pub(super) struct Order {
     request_order: RequestOrder,
-    /// Requests whose turn it is.
+    /// Requests that are ready to be served.
     ready: VecDeque<Request>,
     /// A busy lane and what it holds back: a place for the one that most associations have, so
     /// that it costs no hashing.
@@ -85,7 +84,7 @@ impl Order {
         }
     }
 
-    /// Gives out the request whose turn it is.
+    /// Takes the next ready request.
     pub(super) fn pop(&mut self) -> Option<Request> {
         let request = self.ready.pop_front()?;
         self.cost -= cost(request.payload().len());
@@ -158,8 +157,9 @@ pub(crate) fn cost(payload: usize) -> usize {
     payload + OVERHEAD
 }
 
-/// Spreads stream numbers by one multiplication. The peer chooses them, and so could have them
-/// collide; but there are never more lanes than calls in flight and requests read ahead.
+/// Hasher for stream numbers, with one multiplication. The peer chooses these numbers and could
+/// cause collisions, but the number of lanes is bounded by the calls in flight and the requests
+/// read ahead.
 #[derive(Debug, Default)]
 struct StreamHasher(u64);
 

@@ -1,4 +1,4 @@
-//! The calls in flight on one association.
+//! Calls in flight on one association.
 
 use std::{
     future::Future,
@@ -40,7 +40,7 @@ pub(super) enum Progress<R> {
     Next(Option<Result<ReplyMessage, Shutdown>>),
 }
 
-/// The calls in flight, each in a slot that is used again.
+/// Calls in flight, in reusable slots.
 ///
 /// `FuturesUnordered` would allocate for every call, and `futures-buffered` keep room for many
 /// calls on every association, and let none be dropped before it is done. Here a slot's memory,
@@ -182,7 +182,7 @@ impl<F: Future> Slots<F> {
         }
     }
 
-    /// Has a call polled again in its turn.
+    /// Schedules a call to be polled again.
     pub(super) fn wake(&self, index: usize) {
         if let Some(slot) = self.slots.get(index) {
             slot.wake.enqueue_quietly();
@@ -200,7 +200,7 @@ impl<F: Future> Slots<F> {
         }
     }
 
-    /// Has all parked calls polled again.
+    /// Schedules all parked calls to be polled again.
     pub(super) fn unpark(&mut self) {
         while let Some(index) = self.parked.pop() {
             if let Some(slot) = self.slots.get_mut(index) {

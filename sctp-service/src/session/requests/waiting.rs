@@ -1,4 +1,4 @@
-//! Deadlines and ends, looked at while there is nothing else to do.
+//! Deadlines and ends, checked while there is no other work.
 
 use std::{
     convert::Infallible,
@@ -26,7 +26,7 @@ impl<S> Requests<S>
 where
     S: Service<Request, Response: IntoReply, Error = Infallible>,
 {
-    /// Leaves this state when there is nothing left to serve and nothing more to come.
+    /// Leaves this state when there is nothing left to serve and nothing more can arrive.
     pub(super) fn check_done<T: Transport>(
         &mut self,
         connection: &mut Connection<T>,
@@ -44,7 +44,7 @@ where
         }
     }
 
-    /// Looks at what can happen while there is nothing to do. Answers whether there is now.
+    /// Polls for events while there is no other work. Returns `true` if there is work now.
     pub(super) fn wait<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,7 +111,7 @@ where
         }
     }
 
-    /// Shuts down an association that is no longer used, unless an end is under way.
+    /// Shuts down an association that is no longer used, unless it is already closing.
     fn end_unneeded(&self) -> ControlFlow<Exit> {
         match step(self.phase(), Event::Unneeded) {
             Step::Flush => ControlFlow::Break(Exit::Shutdown(Shutdown::AfterAck)),
