@@ -1,4 +1,4 @@
-//! Reason of an ABORT.
+//! Upper-layer reason carried by an ABORT chunk.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use bytes::Bytes;
 /// section 3.3.10.12).
 ///
 /// A reason has at most [`AbortReason::MAX_LEN`] bytes and may be empty. The protocol allows nearly
-/// 64 KiB, but SCTP does not fragment an ABORT. Near that size Linux reports success and ends the
-/// association locally, while the peer receives nothing. The limit keeps a reason well below every
-/// path MTU.
+/// 64 KiB, but SCTP does not fragment an ABORT. Near that size Linux reports success and closes the
+/// association locally, but the peer receives nothing. The limit keeps the ABORT below any
+/// practical path MTU.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct AbortReason(Bytes);
 
@@ -46,7 +46,8 @@ impl AbortReason {
         Self(Bytes::from_static(reason.as_bytes()))
     }
 
-    /// Creates a reason from a text, cut at a character boundary if it is too long.
+    /// Creates a reason from a string, truncated at a character boundary to
+    /// [`AbortReason::MAX_LEN`] bytes.
     #[must_use]
     pub fn truncated(reason: impl Into<String>) -> Self {
         let mut reason: String = reason.into();
@@ -115,7 +116,7 @@ impl TryFrom<&'static str> for AbortReason {
     }
 }
 
-/// Error for an abort reason that is longer than [`AbortReason::MAX_LEN`].
+/// Error returned for an abort reason longer than [`AbortReason::MAX_LEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReasonTooLong {
     len: usize,

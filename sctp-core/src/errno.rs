@@ -1,7 +1,7 @@
 //! Error numbers of the kernel, for [`io::Error::raw_os_error`](std::io::Error::raw_os_error).
 //!
-//! For errors that an [`ErrorKind`](std::io::ErrorKind) does not tell apart. The numbers are those of
-//! the target: on MIPS and SPARC many differ from the others.
+//! For errors that [`ErrorKind`](std::io::ErrorKind) does not distinguish. The values depend on the
+//! target: many differ on MIPS and SPARC.
 
 pub use libc::{
     EADDRNOTAVAIL, EALREADY, ECONNREFUSED, EINVAL, EISCONN, EMFILE, EMSGSIZE, ENETUNREACH, ENOBUFS,

@@ -9,8 +9,8 @@ use crate::ids::StreamId;
 /// Encoded error causes of an ABORT or ERROR chunk, without the chunk header (RFC 9260 section
 /// 3.3.10).
 ///
-/// Iteration decodes them, and stops at the first malformed cause. The malformed rest remains
-/// visible in [`as_bytes`](Self::as_bytes).
+/// Iteration decodes the causes and stops at the first malformed one. [`as_bytes`](Self::as_bytes)
+/// returns all bytes, malformed ones included.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct ErrorCauses(Bytes);
 

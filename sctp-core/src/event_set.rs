@@ -11,9 +11,10 @@ bitflags! {
     /// `SCTP_SEND_FAILED_EVENT` replaces. A new socket is subscribed to none, `empty()`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EventSet: u16 {
-        /// An association was established, was lost or shut down, restarted, or could not start.
+        /// An association was established, restarted, shut down or lost, or could not be
+        /// established.
         const ASSOC_CHANGE = bit(abi::SCTP_ASSOC_CHANGE);
-        /// A path of a multi-homed peer changed its state.
+        /// The state of a path changed.
         const PEER_ADDR_CHANGE = bit(abi::SCTP_PEER_ADDR_CHANGE);
         /// The peer reported an error without ending the association.
         const REMOTE_ERROR = bit(abi::SCTP_REMOTE_ERROR);

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// Identifier of an association on its socket (`sctp_assoc_t`, RFC 6458 section 4.1).
 ///
-/// An identifier outlives its association in the receive queue: messages and notifications of an
-/// association that has ended can still be unread. The kernel assigns identifiers in ascending
-/// order, and may reuse one long after its association ended.
+/// Messages and notifications of a closed association can still be in the receive queue, so a
+/// receive may return the identifier of an association that no longer exists. The kernel assigns
+/// identifiers in ascending order, and may reuse one long after its association was closed.
 ///
 /// One-to-one sockets ignore the identifier, and so do the send calls of peeled-off sockets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

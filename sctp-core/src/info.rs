@@ -22,7 +22,7 @@ pub struct SendInfo {
     pub unordered: bool,
     /// Requests an immediate acknowledgement from the peer (`SCTP_SACK_IMMEDIATELY`, RFC 7053).
     pub sack_immediately: bool,
-    /// Limit on the effort to deliver the message.
+    /// Partial reliability policy of the message (RFC 3758).
     pub reliability: Reliability,
     /// Shared key that authenticates the message (RFC 4895). `None` selects the active key.
     pub auth_key: Option<u16>,
@@ -31,7 +31,7 @@ pub struct SendInfo {
 }
 
 impl SendInfo {
-    /// Creates the defaults for a stream.
+    /// Creates the default parameters for a stream.
     #[must_use]
     pub fn on_stream(stream: impl Into<StreamId>) -> Self {
         Self {
@@ -61,10 +61,10 @@ impl SendInfo {
         self
     }
 
-    /// Sets the limit on the effort to deliver the message.
+    /// Sets the partial reliability policy of the message.
     ///
-    /// A message longer than one DATA chunk that is not fully reliable needs a stream of its own,
-    /// or must be unordered: see [`Reliability`].
+    /// A partially reliable message longer than one DATA chunk needs a stream of its own, or must
+    /// be unordered; see [`Reliability`].
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.reliability = reliability;
@@ -78,7 +78,8 @@ impl SendInfo {
         self
     }
 
-    /// Sets the number that is returned if the message fails.
+    /// Sets the number that [`SendFailed`](crate::SendFailed) returns if the message cannot be
+    /// delivered.
     #[must_use]
     pub fn with_context(mut self, context: u32) -> Self {
         self.context = context;
@@ -157,8 +158,8 @@ pub struct NextInfo {
     pub stream: StreamId,
     /// Payload protocol identifier, in host byte order.
     pub ppid: Ppid,
-    /// Bytes of the message that have arrived. RFC 6458 has a flag for a complete message, which
-    /// Linux never sets.
+    /// Number of bytes of the message that have arrived. RFC 6458 defines a flag for a complete
+    /// message (`SCTP_COMPLETE`), which Linux never sets.
     pub length: u32,
     /// Set for a message that was sent outside the order of its stream.
     pub unordered: bool,

@@ -1,10 +1,10 @@
 //! Linux kernel SCTP for Rust: the types of RFC 9260 and RFC 6458, the kernel's ABI, and a
 //! [`Socket`] whose methods are one system call each.
 //!
-//! This crate does no scheduling and hides nothing. A call that would block fails with
+//! This crate adds no buffering or scheduling. A call that would block fails with
 //! [`WouldBlock`](std::io::ErrorKind::WouldBlock), and a message that does not fit its buffer
-//! arrives in parts. `sctp-tokio` adds readiness and whole messages; `sctp-service` turns messages
-//! into calls of a tower service.
+//! arrives in parts. `sctp-tokio` adds async readiness and message reassembly; `sctp-service`
+//! dispatches messages to a tower service.
 //!
 //! # SCTP in one page
 //!
@@ -31,11 +31,11 @@
 //! |---|---|
 //! | [`AssocId`], [`StreamId`], [`Ppid`] | identifiers |
 //! | [`SendInfo`], [`RecvInfo`], [`NextInfo`], [`Reliability`] | metadata of messages |
-//! | [`AbortReason`], [`ErrorCause`] | reasons for the end of an association |
+//! | [`AbortReason`], [`ErrorCause`] | reasons for which an association was aborted |
 //! | [`Notification`], [`EventSet`] | events, and subscriptions to them |
 //! | [`Socket`], [`SocketRef`], [`RecvBatch`] | system calls |
 //! | [`options`] | value types of the socket options |
-//! | [`errno`] | error numbers that no `ErrorKind` tells apart |
+//! | [`errno`] | error numbers that `ErrorKind` does not distinguish |
 //!
 //! The public interface names types of [`bytes`], and implements the trait of [`bitflags`] for its sets
 //! of flags. Both are re-exported. A new major version of one is a new major version of this crate.

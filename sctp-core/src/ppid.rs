@@ -4,10 +4,10 @@ use std::{error::Error, fmt, str::FromStr};
 
 /// Payload protocol identifier, in host byte order (RFC 9260 section 3.3.1).
 ///
-/// The kernel neither reads nor swaps the identifier. By convention it travels in network byte
-/// order. This crate converts it, so a value here equals the value that a protocol analyser shows.
-/// The constants are entries of the IANA registry "SCTP Payload Protocol Identifiers";
-/// [`Ppid::new`] takes any other number.
+/// The kernel passes the identifier through without conversion. By convention it is in network byte
+/// order on the wire. This crate converts it, so the value is the one that a protocol analyser
+/// shows. The constants are entries of the IANA registry "SCTP Payload Protocol Identifiers";
+/// [`Ppid::new`] accepts any number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ppid(u32);
 
@@ -231,7 +231,7 @@ impl FromStr for Ppid {
     }
 }
 
-/// Error of parsing a [`Ppid`].
+/// Error returned when a [`Ppid`] cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePpidError(());
 

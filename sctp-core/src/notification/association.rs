@@ -21,10 +21,9 @@ pub struct AssocChange {
     pub outbound_streams: u16,
     /// Number of inbound streams.
     pub inbound_streams: u16,
-    /// Causes in the ABORT of the peer; empty if this end aborted the association.
+    /// Error causes of the peer's ABORT; empty if this end aborted the association.
     ///
-    /// RFC 6458 puts the whole ABORT chunk into `sac_info`; Linux leaves out its header of four
-    /// bytes.
+    /// RFC 6458 puts the whole ABORT chunk into `sac_info`; Linux omits the 4-byte chunk header.
     pub causes: ErrorCauses,
 }
 
@@ -38,7 +37,7 @@ pub enum AssocChangeState {
     CommLost,
     /// The peer restarted with the same addresses (`SCTP_RESTART`).
     Restart,
-    /// The association was shut down in order (`SCTP_SHUTDOWN_COMP`).
+    /// The SHUTDOWN handshake completed (`SCTP_SHUTDOWN_COMP`).
     ShutdownComplete,
     /// The association could not be established (`SCTP_CANT_STR_ASSOC`).
     CantStart,
@@ -82,7 +81,7 @@ pub struct RemoteError {
     pub assoc: AssocId,
     /// Code of the error cause, in host byte order.
     pub error: u16,
-    /// Causes in the ERROR chunk.
+    /// Error causes of the ERROR chunk.
     pub causes: ErrorCauses,
 }
 
@@ -104,7 +103,7 @@ impl RemoteError {
 pub struct Adaptation {
     /// The association.
     pub assoc: AssocId,
-    /// Number chosen by the peer's upper layer.
+    /// Adaptation code point, chosen by the peer's upper layer.
     pub indication: u32,
 }
 
@@ -125,9 +124,9 @@ pub struct Authentication {
     pub assoc: AssocId,
     /// The change.
     pub indication: AuthIndication,
-    /// Number of the key.
+    /// Shared key identifier.
     pub key: u16,
-    /// Number of the previously active key.
+    /// Identifier of the previously active key.
     pub previous_key: u16,
 }
 
@@ -141,7 +140,7 @@ pub enum AuthIndication {
     FreeKey,
     /// The peer does not support authentication (`SCTP_AUTH_NO_AUTH`).
     ///
-    /// Follows directly after the association is established. With Linux's default settings, every
+    /// Reported right after the association is established. With Linux's default settings, every
     /// association reports it.
     NoAuth,
     /// An indication unknown to this crate.

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::abi;
 
-/// Error for bytes that are not a valid notification.
+/// Error returned for bytes that are not a complete notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeError {
     /// Type of the notification, if it could be read.
     pub kind: Option<u16>,
-    /// Number of bytes given.
+    /// Length of the input in bytes.
     pub len: usize,
 }
 

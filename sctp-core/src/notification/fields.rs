@@ -1,8 +1,8 @@
-//! Fields of the kernel's structures, read by offset.
+//! Bounds-checked access to the fields of kernel structures.
 
 use crate::ids::AssocId;
 
-/// Bytes of a kernel structure, whose fields are read by offset and never beyond the end.
+/// Bytes of a kernel structure, with accessors that read a field at an offset or return `None`.
 ///
 /// Unlike a cast to a `repr(C)` struct, this needs neither alignment nor `unsafe`, and no length
 /// check can be forgotten. A test compares the offsets with `<linux/sctp.h>`.

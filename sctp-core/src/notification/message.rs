@@ -36,7 +36,7 @@ pub struct SendFailed {
     pub ppid: Ppid,
     /// Set for a message that was sent outside the order of its stream.
     pub unordered: bool,
-    /// Number given with the send.
+    /// Value of [`SendInfo::context`](crate::SendInfo::context) given with the message.
     pub context: u32,
     /// Set for the first fragment of the message.
     pub first_fragment: bool,
@@ -99,12 +99,12 @@ pub struct PartialDelivery {
     pub indication: u32,
     /// Stream of the message. Linux leaves it 0 unless messages are interleaved (I-DATA).
     pub stream: u32,
-    /// Stream sequence number of the message, with the same restriction.
+    /// Sequence number of the message. Linux leaves it 0 unless messages are interleaved (I-DATA).
     pub sequence: u32,
 }
 
 impl PartialDelivery {
-    /// Returns `true` for an unordered message, as far as Linux reports it: see
+    /// Returns `true` for an unordered message. Linux reports this only with I-DATA; see
     /// [`flags`](Self::flags).
     #[must_use]
     pub fn is_unordered(&self) -> bool {

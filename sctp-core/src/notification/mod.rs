@@ -1,4 +1,4 @@
-//! Notifications of the kernel (RFC 6458 section 6.1).
+//! Notifications from the kernel (RFC 6458 section 6.1).
 
 mod association;
 mod decode;
@@ -22,15 +22,15 @@ use crate::ids::AssocId;
 /// Event reported by the kernel about an association, its paths or its messages (RFC 6458 section
 /// 6.1).
 ///
-/// Notifications arrive in the same queue as messages, and in order with them. An unknown type
+/// Notifications and messages share one receive queue and are delivered in order. An unknown type
 /// decodes to [`Notification::Other`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notification {
-    /// An association was established, was lost or shut down, restarted, or could not start
+    /// An association was established, restarted, shut down or lost, or could not be established
     /// (`SCTP_ASSOC_CHANGE`).
     AssocChange(AssocChange),
-    /// A path changed its state (`SCTP_PEER_ADDR_CHANGE`).
+    /// The state of a path changed (`SCTP_PEER_ADDR_CHANGE`).
     PeerAddrChange(PeerAddrChange),
     /// The peer reported an error (`SCTP_REMOTE_ERROR`).
     RemoteError(RemoteError),
@@ -38,7 +38,7 @@ pub enum Notification {
     SendFailed(SendFailed),
     /// The peer started an orderly shutdown and sends nothing more (`SCTP_SHUTDOWN_EVENT`).
     ///
-    /// Linux has no half-closed state: sends fail from here on.
+    /// SCTP has no half-closed state (RFC 9260 section 9): sends fail from here on.
     Shutdown {
         /// The association.
         assoc: AssocId,

@@ -11,7 +11,7 @@ use crate::{ids::AssocId, sockaddr};
 pub struct PeerAddrChange {
     /// The association.
     pub assoc: AssocId,
-    /// Peer's address on the path. `None` if the kernel gave none.
+    /// Address of the peer on this path. `None` if the notification holds no valid address.
     pub addr: Option<SocketAddr>,
     /// The new state of the path.
     pub state: PeerAddrChangeState,

@@ -37,11 +37,11 @@ pub struct StreamReset {
     pub assoc: AssocId,
     /// Outcome of the request.
     pub outcome: ReconfigOutcome,
-    /// Set if inbound streams are concerned.
+    /// Set if the request covers inbound streams.
     pub incoming: bool,
-    /// Set if outbound streams are concerned.
+    /// Set if the request covers outbound streams.
     pub outgoing: bool,
-    /// The streams. Empty for all of them.
+    /// Numbers of the streams; empty if the request covers all streams.
     pub streams: Vec<StreamId>,
 }
 
