@@ -37,8 +37,9 @@
 //! | [`options`] | value types of the socket options |
 //! | [`errno`] | error numbers that `ErrorKind` does not distinguish |
 //!
-//! The public interface names types of [`bytes`], and implements the trait of [`bitflags`] for its sets
-//! of flags. Both are re-exported. A new major version of one is a new major version of this crate.
+//! The public API exposes types of [`bytes`], and implements the trait of [`bitflags`] for sets of
+//! flags. Both crates are re-exported. A new major version of either requires a new major version
+//! of this crate.
 
 #![cfg_attr(
     not(target_os = "linux"),
