@@ -20,7 +20,7 @@ pub enum Side {
     Peer,
 }
 
-/// End of an association. It never changes once it is known.
+/// Result of an association that was closed. It never changes once it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
@@ -32,21 +32,21 @@ pub enum End {
     /// An ABORT closed the association at once. Unacknowledged messages may be lost.
     ///
     /// An ABORT of the peer without a cause usually means that the peer's kernel does not know the
-    /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. In a
-    /// network that reorders packets such an ABORT can hide the real end: a heartbeat or SACK that
-    /// reaches the peer after the association's end is answered by one, which may overtake the
-    /// SHUTDOWN COMPLETE or an ABORT with a reason.
+    /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. If the
+    /// network reorders packets, such an ABORT can hide the real end. The peer answers a heartbeat
+    /// or SACK that arrives after the association is closed with an ABORT, which may overtake the
+    /// SHUTDOWN COMPLETE or an earlier ABORT with a reason.
     Aborted {
         /// The end that sent the ABORT.
         by: Side,
         /// The error causes of the peer's ABORT. Empty if this end sent it.
         causes: ErrorCauses,
     },
-    /// The peer no longer answers, or the kernel gave the association up.
+    /// The peer no longer answers, or the kernel gave up on the association.
     Lost {
-        /// The kernel's error: `TimedOut` if the peer no longer answers. `NotConnected` if there is
-        /// none, as on an [`Endpoint`](crate::Endpoint): on a shared socket an ABORT without a
-        /// cause cannot be told from silence.
+        /// The kernel's error: `TimedOut` if the peer no longer answers, or `NotConnected` if the
+        /// kernel gives none. An [`Endpoint`](crate::Endpoint) always reports `NotConnected`,
+        /// because a shared socket does not distinguish an ABORT without a cause from a timeout.
         error: io::ErrorKind,
     },
     /// The association is closed, and its end is queued behind unread messages. Never returned by a
@@ -55,7 +55,7 @@ pub enum End {
 }
 
 impl End {
-    /// Returns `true` if every message that was sent is known to have arrived.
+    /// Returns `true` if the peer's SCTP has acknowledged every message that was sent.
     #[must_use]
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::Shutdown { .. })
@@ -84,7 +84,7 @@ impl End {
     }
 }
 
-/// Formats the end in one line. The peer's reason is escaped, so that it cannot forge lines of a log.
+/// Formats the end in one line. The peer's reason is escaped, so a peer cannot forge log lines.
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,7 +121,7 @@ impl fmt::Display for End {
     }
 }
 
-/// Records who closes an association, which the kernel's last notification does not say.
+/// Records which end closes an association. The kernel's last notification does not include it.
 #[derive(Debug, Default)]
 pub(crate) struct EndTracker {
     /// The end that was first seen to start the shutdown.
@@ -168,7 +168,7 @@ pub(crate) fn reveals_end(error: &io::Error) -> bool {
     )
 }
 
-/// Returns the end that the last change of an association means.
+/// Derives the end of an association from its last `SCTP_ASSOC_CHANGE`.
 ///
 /// `socket_error` takes the pending error of a socket that carries no other association.
 pub(crate) fn end_of(
@@ -189,7 +189,7 @@ pub(crate) fn end_of(
         };
     }
     if tracker.aborted_here.load(Ordering::Relaxed) || change.error != 0 {
-        // A cause without the peer's chunk comes from this end.
+        // An error code without the peer's chunk is that of a local abort.
         return End::Aborted {
             by: Side::Local,
             causes,

@@ -1,9 +1,9 @@
-//! End of a one-to-one association, as far as its socket shows it.
+//! End-of-file detection for one-to-one sockets.
 //!
-//! From the peer's SHUTDOWN on, a one-to-one socket reads as empty (`RCV_SHUTDOWN`), again and
-//! again, and stays readable. The association continues until the handshake is complete, and can
-//! still fail. Its last notification has the outcome, unless this end has shut down too: then the
-//! kernel drops it (`sctp_ulpq_tail_event`).
+//! After the peer's SHUTDOWN, every read of a one-to-one socket returns 0 bytes (`RCV_SHUTDOWN`),
+//! and the socket stays readable. The association exists until the SHUTDOWN handshake completes,
+//! and can still fail. Its last notification reports the outcome, unless this end has shut down
+//! too: then the kernel drops the notification (`sctp_ulpq_tail_event`).
 
 use std::{
     pin::Pin,
@@ -21,7 +21,8 @@ const INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub(crate) struct EofState {
     stage: Stage,
-    /// The kernel has no such association any more, and no notification of its end was received.
+    /// Set if the association no longer exists in the kernel and no notification of its end was
+    /// received.
     gone: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -87,12 +88,12 @@ impl EofState {
 
     fn advance(&mut self, is_closed: bool, is_present: impl FnOnce() -> bool) -> Step {
         if self.stage == Stage::Empty {
-            // It was gone before the last read, which found nothing.
+            // The association was gone before the last read, which returned nothing.
             if is_closed || self.gone {
                 return Step::Closed;
             }
             self.gone = !is_present();
-            // Its last notification may have come since the last read: read again.
+            // The last notification may have arrived since the last read: read again.
             self.stage = if self.gone {
                 Stage::Reading
             } else {

@@ -37,23 +37,24 @@ use crate::{
     socket::{connect_any::connect_any, setup::SocketConfig},
 };
 
-/// Association with one peer, over a socket of its own.
+/// Association with one peer, on its own socket.
 ///
-/// Created by [`connect`](Self::connect) and [`SctpListener::accept`](crate::SctpListener::accept). A
-/// slow peer delays no other association.
+/// Created by [`connect`](Self::connect) and [`SctpListener::accept`](crate::SctpListener::accept).
+/// A slow peer does not delay other associations.
 ///
 /// # Closing
 ///
 /// * [`shutdown`](Self::shutdown) delivers everything that was sent, then runs the SHUTDOWN handshake.
 /// * [`abort`](Self::abort) closes the association at once, with a reason that the peer receives.
-/// * Dropping the association closes its socket, unless a [`sender`](Self::sender) is left. The kernel
+/// * Dropping the association closes its socket, unless a [`sender`](Self::sender) handle exists.
+///   The kernel
 ///   then completes the SHUTDOWN handshake in the background. If messages are unread, it sends an ABORT
 ///   without a reason instead.
 ///
 /// # Cancel safety
 ///
-/// A method is *cancel safe* if dropping its future before completion changes nothing, neither here nor
-/// on the wire. Every async method says whether it is.
+/// A method is *cancel safe* if dropping its future before completion has no effect, neither on the
+/// association nor on the wire. Every async method documents its cancel safety.
 ///
 /// # Example
 ///
@@ -93,7 +94,8 @@ impl Association {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the attempts. A peer that has answered receives an ABORT.
+    /// Dropping the future cancels the attempts. A peer that has already answered receives an
+    /// ABORT.
     pub async fn connect(addrs: impl ToSocketAddrs + fmt::Debug) -> Result<Self, ConnectError> {
         let receiver = connect_any(&SocketConfig::default(), addrs).await?;
         Ok(Self::from_receiver(receiver))
@@ -164,7 +166,7 @@ impl Association {
     ///
     /// The same as for [`shutdown`](Self::shutdown).
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        // A repeated request is harmless, and whether there was one is not recorded.
+        // Repeating the request is harmless, so no flag records an earlier one.
         self.start_shutdown()?;
         self.poll_end(cx)
     }
@@ -245,7 +247,7 @@ impl Association {
 
     /// Returns the peer's addresses at the time the association was established, in the kernel's order.
     ///
-    /// Available after the association is closed too; [`peer_addrs`](Self::peer_addrs) is the
+    /// Also available after the association is closed. [`peer_addrs`](Self::peer_addrs) returns the
     /// current list.
     #[must_use]
     pub fn initial_peer_addrs(&self) -> &[SocketAddr] {
@@ -254,8 +256,8 @@ impl Association {
 
     /// Returns the local addresses at the time the association was established.
     ///
-    /// Available after the association is closed too; [`local_addrs`](Self::local_addrs) is the current
-    /// list.
+    /// Also available after the association is closed. [`local_addrs`](Self::local_addrs) returns
+    /// the current list.
     #[must_use]
     pub fn initial_local_addrs(&self) -> &[SocketAddr] {
         &self.shared().local_addrs
@@ -276,21 +278,22 @@ impl Association {
     /// Returns the socket, for options and statistics, or `None` if the association was closed
     /// before it had a socket of its own.
     ///
-    /// Receiving from the socket directly takes messages away from the association.
+    /// Messages received directly from the socket are not seen by the association.
     #[must_use]
     pub fn socket(&self) -> Option<&Socket> {
         self.shared().socket()
     }
 
-    /// Converts the association into its socket. `OwnedFd::from` turns that into a descriptor.
+    /// Converts the association into its socket, from which `OwnedFd::from` takes the file
+    /// descriptor.
     ///
     /// The association and everything queued in the kernel stay on the socket.
     ///
     /// # Errors
     ///
-    /// Returns the association if another handle ([`SendHalf`]) exists, if received data has not been
-    /// returned yet, or if the association was closed before it had a socket. Call
-    /// [`try_next_event`](Self::try_next_event) until `WouldBlock` to receive the rest.
+    /// Returns the association if another handle ([`SendHalf`]) exists, if received data has not
+    /// been returned yet, or if the association was closed before it had a socket. To receive such
+    /// data first, call [`try_next_event`](Self::try_next_event) until it returns `WouldBlock`.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         let Self { receiver, sender } = self;
         let idle = receiver.is_idle() && receiver.shared.io().is_some();
@@ -301,7 +304,7 @@ impl Association {
         // Nothing is unread, so the receiving half has no other state.
         let (shared, limit) = (Arc::clone(&receiver.shared), receiver.max_message_size());
         drop(receiver);
-        // Only the two halves held it.
+        // No handle other than the two halves existed.
         let left = match Arc::try_unwrap(shared).map(AssociationShared::into_socket) {
             Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(shared)) => Arc::from(shared),
@@ -317,8 +320,8 @@ impl Association {
     /// Aborts the association without a reason, on any kind of socket.
     ///
     /// A one-to-one socket sends the ABORT when its last handle is dropped (`SO_LINGER` with a
-    /// timeout of 0): at once, unless a [`SendHalf`] is left. Other sockets send it at once, as
-    /// [`abort`](Self::abort) does. Unsent messages are discarded.
+    /// timeout of 0), which is immediately unless a [`SendHalf`] exists. Other sockets send it
+    /// immediately, like [`abort`](Self::abort). Unsent messages are discarded.
     ///
     /// # Errors
     ///

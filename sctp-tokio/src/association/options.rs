@@ -100,7 +100,7 @@ macro_rules! association_options {
                 })
             }
 
-            /// Sends on the path to this address of the peer while it works; see
+            /// Makes the path to this address of the peer the primary path; see
             /// [`Socket::set_primary_addr`].
             ///
             /// # Errors
@@ -114,7 +114,7 @@ macro_rules! association_options {
                 })
             }
 
-            /// Asks the peer to send to this local address while its path works; see
+            /// Asks the peer to make this local address its primary path; see
             /// [`Socket::set_peer_primary_addr`]. Requires ASCONF (RFC 5061).
             ///
             /// # Errors
@@ -149,8 +149,8 @@ macro_rules! association_options {
 
             /// Adds local addresses; see [`Socket::bindx_add`]. Their port must be that of the socket.
             ///
-            /// With ASCONF (RFC 5061) the peer is informed and uses them. Without, it does not know
-            /// them.
+            /// With ASCONF (RFC 5061) the peer is informed and can use them. Without ASCONF, the
+            /// peer does not learn of them.
             ///
             /// # Errors
             ///
@@ -179,7 +179,7 @@ macro_rules! association_options {
                 })
             }
 
-            /// Asks to restart streams at sequence number 0 (RFC 6525); see
+            /// Requests a reset of streams to sequence number 0 (RFC 6525); see
             /// [`Socket::reset_streams`]. An empty list means all streams.
             /// [`Notification::StreamReset`](crate::Notification::StreamReset) reports the result.
             ///
@@ -195,7 +195,8 @@ macro_rules! association_options {
                 self.option(|socket, id| socket.reset_streams(id, direction, streams))
             }
 
-            /// Asks for more streams in each direction (RFC 6525); see [`Socket::add_streams`].
+            /// Requests additional streams in each direction (RFC 6525); see
+            /// [`Socket::add_streams`].
             ///
             /// [`Notification::StreamChange`](crate::Notification::StreamChange) reports the
             /// result. The new streams can be used once it has been received.
@@ -224,7 +225,8 @@ macro_rules! association_options {
                 self.option(|socket, id| socket.set_auth_key(id, key, secret))
             }
 
-            /// Sends with this shared key; see [`Socket::set_active_auth_key`].
+            /// Makes this shared key the active one, with which messages are authenticated; see
+            /// [`Socket::set_active_auth_key`].
             ///
             /// # Errors
             ///

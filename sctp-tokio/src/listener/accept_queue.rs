@@ -1,4 +1,4 @@
-//! Queue of established associations that are not accepted yet.
+//! Queue of established associations that have not been accepted.
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::{
     io::{Io, RegisterError, reassembly::Reassembler, recv_batch::finish_notification},
 };
 
-/// Size of one receive. The listener reads one part at a time, so that whatever is queued behind the
-/// establishment of an association moves with it to its own socket.
+/// Buffer size of one receive. The listener reads one part at a time, because everything queued
+/// behind the `SCTP_COMM_UP` of an association must move with it to its own socket.
 const SCRATCH: usize = 4096;
 
 /// Associations of a listener between establishment and acceptance.
@@ -24,7 +24,7 @@ const SCRATCH: usize = 4096;
 pub(crate) struct AcceptQueue {
     max_message_size: usize,
     /// Established associations that are not peeled off yet. Contains more than one only if the
-    /// socket came from elsewhere with some on it.
+    /// listener was created from an existing socket.
     waiting: VecDeque<Established>,
     /// Association that is peeled off and could not be registered with the reactor. The next accept
     /// tries it again first.
@@ -69,7 +69,7 @@ impl AcceptQueue {
         self.waiting.len() + usize::from(self.unregistered.is_some())
     }
 
-    /// Returns `true` if everything of the associations not accepted is on the listening socket.
+    /// Returns `true` if all messages of unaccepted associations are still on the listening socket.
     pub(crate) fn is_complete(&self) -> bool {
         self.orphans.is_empty() && self.unregistered.is_none()
     }
@@ -136,7 +136,7 @@ impl AcceptQueue {
         let info = AssociationInfo {
             style: Style::OneToMany,
             id: up.assoc,
-            // It may be closed meanwhile, which its queue reports.
+            // Fails if the association was closed meanwhile, which its receive queue reports.
             peer_addrs: socket.peer_addrs(up.assoc).unwrap_or_default(),
             local_addrs: socket.local_addrs(up.assoc).unwrap_or_default(),
             outbound_streams: up.outbound_streams,

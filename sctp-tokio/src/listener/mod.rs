@@ -1,4 +1,4 @@
-//! Listener: a one-to-many socket from which each association is peeled off.
+//! Listener on a one-to-many socket, from which each association is peeled off.
 
 mod accept_queue;
 pub(crate) mod one_to_one;
@@ -32,9 +32,9 @@ use crate::{
 
 /// Listens for associations, each of which gets a socket of its own.
 ///
-/// Underneath is a one-to-many socket, from which associations are peeled off when they are
-/// established. Unlike a one-to-one socket, a peeled-off socket can be shut down with `SCTP_EOF`,
-/// and aborted with a reason.
+/// The listener is a one-to-many socket, from which associations are peeled off when they are
+/// accepted. Unlike a one-to-one socket, a peeled-off socket can be shut down with `SCTP_EOF`, and
+/// aborted with a reason.
 ///
 /// Dropping the listener stops listening. Accepted associations continue. Established associations
 /// that were not accepted are closed, with an ABORT if they have sent anything.
@@ -108,15 +108,16 @@ impl SctpListener {
 
     /// Accepts the next association.
     ///
-    /// An association that is closed already is accepted too, with the messages that it has sent.
+    /// An association that was closed before it was accepted is returned too, with the messages
+    /// that the peer sent.
     ///
     /// # Errors
     ///
     /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`),
     /// or if the reactor has no watches or memory for another one (`ENOSPC` at
-    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost, but the same error is
-    /// returned at once if the method is called again: wait first. Returns other errors of the
-    /// system calls.
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost. Wait before calling the
+    /// method again: until resources are freed, it returns the same error immediately. Also returns
+    /// other errors of the system calls.
     ///
     /// # Cancel safety
     ///
@@ -131,7 +132,7 @@ impl SctpListener {
     ///
     /// The same as for [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
-        // A receive takes part in cooperative scheduling, but waiting associations need none.
+        // A receive consumes tokio's cooperative budget, but a queued association needs no receive.
         if self.queue.len() > 0 {
             ready!(coop::poll_proceed(cx)).made_progress();
         }

@@ -24,15 +24,15 @@ use crate::{
     },
 };
 
-/// Largest backlog that the kernel allows: the largest value of `net.core.somaxconn` that is of use.
+/// Largest effective backlog: the largest useful value of `net.core.somaxconn`.
 const MAX_BACKLOG: u32 = 65_535;
 
 /// Listens with a one-to-one socket (`SOCK_STREAM`, RFC 6458 section 4), on which `accept(2)`
 /// returns a socket per association, as for TCP.
 ///
-/// For interoperation with supervisors and libraries that use such descriptors. Otherwise use
-/// [`SctpListener`](crate::SctpListener), which has fewer restrictions. On these associations Linux
-/// cannot send an ABORT with a reason:
+/// Meant for interoperability with supervisors and libraries that pass such descriptors. Otherwise
+/// use [`SctpListener`](crate::SctpListener), which has fewer restrictions. On these associations
+/// Linux cannot send an ABORT with a reason:
 ///
 /// * [`Association::abort`] returns [`Unsupported`](io::ErrorKind::Unsupported). Use
 ///   [`Association::abort_without_reason`].
@@ -44,7 +44,7 @@ const MAX_BACKLOG: u32 = 65_535;
 pub struct OneToOneListener {
     io: Io,
     max_message_size: usize,
-    /// Set if the socket came from elsewhere. Associations established earlier lack the
+    /// Set if the listener was created from an existing socket, whose earlier associations lack the
     /// subscriptions of this crate.
     subscribe_accepted: Option<SocketConfig>,
     /// Accepted socket that could not be set up or registered with the reactor. The next accept
@@ -103,15 +103,16 @@ impl OneToOneListener {
 
     /// Accepts the next association.
     ///
-    /// An association that is closed already is accepted too, with the messages that it has sent.
+    /// An association that was closed before it was accepted is returned too, with the messages
+    /// that the peer sent.
     ///
     /// # Errors
     ///
     /// Returns an error if the process or the system has no descriptors left (`EMFILE`, `ENFILE`),
     /// or if the reactor has no watches or memory for another one (`ENOSPC` at
-    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost, but the same error is
-    /// returned at once if the method is called again: wait first. Returns other errors of the
-    /// system calls.
+    /// `fs.epoll.max_user_watches`, `ENOMEM`). No association is lost. Wait before calling the
+    /// method again: until resources are freed, it returns the same error immediately. Also returns
+    /// other errors of the system calls.
     ///
     /// # Cancel safety
     ///
@@ -126,7 +127,8 @@ impl OneToOneListener {
     ///
     /// The same as for [`accept`](Self::accept).
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Association>> {
-        // An accept takes part in cooperative scheduling, but a pending socket needs none.
+        // `accept(2)` consumes tokio's cooperative budget, but a pending socket needs no system
+        // call.
         if self.pending.is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -179,10 +181,10 @@ impl OneToOneListener {
     /// can still be accepted: call [`try_accept`](Self::try_accept) until it returns
     /// [`WouldBlock`](io::ErrorKind::WouldBlock), then drop the listener.
     ///
-    /// The kernel hands out associations only while the socket listens, so it is left with a
-    /// backlog of 1: up to two further peers at a time are not refused. After as many associations
-    /// as the backlog can have held when this method was called, no more are accepted, and
-    /// `accept` waits for ever. Those that came earlier are accepted first.
+    /// Linux accepts associations only while the socket listens, so this method sets the backlog to
+    /// 1 instead: up to two further peers at a time are not refused. The listener then accepts at
+    /// most as many associations as the backlog could hold when this method was called, in the
+    /// order of their arrival. After that, `accept` never completes.
     ///
     /// # Errors
     ///
@@ -191,7 +193,7 @@ impl OneToOneListener {
         self.io.socket().listen(1)?;
         let backlog = match self.subscribe_accepted {
             None => BACKLOG,
-            // The backlog of a socket from elsewhere is unknown.
+            // The backlog of a socket created elsewhere is unknown.
             Some(_) => MAX_BACKLOG,
         };
         self.remaining.get_or_insert(backlog + 1);
@@ -239,8 +241,7 @@ impl OneToOneListener {
     }
 }
 
-/// Accepts a waiting association, unless the listener has stopped and accepted all that can have
-/// waited then.
+/// Accepts a queued association, unless the listener has stopped and `remaining` is 0.
 fn take_waiting(remaining: &mut Option<u32>, socket: &Socket) -> io::Result<Socket> {
     if *remaining == Some(0) {
         return Err(io::ErrorKind::WouldBlock.into());
