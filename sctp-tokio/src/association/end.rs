@@ -45,8 +45,9 @@ pub enum End {
     /// The peer no longer answers, or the kernel gave up on the association.
     Lost {
         /// The kernel's error: `TimedOut` if the peer no longer answers, or `NotConnected` if the
-        /// kernel gives none. An [`Endpoint`](crate::Endpoint) always reports `NotConnected`,
-        /// because a shared socket does not distinguish an ABORT without a cause from a timeout.
+        /// kernel gives none. `ConnectionRefused` if the association could not be established. An
+        /// [`Endpoint`](crate::Endpoint) never returns `TimedOut`, because a shared socket does not
+        /// distinguish a timeout from an ABORT without a cause.
         error: io::ErrorKind,
     },
     /// The association is closed, and its end is queued behind unread messages. Never returned by a

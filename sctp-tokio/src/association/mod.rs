@@ -47,9 +47,8 @@ use crate::{
 /// * [`shutdown`](Self::shutdown) delivers everything that was sent, then runs the SHUTDOWN handshake.
 /// * [`abort`](Self::abort) closes the association at once, with a reason that the peer receives.
 /// * Dropping the association closes its socket, unless a [`sender`](Self::sender) handle exists.
-///   The kernel
-///   then completes the SHUTDOWN handshake in the background. If messages are unread, it sends an ABORT
-///   without a reason instead.
+///   The kernel then completes the SHUTDOWN handshake in the background, or sends an ABORT without a
+///   reason if messages are unread.
 ///
 /// # Cancel safety
 ///

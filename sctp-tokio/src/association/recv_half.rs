@@ -40,7 +40,8 @@ use crate::{
 
 /// Interval between checks of the association's state while nothing is received.
 ///
-/// The end is queued behind unread messages, and nothing else on a peeled-off socket reports it.
+/// The notification of the end is queued behind unread messages, and nothing else on a peeled-off
+/// socket reports the end.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Abort reason for a peer that exceeds the message limit.
@@ -49,8 +50,8 @@ const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 /// Receiving half of an [`Association`](crate::Association), created by
 /// [`split`](crate::Association::split).
 ///
-/// Dropping this half does not close the association. Once the receive buffer is full, the peer can
-/// send nothing more, and the end of the association is not detected. If messages were unread, the
+/// Dropping this half does not close the association. Once the receive buffer is full, flow control
+/// stops the peer, and the end of the association is not detected. If messages were unread, the
 /// association is aborted when the last [`SendHalf`](crate::SendHalf) is dropped.
 pub struct RecvHalf {
     pub(super) shared: Arc<AssociationShared>,
@@ -67,7 +68,7 @@ pub struct RecvHalf {
     stream_ended: bool,
 }
 
-/// Event whose message is still in the buffer that it was received into.
+/// Event whose payload is still in the receive buffer.
 #[derive(Debug)]
 pub(crate) enum RecvEvent {
     Message(BytesMut, RecvInfo),
@@ -185,7 +186,7 @@ impl RecvHalf {
     }
 
     fn poll_recv_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvEvent, RecvError>> {
-        // A receive takes part in cooperative scheduling, but is needed once for a batch.
+        // A receive consumes tokio's cooperative budget, but is needed only once per batch.
         if !self.parts.is_empty() || self.is_closing() || self.shared.end().is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -204,8 +205,8 @@ impl RecvHalf {
             if ready!(self.eof.poll(cx, is_closing, || shared.is_present())) == Step::Closed {
                 return Poll::Ready(Ok(RecvEvent::Event(self.closed_by_eof())));
             }
-            // Closed or failing: the rest of the queue is read without waiting, because nothing
-            // wakes this task any more.
+            // After the end or a final error, the rest of the queue is read without waiting,
+            // because nothing will wake this task.
             let closing = self.is_closing();
             let parts = &mut self.parts;
             let result = if closing {
@@ -261,11 +262,12 @@ impl RecvHalf {
         match result {
             Ok(_) => None,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(self.closed())),
-            // An ICMP error, reported because of `IP_RECVERR`. The association continues, and gives up
-            // by its own error counter (RFC 9260 section 8.1).
+            // An ICMP error, reported because of `IP_RECVERR`. The association continues until its
+            // own error counter exceeds the limit (RFC 9260 section 8.1).
             Err(error) if is_network_error(&error) && self.shared.is_present() => None,
             Err(error) if is_network_error(&error) => {
-                // Returned once, before the rest of the queue: keep it, and read on.
+                // The kernel returns the error once, ahead of the queue: store it and read the
+                // rest.
                 if self.pending_error.replace(error).is_some() {
                     return Some(Ok(self.closed()));
                 }
@@ -277,9 +279,9 @@ impl RecvHalf {
 
     /// Polls for the end of the association without receiving.
     ///
-    /// For a server that accepts no more work for now, and should not work for a peer that is gone.
-    /// The end is detected within a second. Everything queued stays queued; if it hides the reason,
-    /// the result is [`End::Unread`].
+    /// Lets a server that applies backpressure notice that the peer is gone. The end is detected
+    /// within a second. Queued events stay queued. If the end is behind unread messages, the result
+    /// is [`End::Unread`].
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             if let Some(end) = self.shared.end() {
@@ -333,7 +335,8 @@ impl RecvHalf {
         }
     }
 
-    /// Updates the association's state, and returns the notification if the caller should have it.
+    /// Updates the association's state. Returns the notification if it is to be passed to the
+    /// caller.
     fn on_notification(&mut self, notification: Notification) -> Option<Event> {
         match notification {
             Notification::AssocChange(change) => return self.on_change(change),
@@ -399,7 +402,7 @@ impl RecvHalf {
         self.pending_end.is_some() || self.pending_error.is_some()
     }
 
-    /// Returns the end after reads have become empty for good: a shutdown, unless another end is known.
+    /// Returns the end after end-of-file: a shutdown, unless another end is known.
     fn closed_by_eof(&mut self) -> Event {
         if !self.is_closing() {
             self.pending_end = Some(End::Shutdown {
@@ -444,8 +447,8 @@ impl Drop for RecvHalf {
     fn drop(&mut self) {
         let is_unread = has_message(&self.parts) || !self.reassembler.is_empty();
         if let (true, None, Some(socket)) = (is_unread, self.shared.end(), self.shared.socket()) {
-            // To the kernel these messages are read, so it would shut the association down. An
-            // error here cannot be returned.
+            // The kernel considers these messages read and would shut the association down. An
+            // error cannot be returned from `drop`.
             let _ = abort_on_close(socket);
         }
     }

@@ -26,11 +26,11 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Sending half of an [`Association`](crate::Association), created by
 /// [`split`](crate::Association::split) and [`sender`](crate::Association::sender).
 ///
-/// Handles are cheap to clone, and messages of several clones do not mix. The async methods can be
-/// used by any number of tasks at once. A handle keeps one waker for its `poll_` methods, which
-/// therefore take `&mut self`: a task that polls needs its own clone.
+/// Handles are cheap to clone, and messages sent through different clones are not interleaved. The
+/// async methods can be used by any number of tasks at once. A handle keeps one waker for its
+/// `poll_` methods, which therefore take `&mut self`: a task that polls needs its own clone.
 ///
-/// [`into_sink`](Self::into_sink) makes a `Sink` of a handle.
+/// [`into_sink`](Self::into_sink) converts a handle into a `Sink`.
 #[derive(Clone)]
 pub struct SendHalf {
     pub(super) shared: Arc<AssociationShared>,
@@ -47,7 +47,8 @@ impl SendHalf {
 
     /// Sends a message, waiting for space in the send buffer. Messages are sent whole or not at all.
     ///
-    /// The method returns when the kernel has the message, which is before the peer acknowledges it.
+    /// Completes when the kernel has accepted the message, which is before the peer acknowledges
+    /// it.
     ///
     /// # Errors
     ///
@@ -171,7 +172,7 @@ impl SendHalf {
                 .pop_front()
                 .map_or(Ok(()), |_| Err(self.closed_error()));
         };
-        // Each bundle takes part in cooperative scheduling.
+        // Each bundle consumes tokio's cooperative budget.
         while !queue.is_empty() {
             // With its own waiter: other tasks may use the same handle.
             io.write(|socket| self.shared.attempt_bundle(socket, queue))
@@ -217,7 +218,7 @@ impl SendHalf {
                     .map_or(Ok(()), |_| Err(self.closed_error())),
             );
         };
-        // Each bundle takes part in cooperative scheduling.
+        // Each bundle consumes tokio's cooperative budget.
         while !queue.is_empty() {
             let attempt = |socket: &Socket| self.shared.attempt_bundle(socket, queue);
             ready!(io.poll_write(cx, &self.waiter, attempt))
@@ -249,8 +250,8 @@ impl SendHalf {
 
     /// Waits until the association is closed, and returns its end.
     ///
-    /// The end is queued behind the messages, so the full end is known only if another task receives.
-    /// Otherwise it is detected within a second, as [`End::Unread`].
+    /// The notification of the end is queued behind unread messages, so the exact end is known only
+    /// if another task receives. Otherwise the end is detected within a second, as [`End::Unread`].
     ///
     /// # Cancel safety
     ///
@@ -300,10 +301,10 @@ impl SendHalf {
 
     /// Waits until the peer's SCTP has acknowledged everything that was sent on the association, by
     /// any handle. Messages sent meanwhile prolong the wait. Abandoned messages (partial
-    /// reliability) count as done.
+    /// reliability) count as acknowledged.
     ///
-    /// An acknowledgement does not mean that the peer's application has read the message. Nothing
-    /// needs to be received meanwhile.
+    /// An acknowledgement does not mean that the peer's application has read the message. The
+    /// receiving half does not have to be polled meanwhile.
     ///
     /// # Errors
     ///
@@ -332,7 +333,7 @@ impl SendHalf {
         Poll::Ready(self.acknowledged())
     }
 
-    /// Tells an association whose messages are acknowledged from one that is gone with them.
+    /// Returns an error if no data is outstanding only because the association was closed.
     fn acknowledged(&self) -> Result<(), SendError> {
         match self.shared.end() {
             Some(End::Shutdown { .. }) => Ok(()),
@@ -368,7 +369,7 @@ impl SendHalf {
         }
     }
 
-    /// Refuses a message that cannot be sent on this association.
+    /// Returns an error for a message that cannot be sent on this association.
     pub(crate) fn check(&self, message: &Message) -> Result<(), SendError> {
         let streams = self.shared.outbound_streams();
         check(&message.info, message.payload.len(), streams)
@@ -385,7 +386,7 @@ impl fmt::Debug for SendHalf {
     }
 }
 
-/// Blocks while anything is unacknowledged.
+/// Returns `WouldBlock` while any data is unacknowledged.
 ///
 /// Every acknowledgement that frees a message raises a new edge of writability (`sctp_wfree`), after
 /// the kernel's count of unacknowledged data has changed.

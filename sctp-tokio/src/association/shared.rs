@@ -24,8 +24,8 @@ use crate::{
 
 /// Kind of the socket that carries an association.
 ///
-/// The kernel's rules differ, and `SO_TYPE` does not tell one-to-many from peeled-off sockets, so the
-/// style is recorded when a socket is made.
+/// The kernel treats the styles differently, and `SO_TYPE` does not distinguish one-to-many from
+/// peeled-off sockets. The style is therefore recorded when a socket is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// One-to-one socket: no `SCTP_EOF`, no ABORT with a reason.
@@ -34,7 +34,7 @@ pub(crate) enum Style {
     OneToMany,
 }
 
-/// State of an association that both halves need.
+/// State shared by the halves of an association.
 #[derive(Debug)]
 pub(crate) struct AssociationShared {
     /// `None` if the association was closed before it had a socket of its own.
@@ -148,8 +148,8 @@ impl AssociationShared {
 
     /// Reads the number of streams from the kernel.
     ///
-    /// The notification of a change has only the number of streams added
-    /// (`sctp_ulpevent_make_stream_change_event`), even if the request was denied.
+    /// The notification contains only the number of added streams, even if the request was denied
+    /// (`sctp_ulpevent_make_stream_change_event`).
     pub(crate) fn ask_streams(&self) {
         if let Some(Ok(status)) = self.socket().map(|socket| socket.status(self.id)) {
             self.set_streams(status.outbound_streams, status.inbound_streams);
@@ -234,7 +234,8 @@ impl AssociationShared {
             return Ok(());
         };
         self.tracker.note_shutdown(Side::Local);
-        // Not within a bundle: its last message would be refused, and the others wait for it.
+        // Not while a bundle is being sent: its last message would be rejected, and the messages
+        // held back by `MSG_MORE` would not be sent.
         let _between_bundles = self.credit();
         let result = match self.style {
             Style::OneToMany => socket.send_eof(self.id),
@@ -272,14 +273,14 @@ pub(crate) fn already_closed_error() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "association is closed")
 }
 
-/// Ignores errors that mean that the association to be closed is closed already.
+/// Ignores errors that mean that the association is already closed.
 pub(crate) fn ignore_already_closed(
     result: io::Result<()>,
     is_present: impl FnOnce() -> bool,
 ) -> io::Result<()> {
     match result {
         Err(error) if is_closed(&error, is_present) => Ok(()),
-        // The pending error of a peeled-off socket can come before its end.
+        // A peeled-off socket can return its pending error before the notification of the end.
         Err(error) if reveals_end(&error) || error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }
@@ -287,8 +288,8 @@ pub(crate) fn ignore_already_closed(
 
 /// Returns `true` if a send failed because the kernel has no such association.
 ///
-/// It answers with `EPIPE`, unless an error is pending on the socket, which it then returns instead
-/// (`sctp_error`). With `IP_RECVERR` that may be the error of an ICMP message, of whatever kind.
+/// The kernel returns `EPIPE`, or the pending error of the socket instead if there is one
+/// (`sctp_error`). With `IP_RECVERR` the pending error may be that of any ICMP message.
 pub(crate) fn is_closed(error: &io::Error, is_present: impl FnOnce() -> bool) -> bool {
     error.kind() != io::ErrorKind::WouldBlock && !is_present()
 }

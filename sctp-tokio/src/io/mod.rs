@@ -1,4 +1,4 @@
-//! Readiness: the only place that waits for a socket.
+//! Readiness of sockets. No other module waits for a socket.
 
 pub(crate) mod reassembly;
 pub(crate) mod recv_batch;
@@ -26,28 +26,28 @@ use tokio::{
 use recv_batch::{More, receive};
 use wakers::{Waiter, Wakers};
 
-/// Time after which a waiting send is repeated without a wake-up.
+/// Interval at which a pending send is retried without a wake-up.
 ///
 /// When an association is closed, the kernel frees its queue without raising writability
 /// (`sctp_association_free` removes it from the list that `sctp_write_space` walks). The last
-/// notification raises it, but can come before the space is free.
+/// notification raises it, but possibly before the space is free.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Time after which a send is repeated once the socket has had an error: the reactor no longer
-/// wakes it.
+/// Retry interval after the socket has reported an error, from when on the reactor delivers no
+/// wake-ups.
 const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
 /// Error of registering a socket: the user's limit of watches (`fs.epoll.max_user_watches`), or no
 /// memory.
 ///
-/// Both can pass, and the socket may carry an established association.
+/// Both conditions are transient, and the socket may carry an established association.
 #[derive(Debug)]
 pub(crate) struct RegisterError {
     pub(crate) socket: Socket,
     pub(crate) error: io::Error,
 }
 
-/// Closes the socket, for callers that need not keep it.
+/// Closes the socket, for callers that do not retry.
 impl From<RegisterError> for io::Error {
     fn from(error: RegisterError) -> Self {
         error.error
@@ -56,8 +56,8 @@ impl From<RegisterError> for io::Error {
 
 /// Socket registered with the runtime's reactor (edge-triggered epoll).
 ///
-/// Every loop tries first, and waits only after `WouldBlock`. Any other error is returned: it does
-/// not clear readiness, so repeating it would spin.
+/// Every loop attempts the operation first and waits only after `WouldBlock`. Any other error is
+/// returned: it does not clear readiness, so a retry would spin.
 #[derive(Debug)]
 pub(crate) struct Io {
     fd: AsyncFd<Socket>,
@@ -117,8 +117,9 @@ impl Io {
 
     /// Receives a batch, appended to `parts`. Only the waker of the most recent call is kept.
     ///
-    /// A batch that was not full has emptied the queue, so readiness is cleared without a further
-    /// call. An edge in between is not lost: only the readiness that led here is cleared.
+    /// A partial batch means that the queue is empty, so readiness is cleared without another
+    /// system call. A concurrent edge is not lost: only the readiness observed before the receive
+    /// is cleared.
     pub(crate) fn poll_receive(
         &self,
         cx: &mut Context<'_>,
@@ -140,15 +141,15 @@ impl Io {
     /// Calls `send` until it does not block, and again after each [`RETRY`]. Only the waker of the
     /// most recent call is kept for each waiter.
     ///
-    /// Unlike reading, it tries before it waits: the writability of a new socket is often unknown,
-    /// and a task woken by [`Io::wake_writers`] must learn the reason.
+    /// Unlike `poll_read`, this method attempts the operation before it waits: the writability of a
+    /// new socket is often unknown, and a task woken by [`Io::wake_writers`] must see the error.
     pub(crate) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
         waiter: &Waiter,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        // A peer that reads as fast as this sends must not starve other tasks.
+        // A peer that reads as fast as this task sends must not starve other tasks.
         let coop = ready!(coop::poll_proceed(cx));
         loop {
             match send(self.socket()) {
@@ -167,7 +168,7 @@ impl Io {
     fn poll_writable(&self, cx: &mut Context<'_>, waiter: &Waiter) -> Poll<io::Result<()>> {
         let waker = self.writers.register(waiter, cx.waker());
         let interval = match self.fd.poll_write_ready(&mut Context::from_waker(&waker)) {
-            // Cleared before the next attempt, never after one: an edge in between is kept.
+            // Readiness is cleared before the next attempt, never after one, so no edge is lost.
             Poll::Ready(guard) => match forget(guard?) {
                 true => return Poll::Ready(Ok(())),
                 false => RETRY_AFTER_ERROR,
@@ -182,7 +183,7 @@ impl Io {
         &self,
         mut send: impl FnMut(&Socket) -> io::Result<T>,
     ) -> io::Result<T> {
-        // The usual case needs no waiter.
+        // Fast path without a waiter.
         coop::consume_budget().await;
         match send(self.socket()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -192,13 +193,13 @@ impl Io {
         poll_fn(|cx| self.poll_write(cx, &waiter, &mut send)).await
     }
 
-    /// Makes every waiting send try again.
+    /// Wakes all pending sends, which then retry.
     pub(crate) fn wake_writers(&self) {
         self.writers.wake_by_ref();
     }
 
-    /// Waits for writability and clears it. For callers that try again after each wait, and after
-    /// some time without one: once the socket has had an error, this may wait forever.
+    /// Waits for writability and clears it. Callers must also retry on a timer: after the socket
+    /// has reported an error, this future may never complete.
     pub(crate) async fn forget_writable(&self) -> io::Result<()> {
         if !forget(self.fd.writable().await?) {
             pending::<()>().await;
@@ -208,7 +209,8 @@ impl Io {
 }
 
 /// Clears writability. Returns `false` if the socket is not writable but had an error, for example
-/// of ICMP (`IP_RECVERR`). The reactor takes that for the end of writing and never clears it.
+/// of ICMP (`IP_RECVERR`). The reactor treats an error as closed for writing, a state that it never
+/// clears.
 fn forget(mut guard: AsyncFdReadyGuard<'_, Socket>) -> bool {
     let writable = guard.ready() & Ready::WRITABLE;
     guard.clear_ready();

@@ -27,8 +27,8 @@ struct Partial {
     stream: u16,
     unordered: bool,
     data: BytesMut,
-    /// Set after the limit was exceeded. The message is dropped up to its end, so that its rest is
-    /// not taken for a message.
+    /// Set after the limit was exceeded. The message is dropped up to its end; otherwise its
+    /// remainder would look like another message.
     dropped: bool,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Reassembler {
     limit: usize,
     /// Limit for the incomplete messages of all associations together.
     total_limit: usize,
-    /// Rarely occupied: only by a message larger than the kernel's window, or one at the end of a
+    /// Usually empty. Holds messages larger than the receive window, and those cut by the end of a
     /// batch.
     partials: Vec<Partial>,
 }
@@ -123,7 +123,7 @@ impl Reassembler {
             return self.drop_part(at, &info, ends);
         }
         let data = match at {
-            // Parts of one batch lie side by side, and join without a copy.
+            // Parts of one batch are contiguous in memory and are joined without a copy.
             Some(at) if ends => {
                 let mut whole = self.partials.swap_remove(at).data;
                 whole.unsplit(data);
@@ -161,15 +161,16 @@ impl Reassembler {
         Reassembled::TooLarge(info.assoc)
     }
 
-    /// Drops the incomplete messages of an association, whose rest will not arrive.
+    /// Drops the incomplete messages of an association. Called when their remainder will not
+    /// arrive.
     pub(crate) fn forget(&mut self, assoc: AssocId) {
         self.partials.retain(|partial| partial.assoc != assoc);
     }
 
     /// Drops a message that the kernel has stopped delivering.
     ///
-    /// With I-DATA the event has stream and order, and other messages of the association continue.
-    /// Without, both are 0, but at most one message is incomplete.
+    /// With I-DATA, the event identifies the stream and the order, and other messages of the
+    /// association continue. Without I-DATA both are 0, but at most one message is incomplete.
     pub(crate) fn forget_partial(&mut self, event: &PartialDelivery) {
         let named = |partial: &Partial| {
             partial.assoc == event.assoc

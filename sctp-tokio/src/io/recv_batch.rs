@@ -1,4 +1,4 @@
-//! Batch receives into a buffer that all sockets of a thread share.
+//! Batch receives into a per-thread buffer.
 
 use std::{cell::RefCell, collections::VecDeque, io, mem, time::Duration};
 
@@ -6,7 +6,7 @@ use sctp_core::{Part, RecvBatch, Socket};
 use socket2::SockRef;
 
 thread_local! {
-    /// Receive buffer of the thread, so that an idle association holds none.
+    /// Receive buffer of the thread. Idle associations hold no buffer.
     ///
     /// Each receive continues in the same block. A block is reused when all messages in it have
     /// been dropped.
@@ -22,7 +22,7 @@ const MAX_POOLED: usize = 8;
 /// previous one.
 const MAX_POOLED_LEN: usize = 2 * Socket::MAX_BATCH;
 
-/// Hint of a receive about the next one.
+/// Hint about whether another receive would return data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum More {
     /// The queue may contain more.
@@ -78,18 +78,18 @@ pub(crate) fn abort_on_close(socket: &Socket) -> io::Result<()> {
     SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
 
-/// Size limit of a notification. The largest contains one chunk.
+/// Maximum size of a notification in bytes. The largest notification contains one chunk.
 const NOTIFICATION_LIMIT: usize = 128 * 1024;
 
 /// Receives the rest of a notification that did not fit, which is first in the queue.
 ///
-/// Each part of a notification is marked as one, and the peer can choose its bytes. A rest that
-/// stays behind, or moves to another socket with a peel-off, would be decoded as a notification of
-/// its own.
+/// The kernel sets `MSG_NOTIFICATION` on each part, and the peer controls some of the bytes. A
+/// remainder left in the queue, or moved to another socket by a peel-off, would be decoded as a
+/// separate notification.
 pub(crate) fn finish_notification(socket: &Socket, part: &mut Part) -> io::Result<()> {
     while is_unfinished_notification(part) && part.data.len() < NOTIFICATION_LIMIT {
         part.data.reserve(NOTIFICATION_LIMIT - part.data.len());
-        // Unlike recvmmsg, recvmsg looks into the queue before it reports a pending error.
+        // Unlike `recvmmsg`, `recvmsg` checks the queue before it reports a pending error.
         part.meta.flags = socket.recv_msg(&mut part.data)?.flags;
     }
     Ok(())

@@ -45,7 +45,7 @@ impl Waiter {
     pub(crate) fn poll_retry(&self, cx: &mut Context<'_>, interval: Duration) -> Poll<()> {
         let deadline = Instant::now() + interval;
         // Polled and dropped outside the lock: a timer clones and drops wakers, which may run
-        // anything.
+        // arbitrary code.
         let kept = lock(&self.retry).take();
         let mut retry = match kept {
             Some(kept) if kept.deadline() <= deadline => kept,
@@ -74,7 +74,7 @@ impl Wakers {
             .as_ref()
             .is_some_and(|known| known.will_wake(waker));
         if !known {
-            // Cloned and dropped outside the lock: a waker may run anything.
+            // Cloned and dropped outside the lock: a waker may run arbitrary code.
             let waker = waker.clone();
             let previous = lock(&slot.waker).replace(waker);
             drop(previous);
@@ -100,8 +100,8 @@ impl Wake for Wakers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Woken outside the locks, and the slot of a handle that is dropped meanwhile goes outside
-        // them too: a waker may run anything.
+        // Wakers are called outside the locks, and the slots of handles dropped meanwhile are freed
+        // outside the locks: a waker may run arbitrary code.
         let slots: Vec<Arc<Slot>> = lock(&self.handles)
             .iter()
             .filter_map(Weak::upgrade)

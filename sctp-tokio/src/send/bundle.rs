@@ -58,8 +58,9 @@ fn item(assoc: AssocId, message: &Message) -> SendItem<'_> {
 
 /// Sends a bundle from the front of the queue. Returns the number of messages sent.
 ///
-/// All messages but the last are sent with `MSG_MORE`, and the last one without. So messages share
-/// packets, and none stays behind. No cancellation can come between the two system calls.
+/// All messages but the last are sent with `MSG_MORE`, and the last one without. Messages therefore
+/// share packets, and none is held back. The function is synchronous, so no cancellation can
+/// separate the two system calls.
 pub(crate) fn send_bundle(
     assoc: AssocId,
     streams: u16,
@@ -80,7 +81,7 @@ pub(crate) fn send_bundle(
         Ok(()) => Ok(sent + 1),
         Err(error) if sent == 0 => Err(error),
         Err(_) => {
-            // There was space, so the error is another one, which the next call returns.
+            // There was space, so the cause is another error, which the next call returns.
             sender.release(assoc);
             Ok(sent)
         }

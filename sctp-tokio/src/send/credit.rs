@@ -1,4 +1,4 @@
-//! Account of the free space of a send buffer.
+//! Accounting of the free space in a send buffer.
 
 use super::BatchSender;
 
@@ -7,7 +7,7 @@ use super::BatchSender;
 /// A full buffer must not cut a bundle short: the kernel would keep the messages sent with
 /// `MSG_MORE` until the next plain send. Therefore the credit must cover a bundle, by an upper
 /// bound of the kernel's charge. It is read from the kernel (`SO_MEMINFO`) and only counted down
-/// until it is read again. Data that has been acknowledged since is free too.
+/// until it is read again. Space freed by acknowledgements since then is not counted.
 #[derive(Debug, Default)]
 pub(crate) struct SendCredit {
     free: usize,

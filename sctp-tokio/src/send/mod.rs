@@ -43,8 +43,8 @@ impl BatchSender for Socket {
         self.send_msg(item.assoc, item.info, &[IoSlice::new(item.payload)])
     }
 
-    /// Requests a heartbeat. Its packet takes the queued messages along, which wait only for lack
-    /// of a packet (`sctp_packet_can_append_data`).
+    /// Requests a heartbeat. The kernel adds the queued messages to its packet; only `MSG_MORE` was
+    /// holding them back (`sctp_packet_can_append_data`).
     fn release(&self, assoc: AssocId) {
         // A closed association has nothing to release.
         let _ = self.request_heartbeat(assoc, None);
