@@ -7,7 +7,7 @@ use std::{fmt, io, net::SocketAddr};
 use sctp_core::{AssocId, SendInfo, Socket, StreamId, errno};
 
 use crate::{
-    association::{end::End, recv_half::RecvHalf, send_half::SendHalf},
+    association::end::End,
     error_context::{AddrList, with_context},
 };
 
@@ -308,27 +308,6 @@ impl From<EndpointSendError> for io::Error {
         error.error.into()
     }
 }
-
-/// Error of joining two halves that belong to different associations. Returns both.
-#[derive(Debug)]
-pub struct ReuniteError {
-    /// The sending half.
-    pub sender: SendHalf,
-    /// The receiving half.
-    pub receiver: RecvHalf,
-}
-
-impl fmt::Display for ReuniteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sender, receiver) = (self.sender.id(), self.receiver.id());
-        write!(
-            f,
-            "halves belong to different associations: {sender} and {receiver}"
-        )
-    }
-}
-
-impl std::error::Error for ReuniteError {}
 
 /// Error of receiving a message. See [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]

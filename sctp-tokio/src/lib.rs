@@ -91,7 +91,7 @@ mod socket;
 mod sync;
 
 pub use association::{
-    Association,
+    Association, ReuniteError,
     end::{End, Side},
     recv_half::RecvHalf,
     send_half::SendHalf,
@@ -99,7 +99,7 @@ pub use association::{
 #[doc(no_inline)]
 pub use bytes;
 pub use endpoint::{Endpoint, sender::EndpointSender};
-pub use error::{ConnectError, EndpointSendError, RecvError, ReuniteError, SendError};
+pub use error::{ConnectError, EndpointSendError, RecvError, SendError};
 pub use event::{EndpointEvent, Event};
 pub use framed::{
     codec::{DecodeError, EncodeError, MessageFramed},

@@ -31,7 +31,6 @@ use shared::{AssociationShared, Style};
 use crate::{
     error::{ConnectError, RecvError, SendError},
     event::Event,
-    framed::sink::MessageSink,
     io::{reassembly::Reassembler, recv_batch::abort_on_close},
     message::{Message, Received},
     socket::{connect_any::connect_any, setup::SocketConfig},
@@ -221,14 +220,6 @@ impl Association {
     #[must_use]
     pub fn sender(&self) -> SendHalf {
         self.sender.clone()
-    }
-
-    /// Returns a `Sink` with its own handle for sending; see [`MessageSink`].
-    ///
-    /// The socket stays open while the sink exists, even if the association is closed.
-    #[must_use]
-    pub fn sink(&self) -> MessageSink {
-        self.sender().into_sink()
     }
 
     /// Splits the association into a sending and a receiving half, for use in two tasks.
@@ -548,6 +539,63 @@ impl Association {
         self.sender.poll_flushed(cx)
     }
 }
+
+/// Joining.
+impl SendHalf {
+    /// Joins the halves of an association that was [split](Association::split).
+    ///
+    /// # Errors
+    ///
+    /// Returns both halves if they belong to different associations.
+    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
+    pub fn reunite(self, receiver: RecvHalf) -> Result<Association, ReuniteError> {
+        if Arc::ptr_eq(&self.shared, &receiver.shared) {
+            Ok(Association {
+                receiver,
+                sender: self,
+            })
+        } else {
+            Err(ReuniteError {
+                sender: self,
+                receiver,
+            })
+        }
+    }
+}
+
+/// Joining.
+impl RecvHalf {
+    /// Joins the halves of an association; see [`SendHalf::reunite`].
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`SendHalf::reunite`].
+    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
+    pub fn reunite(self, sender: SendHalf) -> Result<Association, ReuniteError> {
+        sender.reunite(self)
+    }
+}
+
+/// Error of joining two halves that belong to different associations. Returns both.
+#[derive(Debug)]
+pub struct ReuniteError {
+    /// The sending half.
+    pub sender: SendHalf,
+    /// The receiving half.
+    pub receiver: RecvHalf,
+}
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sender, receiver) = (self.sender.id(), self.receiver.id());
+        write!(
+            f,
+            "halves belong to different associations: {sender} and {receiver}"
+        )
+    }
+}
+
+impl std::error::Error for ReuniteError {}
 
 impl fmt::Debug for Association {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,14 +22,12 @@ use tokio::{
 };
 
 use super::{
-    Association,
     end::{End, Side, end_of},
     eof::{EofState, Step},
-    send_half::SendHalf,
     shared::AssociationShared,
 };
 use crate::{
-    error::{RecvError, ReuniteError},
+    error::RecvError,
     event::Event,
     io::{
         reassembly::{Reassembled, Reassembler},
@@ -374,16 +372,6 @@ impl RecvHalf {
         }
         self.reassembler.forget(change.assoc);
         None
-    }
-
-    /// Joins the halves of an association; see [`SendHalf::reunite`].
-    ///
-    /// # Errors
-    ///
-    /// The same as for [`SendHalf::reunite`].
-    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
-    pub fn reunite(self, sender: SendHalf) -> Result<Association, ReuniteError> {
-        sender.reunite(self)
     }
 
     /// Returns the association's identifier on its socket.

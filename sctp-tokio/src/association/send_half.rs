@@ -12,10 +12,9 @@ use std::{
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::time::timeout;
 
-use super::{Association, end::End, recv_half::RecvHalf, shared::AssociationShared};
+use super::{end::End, shared::AssociationShared};
 use crate::{
-    error::{ReuniteError, SendError},
-    framed::sink::MessageSink,
+    error::SendError,
     io::wakers::Waiter,
     message::{Message, check, check_slices, payload_len},
 };
@@ -340,32 +339,6 @@ impl SendHalf {
             Some(_) => Err(self.closed_error()),
             None if !self.shared.is_present() => Err(self.closed_error()),
             None => Ok(()),
-        }
-    }
-
-    /// Converts the handle into a `Sink`, which sends in batches.
-    #[must_use]
-    pub fn into_sink(self) -> MessageSink {
-        MessageSink::new(self)
-    }
-
-    /// Joins the halves of an association that was [split](Association::split).
-    ///
-    /// # Errors
-    ///
-    /// Returns both halves if they belong to different associations.
-    #[allow(clippy::result_large_err, reason = "`Ok` has both halves as well")]
-    pub fn reunite(self, receiver: RecvHalf) -> Result<Association, ReuniteError> {
-        if Arc::ptr_eq(&self.shared, &receiver.shared) {
-            Ok(Association {
-                receiver,
-                sender: self,
-            })
-        } else {
-            Err(ReuniteError {
-                sender: self,
-                receiver,
-            })
         }
     }
 

@@ -11,10 +11,14 @@ use futures_sink::Sink;
 use sctp_core::Socket;
 use tokio::task::coop;
 
-use crate::{association::send_half::SendHalf, error::SendError, message::Message};
+use crate::{
+    association::{Association, send_half::SendHalf},
+    error::SendError,
+    message::Message,
+};
 
 /// Sends messages of an association in batches, as a `Sink`. Created by
-/// [`Association::sink`](crate::Association::sink) and [`SendHalf::into_sink`].
+/// [`Association::sink`] and [`SendHalf::into_sink`].
 ///
 /// * `poll_ready` and `start_send` accept up to [`Socket::MAX_BATCH`] messages without sending
 ///   them, and reject invalid ones at once. `feed` and `send_all` fill a batch.
@@ -47,7 +51,7 @@ pub struct MessageSink {
 }
 
 impl MessageSink {
-    pub(crate) fn new(sender: SendHalf) -> Self {
+    fn new(sender: SendHalf) -> Self {
         Self {
             sender,
             batch: Batch::default(),
@@ -64,6 +68,26 @@ impl MessageSink {
     #[must_use]
     pub fn into_parts(self) -> (SendHalf, VecDeque<Message>) {
         (self.sender, self.batch.queue)
+    }
+}
+
+/// Conversion into a `Sink`.
+impl SendHalf {
+    /// Converts the handle into a `Sink`, which sends in batches.
+    #[must_use]
+    pub fn into_sink(self) -> MessageSink {
+        MessageSink::new(self)
+    }
+}
+
+/// Conversion into a `Sink`.
+impl Association {
+    /// Returns a `Sink` with its own handle for sending; see [`MessageSink`].
+    ///
+    /// The socket stays open while the sink exists, even if the association is closed.
+    #[must_use]
+    pub fn sink(&self) -> MessageSink {
+        self.sender().into_sink()
     }
 }
 
