@@ -179,6 +179,10 @@ fn the_index_has_the_lines_of_each_protocol() {
 fn prometheus() {
     shows(
         env!("CARGO_BIN_EXE_prometheus"),
-        &["HTTP/1.1 200 OK", "sctp_requests_total 4"],
+        &[
+            "HTTP/1.1 200 OK",
+            "sctp_requests_total 5",
+            "sctp_transport_associations{peer=\"127.0.0.1\"} 1",
+        ],
     );
 }

@@ -81,5 +81,5 @@ pub use serve::{Serve, ServeAssociation, ServeFuture, serve, serve_association};
 pub use shutdown::Shutdown;
 pub use transport::{
     EndpointListener, EndpointTransport, LimitAssociations, Limited, Listener, ListenerExt, Tap,
-    Transport, serve_endpoint,
+    Transport, TransportStats, serve_endpoint,
 };

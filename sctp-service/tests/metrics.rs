@@ -5,19 +5,21 @@ mod support;
 #[path = "metrics/table.rs"]
 mod table;
 
-use std::{collections::BTreeMap, convert::Infallible, future::IntoFuture, time::Duration};
+use std::{
+    collections::BTreeMap, convert::Infallible, future::IntoFuture, io::ErrorKind, time::Duration,
+};
 
 use bytes::Bytes;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use sctp_core::PeerAddrChangeState;
 use sctp_service::{
-    Config, Reply, Request, Shutdown,
+    Config, Reply, Request, ServerEvent, Shutdown, TransportStats,
     client::{
         Client, ClientMetrics,
         pool::{Pool, PoolBuilder},
     },
     handler::handler_fn,
-    layer::{AbortOnErrorLayer, AssociationMetrics, MetricsLayer},
+    layer::{AbortOnErrorLayer, AssociationMetrics, MetricsLayer, TransportMetrics},
     serve,
     testing::{Network, Peer, ScriptedListener},
 };
@@ -190,6 +192,38 @@ async fn each_cause_and_failure_has_its_label() {
             ("sctp_failures_total accept", &[1.0]),
         ],
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn transport_without_statistics_is_left_out() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let (listener, network) = ScriptedListener::new();
+    let transport = TransportMetrics::new();
+    let hook = transport.clone();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let server =
+        serve(listener, handler_fn(async |payload: Bytes| payload)).on_event(move |event| {
+            hook.record(event);
+            if let ServerEvent::Up { association, .. } = event {
+                tell.send((*association).clone()).unwrap();
+            }
+        });
+    tokio::spawn(server.into_future());
+    let peer = network.connect().await.unwrap();
+    let handle = must(told.recv()).await.unwrap();
+    let kind = |stats: std::io::Result<_>| stats.map(|_: TransportStats| ()).unwrap_err().kind();
+    assert_eq!(kind(must(handle.stats()).await), ErrorKind::Unsupported);
+    must(transport.collect()).await;
+    let counted = recorded(&snapshotter);
+    assert!(
+        !counted.contains_key("sctp_transport_associations"),
+        "{counted:?}"
+    );
+    drop(peer);
+    must(handle.closed()).await;
+    assert_eq!(kind(must(handle.stats()).await), ErrorKind::NotConnected);
 }
 
 /// A client of a server by hand, both ends of one association.

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sctp_service::{
     Payload, Shutdown,
     handler::handler_fn,
-    layer::{AssociationMetrics, MetricsLayer},
+    layer::{AssociationMetrics, MetricsLayer, TransportMetrics},
     serve,
 };
 use sctp_tokio::{Association, SctpListener};
@@ -43,7 +43,9 @@ async fn main() -> Result {
         .install_recorder()?;
     let page = TcpListener::bind("127.0.0.1:0").await?;
     let page_addr = page.local_addr()?;
-    tokio::spawn(show(page, prometheus));
+    // One series for each of up to 100 peers.
+    let transport = TransportMetrics::new().with_peer_labels(100);
+    tokio::spawn(show(page, prometheus, transport.clone()));
 
     let service = ServiceBuilder::new()
         .layer(MetricsLayer::new())
@@ -53,22 +55,25 @@ async fn main() -> Result {
     let server = listener.local_addrs()?[0];
     serve(listener, service)
         .on_event(move |event| associations.record(event))
+        .on_event(move |event| transport.record(event))
         .with_graceful_shutdown(async move {
-            if let Err(error) = clients(server).await {
-                eprintln!("a client failed: {error}");
+            match clients(server, page_addr).await {
+                Ok(text) => print!("{text}"),
+                Err(error) => eprintln!("a client failed: {error}"),
             }
         })
         .await;
-    print!("{}", fetch(page_addr).await?);
     Ok(())
 }
 
-async fn clients(server: SocketAddr) -> Result {
+/// Lets some clients come and go, and fetches the page while one more is there.
+async fn clients(server: SocketAddr, page: SocketAddr) -> Result<String> {
     for words in [&["one", "two", "three"][..], &["abort"]] {
         let mut client = Association::connect(server).await?;
         for word in words {
             client.send(*word).await?;
-            if client.recv().await?.is_none() {
+            // An answer, or the abort that was asked for.
+            if !matches!(client.recv().await, Ok(Some(_))) {
                 break;
             }
         }
@@ -76,15 +81,20 @@ async fn clients(server: SocketAddr) -> Result {
             client.shutdown().await?;
         }
     }
-    Ok(())
+    let mut last = Association::connect(server).await?;
+    last.send("four").await?;
+    last.recv().await?;
+    Ok(fetch(page).await?)
 }
 
 /// Answers every request with the page, one client at a time, and none for long. There is
 /// nothing else here; a real server would leave this to an HTTP framework.
-async fn show(page: TcpListener, prometheus: PrometheusHandle) {
+async fn show(page: TcpListener, prometheus: PrometheusHandle, transport: TransportMetrics) {
     while let Ok((client, _)) = page.accept().await {
         // Samples are kept in memory until somebody tidies them up: at least as often as this.
         prometheus.run_upkeep();
+        // The kernel's statistics are read when they are asked for.
+        transport.collect().await;
         match timeout(Duration::from_secs(5), answer(client, &prometheus)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => eprintln!("cannot answer: {error}"),

@@ -1,7 +1,8 @@
 //! Associations of a socket, and their statistics.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
+use super::status::from_ticks;
 use crate::{
     abi,
     ids::AssocId,
@@ -9,16 +10,16 @@ use crate::{
 };
 
 /// Statistics of an association (`SCTP_GET_ASSOC_STATS`, specific to Linux).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct AssocStats {
     /// The association.
     pub assoc: AssocId,
-    /// Longest retransmission timeout since the last call, in kernel ticks of 1 to 10 milliseconds.
+    /// Longest retransmission timeout since the last call.
     ///
-    /// The length of a tick is not reported. The call starts a new period, which begins with the
-    /// lower bound of [`RtoInfo`](super::RtoInfo).
-    pub max_rto_ticks: u64,
+    /// The call starts a new period, which begins with the lower bound of
+    /// [`RtoInfo`](super::RtoInfo).
+    pub max_rto: Duration,
     /// Peer's address on the path that last had a new maximum. `None` if there was none.
     pub max_rto_addr: Option<SocketAddr>,
     /// SACK chunks received.
@@ -102,7 +103,7 @@ impl Socket {
         let raw = self.option(abi::SCTP_GET_ASSOC_STATS, &request)?;
         Ok(AssocStats {
             assoc: raw.assoc,
-            max_rto_ticks: raw.max_rto,
+            max_rto: from_ticks(raw.max_rto)?,
             max_rto_addr: raw.max_rto_addr,
             sacks_received: raw.sacks_received,
             sacks_sent: raw.sacks_sent,

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use super::{
     PathInfo, PathState, UnsupportedOption,
     raw::{from_millis, require_addr, to_millis},
+    status::from_ticks,
 };
 use crate::{
     abi::{self, Layout as _},
@@ -118,7 +119,7 @@ impl Socket {
             addr: raw.addr,
             state: PathState::from_kernel(raw.state),
             congestion_window: raw.cwnd,
-            smoothed_rtt_ticks: raw.srtt,
+            smoothed_rtt: from_ticks(raw.srtt.into())?,
             retransmission_timeout: from_millis(raw.rto),
             mtu: raw.mtu,
         })

@@ -2,10 +2,10 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::{abi, ids::AssocId, socket::Socket};
+use crate::{abi, ids::AssocId, socket::Socket, sys};
 
 /// The state of an association (`SCTP_STATUS`, RFC 6458 section 8.2.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Status {
     /// The association.
@@ -29,10 +29,11 @@ pub struct Status {
 }
 
 /// State of an association in the protocol (`sstat_state`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AssociationState {
     /// No association (`SCTP_EMPTY` or `SCTP_CLOSED`).
+    #[default]
     Closed,
     /// INIT was sent.
     CookieWait,
@@ -69,7 +70,7 @@ impl AssociationState {
 }
 
 /// State of one path of an association (`struct sctp_paddrinfo`, RFC 6458 section 8.2.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PathInfo {
     /// Peer's address on the path. `None` only if the kernel gave none.
@@ -78,10 +79,12 @@ pub struct PathInfo {
     pub state: PathState,
     /// Congestion window, in bytes.
     pub congestion_window: u32,
-    /// Smoothed round-trip time, in kernel ticks of 1 to 10 milliseconds.
+    /// Smoothed round-trip time, a multiple of the kernel's tick of 1 to 10 milliseconds.
     ///
-    /// RFC 6458 specifies milliseconds, but Linux returns ticks, whose length it does not report.
-    pub smoothed_rtt_ticks: u32,
+    /// Zero before the first measurement, and for a time shorter than a tick. RFC 6458 specifies
+    /// milliseconds, but Linux returns ticks; they are converted with the resolution of
+    /// `CLOCK_MONOTONIC_COARSE`.
+    pub smoothed_rtt: Duration,
     /// Retransmission timeout. Millisecond resolution.
     pub retransmission_timeout: Duration,
     /// Path MTU, in bytes.
@@ -89,7 +92,7 @@ pub struct PathInfo {
 }
 
 /// State of a path (`spinfo_state`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PathState {
     /// The path does not respond.
@@ -101,6 +104,7 @@ pub enum PathState {
     /// No heartbeat has confirmed the path yet.
     Unconfirmed,
     /// The kernel does not know the state.
+    #[default]
     Unknown,
     /// A state unknown to this crate.
     Other(i32),
@@ -155,10 +159,16 @@ impl Socket {
                 addr: raw.primary_addr,
                 state: PathState::from_kernel(raw.primary_state),
                 congestion_window: raw.primary_cwnd,
-                smoothed_rtt_ticks: raw.primary_srtt,
+                smoothed_rtt: from_ticks(raw.primary_srtt.into())?,
                 retransmission_timeout: Duration::from_millis(raw.primary_rto.into()),
                 mtu: raw.primary_mtu,
             },
         })
     }
+}
+
+/// Converts kernel ticks.
+pub(super) fn from_ticks(ticks: u64) -> io::Result<Duration> {
+    let nanos = u64::try_from(sys::tick()?.as_nanos()).unwrap_or(u64::MAX);
+    Ok(Duration::from_nanos(nanos.saturating_mul(ticks)))
 }

@@ -2,7 +2,9 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    time::Duration,
 };
 
 use super::{check, getsockopt, retry, socklen};
@@ -72,4 +74,15 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
     // SAFETY: F_SETFL takes an integer.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) }).map(drop)
+}
+
+/// `clock_getres(2)` of the coarse clock, which advances once a tick: the length of a tick.
+pub(crate) fn tick() -> io::Result<Duration> {
+    let mut resolution = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `resolution` is writable and has the size of what the call writes.
+    check(unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, resolution.as_mut_ptr()) })?;
+    // SAFETY: a `timespec` has integers alone, so that zeros are a value of it too.
+    let resolution = unsafe { resolution.assume_init() };
+    let nanos = u64::try_from(resolution.tv_nsec).unwrap_or_default();
+    Ok(Duration::from_nanos(nanos))
 }

@@ -6,6 +6,7 @@ use std::{
     io,
     ops::Range,
     os::fd::{BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use bytes::{BufMut, BytesMut};
@@ -27,6 +28,10 @@ pub(crate) fn socket(_domain: libc::c_int, _kind: libc::c_int) -> io::Result<Own
 }
 
 pub(crate) fn bind(_fd: BorrowedFd<'_>, _addr: &[u8]) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn tick() -> io::Result<Duration> {
     unsupported()
 }
 

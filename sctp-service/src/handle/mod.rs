@@ -7,7 +7,7 @@ mod observer;
 mod room;
 mod state;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 #[cfg(feature = "testing")]
 pub(crate) use call::Waiter;
@@ -17,11 +17,11 @@ pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
-pub(crate) use state::{HandleState, Released, StateOwner, Submission, Untaken};
-use state::{SilenceWatch, Speaker};
+use state::Speaker;
+pub(crate) use state::{HandleState, Released, SilenceWatch, StateOwner, Submission, Untaken};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{ConnectInfo, Drain, Shutdown};
+use crate::{ConnectInfo, Drain, Shutdown, TransportStats};
 
 /// Handle for sending messages, making calls, and closing an association outside of a request.
 ///
@@ -419,6 +419,29 @@ impl AssociationHandle {
             }
             sleep_until(due).await;
         }
+    }
+
+    /// Reads the statistics of the association and its paths: state, counters, round-trip times,
+    /// congestion windows.
+    ///
+    /// The task of the association reads them, with a few system calls.
+    /// [`TransportMetrics`](crate::layer::TransportMetrics) makes metrics of them.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if the association is closed or the peer has restarted,
+    /// [`Unsupported`](io::ErrorKind::Unsupported) if its transport has no statistics, and errors of
+    /// the system.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn stats(&self) -> io::Result<TransportStats> {
+        let receiver = self.state().and_then(|state| state.request_stats());
+        let receiver = receiver.ok_or(io::ErrorKind::NotConnected)?;
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
     }
 
     /// Returns `true` if calls and messages are accepted, and the association has not begun to

@@ -66,7 +66,7 @@ pub use map_request::{
     map_request_with_state,
 };
 pub use message_limit::{MessageLimit, MessageLimitLayer};
-pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer};
+pub use metrics::{AssociationMetrics, Metrics, MetricsFuture, MetricsLayer, TransportMetrics};
 pub(crate) use metrics::{end_label, path_label};
 pub use peer_rate_limit::{PeerRateLimit, PeerRateLimitFuture, PeerRateLimitLayer};
 pub use trace::{Trace, TraceFuture, TraceLayer};

@@ -31,6 +31,9 @@ impl<T: Transport> Connection<T> {
         if taken.has_dropped_calls {
             self.give_up_dropped();
         }
+        if let Some(waiters) = taken.stats_waiters {
+            waiters.answer(|| self.transport.stats());
+        }
         self.expects_shutdown |= taken.expects_shutdown;
         if let Some(released) = taken.released {
             self.released.get_or_insert_default().extend(*released);

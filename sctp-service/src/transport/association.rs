@@ -14,7 +14,7 @@ use sctp_tokio::{
 };
 use socket2::SockRef;
 
-use crate::{ConnectInfo, Listener, Transport};
+use crate::{ConnectInfo, Listener, Transport, TransportStats};
 
 impl Transport for Association {
     fn connect_info(&self) -> ConnectInfo {
@@ -26,6 +26,11 @@ impl Transport for Association {
 
     fn max_message(&self) -> Option<usize> {
         self.send_buffer_size().ok()
+    }
+
+    fn stats(&self) -> io::Result<TransportStats> {
+        let socket = self.socket().ok_or(io::ErrorKind::NotConnected)?;
+        TransportStats::read(socket, self.id())
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {

@@ -13,7 +13,7 @@ use sctp_tokio::{End, Event, Message, RecvError, SendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Listener, Transport, abort};
-use crate::{ConnectInfo, abort_reasons, log_limit::LogLimiter};
+use crate::{ConnectInfo, TransportStats, abort_reasons, log_limit::LogLimiter};
 
 /// Combinators for every [`Listener`].
 ///
@@ -205,6 +205,10 @@ impl<T: Transport> Transport for Limited<T> {
 
     fn max_message(&self) -> Option<usize> {
         self.transport.max_message()
+    }
+
+    fn stats(&self) -> io::Result<TransportStats> {
+        self.transport.stats()
     }
 
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, RecvError>> {

@@ -3,6 +3,7 @@
 mod association;
 mod endpoint;
 mod listener_ext;
+mod stats;
 
 use std::{
     collections::VecDeque,
@@ -21,6 +22,7 @@ use tokio::task::{unconstrained, yield_now};
 pub use self::{
     endpoint::{EndpointListener, EndpointTransport, serve_endpoint},
     listener_ext::{LimitAssociations, Limited, ListenerExt, Tap},
+    stats::TransportStats,
 };
 use crate::ConnectInfo;
 
@@ -41,6 +43,17 @@ pub trait Transport: Send + 'static {
     /// association.
     fn max_message(&self) -> Option<usize> {
         None
+    }
+
+    /// Returns the statistics of the association and its paths.
+    ///
+    /// By default it is [`Unsupported`](io::ErrorKind::Unsupported), for transports that have none.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system, such as for an association that is closed.
+    fn stats(&self) -> io::Result<TransportStats> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Polls for the next message, notification or end.

@@ -15,5 +15,6 @@ mod drain;
 mod links;
 mod machine;
 mod network;
+mod statistics;
 
 use support::{both_styles, leaks::alone, must, reply, server, until_end};

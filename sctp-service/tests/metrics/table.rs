@@ -11,7 +11,7 @@ use metrics::{
 };
 use sctp_service::{
     client::ClientMetrics,
-    layer::{AssociationMetrics, MetricsLayer},
+    layer::{AssociationMetrics, MetricsLayer, TransportMetrics},
 };
 
 const GUIDE: &str = include_str!("../../src/docs/observability.md");
@@ -105,6 +105,7 @@ fn guide_lists_the_described_metrics() {
         let _ = MetricsLayer::new();
         let _ = AssociationMetrics::new();
         let _ = ClientMetrics::new();
+        let _ = TransportMetrics::new();
     });
     let described = descriptions.0.into_inner().unwrap();
     let rows = rows();

@@ -63,10 +63,10 @@ impl HandleState {
     ) -> Untaken {
         let room = self.close_core(&mut core, Side::Local);
         core.phase = phase;
-        let session = core.session.take();
+        let (session, stats_waiters) = (core.session.take(), core.stats_waiters.take());
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
-        drop(session);
+        drop((session, stats_waiters));
         if let Some(room) = room {
             room.close();
             room.ended.notify_waiters();

@@ -3,6 +3,7 @@
 mod ending;
 mod phase;
 mod silence;
+mod stats;
 mod submitting;
 
 use std::{
@@ -18,7 +19,8 @@ use phase::{Latest, Phase};
 use sctp_core::AbortReason;
 use sctp_tokio::{End, SendError, Side};
 use silence::Silence;
-pub(super) use silence::SilenceWatch;
+pub(crate) use silence::SilenceWatch;
+use stats::StatsWaiters;
 pub(super) use submitting::Speaker;
 pub(crate) use submitting::{Submission, Taken, Untaken};
 use tokio::time::Instant;
@@ -83,6 +85,8 @@ struct Core {
     expects_shutdown: bool,
     peer_leaves: bool,
     silence: Option<Box<Silence>>,
+    /// Those who wait for statistics. Boxed, since few associations have any.
+    stats_waiters: Option<Box<StatsWaiters>>,
     /// The reason that this end gave in an ABORT. Boxed, since few associations have one.
     abort_reason: Option<Box<AbortReason>>,
     room: Option<Arc<Room>>,
@@ -119,6 +123,7 @@ impl HandleState {
             expects_shutdown: false,
             peer_leaves: false,
             silence: None,
+            stats_waiters: None,
             abort_reason: None,
             room: None,
             session: None,
@@ -160,7 +165,7 @@ impl HandleState {
         &self.urgent
     }
 
-    pub(super) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
@@ -188,6 +193,11 @@ impl HandleState {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Returns `true` if the association is closed, or the peer has restarted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().phase.end().is_some()
     }
 
     /// Returns the state that the association has after restarts of the peer, if it is not this one.
@@ -360,6 +370,7 @@ impl HandleState {
             submitted: mem::take(&mut core.submitted),
             has_dropped_calls: mem::take(&mut core.has_dropped_calls),
             shutdown: core.shutdown.take(),
+            stats_waiters: core.stats_waiters.take(),
             expects_shutdown: mem::take(&mut core.expects_shutdown),
             released: core.released.take(),
         }

@@ -85,16 +85,28 @@ impl HandleState {
 }
 
 /// A wait for silence, until it is dropped.
-pub(in crate::handle) struct SilenceWatch<'a> {
-    state: &'a Arc<HandleState>,
+pub(crate) struct SilenceWatch {
+    state: Arc<HandleState>,
     begun: Instant,
 }
 
-impl<'a> SilenceWatch<'a> {
-    pub(in crate::handle) fn new(state: &'a Arc<HandleState>) -> Self {
+impl SilenceWatch {
+    pub(crate) fn new(state: &Arc<HandleState>) -> Self {
         state.watch();
-        let begun = Instant::now();
-        Self { state, begun }
+        Self {
+            state: Arc::clone(state),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Returns the association that is watched.
+    pub(crate) fn state(&self) -> &Arc<HandleState> {
+        &self.state
+    }
+
+    /// Returns the time since the last message.
+    pub(crate) fn silence(&self) -> Duration {
+        self.due(Duration::ZERO).elapsed()
     }
 
     /// Returns the time at which there will have been silence for this long, as far as is known.
@@ -104,7 +116,7 @@ impl<'a> SilenceWatch<'a> {
     }
 }
 
-impl Drop for SilenceWatch<'_> {
+impl Drop for SilenceWatch {
     fn drop(&mut self) {
         self.state.unwatch();
     }

@@ -14,7 +14,7 @@ use super::{
         error::{CallError, Cause, Refusal, TrySendError},
         room::{CallRoom, Place, Room},
     },
-    HandleState, Phase, Released,
+    HandleState, Phase, Released, StatsWaiters,
 };
 use crate::{Shutdown, sync::atomic::Ordering, timer::later};
 
@@ -31,6 +31,7 @@ pub(crate) struct Taken {
     pub(crate) submitted: VecDeque<Submission>,
     pub(crate) has_dropped_calls: bool,
     pub(crate) shutdown: Option<Box<Shutdown>>,
+    pub(crate) stats_waiters: Option<Box<StatsWaiters>>,
     pub(crate) expects_shutdown: bool,
     pub(crate) released: Option<Released>,
 }

@@ -3,14 +3,17 @@
 //! There are two halves, since a layer sees requests and not associations: [`MetricsLayer`]
 //! measures what a service does, and [`AssociationMetrics`] counts what the server's
 //! [events](crate::ServerEvent) tell. Clients have [`ClientMetrics`](crate::client::ClientMetrics).
+//! [`TransportMetrics`] reads the kernel's statistics, when it is asked to.
 //! All of them speak to the [`metrics`] facade: install a recorder (an exporter for Prometheus,
 //! StatsD, ...) before they are made, or nothing is recorded.
 
+mod aggregate;
 mod associations;
 mod future;
 mod instruments;
 mod layer;
 mod stream;
+mod transport;
 
 use std::{
     fmt,
@@ -25,6 +28,7 @@ pub(crate) use associations::{end_label, path_label};
 pub use future::MetricsFuture;
 use instruments::Instruments;
 pub use layer::MetricsLayer;
+pub use transport::TransportMetrics;
 
 use crate::{IntoReply, Reply, Request};
 

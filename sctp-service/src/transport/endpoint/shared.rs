@@ -14,7 +14,7 @@ use sctp_tokio::{Association, End, EndpointSender, Event, Message, RecvError, Se
 use tokio::sync::Notify;
 
 use super::inbox::Inbox;
-use crate::{ConnectInfo, Transport, timer::Timer};
+use crate::{ConnectInfo, Transport, TransportStats, timer::Timer};
 
 /// Interval of checks of the unacknowledged chunks of one association, since the readiness of a
 /// shared socket does not indicate the state of a single association.
@@ -112,6 +112,15 @@ impl Transport for EndpointTransport {
         match &self.own {
             Some(own) => own.max_message(),
             None => self.sender.send_buffer_size().ok(),
+        }
+    }
+
+    fn stats(&self) -> io::Result<TransportStats> {
+        // Under the lock: the endpoint's task holds it while it moves the association away.
+        let contents = self.inbox.lock();
+        match self.own.as_ref().or(contents.own.as_ref()) {
+            Some(own) => Transport::stats(own),
+            None => TransportStats::read(self.sender.socket(), self.assoc),
         }
     }
 
