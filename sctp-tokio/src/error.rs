@@ -1,4 +1,4 @@
-//! Errors of each operation.
+//! Error types.
 //!
 //! `Display` includes the text of the inner error, so `source` starts after that error.
 
@@ -11,16 +11,16 @@ use crate::{
     error_context::{AddrList, with_context},
 };
 
-/// Error of establishing an association. See [`guide::errors`](crate::guide::errors) for the cause
-/// of each.
+/// Error returned when an association cannot be established. See
+/// [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The peer's kernel answered with an ABORT, which has no reason: nobody listens, or the
-    /// backlog is full.
+    /// The peer's kernel answered with an ABORT without a reason: no socket listens on the port, or
+    /// the backlog is full.
     ///
-    /// A program that rejects an association does so after its establishment. Then connecting
-    /// succeeds, and the first receive is [`RecvError::Closed`].
+    /// An application can reject an association only after it is established. Connecting then
+    /// succeeds, and the first receive returns [`RecvError::Closed`].
     Refused {
         /// The addresses tried. Empty if they are unknown.
         peer: Vec<SocketAddr>,
@@ -123,7 +123,7 @@ impl From<ConnectError> for io::Error {
     }
 }
 
-/// Error of sending a message, no part of which was sent. See
+/// Error returned when a message cannot be sent. No part of the message was sent. See
 /// [`guide::errors`](crate::guide::errors) for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -139,8 +139,8 @@ pub enum SendError {
     NoAssociation,
     /// The message is empty, which SCTP does not allow.
     Empty,
-    /// There is no space for the message at present, and the method does not wait for it. The same
-    /// message can be sent later. Returned by `try_` methods only.
+    /// There is no space for the message at present. The same message can be sent later. Returned
+    /// only by `try_` methods, which do not wait.
     ///
     /// From an association or an [`Endpoint`](crate::Endpoint): the send buffer is full. From a handle
     /// of sctp-service: its queue is full, or the association's handshake has not ended.
@@ -154,7 +154,7 @@ pub enum SendError {
         /// [`SendHalf::send_buffer_size`](crate::SendHalf::send_buffer_size).
         limit: usize,
     },
-    /// The payload has more buffers than the kernel accepts (`IOV_MAX`).
+    /// The payload has more buffers than the kernel accepts (`IOV_MAX`, 1,024).
     TooManySlices {
         /// The number of buffers.
         slices: usize,
@@ -201,7 +201,7 @@ impl fmt::Display for SendError {
 }
 
 impl SendError {
-    /// Converts the error of a send. Asks the socket only if the kernel refused the size.
+    /// Converts the error of a send. Reads the send buffer size only if the message was too long.
     pub(crate) fn from_kernel(
         error: io::Error,
         socket: Option<&Socket>,
@@ -222,7 +222,8 @@ impl SendError {
             (
                 io::ErrorKind::BrokenPipe
                 | io::ErrorKind::NotConnected
-                // The pending error of a peeled-off socket, returned to the first call.
+                // A pending error of a peeled-off socket, which the kernel returns to the next
+                // call.
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::TimedOut,
@@ -270,7 +271,8 @@ impl From<SendError> for io::Error {
     }
 }
 
-/// Error of sending one of several messages on the associations of an [`Endpoint`](crate::Endpoint).
+/// Error returned when one of several messages cannot be sent on the associations of an
+/// [`Endpoint`](crate::Endpoint).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EndpointSendError {
@@ -309,7 +311,8 @@ impl From<EndpointSendError> for io::Error {
     }
 }
 
-/// Error of receiving a message. See [`guide::errors`](crate::guide::errors) for the cause of each.
+/// Error returned when a message cannot be received. See [`guide::errors`](crate::guide::errors)
+/// for the cause of each.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecvError {

@@ -1,10 +1,10 @@
-//! Context for the kernel's errors: addresses, and the meaning of bare numbers.
+//! Context for the kernel's errors: addresses and causes.
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
 use sctp_core::{AssocId, Socket, errno};
 
-/// Error with a text of this crate in place of the kernel's, which becomes the source.
+/// Error with a message of this crate. The kernel's error is its source.
 #[derive(Debug)]
 struct ContextError {
     text: String,
@@ -24,7 +24,7 @@ impl Error for ContextError {
     }
 }
 
-/// Replaces the text of an error, which becomes the source. The kind stays.
+/// Wraps an error in another one with this text and the same kind.
 pub(crate) fn with_context(error: io::Error, text: String) -> io::Error {
     io::Error::new(error.kind(), ContextError { text, error })
 }
@@ -51,8 +51,8 @@ impl AddrOwner {
 
     /// Replaces the text of an error if the association does not have the address.
     ///
-    /// The kernel returns `EINVAL` also for a closed association, and for much else. For a local
-    /// address it returns `EADDRNOTAVAIL`.
+    /// The kernel returns `EADDRNOTAVAIL` for a local address. For an address of the peer it
+    /// returns `EINVAL`, which has many other causes, such as a closed association.
     pub(crate) fn explain(
         self,
         error: io::Error,
@@ -82,13 +82,13 @@ impl AddrOwner {
     }
 }
 
-/// Returns `true` if an address is in a list, in either notation of IPv4.
+/// Returns `true` if a list contains an address. IPv4-mapped and IPv4 addresses compare as equal.
 fn has(addrs: &[SocketAddr], addr: SocketAddr) -> bool {
     let key = |addr: SocketAddr| (addr.ip().to_canonical(), addr.port());
     addrs.iter().any(|one| key(*one) == key(addr))
 }
 
-/// Names the address that could not be added.
+/// Adds to an error the address that could not be bound.
 pub(crate) fn bind_error(
     error: &io::Error,
     socket: &Socket,
@@ -111,7 +111,7 @@ pub(crate) fn bind_error(
     prefixed(error, format_args!("cannot bind {}", AddrList(addrs)))
 }
 
-/// Names the addresses of a connect that the local kernel refused.
+/// Adds the addresses to the error of a connect that the local kernel rejected.
 pub(crate) fn connect_error(error: io::Error, socket: &Socket, peer: &[SocketAddr]) -> io::Error {
     let exists = matches!(error.raw_os_error(), Some(errno::EALREADY | errno::EISCONN))
         // The association is on another socket, peeled off or with the same local address and

@@ -10,7 +10,8 @@ use crate::{association::end::End, message::Received};
 pub enum Event {
     /// A message arrived.
     Message(Received),
-    /// The kernel reported a change: a path, a failed message, a restart of the peer.
+    /// The kernel reported a change, such as a path failure, an undelivered message or a peer
+    /// restart.
     Notification(Notification),
     /// The association is closed. No event follows, and further calls return this one again.
     Closed(End),

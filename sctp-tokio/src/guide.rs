@@ -3,7 +3,7 @@
 //! | guide | topic |
 //! |---|---|
 //! | [`errors`] | errors of each operation, their texts and sources |
-//! | [`performance`] | batches, buffer sizes, one socket or many |
+//! | [`performance`] | batches, buffer sizes, one or many sockets |
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}

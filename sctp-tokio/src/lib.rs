@@ -14,8 +14,8 @@
 //! | Handle messages with a tower service | the crate `sctp-service` |
 //! | Make the system calls directly | the crate `sctp-core` |
 //!
-//! With [`Association`] and [`SctpListener`] a slow peer delays no other. On an [`Endpoint`] all
-//! peers share one send buffer and one receive queue.
+//! With [`Association`] and [`SctpListener`], a slow peer does not delay others. On an [`Endpoint`]
+//! all peers share one send buffer and one receive queue.
 //!
 //! # Three forms of each operation
 //!
@@ -31,14 +31,13 @@
 //! The end of an association is available as [`closed`](Association::closed),
 //! [`poll_closed`](Association::poll_closed) and [`end`](Association::end).
 //!
-//! Sending to an address, instead of an association, is available only in [`sctp_core`]: it can open an
-//! unwanted association, and block the thread.
+//! Sending to an address instead of an association is available only in [`sctp_core`]: it can
+//! establish an unwanted association, and block the thread.
 //!
 //! # Runtime
 //!
 //! Sockets need a tokio runtime with its I/O and time drivers enabled, as `#[tokio::main]` and
-//! `enable_all` provide it. Creating a socket elsewhere panics, which includes connecting and
-//! accepting.
+//! `enable_all` provide it. Creating a socket outside one panics, also by connecting or accepting.
 //!
 //! # Closing an association
 //!

@@ -54,12 +54,12 @@ impl Message {
         self
     }
 
-    /// Limits the kernel's attempts to deliver the message. Defaults to [`Reliability::Reliable`].
+    /// Sets the partial reliability policy (RFC 3758). Defaults to [`Reliability::Reliable`].
     ///
-    /// Send other messages longer than one packet on a stream of their own, or
-    /// [unordered](Self::unordered). After one is abandoned, Linux may not deliver the messages
-    /// behind it on the same stream, although they are reliable and acknowledged. An orderly end of
-    /// the association does not show the loss.
+    /// Send partially reliable messages longer than one packet on a stream of their own, or
+    /// [unordered](Self::unordered). After such a message is abandoned, Linux may not deliver later
+    /// messages of the same stream, although they are reliable and acknowledged. The association
+    /// still closes in order, so nothing reports the loss.
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.info.reliability = reliability;
@@ -112,8 +112,8 @@ impl Received {
         self.info.ppid
     }
 
-    /// Creates a reply: on the same stream, with the same payload protocol identifier, and ordered
-    /// if this message was.
+    /// Creates a reply on the same stream number, with the same payload protocol identifier, and
+    /// ordered or unordered like this message.
     #[must_use]
     pub fn reply(&self, payload: impl Into<Bytes>) -> Message {
         Message::new(payload).with_info(self.info.reply())
@@ -125,7 +125,7 @@ pub(crate) fn payload_len(payload: &[IoSlice<'_>]) -> usize {
     payload.iter().map(|slice| slice.len()).sum()
 }
 
-/// Checks a message as far as possible without the kernel.
+/// Checks a message as far as possible without a system call.
 pub(crate) fn check(info: &SendInfo, len: usize, streams: u16) -> Result<(), SendError> {
     if len == 0 {
         return Err(SendError::Empty);

@@ -1,6 +1,6 @@
-//! Locks: those of the standard library, or loom's in the models that `.ci/loom` runs.
+//! Locks of the standard library, or of loom in the models that `.ci/loom` runs.
 //!
-//! `Arc` is the standard library's in both, since a waker is made of one.
+//! `Arc` is always the standard library's, because wakers are created from it.
 
 #[cfg(sctp_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! Bundles of messages for many associations.
+//! Bundles of messages for several associations.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Positions in a queue of the messages of one bundle, in ascending order.
+/// Indices into a queue of the messages of one bundle, in ascending order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Indices {
     at: [usize; Socket::MAX_BATCH],
@@ -64,11 +64,11 @@ pub(crate) struct Outcome {
 /// Sends the messages of a queue at these positions. The kernel must accept each whenever it has space.
 ///
 /// Messages that are followed by another one for the same association are sent with `MSG_MORE` in
-/// one system call, and the last message of each association without it in another. So messages
-/// share packets, none stays behind, and two system calls serve any number of associations. Nothing
-/// can come between them.
+/// one system call, and the last message of each association without it in another. Messages
+/// therefore share packets, none is held back, and two system calls serve any number of
+/// associations. No other send can come between the two.
 ///
-/// If the space is not certain, messages are sent without `MSG_MORE` in order, as many as the
+/// If the send buffer may lack space, messages are sent in order without `MSG_MORE`, as many as the
 /// kernel accepts.
 pub(crate) fn send_many<O: BatchSender>(
     queue: &VecDeque<(AssocId, Message)>,
@@ -141,7 +141,7 @@ impl<O: BatchSender> Bundle<'_, O> {
         while let [first, others @ ..] = rest {
             let sent = self.send_plainly(rest);
             if sent == 0 {
-                // Messages of this association may wait for it.
+                // Messages of this association may be held back by `MSG_MORE`.
                 self.sender.release(self.assoc(*first));
                 rest = others;
             }
@@ -211,7 +211,7 @@ impl Outcome {
             let place = indices.binary_search(&at);
             place.is_ok_and(|place| self.sent[place])
         };
-        // Usually the whole front of the queue was sent.
+        // Fast path: the sent messages are usually a prefix of the queue.
         let front = (0..queue.len()).take_while(|at| is_sent(*at)).count();
         let failed = self.failed.map(|(at, error)| {
             let before = (0..at).filter(|at| is_sent(*at)).count();

@@ -1,4 +1,4 @@
-//! A one-to-many socket that carries all of its associations itself.
+//! Endpoint: a one-to-many socket for any number of associations.
 
 mod bundle;
 mod recv;
@@ -45,21 +45,21 @@ use crate::{
     },
 };
 
-/// One-to-many socket: one descriptor for all peers.
+/// One-to-many socket (RFC 6458 section 3): one descriptor for all peers.
 ///
-/// The associations share one send buffer and one receive queue. A peer that does not read delays
-/// the others, until it is peeled off or closed. [`SctpListener`](crate::SctpListener) has no such
-/// coupling.
+/// The associations share one send buffer and one receive queue. A peer that does not read
+/// therefore delays all others until its association is peeled off or closed.
+/// [`SctpListener`](crate::SctpListener) isolates its associations.
 ///
-/// Unless `net.sctp.sndbuf_policy=1` was set when the socket was made, the cost of a message grows
-/// with the number of associations; see [`guide::performance`](crate::guide::performance). Send
-/// replies together, with [`EndpointSender::send_many`].
+/// Unless `net.sctp.sndbuf_policy=1` was set when the socket was created, the cost of a message
+/// grows with the number of associations; see [`guide::performance`](crate::guide::performance).
+/// Send replies together, with [`EndpointSender::send_many`].
 ///
-/// Messages are sent to associations, never to addresses: after an association's end, a send by address
-/// would open another one.
+/// Messages are sent to associations, never to addresses: once an association is closed, a send to
+/// its address would establish a new one.
 ///
-/// Dropping the endpoint closes its associations once no [`EndpointSender`] is left. They are shut
-/// down, or aborted if any message is unread.
+/// Dropping the endpoint and every [`EndpointSender`] closes its associations. They are shut down,
+/// or aborted if any message is unread.
 pub struct Endpoint {
     state: Arc<EndpointState>,
     queue: RecvQueue,
@@ -137,7 +137,7 @@ impl Endpoint {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<EndpointEvent, RecvError>> {
-        // A receive takes part in cooperative scheduling, but is needed once for a batch.
+        // A receive consumes tokio's cooperative budget, but is needed only once per batch.
         if !self.queue.parts.is_empty() || self.queue.has_end() {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -177,13 +177,13 @@ impl Endpoint {
         }
     }
 
-    /// Moves an association to a socket of its own, with everything queued for it. The association
-    /// then delays no other.
+    /// Moves an association to its own socket, together with everything queued for it (RFC 6458
+    /// section 9.2). The association then no longer delays others.
     ///
     /// # Errors
     ///
     /// Returns `InvalidInput` if the association does not exist, and an error if the process has no
-    /// descriptors left (`EMFILE`, `ENFILE`). The association then stays where it is.
+    /// descriptors left (`EMFILE`, `ENFILE`). The association then remains on the endpoint.
     ///
     /// Returns an error if the reactor has no watches or memory for the new socket (`ENOSPC` at
     /// `fs.epoll.max_user_watches`, `ENOMEM`). The endpoint then keeps the association apart from
@@ -228,7 +228,7 @@ impl Endpoint {
             }
         };
         let socket = io.socket();
-        // Its establishment may be unread, so the number of streams comes from the kernel.
+        // Its `SCTP_COMM_UP` may be unread, so the number of streams is read from the kernel.
         let (outbound_streams, inbound_streams) = match socket.status(assoc) {
             Ok(status) => (status.outbound_streams, status.inbound_streams),
             Err(_) => (peer.outbound_streams, peer.inbound_streams),
@@ -354,8 +354,8 @@ impl Endpoint {
         self.state.io.socket().send_buffer_size()
     }
 
-    /// Returns the socket, for options and statistics. Receiving from the socket directly takes
-    /// messages away from the endpoint.
+    /// Returns the socket, for options and statistics. Messages received directly from the socket
+    /// are not seen by the endpoint.
     #[must_use]
     pub fn socket(&self) -> &Socket {
         self.state.io.socket()
@@ -367,8 +367,8 @@ impl Endpoint {
     ///
     /// Returns the endpoint if an [`EndpointSender`] exists, if received data has not been returned
     /// yet, or if it keeps an association that could not be registered with the reactor (see
-    /// [`peel_off`](Self::peel_off)). Call [`try_next_event`](Self::try_next_event) until
-    /// `WouldBlock` to receive the rest.
+    /// [`peel_off`](Self::peel_off)). To receive such data first, call
+    /// [`try_next_event`](Self::try_next_event) until it returns `WouldBlock`.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
         if !self.queue.is_empty() || !self.state.unregistered().is_empty() {
             return Err(Box::new(self));
@@ -385,8 +385,8 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         if self.queue.has_message() {
-            // To the kernel these messages are read, so it would shut the associations down. An
-            // error here cannot be returned.
+            // The kernel considers these messages read and would shut the associations down. An
+            // error cannot be returned from `drop`.
             let _ = abort_on_close(self.state.io.socket());
         }
         for peeled_off in self.state.unregistered().values() {

@@ -24,7 +24,8 @@ const TOO_LARGE: AbortReason = AbortReason::from_static("message too large");
 pub(crate) struct RecvQueue {
     pub(crate) parts: VecDeque<Part>,
     reassembler: Reassembler,
-    /// Association that is closed, returned after the reports of its failed sends.
+    /// Closed association, returned after the `SCTP_SEND_FAILED_EVENT` notifications behind its
+    /// end.
     pending_end: Option<(AssocId, End)>,
 }
 
@@ -51,7 +52,8 @@ impl RecvQueue {
         has_message(&self.parts) || !self.reassembler.is_empty()
     }
 
-    /// Returns `true` if an end waits for the reports of failed sends that the kernel may have.
+    /// Returns `true` if an end is held back until queued `SCTP_SEND_FAILED_EVENT` notifications
+    /// are returned.
     pub(crate) fn has_end(&self) -> bool {
         self.pending_end.is_some()
     }
@@ -89,7 +91,7 @@ impl RecvQueue {
         state: &EndpointState,
     ) -> Option<Result<EndpointEvent, RecvError>> {
         loop {
-            // The kernel queues the reports of failed sends directly behind the end.
+            // The kernel queues `SCTP_SEND_FAILED_EVENT` notifications directly behind the end.
             if self.pending_end.is_some()
                 && self
                     .parts
@@ -128,8 +130,8 @@ impl RecvQueue {
                 self.on_notification(notification, state).map(Ok)
             }
             Reassembled::TooLarge(assoc) => {
-                // Its end follows as an event. If the abort fails, the peer's next message repeats
-                // it.
+                // Its end follows as an event. If the abort fails, it is repeated for the peer's
+                // next message.
                 let _ = state.abort(assoc, &TOO_LARGE);
                 None
             }
@@ -182,7 +184,7 @@ impl RecvQueue {
     }
 }
 
-/// Returns `true` if a part begins a report of a failed send.
+/// Returns `true` if a part is an `SCTP_SEND_FAILED_EVENT` notification, or its beginning.
 fn is_send_failure(part: &Part) -> bool {
     const SCTP_SEND_FAILED_EVENT: u16 = 0x800d;
     let kind = part

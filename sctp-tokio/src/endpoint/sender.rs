@@ -1,4 +1,4 @@
-//! Sending on a socket that many associations share.
+//! Sending half of an endpoint.
 
 use std::{
     collections::VecDeque,
@@ -29,7 +29,7 @@ pub struct EndpointSender {
     waiting: Waiting,
 }
 
-/// Wait that a `poll_` method has started. A clone of the handle starts with none.
+/// Pending wait of a `poll_` method. A clone of the handle has none.
 #[derive(Default)]
 struct Waiting(Mutex<Option<Wait>>);
 
@@ -113,9 +113,9 @@ impl EndpointSender {
     /// Sends a message on every established association with one system call (`SCTP_SENDALL`, RFC
     /// 6458 section 5.3.4). Does nothing if there is none.
     ///
-    /// This operation has no form that waits. The kernel stops at the first association that it
-    /// cannot send on, and does not report how many came before it. A second attempt would send
-    /// twice on those.
+    /// There is no async variant. The kernel stops at the first association that it cannot send on,
+    /// and does not report how many it has sent on before. A retry would send the message twice on
+    /// those.
     ///
     /// # Errors
     ///
@@ -216,23 +216,23 @@ impl EndpointSender {
     ///             let info = received.info.reply();
     ///             replies.push_back((event.assoc, Message::new(received.payload).with_info(info)));
     ///         }
-    ///         // Bounded, so that a fast peer cannot postpone its replies.
+    ///         // Bounded: a fast peer must not delay the replies.
     ///         match (replies.len(), endpoint.try_next_event()) {
     ///             (..64, Ok(next)) => event = next,
     ///             _ => break,
     ///         }
     ///     }
     ///     while let Err(error) = sender.send_many(&mut replies).await {
-    ///         // One peer's failure does not concern the others.
+    ///         // The failure of one association does not affect the others.
     ///         println!("{error}");
     ///     }
     /// }
     /// # }
     /// ```
     ///
-    /// A message without space in the send buffer holds up all messages behind it. If each
-    /// association has its own send buffer (`net.sctp.sndbuf_policy=1` when the socket was made),
-    /// it holds up only those of the same association.
+    /// A message for which the send buffer has no space blocks all messages behind it. If each
+    /// association has its own send buffer (`net.sctp.sndbuf_policy=1` when the socket was
+    /// created), it blocks only those of the same association.
     ///
     /// # Errors
     ///
@@ -311,9 +311,9 @@ impl EndpointSender {
         }
     }
 
-    /// Waits until a send that found no space is worth repeating: the socket is writable, an
-    /// association was closed or has no unacknowledged data, or 20 milliseconds have passed. The
-    /// writability of a shared socket alone is not reliable.
+    /// Waits until a send that returned [`SendError::Full`] should be retried: the socket is
+    /// writable, an association was closed or has no unacknowledged data, or 20 milliseconds have
+    /// passed. On a shared socket, writability alone is not reliable.
     ///
     /// # Errors
     ///

@@ -31,10 +31,10 @@ use crate::{
     },
 };
 
-/// Time after which a waiting send is repeated without a wake-up.
+/// Interval at which a pending send is retried without a wake-up.
 ///
-/// Writability of a shared socket is that of all associations together. With
-/// `net.sctp.sndbuf_policy=1` it may never come although a send would succeed.
+/// A shared socket has one writability for all associations. With `net.sctp.sndbuf_policy=1` it may
+/// never become writable although a send would succeed.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// Positions of the messages of a bundle, or the error of the first message.
@@ -82,8 +82,9 @@ pub(crate) struct PeeledOff {
 
 /// Returns `true` if each association of a new socket has its own send buffer.
 ///
-/// The kernel decides that when a socket is made, and has no call to ask afterwards. For a socket from
-/// elsewhere this is a guess. A wrong one costs system calls, or lets a full peer hold up others.
+/// The kernel fixes the policy when a socket is created, and offers no way to query it. For a
+/// socket created elsewhere, the result is a guess: a wrong one costs system calls, or lets an
+/// association with a full buffer block others.
 fn has_own_buffers() -> bool {
     let policy = std::fs::read("/proc/sys/net/sctp/sndbuf_policy");
     policy.is_ok_and(|policy| policy.trim_ascii() != b"0")
@@ -134,8 +135,8 @@ impl EndpointState {
 
     /// Moves an association to a socket of its own.
     ///
-    /// Never within a bundle: its last message would not reach what the others have held back
-    /// (`MSG_MORE`).
+    /// Not while a bundle is being sent: its last message would not release those held back by
+    /// `MSG_MORE`.
     pub(crate) fn peel_off(&self, assoc: AssocId) -> io::Result<(Socket, Peer)> {
         let _between_bundles = self.credit();
         let socket = self.io.socket().peel_off(assoc)?;
@@ -144,8 +145,8 @@ impl EndpointState {
 
     /// Reads the number of streams from the kernel.
     ///
-    /// The notification of a change has only the number of streams added
-    /// (`sctp_ulpevent_make_stream_change_event`), even if the request was denied.
+    /// The notification contains only the number of added streams, even if the request was denied
+    /// (`sctp_ulpevent_make_stream_change_event`).
     pub(crate) fn ask_streams(&self, assoc: AssocId) {
         if let (Some(peer), Ok(status)) =
             (self.peers().get_mut(&assoc), self.io.socket().status(assoc))
@@ -241,7 +242,7 @@ impl EndpointState {
 
     /// Implements [`EndpointSender::writable`](crate::EndpointSender::writable).
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        // By hand: `select!` would add five dependencies.
+        // Written by hand, because `select!` would add five dependencies.
         let mut writable = pin!(self.io.forget_writable());
         let mut freed = pin!(self.space_freed.notified());
         let mut retry = pin!(tokio::time::sleep(RETRY));
@@ -259,7 +260,8 @@ impl EndpointState {
 
     pub(crate) fn start_shutdown(&self, assoc: AssocId) -> io::Result<()> {
         self.note_shutdown(assoc, Side::Local);
-        // Not within a bundle: its last message would be refused, and the others wait for it.
+        // Not while a bundle is being sent: its last message would be rejected, and the messages
+        // held back by `MSG_MORE` would not be sent.
         let _between_bundles = self.credit();
         if self.is_connecting(assoc) {
             return self.abort(assoc, &AbortReason::default());
@@ -357,10 +359,10 @@ impl EndpointState {
         Ok(indices)
     }
 
-    /// Adds associations that were on the socket before this endpoint had it.
+    /// Adds the associations of an existing socket.
     pub(crate) fn add(&self, assocs: &[AssocId]) {
         for &assoc in assocs {
-            // A notification reports one that is closed meanwhile.
+            // Fails if the association was closed meanwhile, which a notification reports.
             if let Ok(status) = self.io.socket().status(assoc) {
                 let peer = Peer::new(status.outbound_streams, status.inbound_streams);
                 self.insert(assoc, peer);

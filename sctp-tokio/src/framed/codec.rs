@@ -1,4 +1,4 @@
-//! Codec adapter: one frame per message.
+//! Adapter for tokio-util codecs, with one frame per message.
 
 use std::{
     collections::VecDeque,
@@ -22,8 +22,8 @@ use crate::{
 
 /// Encodes and decodes messages with a codec of tokio-util, one frame per message.
 ///
-/// SCTP preserves message boundaries, so a codec needs no length field, and may have one. The end
-/// of a message is the end of the codec's input: an incomplete frame is passed to
+/// SCTP preserves message boundaries, so a codec does not need a length field, but may have one.
+/// The end of a message is the end of the codec's input: an incomplete frame is passed to
 /// [`Decoder::decode_eof`]. The adapter implements:
 ///
 /// * `Stream` of decoded items with their [`RecvInfo`], over an [`Association`] or a [`RecvHalf`].
@@ -91,7 +91,7 @@ impl<T, C> MessageFramed<T, C> {
     }
 
     /// Returns the transport, the codec, and the messages that were encoded and have not been sent.
-    /// Received messages are not lost: the adapter keeps none.
+    /// The adapter does not buffer received messages, so none are lost.
     #[must_use]
     pub fn into_parts(self) -> (T, C, VecDeque<Message>) {
         (self.transport, self.codec, self.batch.queue)
@@ -263,7 +263,7 @@ impl<C: Encoder<I> + Unpin, I> Sink<(I, SendInfo)> for MessageFramed<Association
     }
 }
 
-/// Error of receiving or decoding a message.
+/// Error returned when a message cannot be received or decoded.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError<E> {
@@ -317,7 +317,7 @@ impl<E: std::error::Error + 'static> std::error::Error for DecodeError<E> {
     }
 }
 
-/// Error of encoding or sending an item.
+/// Error returned when an item cannot be encoded or sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EncodeError<E> {

@@ -26,7 +26,7 @@ use crate::{
 ///   acknowledges them. An error concerns one message, which is dropped. Flushing again continues
 ///   with the others.
 /// * `poll_close` flushes, and then starts the shutdown *of the association*: SCTP has no half close.
-///   It does not wait for the end.
+///   It does not wait for the SHUTDOWN handshake.
 ///
 /// Dropping the sink drops messages that have not been flushed. [`into_parts`](Self::into_parts)
 /// returns them.
@@ -58,13 +58,13 @@ impl MessageSink {
         }
     }
 
-    /// Returns the handle that the sink sends with. Messages sent with it overtake those that have
-    /// not been flushed.
+    /// Returns the handle that the sink sends with. Messages sent through the handle overtake those
+    /// that have not been flushed.
     pub fn get_ref(&self) -> &SendHalf {
         &self.sender
     }
 
-    /// Returns the handle, and the messages that were accepted and have not been sent.
+    /// Returns the handle and the messages that have not been sent.
     #[must_use]
     pub fn into_parts(self) -> (SendHalf, VecDeque<Message>) {
         (self.sender, self.batch.queue)
@@ -139,7 +139,7 @@ impl Batch {
         sender: &mut SendHalf,
     ) -> Poll<Result<(), SendError>> {
         if !self.is_full() {
-            // Sending takes part in cooperative scheduling, but once for a batch.
+            // Sending consumes tokio's cooperative budget once per batch.
             ready!(coop::poll_proceed(cx)).made_progress();
             return Poll::Ready(Ok(()));
         }

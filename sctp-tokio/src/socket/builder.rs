@@ -45,17 +45,17 @@ impl SocketBuilder {
     /// Default number of outbound streams that an association requests: 128. The kernel's default
     /// is 10.
     ///
-    /// More streams cost an idle association little memory, and do not lengthen the INIT, which has
-    /// their number as a field of 16 bits.
+    /// Additional streams cost an idle association little memory. They do not lengthen the INIT
+    /// chunk, which carries their number in a 16-bit field.
     pub const OUTBOUND_STREAMS: u16 = setup::OUTBOUND_STREAMS;
 
     /// Default number of inbound streams that a peer is allowed: 1,024. The kernel's default is 65,535.
     ///
     /// The kernel allocates the streams that an INIT requests before it answers with a cookie
-    /// (`sctp_process_init`), so anyone can cause that work with one packet.
+    /// (`sctp_process_init`), so an unverified peer can cause the allocation with one packet.
     pub const MAX_INBOUND_STREAMS: u16 = setup::MAX_INBOUND_STREAMS;
 
-    /// Creates a builder with the defaults, which each method states.
+    /// Creates a builder with the defaults, which are documented at each method.
     pub fn new() -> Self {
         Self::default()
     }
@@ -75,18 +75,19 @@ impl SocketBuilder {
     /// A socket bound to the wildcard address (`0.0.0.0` or `[::]`) announces all addresses of the
     /// machine to every peer, including those of container bridges. Two peers that announce a
     /// common address with the same port exclude each other: the second gets no answer and times
-    /// out. If a machine has such addresses, name those that peers can reach.
+    /// out. On such machines, pass only addresses that peers can reach.
     pub fn with_local_addrs(mut self, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.config.local_addrs = addrs.into_iter().collect();
         self
     }
 
-    /// Sets the number of streams and the attempts of associations.
+    /// Sets the number of streams and the INIT retransmissions of associations (`SCTP_INITMSG`).
     ///
     /// A field that is 0 has its default: [`OUTBOUND_STREAMS`](Self::OUTBOUND_STREAMS),
-    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and for the others the kernel's. An
-    /// association has the lesser of what one end requests and the other allows. A socket from
-    /// elsewhere keeps its parameters unless this method is called.
+    /// [`MAX_INBOUND_STREAMS`](Self::MAX_INBOUND_STREAMS), and for the others the kernel's. In each
+    /// direction, an association has the lesser of the number that one end requests and the number
+    /// that the other allows. A socket created from a descriptor keeps its parameters unless this
+    /// method is called.
     pub fn with_init(mut self, init: InitMsg) -> Self {
         self.config.init = Some(init);
         self
@@ -102,7 +103,7 @@ impl SocketBuilder {
         self
     }
 
-    /// Sets the number of retransmissions before an association is given up, and the lifetime of
+    /// Sets the number of retransmissions after which an association fails, and the lifetime of
     /// cookies (`SCTP_ASSOCINFO`).
     ///
     /// A field that is zero has the kernel's default, which sysctls below `net.sctp` change:
@@ -115,7 +116,7 @@ impl SocketBuilder {
 
     /// Sets heartbeats, retransmissions and other parameters of all paths (`SCTP_PEER_ADDR_PARAMS`).
     ///
-    /// What [`PeerAddrParams::new`] leaves unchanged has the kernel's default.
+    /// Fields that [`PeerAddrParams::new`] leaves unset have the kernel's defaults.
     #[doc(alias = "SCTP_PEER_ADDR_PARAMS")]
     pub fn with_peer_addr_params(mut self, params: PeerAddrParams) -> Self {
         self.config.peer_addr_params = params;
@@ -124,7 +125,8 @@ impl SocketBuilder {
 
     /// Sends small messages at once (`SCTP_NODELAY`). Defaults to `true`.
     ///
-    /// Otherwise a small message can wait 200 ms for the acknowledgement of the previous one.
+    /// With `false`, a small message can wait up to 200 ms for the acknowledgement of the previous
+    /// one.
     pub fn with_nodelay(mut self, nodelay: bool) -> Self {
         self.config.nodelay = nodelay;
         self
@@ -133,10 +135,10 @@ impl SocketBuilder {
     /// Allows binding to a port that associations of an earlier socket still use (`SO_REUSEADDR`).
     /// Defaults to `true`.
     ///
-    /// A restarted server meets such associations: some were passed on, others wait for an
-    /// unreachable peer's answer to their SHUTDOWN, which takes minutes. With `false`, binding
-    /// fails with `AddrInUse` until the last one is closed. A second listening socket is refused in
-    /// either case.
+    /// After a server restart such associations can exist: some were passed to another process,
+    /// others wait minutes for an unreachable peer to answer a SHUTDOWN. With `false`, binding
+    /// fails with `AddrInUse` until the last one is closed. A second listening socket is rejected
+    /// in either case.
     #[doc(alias = "SO_REUSEADDR")]
     pub fn with_reuse_address(mut self, reuse_address: bool) -> Self {
         self.config.reuse_address = reuse_address;
@@ -167,21 +169,22 @@ impl SocketBuilder {
     /// determines the window offered to peers; see
     /// [`guide::performance`](crate::guide::performance).
     ///
-    /// While the buffer is full, the kernel discards packets that the window still allows. For the
-    /// peer each is a failed transmission: after 10 in a row
+    /// While the buffer is full, the kernel discards packets that the window still allows. The peer
+    /// counts each as a failed transmission, and after 10 in a row
     /// ([`AssocInfo::max_retransmissions`](crate::options::AssocInfo::max_retransmissions)) it
-    /// gives the association up. All associations of an [`Endpoint`] share its buffer, which should
-    /// hold the longest message of each.
+    /// gives up on the association. All associations of an [`Endpoint`] share its buffer, which
+    /// should hold the longest message of each.
     pub fn with_recv_buffer_size(mut self, bytes: usize) -> Self {
         self.config.recv_buffer_size = Some(bytes);
         self
     }
 
     /// Selects the notifications that are returned as events. Defaults to all except `SENDER_DRY`,
-    /// `AUTHENTICATION` and `REMOTE_ERROR`. Those that this crate needs itself are always returned.
+    /// `AUTHENTICATION` and `REMOTE_ERROR`. Notifications that this crate depends on are always
+    /// returned.
     ///
-    /// Enable `REMOTE_ERROR` only for trusted peers: with it the receive buffer does not bound the
-    /// memory that a peer can occupy.
+    /// Enable `REMOTE_ERROR` only for trusted peers: the memory that its notifications occupy is
+    /// not bounded by the receive buffer.
     pub fn with_events(mut self, events: EventSet) -> Self {
         self.config.events = events;
         self
@@ -196,15 +199,15 @@ impl SocketBuilder {
         self
     }
 
-    /// Limits the time of an attempt to connect. Defaults to the sum of the kernel's
-    /// retransmissions, which is minutes; see [`InitMsg`].
+    /// Limits the duration of a connection attempt. By default the kernel's INIT retransmissions
+    /// bound it, which take minutes; see [`InitMsg`].
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = Some(timeout);
         self
     }
 
-    /// Interleaves messages of different streams on the wire: I-DATA chunks (RFC 8260) with streams
-    /// served in turn (`SCTP_SS_RR`). Defaults to `false`, as in the kernel.
+    /// Interleaves messages of different streams on the wire, with I-DATA chunks (RFC 8260) and
+    /// round-robin scheduling of streams (`SCTP_SS_RR`). Defaults to `false`, as in the kernel.
     ///
     /// Without interleaving, the kernel sends a message completely before it starts the next one:
     /// streams protect other messages from a *lost* one, not from a *long* one. Both ends must
@@ -232,7 +235,8 @@ impl SocketBuilder {
     ///   [`with_peer_addr_params`](Self::with_peer_addr_params), which belongs to the association.
     /// - Set the other options again on [`Association::socket`].
     ///
-    /// An [`endpoint`](Self::endpoint) does not peel off by itself, and keeps them.
+    /// The associations of an [`endpoint`](Self::endpoint) keep these options until they are peeled
+    /// off.
     ///
     /// [`PeerAddrParams::with_dscp`]: crate::options::PeerAddrParams::with_dscp
     #[doc(alias = "IP_TOS", alias = "SO_MARK")]
@@ -250,8 +254,8 @@ impl SocketBuilder {
         &self.config.local_addrs
     }
 
-    /// Returns the [number of streams and the attempts](Self::with_init), with the defaults of this crate
-    /// in place of zeros.
+    /// Returns the [number of streams and the INIT retransmissions](Self::with_init), with the
+    /// defaults of this crate in place of zeros.
     #[must_use]
     pub fn init(&self) -> InitMsg {
         self.config.init_msg()
@@ -317,7 +321,7 @@ impl SocketBuilder {
         self.config.max_message_size
     }
 
-    /// Returns the [time limit](Self::with_connect_timeout) of an attempt to connect.
+    /// Returns the [time limit](Self::with_connect_timeout) of a connection attempt.
     #[must_use]
     pub fn connect_timeout(&self) -> Option<Duration> {
         self.config.connect_timeout
@@ -344,7 +348,7 @@ impl SocketBuilder {
         SctpListener::open(&self.config)
     }
 
-    /// Creates a listening one-to-many socket that carries all of its associations itself.
+    /// Creates a listening one-to-many socket, on which all associations remain.
     ///
     /// # Errors
     ///
@@ -388,10 +392,10 @@ impl SocketBuilder {
         Ok(Association::from_receiver(receiver))
     }
 
-    /// Connects to the first of several hosts that answers (RFC 8305). [`connect`](Self::connect)
-    /// takes several addresses for paths to one host.
+    /// Connects to the first of several hosts that answers (RFC 8305). For several addresses of one
+    /// host, use [`connect`](Self::connect).
     ///
-    /// Each address is tried by itself, in order. The next attempt starts 250 milliseconds after
+    /// Each address is tried separately, in order. The next attempt starts 250 milliseconds after
     /// the last one, or at once when one fails. The first association that is established is
     /// returned, and the other attempts are dropped. [`with_connect_timeout`] applies to each
     /// attempt. With a fixed local port and without [`with_reuse_address`], each attempt waits
@@ -417,8 +421,8 @@ impl SocketBuilder {
 
     /// Connects a *one-to-one* socket, for programs that need such a descriptor.
     ///
-    /// The kernel cannot abort its association with a reason: [`Association::abort`] fails, and
-    /// [`Association::abort_without_reason`] replaces it.
+    /// The kernel cannot abort its association with a reason: [`Association::abort`] fails. Use
+    /// [`Association::abort_without_reason`] instead.
     ///
     /// # Errors
     ///
@@ -436,8 +440,8 @@ impl SocketBuilder {
     }
 }
 
-/// Taking over descriptors from a supervisor (systemd's socket activation), a parent process or another
-/// library.
+/// Conversion from descriptors of a supervisor (systemd's socket activation), a parent process or
+/// another library.
 ///
 /// Each method makes the descriptor non-blocking and sets the options that this crate needs
 /// (receive information, notifications, fragment interleave), then those of the builder. The
@@ -447,8 +451,8 @@ impl SocketBuilder {
 /// at `fs.epoll.max_user_watches`) or memory. A duplicate ([`OwnedFd::try_clone`]) keeps the
 /// association for another attempt.
 ///
-/// The kernel does not tell a peeled-off socket from a one-to-many socket, so the caller chooses
-/// the method.
+/// The kernel does not distinguish a peeled-off socket from a one-to-many socket, so the caller
+/// chooses the method.
 impl SocketBuilder {
     /// Listens on a bound one-to-many socket (systemd: `ListenSequentialPacket=` with
     /// `SocketProtocol=sctp`). The socket need not listen yet.

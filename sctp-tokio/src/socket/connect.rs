@@ -32,8 +32,8 @@ use crate::{
 
 /// Creates a socket and establishes an association on it.
 ///
-/// By default it is peeled off a one-to-many socket, as the associations of a listener are. On
-/// Linux such a socket can be aborted with a reason, a one-to-one socket cannot.
+/// By default the association is peeled off a one-to-many socket, like those of a listener. On
+/// Linux such an association can be aborted with a reason, but that of a one-to-one socket cannot.
 pub(crate) async fn connect(
     config: &SocketConfig,
     peer: &[SocketAddr],
@@ -42,7 +42,7 @@ pub(crate) async fn connect(
     check_peer(peer)?;
     check_families(&config.local_addrs, peer)?;
     let socket = config.open_for(peer, style)?;
-    // A `configure` function may have made it an IPv6 socket without IPv4.
+    // A `configure` function may have set `IPV6_V6ONLY`.
     check_reach(&socket, peer)?;
     let attempt = Attempt::start(socket, peer, style, config.max_message_size)?;
     match config.connect_timeout {
@@ -60,7 +60,7 @@ fn invalid(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
 }
 
 /// Rejects addresses that cannot belong to one peer: those that the kernel rejects without a
-/// reason, and port 0, which it would try and which is reserved (RFC 9260 section 3.1).
+/// reason, and port 0, which is reserved (RFC 9260 section 3.1) but which the kernel would try.
 pub(crate) fn check_peer(peer: &[SocketAddr]) -> io::Result<()> {
     let Some(first) = peer.first() else {
         return Err(invalid("no address to connect to"));
@@ -205,8 +205,8 @@ impl Attempt {
 
     /// Returns the error of a failed handshake.
     ///
-    /// The kernel reports a refusal and a silence alike (cause 0). It gives up on a silent peer at
-    /// a time fixed by its parameters, so an earlier failure is a refusal.
+    /// The kernel reports a refusal and a timeout alike (cause 0). The time of a timeout is
+    /// determined by its parameters, so an earlier failure is a refusal.
     fn cant_start(self) -> ConnectError {
         let peer = self.peer;
         if Instant::now() < self.gives_up {
@@ -240,13 +240,14 @@ impl Attempt {
 
 /// Moves the association, and what is queued for it, to a peeled-off socket.
 ///
-/// It is alone on either socket, but only a peeled-off socket has an error of its own
-/// (`sctp_cmd_set_sk_err`). That error tells a peer that no longer answers from one that answers
-/// with an ABORT without a cause, as one does after a restart.
+/// The association is alone on either socket, but only a peeled-off socket reports the error of its
+/// association (`sctp_cmd_set_sk_err`). The error distinguishes a timeout from an ABORT without a
+/// cause, such as that of a restarted peer.
 fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
-    // First out of the reactor, which may have room for only one of the two.
+    // Deregistered first, because the reactor may have room for only one of the two sockets.
     let socket = io.into_socket();
-    // Closed already, no descriptor left, or another network namespace: continue without.
+    // If the association is already closed, no descriptor is left, or the network namespace
+    // differs, continue on the original socket.
     let own = socket.peel_off(assoc).unwrap_or(socket);
     Ok(Io::new(own)?)
 }

@@ -20,11 +20,10 @@ use crate::{
     error::ConnectError,
 };
 
-/// Time before the next attempt starts beside the last one ("Connection Attempt Delay", RFC 8305
-/// section 5).
+/// Delay before the next attempt starts ("Connection Attempt Delay", RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Tries addresses concurrently, each a little after the previous one.
+/// Tries addresses concurrently, with staggered starts.
 pub(crate) async fn connect_any(
     config: &SocketConfig,
     addrs: impl ToSocketAddrs + fmt::Debug,

@@ -1,4 +1,4 @@
-//! Sockets made of descriptors that come from elsewhere.
+//! Sockets created from existing descriptors.
 
 use std::{collections::VecDeque, io, os::fd::OwnedFd, sync::Arc};
 
@@ -21,7 +21,7 @@ pub(crate) fn listening(config: &SocketConfig, fd: OwnedFd, style: Style) -> io:
         Style::OneToOne => AssocId::FUTURE,
     };
     let socket = adopt(config, fd, style, assocs)?;
-    // The kernel refuses this on a socket with an association of its own.
+    // The kernel rejects this on a peeled-off socket.
     socket.listen(BACKLOG)?;
     Ok(socket)
 }

@@ -1,4 +1,4 @@
-//! Sockets, from addresses and options to a descriptor and back.
+//! Creation of sockets: builder, connecting, and conversion from descriptors.
 
 pub(crate) mod builder;
 pub(crate) mod connect;

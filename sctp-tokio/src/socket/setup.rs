@@ -10,27 +10,27 @@ use tokio::net::ToSocketAddrs;
 
 use crate::{association::shared::Style, error_context::prefixed};
 
-/// Notifications subscribed by default: those of a loss or a change.
+/// Notifications subscribed by default: those that report a loss or a change.
 ///
-/// Excluded are `SENDER_DRY`, which can come with every message, and the peer's ERROR chunks: for
-/// each cause in a chunk the kernel queues a copy of the rest, whatever the receive buffer holds
-/// already. One packet of 1 KiB can so occupy 300 KiB while nothing is received.
+/// `SENDER_DRY` is excluded because it can follow every message. `REMOTE_ERROR` is excluded because
+/// its memory is not bounded: for each cause in an ERROR chunk, the kernel queues a copy of the
+/// remaining causes, even if the receive buffer is full.
 const DEFAULT_EVENTS: EventSet = EventSet::all()
     .difference(EventSet::SENDER_DRY)
     .difference(EventSet::REMOTE_ERROR)
     .difference(EventSet::AUTHENTICATION);
 
-/// Notifications that this crate needs itself.
+/// Notifications that this crate depends on.
 const INTERNAL: EventSet = EventSet::ASSOC_CHANGE
     .union(EventSet::SHUTDOWN)
     .union(EventSet::PARTIAL_DELIVERY)
     .union(EventSet::STREAM_CHANGE);
 
-/// Backlog for `listen(2)`. One-to-many sockets only need it above 0. For one-to-one sockets
-/// `net.core.somaxconn` is a further limit.
+/// Backlog for `listen(2)`. For one-to-many sockets any value above 0 enables listening. For
+/// one-to-one sockets `net.core.somaxconn` is a further limit.
 pub(crate) const BACKLOG: u32 = 4096;
 
-/// Default limit of received messages: 1 MiB.
+/// Default size limit of received messages: 1 MiB.
 const DEFAULT_MAX_MESSAGE_SIZE: usize = 1024 * 1024;
 
 /// Default number of outbound streams that an association requests.
@@ -87,7 +87,8 @@ impl SocketConfig {
     pub(crate) fn open_listening(&self, style: Style) -> io::Result<Socket> {
         let socket = self.open(Family::of(&self.local_addrs), style)?;
         self.bind_socket(&socket)?;
-        // Sockets that reuse a port can both bind it, so the conflict may show only here.
+        // Two sockets with `SO_REUSEADDR` can bind the same port, so a conflict may be detected
+        // only here.
         socket
             .listen(BACKLOG)
             .map_err(|error| match self.local_addrs.first() {
@@ -110,7 +111,7 @@ impl SocketConfig {
             socket.set_reuse_port(true)?;
         }
         let init = Some(self.init_msg());
-        // A new socket has no other subscriptions to keep, so one call replaces one per type.
+        // A new socket has no other subscriptions, so one call suffices instead of one per type.
         self.set_up(&socket, init, |socket, events| {
             socket.set_all_events(events)
         })?;
@@ -126,7 +127,8 @@ impl SocketConfig {
     ) -> io::Result<()> {
         socket.set_recv_rcvinfo(true)?;
         socket.set_nodelay(self.nodelay)?;
-        // A long message must not hold up others of the socket.
+        // Without fragment interleave, a partially delivered message blocks all others of the
+        // socket.
         socket.set_fragment_interleave(true)?;
         if self.interleaving {
             interleave(socket)?;
@@ -162,8 +164,8 @@ impl SocketConfig {
         Ok(())
     }
 
-    /// Returns the setup parameters of associations of a new socket. A socket from elsewhere keeps
-    /// its own, unless the caller has set some.
+    /// Returns the setup parameters of associations of a new socket. A socket created elsewhere
+    /// keeps its own, unless the caller has set some.
     pub(crate) fn init_msg(&self) -> InitMsg {
         let mut init = self.init.unwrap_or_default();
         if init.outbound_streams == 0 {
@@ -282,7 +284,7 @@ pub(crate) async fn first_to_bind<T>(
     made
 }
 
-/// Resolves a name to at least one address. Errors have the name, which the resolver's lack.
+/// Resolves a name to at least one address. Adds the name to errors.
 pub(crate) async fn resolve(
     name: impl ToSocketAddrs + fmt::Debug,
 ) -> io::Result<(SocketAddr, Vec<SocketAddr>)> {
@@ -303,7 +305,7 @@ fn name_address(error: &io::Error, addr: SocketAddr) -> io::Error {
     prefixed(error, format_args!("cannot bind {addr}"))
 }
 
-/// Offers I-DATA, with streams served in turn. The kernel requires fragment interleaving.
+/// Enables I-DATA with round-robin scheduling of streams. The kernel requires fragment interleave.
 fn interleave(socket: &Socket) -> io::Result<()> {
     socket
         .set_interleaving_supported(true)
