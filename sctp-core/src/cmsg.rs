@@ -1,4 +1,4 @@
-//! Ancillary data, encoded and decoded without casting (RFC 6458 section 5.3).
+//! Encoding and decoding of ancillary data (RFC 6458 section 5.3).
 
 use crate::{
     abi::{self, Layout},
@@ -24,7 +24,7 @@ pub(crate) const RECV_SPACE: usize = 192;
 /// Ancillary data of one send.
 #[derive(Debug)]
 pub(crate) struct SendControl {
-    // Need not be aligned like a cmsghdr: the kernel copies the bytes first.
+    // Not aligned like a `cmsghdr`, because the kernel copies the bytes first.
     bytes: [u8; SEND_SPACE],
     len: usize,
 }

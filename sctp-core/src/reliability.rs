@@ -5,27 +5,27 @@ use std::time::Duration;
 /// Limits how long the kernel tries to deliver a message (RFC 3758, RFC 7496; `SCTP_PRINFO`, RFC
 /// 6458 section 5.3.7).
 ///
-/// A message can be abandoned only if the peer supports PR-SCTP. Toward any other peer, every
-/// message is reliable.
+/// A message can be abandoned only if the peer supports PR-SCTP. Otherwise every message is
+/// reliable.
 ///
 /// # Reliable messages on the same stream
 ///
 /// Keep partially reliable messages longer than one DATA chunk away from reliable ones: send them
-/// on a stream of their own, or [unordered](crate::SendInfo::unordered). A receiving Linux kernel
-/// does not deliver what follows an abandoned long message on its ordered stream, reliable messages
-/// included. The sender cannot detect the loss: the peer has acknowledged the messages, and the
-/// association can still end with an orderly shutdown.
+/// on a stream of their own, or [unordered](crate::SendInfo::unordered). After an abandoned long
+/// message, a receiving Linux kernel does not deliver the following messages of that ordered
+/// stream, not even reliable ones. The sender cannot detect the loss: the peer has acknowledged the
+/// messages, and the association can still be shut down in order.
 ///
 /// # Reports
 ///
 /// Linux reports an abandoned message by [`SendFailed`](crate::SendFailed) only if its lifetime
-/// expired before it was first sent. A message that is abandoned later, after its retransmissions
-/// or in favor of a more important one, is only counted: see
+/// expired before it was first sent. Messages abandoned later, after their retransmissions or in
+/// favor of a more important message, are only counted: see
 /// [`Socket::pr_assoc_status`](crate::Socket::pr_assoc_status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reliability {
-    /// Delivers the message or loses the association. The default.
+    /// Retransmits the message until it is acknowledged or the association fails. The default.
     #[default]
     Reliable,
     /// Abandons the message once this much time has passed since the send.

@@ -48,13 +48,13 @@
 //! | drop | SHUTDOWN, or ABORT if messages are unread | either of the above |
 //! | failure of the network | nothing | [`End::Lost`] after the kernel's retransmissions |
 //!
-//! The end is queued behind the messages: receive until [`Event::Closed`] (or `None`), and no
-//! message is lost.
+//! The end is queued behind the messages. To receive every message, receive until [`Event::Closed`]
+//! (or `None`).
 //!
 //! # Types of other crates
 //!
-//! The public interface names types and traits of these crates, which are re-exported. A new major
-//! version of one is a new major version of this crate.
+//! The public API exposes types and traits of these crates, which are re-exported. A new major
+//! version of any of them requires a new major version of this crate.
 //!
 //! | crate | where |
 //! |---|---|

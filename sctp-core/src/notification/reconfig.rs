@@ -29,7 +29,7 @@ impl ReconfigOutcome {
     }
 }
 
-/// Restart of streams at sequence number 0 (`SCTP_STREAM_RESET_EVENT`, RFC 6525 section 6.1.1).
+/// Reset of streams to sequence number 0 (`SCTP_STREAM_RESET_EVENT`, RFC 6525 section 6.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReset {
@@ -61,7 +61,7 @@ impl StreamReset {
     }
 }
 
-/// Restart of all sequence numbers of an association (`SCTP_ASSOC_RESET_EVENT`, RFC 6525 section
+/// Reset of all sequence numbers of an association (`SCTP_ASSOC_RESET_EVENT`, RFC 6525 section
 /// 6.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

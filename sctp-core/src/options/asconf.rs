@@ -18,7 +18,7 @@ impl Socket {
     /// option there too, or [`Socket::set_peer_primary_addr`] fails.
     ///
     /// RFC 5061 requires authentication of address changes. Enable [`Socket::set_auth_supported`]
-    /// as well: with this option alone, every association is refused.
+    /// as well: with this option alone, no association can be established.
     ///
     /// # Errors
     ///

@@ -9,12 +9,12 @@
 //!   associations, and [`AssocId::ALL`], both of these; `# Errors` says if they do not. No getter
 //!   accepts them.
 //! * On a **one-to-one** or a **peeled-off** socket the kernel ignores it. The value belongs to the
-//!   association, if there is one, and otherwise to the future one. A getter returns the value of
+//!   association, if there is one, and otherwise to the future one. Once the association is
 //!   the socket once the association has ended. Pass [`AssocId::FUTURE`].
 //!
 //! Options without an association belong to the socket. Sockets from [`Socket::accept`] and
-//! [`Socket::peel_off`] inherit the values of their origin. The exception are the options that
-//! offer an extension (`..._supported`), which start with the system's default again.
+//! [`Socket::peel_off`] inherit the values of their origin. Options that offer an extension
+//! (`..._supported`) are an exception: they start with the system's default.
 //!
 //! # Values
 //!

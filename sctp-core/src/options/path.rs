@@ -32,7 +32,7 @@ pub struct PathThresholds {
     /// Maximum number of consecutive retransmissions before another path permanently becomes
     /// primary. `None` leaves it unchanged.
     ///
-    /// Linux's default is 65535, which means never. Requires Linux 5.5.
+    /// Linux's default is 65535, which disables the switchover. Requires Linux 5.5.
     pub primary_switchover: Option<u16>,
 }
 
@@ -125,7 +125,7 @@ impl Socket {
         })
     }
 
-    /// Selects the primary path, used as long as it works, by the peer's address
+    /// Selects the primary path, which is used while it is active, by the peer's address
     /// (`SCTP_PRIMARY_ADDR`, RFC 6458 section 8.1.9).
     ///
     /// # Errors
@@ -333,13 +333,14 @@ impl Socket {
     /// after one interval, and each size that does not pass takes three more. Sizes are searched
     /// upwards from 1200 bytes.
     ///
-    /// Until then the kernel divides messages by the interface's MTU. If the path drops such a
-    /// packet, its message never arrives: the packet is repeated at its size even after the MTU was
-    /// found, and holds up what is sent later. Its heartbeats may keep the association up meanwhile;
-    /// once a shutdown begins, it is aborted after the
-    /// [maximum of retransmissions](super::AssocInfo::max_retransmissions). So send long messages
-    /// only after [`path_info`](Self::path_info) has the MTU. For a path that is known to be narrow,
-    /// set a fixed MTU: [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
+    /// Until then the kernel fragments messages by the interface's MTU. If the path drops such a
+    /// packet, its message never arrives: the kernel retransmits the packet at its original size
+    /// even after the MTU was found, and the packet blocks everything sent later. Heartbeats may
+    /// keep the association up meanwhile. Once a shutdown begins, the association is aborted after
+    /// the [maximum of retransmissions](super::AssocInfo::max_retransmissions). Therefore send long
+    /// messages only after [`path_info`](Self::path_info) returns the MTU. For a path that is known
+    /// to have a small MTU, set a fixed one:
+    /// [`MtuDiscovery::Disabled`](super::MtuDiscovery::Disabled).
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ impl Socket {
 
 /// Requests, at most one pending per association. A notification reports the outcome.
 impl Socket {
-    /// Requests a restart of streams at sequence number 0 (`SCTP_RESET_STREAMS`, RFC 6525 section
+    /// Requests a reset of streams to sequence number 0 (`SCTP_RESET_STREAMS`, RFC 6525 section
     /// 6.3.2).
     ///
     /// An empty list selects all streams. [`StreamReset`](crate::StreamReset) reports the outcome.
@@ -137,7 +137,7 @@ impl Socket {
         self.request(abi::SCTP_RESET_STREAMS, &value)
     }
 
-    /// Requests a restart of all sequence numbers, transmission sequence numbers included
+    /// Requests a reset of all sequence numbers, including transmission sequence numbers
     /// (`SCTP_RESET_ASSOC`, RFC 6525 section 6.3.3).
     ///
     /// [`AssocReset`](crate::AssocReset) reports the outcome. Until then nothing can be sent.

@@ -1,4 +1,4 @@
-//! Receiving of many messages with one call, into one buffer and without copies.
+//! Batched receives into one buffer, without copies.
 
 use std::{collections::VecDeque, fmt, io, ops::Range, os::fd::AsFd};
 
@@ -14,19 +14,19 @@ use crate::sys::{self, MAX_BATCH};
 const SLOT_LEN: usize = 2048;
 /// Minimum number of messages per receive.
 ///
-/// More than one, since only a receive that is not full shows that the queue is empty.
+/// Greater than one, because only a partial batch shows that the queue is empty.
 const MIN_SLOTS: usize = 4;
-/// Maximum missing length of a message that gets the space for it at once.
+/// Maximum missing length of an incomplete message for which space is reserved immediately.
 ///
-/// A copy of so little is cheap, and a receive for another socket may take the space behind the
-/// message.
+/// A receive for another socket may otherwise take the space behind the message. Copying this
+/// little is cheap.
 const SHORT_REST: usize = 1024;
 
 /// A received message or notification, or a part of one.
 #[derive(Debug)]
 pub struct Part {
-    /// The bytes. Adjacent parts of one message can be joined with [`BytesMut::unsplit`], mostly
-    /// without a copy.
+    /// The bytes. Parts of one message can be joined with [`BytesMut::unsplit`], usually without a
+    /// copy.
     pub data: BytesMut,
     /// Metadata of the part.
     pub meta: RecvMeta,
@@ -35,9 +35,9 @@ pub struct Part {
 /// Buffer of [`Socket::recv_batch`].
 ///
 /// A block of memory is divided into slots. Each message of a batch is received into a slot and
-/// then split off without a copy. A message longer than its slot continues in the next one, so that
-/// its parts join to one slice again. A block is reused once all of its messages have been dropped.
-/// Until then another block takes its place: in the steady state nothing is allocated.
+/// then split off without a copy. A message longer than its slot continues in the next one, so its
+/// parts can be joined without a copy. A block is reused once all of its messages have been
+/// dropped. Until then another block replaces it. In the steady state nothing is allocated.
 ///
 /// Slots grow and shrink with the messages that arrive, up to 64 KiB. A block has the length of 32
 /// slots, at most 576 KiB. Besides the block in use, at most 4.5 MiB are kept, and of these only
@@ -78,7 +78,7 @@ impl fmt::Debug for RecvBatch {
 }
 
 impl RecvBatch {
-    /// Creates an empty buffer. Allocates nothing before the first receive.
+    /// Creates an empty buffer. Memory is allocated by the first receive.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -118,7 +118,7 @@ impl RecvBatch {
     /// Adapts the number of messages that the next receive asks for.
     ///
     /// Asks for twice the received number, decreases slowly, and asks for the maximum after a full
-    /// receive. Each message asked for costs some 30 instructions, whether or not it is there.
+    /// receive. Each requested message costs about 30 instructions, even if none is queued.
     fn adapt_slots(&mut self, count: usize, asked: usize) {
         self.slots = if count == asked {
             MAX_BATCH
@@ -164,8 +164,8 @@ impl Socket {
     /// Receives queued messages, at most 32 or as many as fit into the block (`recvmmsg(2)`).
     ///
     /// Returns the number of parts added to the batch, and `true` if the kernel may have more.
-    /// After `false`, no further call is needed to find the queue empty. Each part is as described
-    /// at [`Socket::recv_msg`].
+    /// `false` means that the queue was empty, so no further call is needed. Each part is as
+    /// described at [`Socket::recv_msg`].
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! Memory for received batches: blocks that are reused once all of their messages have been
-//! dropped.
+//! Pool of receive buffers, which are reused once all of their messages have been dropped.
 
 use std::{collections::VecDeque, mem};
 
@@ -11,14 +10,14 @@ use crate::sys::MAX_BATCH;
 pub(super) const MAX_SLOT_LEN: usize = 64 * 1024;
 /// Maximum length of the slots of a block.
 ///
-/// A message stays in its block without a copy, so a held message keeps its whole block: the length
-/// of 32 messages as long as the longest recent one, up to this limit. A message that is short
-/// against its block is copied out of it.
+/// Messages are not copied out of their block, so a held message keeps its whole block alive: the
+/// length of 32 messages as long as the longest recent one, up to this limit. Only messages that
+/// are short compared to their block are copied.
 const MAX_BLOCK_LEN: usize = 512 * 1024;
 /// Length up to which a message is copied out of any long block, so that it does not keep the block
 /// alive.
 ///
-/// Receiving a message costs many times as much as the copy.
+/// The copy is cheap compared to the receive.
 const ALWAYS_COPIED: usize = 1024;
 /// Number of messages of one length that a block has space for, from which on a message of that
 /// length is copied out of a long block.
@@ -26,7 +25,7 @@ const ALWAYS_COPIED: usize = 1024;
 /// More than the 32 of a block whose messages are all of the same length, so that these are not
 /// copied.
 const COPIED_SHARE: usize = 64;
-/// Length of a block for copies. It has space for several of the longest.
+/// Length of a block for copies, with space for several of the longest.
 const COPY_BLOCK_LEN: usize = 64 * 1024;
 /// Maximum memory in retired blocks: that of 64 messages as long as the longest slot.
 ///
@@ -81,8 +80,8 @@ impl BlockPool {
         }
     }
 
-    /// Returns `true` if a held message of this length would keep much more memory than it needs, so
-    /// that it is worth a copy.
+    /// Returns `true` if a message of this length should be copied, because holding it would keep
+    /// much more memory alive than it needs.
     pub(super) fn is_copied(&self, len: usize) -> bool {
         self.block_len >= LONG && len <= ALWAYS_COPIED.max(self.block_len / COPIED_SHARE)
     }
@@ -108,16 +107,16 @@ impl BlockPool {
     ///
     /// Returns the part of the spare capacity that the next receive may fill.
     ///
-    /// The rest of an unfinished message must directly follow its beginning, or joining them is a
-    /// copy. So the last slot of each block is not for new messages, and the block stays in use
-    /// while a message is unfinished. Only a message longer than a slot can reach the end of the
-    /// block.
+    /// The remainder of an unfinished message must directly follow its beginning, or joining them
+    /// requires a copy. Therefore the last slot of each block is not used for new messages, and the
+    /// block stays in use while a message is unfinished. Only a message longer than a slot can
+    /// reach the end of the block.
     pub(super) fn reserve(&mut self, slot_len: usize, unfinished: bool) -> usize {
         let wanted = (slot_len * MAX_BATCH).min(MAX_BLOCK_LEN) + slot_len;
         if unfinished && self.block.capacity() >= slot_len {
             return self.block.capacity();
         }
-        // Restarts the same block if no part of it is held: it is in the processor's cache.
+        // Reuses the same block if no part of it is held, because it is in the processor's cache.
         if self.block.capacity() < wanted && !self.block.try_reclaim(wanted) {
             self.replace_block(wanted, 2 * slot_len);
         }

@@ -64,9 +64,10 @@ pub struct Connecting {
 impl Socket {
     /// Binds the socket to one address (`bind(2)`). Port 0 selects a free port.
     ///
-    /// The wildcard address announces every address of the machine to peers, those of container
-    /// bridges included. A peer does not answer a second association that announces the address and
-    /// port of another: bind to the addresses that peers can reach.
+    /// A socket bound to the wildcard address announces every address of the machine to peers,
+    /// including those of container bridges. A peer does not answer the INIT of a second
+    /// association that announces an address and port already in use by another. Bind to the
+    /// addresses that peers can reach.
     ///
     /// # Errors
     ///
@@ -103,9 +104,9 @@ impl Socket {
 
     /// Accepts associations (`listen(2)`).
     ///
-    /// A one-to-many socket ignores the size of the backlog. A backlog of 0 stops new associations
-    /// while established ones continue, which suits a drain. On a one-to-one socket the backlog
-    /// limits the associations that wait for [`Socket::accept`].
+    /// A one-to-many socket ignores the size of the backlog. A backlog of 0 rejects new
+    /// associations while established ones continue, for example to drain a server. On a one-to-one
+    /// socket the backlog limits the associations that wait for [`Socket::accept`].
     ///
     /// # Errors
     ///
@@ -114,8 +115,8 @@ impl Socket {
         sys::listen(self.as_fd(), i32::try_from(backlog).unwrap_or(i32::MAX))
     }
 
-    /// Accepts the next association of a one-to-one listener (`accept4(2)`). It may have ended
-    /// already.
+    /// Accepts the next association of a one-to-one listener (`accept4(2)`). The association may
+    /// already be closed.
     ///
     /// # Errors
     ///
@@ -146,13 +147,13 @@ impl Socket {
     /// Moves an association from a one-to-many socket to a socket of its own (`sctp_peeloff_flags`,
     /// RFC 6458 section 9.2), with all queued messages and notifications.
     ///
-    /// Without a free descriptor, Linux would close the association instead of leaving it on the
-    /// socket. So this method checks first that four descriptors are free. Other threads can still
-    /// take all four in between: the kernel has no call that does both.
+    /// If no descriptor is free, Linux closes the association instead of leaving it on the socket.
+    /// This method therefore first checks that four descriptors are free. The check is not atomic:
+    /// if other threads take all four before the peel-off, the association is closed.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown or ended association, for a peeled-off socket, and for a
+    /// `InvalidInput` for an unknown or closed association, for a peeled-off socket, and for a
     /// thread in a network namespace other than that of the socket. The descriptor limit of the
     /// process (`EMFILE`, `ENFILE`), in which case the association stays on the socket.
     #[doc(alias = "sctp_peeloff")]
@@ -162,12 +163,12 @@ impl Socket {
 
     /// Starts the orderly shutdown of an association (`SCTP_EOF`, RFC 6458 section 5.3.4).
     ///
-    /// All queued messages are delivered and acknowledged before SHUTDOWN is sent. Needs no buffer
-    /// space. A repeated call has no effect.
+    /// All queued messages are delivered and acknowledged before SHUTDOWN is sent. Does not require
+    /// space in the send buffer. A repeated call has no effect.
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` if the association has ended; `InvalidInput` on a one-to-one socket, where
+    /// `BrokenPipe` if the association is closed; `InvalidInput` on a one-to-one socket, where
     /// [`Socket::shutdown_write`] starts a shutdown.
     #[doc(alias = "SCTP_EOF")]
     pub fn send_eof(&self, assoc: AssocId) -> io::Result<()> {
@@ -176,11 +177,12 @@ impl Socket {
 
     /// Aborts an association (`SCTP_ABORT`, RFC 6458 section 5.3.4).
     ///
-    /// Sends an ABORT with the reason, and discards unsent messages. Needs no buffer space.
+    /// Sends an ABORT with the reason, and discards unsent messages. Does not require space in the
+    /// send buffer.
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` if the association has ended; `InvalidInput` on a one-to-one socket, which
+    /// `BrokenPipe` if the association is closed; `InvalidInput` on a one-to-one socket, which
     /// cannot send a reason.
     #[doc(alias = "SCTP_ABORT")]
     pub fn send_abort(&self, assoc: AssocId, reason: &AbortReason) -> io::Result<()> {
@@ -201,7 +203,7 @@ impl Socket {
     /// Starts the orderly shutdown of a one-to-one socket's association (`shutdown(2)` with
     /// `SHUT_WR`).
     ///
-    /// SCTP has no half-closed state: the peer can send nothing more either.
+    /// SCTP has no half-closed state: the peer cannot send any more messages either.
     ///
     /// On one-to-many and peeled-off sockets, the kernel reports success and does *nothing*
     /// (`sctp_shutdown`): use [`Socket::send_eof`] there.
@@ -250,7 +252,7 @@ impl Socket {
             value[..4].copy_from_slice(&assoc.get().to_ne_bytes());
             match sys::getsockopt(self.as_fd(), abi::SOL_SCTP, option, &mut value) {
                 // The returned length is unusable: for local addresses Linux omits the header from
-                // it (`sctp_getsockopt_local_addrs`). The count in the header is right.
+                // it (`sctp_getsockopt_local_addrs`). The count in the header is correct.
                 Ok(_) => return decode_addrs(&value).ok_or_else(super::truncated_option),
                 Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && room < LAST => {
                     room *= 4

@@ -27,9 +27,9 @@ use crate::{abi, ids::AssocId, sockaddr, sys};
 ///
 /// # Closing
 ///
-/// `close(2)` on a one-to-many socket ends *every* association on it: with an orderly shutdown in
+/// `close(2)` on a one-to-many socket closes *every* association on it, with a graceful shutdown in
 /// the background, or with an ABORT if a message is unread. Before dropping the socket, receive
-/// until nothing is left, or end each association. Peeled-off sockets are independent of the socket
+/// until `WouldBlock`, or close each association. Peeled-off sockets are independent of the socket
 /// they came from.
 pub struct Socket {
     fd: OwnedFd,
@@ -40,8 +40,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `Unsupported` if the kernel has no SCTP, with the remedy in the text; otherwise the error of
-    /// `socket(2)`.
+    /// `Unsupported` if the kernel has no SCTP; otherwise the error of `socket(2)`.
     pub fn one_to_many(family: Family) -> io::Result<Self> {
         Self::new(family, libc::SOCK_SEQPACKET)
     }
@@ -76,7 +75,7 @@ impl Socket {
         Ok(Self { fd })
     }
 
-    /// Takes a descriptor that is known to be an SCTP socket.
+    /// Wraps a descriptor that is known to be an SCTP socket.
     pub(crate) fn new_unchecked(fd: OwnedFd) -> Self {
         Self { fd }
     }
@@ -107,7 +106,7 @@ pub(crate) fn truncated_option() -> io::Error {
     )
 }
 
-/// Replaces the error of a kernel without SCTP by one with the remedy.
+/// Replaces the error of a kernel without SCTP by one that names the missing module.
 ///
 /// Linux returns `EPROTONOSUPPORT` for a socket type that other protocols have, as TCP has
 /// `SOCK_STREAM`, and `ESOCKTNOSUPPORT` for one that none has: `SOCK_SEQPACKET` (`inet_create`).

@@ -101,13 +101,13 @@ impl Socket {
     /// of it has arrived (partial delivery). Parts of different messages can then be interleaved on
     /// a one-to-many socket: reassemble them by association, and with I-DATA by stream.
     ///
-    /// A length of 0 without `MSG_NOTIFICATION` marks the end of a one-to-one socket's association.
+    /// On a one-to-one socket, a length of 0 without `MSG_NOTIFICATION` is end-of-file.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for a buffer without spare capacity, `WouldBlock` if nothing is queued. On
-    /// one-to-one and peeled-off sockets, the first call to ask reports a pending error
-    /// (`ECONNRESET`) once.
+    /// `InvalidInput` for a buffer without spare capacity, `WouldBlock` if nothing is queued.
+    /// One-to-one and peeled-off sockets return a pending error (`ECONNRESET`) once, to the next
+    /// call.
     pub fn recv_msg(&self, buf: &mut impl BufMut) -> io::Result<RecvMeta> {
         if !buf.has_remaining_mut() {
             return Err(io::Error::new(

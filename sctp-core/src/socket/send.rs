@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Socket {
-    /// Sends one message on an association (`sendmsg(2)`), completely or not at all.
+    /// Sends one message on an association (`sendmsg(2)`), whole or not at all.
     ///
     /// One-to-one and peeled-off sockets ignore `assoc`. The kernel joins the slices to one
     /// message.
@@ -27,7 +27,7 @@ impl Socket {
     /// `WouldBlock` if the send buffer is full; *any* free space suffices for a message of any
     /// size. `InvalidInput` (`EINVAL`) for an empty message or a stream that was not negotiated,
     /// `EMSGSIZE` for a message longer than the send buffer, `ESHUTDOWN` while the association is
-    /// shutting down, `BrokenPipe` if it has ended or never existed.
+    /// shutting down, `BrokenPipe` if it is closed or never existed.
     pub fn send_msg(
         &self,
         assoc: AssocId,
@@ -45,10 +45,10 @@ impl Socket {
 
     /// Sends one message to an address, on the existing association or else on a new one.
     ///
-    /// **This can start an unwanted association**: a send to a peer whose association has just
-    /// ended starts another. With interleaving (I-DATA) on, the call can also *block* without limit
-    /// during the handshake, although the socket is non-blocking. Servers and asynchronous code
-    /// should send by association.
+    /// **This can establish an unwanted association**: a send to a peer whose association has just
+    /// been closed starts a new one. With interleaving (I-DATA) on, the call can also *block*
+    /// without limit during the handshake, although the socket is non-blocking. Servers and
+    /// asynchronous code should send by association.
     ///
     /// # Errors
     ///
@@ -75,8 +75,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The first failure ends the call. The kernel does not report how many associations came
-    /// before it.
+    /// The call stops at the first failure. The kernel does not report on how many associations the
+    /// message was sent before.
     #[doc(alias = "SCTP_SENDALL")]
     pub fn send_msg_to_all(&self, info: &SendInfo, payload: &[IoSlice<'_>]) -> io::Result<()> {
         let control = SendControl::new(AssocId::FUTURE, info, abi::SCTP_SENDALL);
@@ -98,8 +98,8 @@ impl Socket {
     ///
     /// With `more`, the kernel delays a packet that is not full until a send *without* `more` on
     /// the same association (`MSG_MORE`). Messages then share packets, which takes less than half
-    /// of the processor time per message. End every run of messages with a send without `more`: the
-    /// kernel otherwise holds the last messages for seconds.
+    /// of the processor time per message. End every run of messages with a send without `more`:
+    /// otherwise the kernel holds the last messages back for seconds.
     ///
     /// # Errors
     ///

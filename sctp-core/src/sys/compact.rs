@@ -2,7 +2,8 @@
 
 use std::{mem::MaybeUninit, ops::Range};
 
-/// Maximum length of messages that are moved together. Copying so little costs less than the space.
+/// Maximum length of messages that are moved together. Copying this little costs less than the
+/// wasted space.
 const MOVE_MAX: usize = 1024;
 
 /// Closes the gap before a received message.

@@ -24,7 +24,8 @@ pub(crate) fn socket(domain: libc::c_int, kind: libc::c_int) -> io::Result<Owned
 ///
 /// A successful system call must have just returned the descriptor, and nothing else may own it.
 pub(super) unsafe fn own(fd: libc::c_int) -> OwnedFd {
-    // SAFETY: the caller says that it is open and nobody's, so it is not -1 either.
+    // SAFETY: the caller guarantees that the descriptor is open and not owned elsewhere, so it is
+    // not -1.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

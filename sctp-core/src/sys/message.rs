@@ -91,7 +91,7 @@ pub(crate) fn recvmsg<T>(
     unsafe { receive(call, buf, decode) }
 }
 
-/// Prepares and evaluates the call of [`recvmsg`].
+/// Prepares the call of [`recvmsg`] and evaluates its result.
 ///
 /// # Safety
 ///
@@ -142,7 +142,7 @@ pub(crate) fn recvmmsg(
     unsafe { receive_batch(call, block, slots, slot_len, each) }
 }
 
-/// Prepares and evaluates the call of [`recvmmsg`].
+/// Prepares the call of [`recvmmsg`] and evaluates its result.
 ///
 /// # Safety
 ///
@@ -221,7 +221,7 @@ pub(crate) fn sendmsg(
     retry(|| check_len(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, flags) }))
 }
 
-/// Flag that holds a message back, to be sent with the next one.
+/// Flag that holds a message back until the next plain send.
 pub(crate) const MSG_MORE: libc::c_int = libc::MSG_MORE;
 
 /// `sendmmsg(2)` for at most [`MAX_BATCH`] messages.

@@ -1,11 +1,11 @@
 //! System calls, and the only `unsafe` code of the project.
 //!
-//! A function of this module takes slices and descriptors that Rust vouches for, makes one call and
-//! returns the kernel's answer. Reported lengths are checked in release builds too. Safe code
-//! elsewhere interprets the bytes. Each block contains one unsafe operation and states why it is
-//! sound.
+//! Each function takes safe slices and borrowed descriptors, makes one system call and returns its
+//! result. Lengths reported by the kernel are checked in release builds too. The bytes are
+//! interpreted by safe code elsewhere. Each block contains one unsafe operation and states why it
+//! is sound.
 //!
-//! Only Linux has these sockets. On other systems each function fails with `Unsupported`.
+//! On systems other than Linux, each function fails with `Unsupported`.
 #![allow(unsafe_code, reason = "the one module that makes system calls")]
 
 #[cfg(target_os = "linux")]
@@ -38,7 +38,7 @@ pub(crate) use unsupported::*;
 
 /// Maximum number of messages per batched call.
 ///
-/// Larger batches gained nothing measurable, and this many headers fit on the stack.
+/// Larger batches had no measurable benefit, and this many headers fit on the stack.
 pub(crate) const MAX_BATCH: usize = 32;
 
 /// Undecoded metadata of one received message.

@@ -48,8 +48,7 @@ pub(crate) fn setsockopt(
 
 /// Checks that some descriptors and files are available.
 ///
-/// Checks for more than one, so that a thread that opens a file before the subsequent call does no
-/// harm.
+/// Checks for more than one, in case another thread opens a file before the subsequent call.
 fn spare_descriptors() -> io::Result<()> {
     const SPARE: usize = 4;
     let mut spare = [const { None }; SPARE];
@@ -64,8 +63,8 @@ fn spare_descriptors() -> io::Result<()> {
 
 /// `sctp_peeloff_flags()`: `SCTP_SOCKOPT_PEELOFF_FLAGS`, non-blocking and close-on-exec.
 ///
-/// The kernel first moves the association and then looks for a descriptor. If there is none, it
-/// *closes* the association (`sctp_getsockopt_peeloff_common`). So this function looks for
+/// The kernel moves the association before it allocates a descriptor. If there is none, it *closes*
+/// the association (`sctp_getsockopt_peeloff_common`). This function therefore checks for
 /// descriptors first.
 pub(crate) fn peel_off(fd: BorrowedFd<'_>, assoc: AssocId) -> io::Result<OwnedFd> {
     spare_descriptors()?;
