@@ -2,8 +2,8 @@
 //!
 //! Structures are encoded and decoded field by field at stated offsets instead of through `repr(C)`
 //! types. Five structs of the header are `packed, aligned(4)`, which Rust cannot express, and a
-//! wrong layout reads garbage. A test compares every offset and size with the header
-//! (`abi/tests.rs`).
+//! wrong layout would silently return wrong values. A test compares every offset and size with the
+//! header (`abi/tests.rs`).
 
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@
 //!   accepts them.
 //! * On a **one-to-one** or a **peeled-off** socket the kernel ignores it. The value belongs to the
 //!   association, if there is one, and otherwise to the future one. Once the association is
-//!   the socket once the association has ended. Pass [`AssocId::FUTURE`].
+//!   closed, a getter returns the value of the socket. Pass [`AssocId::FUTURE`].
 //!
 //! Options without an association belong to the socket. Sockets from [`Socket::accept`] and
 //! [`Socket::peel_off`] inherit the values of their origin. Options that offer an extension

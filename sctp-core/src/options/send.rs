@@ -116,7 +116,7 @@ impl Socket {
     /// Defaults to [`Reliability::Reliable`]. Intended for `write(2)` and `send(2)` on the
     /// descriptor; do not combine it with the send methods of [`Socket`]. For a message whose
     /// [`SendInfo`](crate::SendInfo) is [`Reliability::Reliable`], Linux ignores the policy and
-    /// takes its value for a lifetime in milliseconds. The message is discarded if it is still
+    /// interprets its value as a lifetime in milliseconds. The message is discarded if it is still
     /// unsent after that time.
     ///
     /// # Errors

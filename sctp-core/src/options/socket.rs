@@ -48,8 +48,8 @@ impl Socket {
     /// Sets whether messages of other associations may be delivered between the parts of a message
     /// (`SCTP_FRAGMENT_INTERLEAVE`, RFC 6458 section 8.1.20).
     ///
-    /// Defaults to off: one long message then delays every association of the socket. Linux knows
-    /// no level above 1. Turning the option off also turns I-DATA off.
+    /// Defaults to off: one long message then delays every association of the socket. Linux has no
+    /// level above 1. Turning the option off also turns I-DATA off.
     ///
     /// # Errors
     ///
@@ -99,9 +99,9 @@ impl Socket {
     /// `connectx`: it determines the window that the peer is offered.
     ///
     /// All associations of a one-to-many socket share the buffer, but each offers a window as if it
-    /// had the buffer alone. While it is full, Linux discards packets within the window. For the
-    /// peer each is a failed transmission: after [`AssocInfo::max_retransmissions`] in a row, 10 by
-    /// default, it gives the association up.
+    /// had the buffer alone. While it is full, Linux discards packets within the window. The peer
+    /// counts each as a failed transmission, and after [`AssocInfo::max_retransmissions`] in a row,
+    /// 10 by default, it gives up on the association.
     ///
     /// [`AssocInfo::max_retransmissions`]: super::AssocInfo::max_retransmissions
     ///
@@ -127,8 +127,8 @@ impl Socket {
     /// Allows binding addresses and a port that associations of an earlier socket still use
     /// (`SO_REUSEADDR`). Set it before `bind`. Defaults to off.
     ///
-    /// Every socket that has the port must have it set; those that were accepted or peeled off take
-    /// it over. A second socket cannot listen on the port all the same (`sctp_get_port_local`).
+    /// The option must be set on every socket that uses the port. Accepted and peeled-off sockets
+    /// inherit it. A second socket still cannot listen on the port (`sctp_get_port_local`).
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl Socket {
         Ok(size.saturating_sub(queued))
     }
 
-    /// Returns fields of the kernel's account of the socket's memory.
+    /// Returns fields of `SO_MEMINFO`.
     fn memory<const N: usize>(&self, fields: [usize; N]) -> io::Result<[usize; N]> {
         const SO_MEMINFO: i32 = 55;
         let mut values = [0; 9 * 4];
@@ -273,11 +273,11 @@ impl Socket {
         self.number(abi::SCTP_ADAPTATION_LAYER)
     }
 
-    /// Sets the length from which a message may be delivered in parts to free the receive buffer
-    /// (`SCTP_PARTIAL_DELIVERY_POINT`, RFC 6458 section 8.1.21).
+    /// Sets the length in bytes from which a message may be partially delivered to free the receive
+    /// buffer (`SCTP_PARTIAL_DELIVERY_POINT`, RFC 6458 section 8.1.21).
     ///
     /// With 0, the default, Linux does so only when the receive buffer is full. It then discards
-    /// packets of the peer, which repeats them after its retransmission timeout.
+    /// packets of the peer, which retransmits them after its retransmission timeout.
     ///
     /// # Errors
     ///
@@ -287,7 +287,7 @@ impl Socket {
         self.set_number(abi::SCTP_PARTIAL_DELIVERY_POINT, bytes)
     }
 
-    /// Returns the length from which a message may be delivered in parts.
+    /// Returns the length in bytes from which a message may be partially delivered.
     ///
     /// # Errors
     ///

@@ -73,7 +73,7 @@ impl AssociationState {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PathInfo {
-    /// Peer's address on the path. `None` only if the kernel gave none.
+    /// Address of the peer on this path. `None` if the kernel returned no valid address.
     pub addr: Option<SocketAddr>,
     /// State of the path.
     pub state: PathState,

@@ -60,8 +60,8 @@ impl RtoInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct AssocInfo {
-    /// Maximum number of consecutive retransmissions, over all paths, before the association is
-    /// lost. Linux's default is 10.
+    /// Maximum number of consecutive retransmissions, over all paths, before the association fails.
+    /// Linux's default is 10.
     pub max_retransmissions: u16,
     /// Lifetime of cookies issued by this end. Linux's default is 60 s. Millisecond resolution.
     pub cookie_life: Duration,
@@ -116,7 +116,7 @@ impl DelayedSack {
         Self::default()
     }
 
-    /// Creates a value that acknowledges every packet immediately.
+    /// Creates a value that disables the delay: every packet is acknowledged immediately.
     #[must_use]
     pub fn off() -> Self {
         Self::default().with_frequency(1)
@@ -248,8 +248,8 @@ impl Socket {
     /// Sets the idle time after which future associations are shut down in order (`SCTP_AUTOCLOSE`,
     /// RFC 6458 section 8.1.8).
     ///
-    /// Zero, the default, disables it. Second resolution, rounded up; the kernel limits it by
-    /// `net.sctp.max_autoclose`. Established associations keep their time.
+    /// Zero, the default, disables it. Rounded up to seconds; `net.sctp.max_autoclose` is the upper
+    /// limit. Established associations keep their value.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::{error, fmt, io};
 
 use crate::abi;
 
-/// Error for a socket option that the running kernel lacks.
+/// Error returned for a socket option that the running kernel lacks.
 ///
 /// Every method of [`Socket`](crate::Socket) that gets or sets an option returns it inside an
 /// [`io::Error`] of kind [`Unsupported`](io::ErrorKind::Unsupported), in place of the kernel's
