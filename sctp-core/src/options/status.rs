@@ -126,7 +126,7 @@ impl PathState {
 impl Socket {
     /// Returns `false` if the association does not exist, or no longer exists.
     ///
-    /// Returns `true` if the kernel refuses to say.
+    /// Returns `true` if the call fails for any reason other than `EINVAL`.
     #[must_use]
     pub fn has_association(&self, assoc: AssocId) -> bool {
         !matches!(self.status(assoc), Err(error) if error.raw_os_error() == Some(libc::EINVAL))
