@@ -14,7 +14,7 @@ use std::time::Duration;
 /// on a stream of their own, or [unordered](crate::SendInfo::unordered). After an abandoned long
 /// message, a receiving Linux kernel does not deliver the following messages of that ordered
 /// stream, not even reliable ones. The sender cannot detect the loss: the peer has acknowledged the
-/// messages, and the association can still be shut down in order.
+/// messages, and the association can still be shut down gracefully.
 ///
 /// # Reports
 ///

@@ -59,7 +59,7 @@ impl Message {
     /// Send partially reliable messages longer than one packet on a stream of their own, or
     /// [unordered](Self::unordered). After such a message is abandoned, Linux may not deliver later
     /// messages of the same stream, although they are reliable and acknowledged. The association
-    /// still closes in order, so nothing reports the loss.
+    /// can still be shut down gracefully, so nothing reports the loss.
     #[must_use]
     pub fn with_reliability(mut self, reliability: Reliability) -> Self {
         self.info.reliability = reliability;

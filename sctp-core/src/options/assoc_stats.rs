@@ -70,7 +70,7 @@ impl Socket {
     /// Returns the associations of a one-to-many or peeled-off socket (`SCTP_GET_ASSOC_ID_LIST`,
     /// RFC 6458 section 8.2.6).
     ///
-    /// Reads their number first, and repeats both calls if it has grown in between.
+    /// Reads the number of associations first, and repeats both calls if it has grown meanwhile.
     ///
     /// # Errors
     ///

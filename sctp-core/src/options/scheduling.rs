@@ -16,7 +16,7 @@ pub enum StreamScheduler {
     FirstComeFirstServed,
     /// The stream with the numerically smallest value first (`SCTP_SS_PRIO`).
     Priority,
-    /// Streams take turns (`SCTP_SS_RR`).
+    /// Streams are served round-robin (`SCTP_SS_RR`).
     RoundRobin,
     /// Streams share the capacity evenly (`SCTP_SS_FC`). Linux 6.4 and later.
     FairCapacity,
@@ -143,9 +143,10 @@ impl Socket {
     /// Sets whether future associations may interleave messages of different streams
     /// (`SCTP_INTERLEAVING_SUPPORTED`, I-DATA, RFC 8260 section 4.3.1).
     ///
-    /// A long message then does not delay the others. Defaults to off. The option belongs to the
-    /// socket and not to an association. It requires the sysctl `net.sctp.intl_enable` and
-    /// [`Socket::set_fragment_interleave`], and is turned off together with the latter.
+    /// A long message then does not delay messages of other streams. Defaults to off. The option
+    /// belongs to the socket and not to an association. It requires the sysctl
+    /// `net.sctp.intl_enable` and [`Socket::set_fragment_interleave`], and is turned off together
+    /// with the latter.
     ///
     /// # Errors
     ///

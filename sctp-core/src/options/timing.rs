@@ -245,8 +245,8 @@ impl Socket {
         })
     }
 
-    /// Sets the idle time after which future associations are shut down in order (`SCTP_AUTOCLOSE`,
-    /// RFC 6458 section 8.1.8).
+    /// Sets the idle time after which future associations are shut down gracefully
+    /// (`SCTP_AUTOCLOSE`, RFC 6458 section 8.1.8).
     ///
     /// Zero, the default, disables it. Rounded up to seconds; `net.sctp.max_autoclose` is the upper
     /// limit. Established associations keep their value.

@@ -29,7 +29,7 @@ pub enum End {
         /// The end that was first seen to start the shutdown.
         by: Side,
     },
-    /// An ABORT closed the association at once. Unacknowledged messages may be lost.
+    /// An ABORT closed the association. Unacknowledged messages may be lost.
     ///
     /// An ABORT of the peer without a cause usually means that the peer's kernel does not know the
     /// association (RFC 9260 section 8.4): the peer restarted, or its own ABORT was lost. If the

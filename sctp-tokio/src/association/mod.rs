@@ -44,7 +44,8 @@ use crate::{
 /// # Closing
 ///
 /// * [`shutdown`](Self::shutdown) delivers everything that was sent, then runs the SHUTDOWN handshake.
-/// * [`abort`](Self::abort) closes the association at once, with a reason that the peer receives.
+/// * [`abort`](Self::abort) closes the association immediately, with a reason that the peer
+///   receives.
 /// * Dropping the association closes its socket, unless a [`sender`](Self::sender) handle exists.
 ///   The kernel then completes the SHUTDOWN handshake in the background, or sends an ABORT without a
 ///   reason if messages are unread.
@@ -576,7 +577,7 @@ impl RecvHalf {
     }
 }
 
-/// Error of joining two halves that belong to different associations. Returns both.
+/// Error returned when two halves belong to different associations. Contains both halves.
 #[derive(Debug)]
 pub struct ReuniteError {
     /// The sending half.

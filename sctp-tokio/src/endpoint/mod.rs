@@ -421,7 +421,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Yields events, and never ends. An error does not end the stream either.
+/// Yields events. The stream never ends, not even after an error.
 impl Stream for Endpoint {
     type Item = Result<EndpointEvent, RecvError>;
 

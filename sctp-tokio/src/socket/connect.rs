@@ -252,7 +252,7 @@ fn peeled_off(io: Io, assoc: AssocId) -> io::Result<Io> {
     Ok(Io::new(own)?)
 }
 
-/// Returns the minimum time before the kernel gives up on a silent peer
+/// Returns the minimum time before the kernel gives up on a peer that does not answer
 /// (`sctp_sf_t1_init_timer_expire`).
 ///
 /// Each INIT waits for the retransmission timeout, which doubles when all addresses have been tried
