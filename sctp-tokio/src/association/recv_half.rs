@@ -516,7 +516,7 @@ mod tests {
         let unreachable = || io::ErrorKind::HostUnreachable.into();
         let send_error = || shared.send_error(unreachable(), &SendInfo::default(), 1);
         let ignored = || ignore_already_closed(Err(unreachable()), || shared.is_present());
-        // Not while the association lives.
+        // The association is still established.
         assert!(matches!(send_error(), SendError::Io(_)));
         assert!(ignored().is_err());
         client.abort(&AbortReason::from_static("gone")).unwrap();

@@ -33,12 +33,12 @@ use wakers::{Waiter, Wakers};
 /// notification raises it, but possibly before the space is free.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Retry interval after the socket has reported an error, from when on the reactor delivers no
+/// Retry interval of a socket that has reported an error, for which the reactor delivers no further
 /// wake-ups.
 const RETRY_AFTER_ERROR: Duration = Duration::from_millis(20);
 
-/// Error of registering a socket: the user's limit of watches (`fs.epoll.max_user_watches`), or no
-/// memory.
+/// Error returned when a socket cannot be registered: the user's limit of watches
+/// (`fs.epoll.max_user_watches`) is reached, or memory is exhausted.
 ///
 /// Both conditions are transient, and the socket may carry an established association.
 #[derive(Debug)]

@@ -4,10 +4,11 @@ use super::BatchSender;
 
 /// Lower bound of the free space of a send buffer.
 ///
-/// A full buffer must not cut a bundle short: the kernel would keep the messages sent with
-/// `MSG_MORE` until the next plain send. Therefore the credit must cover a bundle, by an upper
-/// bound of the kernel's charge. It is read from the kernel (`SO_MEMINFO`) and only counted down
-/// until it is read again. Space freed by acknowledgements since then is not counted.
+/// A bundle is sent only if the credit covers an upper bound of the kernel's charge for it.
+/// Otherwise a full buffer could cut the bundle short, and the kernel would hold back the messages
+/// sent with `MSG_MORE` until the next plain send. The credit is read from the kernel
+/// (`SO_MEMINFO`) and then only decreases until it is read again. Space freed by acknowledgements
+/// since then is not counted.
 #[derive(Debug, Default)]
 pub(crate) struct SendCredit {
     free: usize,
