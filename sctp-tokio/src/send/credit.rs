@@ -4,11 +4,11 @@ use super::BatchSender;
 
 /// Lower bound of the free space of a send buffer.
 ///
-/// A bundle is sent only if the credit covers an upper bound of the kernel's charge for it.
-/// Otherwise a full buffer could cut the bundle short, and the kernel would hold back the messages
-/// sent with `MSG_MORE` until the next plain send. The credit is read from the kernel
-/// (`SO_MEMINFO`) and then only decreases until it is read again. Space freed by acknowledgements
-/// since then is not counted.
+/// `MSG_MORE` is used only for bundles whose cost, an upper bound of the kernel's charge, the
+/// credit covers. Otherwise a full buffer could cut the bundle short, and the kernel would hold
+/// back the messages sent with `MSG_MORE` until the next plain send. The credit is read from the
+/// kernel (`SO_MEMINFO`) and then only decreases until it is read again. Space freed by
+/// acknowledgements since then is not counted.
 #[derive(Debug, Default)]
 pub(crate) struct SendCredit {
     free: usize,
