@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs};
 
 use sctp_tokio::{AbortReason, Association, End, Event, RecvError, SendError, Side};
 use support::{endpoint, listener, must, next, until_end};
@@ -59,15 +59,35 @@ fn check_end(ends: &mut HashMap<&'static str, u32>, end: &End) {
             assert_eq!(end.reason().unwrap().len(), 4);
             "aborted there"
         }
+        // The client is gone, and its ABORT did not arrive.
+        End::Lost { .. } => "lost",
         other => panic!("{other}"),
     };
     *ends.entry(kind).or_default() += 1;
 }
 
-fn check_all(ends: &HashMap<&'static str, u32>) {
+/// Asserts that the associations ended as the clients ended them, after this many packets were
+/// discarded.
+///
+/// On several processors the kernel discards packets that arrive for a busy socket with a full
+/// backlog. Everything but an ABORT is sent again.
+fn check_all(ends: &HashMap<&'static str, u32>, discarded: u32) {
+    let lost = ends.get("lost").copied().unwrap_or(0);
+    assert!(
+        lost <= discarded,
+        "{lost} lost, {discarded} packets discarded"
+    );
     assert_eq!(ends["shut down"], CLIENTS / 2);
-    assert_eq!(ends["aborted there"], CLIENTS / 4);
+    assert_eq!(ends["aborted there"] + lost, CLIENTS / 4);
     assert_eq!(ends["aborted here"], CLIENTS / 4);
+}
+
+/// Returns how many packets the kernel has received and discarded.
+fn discarded_packets() -> u32 {
+    let statistics = fs::read_to_string("/proc/net/sctp/snmp").unwrap();
+    let mut words = statistics.split_whitespace();
+    words.find(|word| *word == "SctpInPktDiscards").unwrap();
+    words.next().unwrap().parse().unwrap()
 }
 
 fn clients(to: std::net::SocketAddr) -> JoinSet<()> {
@@ -77,6 +97,7 @@ fn clients(to: std::net::SocketAddr) -> JoinSet<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listener_serves_two_hundred_peers() {
     let (mut listener, addr) = listener().await;
+    let before = discarded_packets();
     let clients = clients(addr);
     let mut servers = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -105,13 +126,14 @@ async fn listener_serves_two_hundred_peers() {
     for end in servers.join_all().await {
         check_end(&mut ends, &end);
     }
-    check_all(&ends);
+    check_all(&ends, discarded_packets() - before);
     eventually_empty(listener.socket()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoint_serves_two_hundred_peers() {
     let (mut endpoint, addr) = endpoint().await;
+    let before = discarded_packets();
     let clients = clients(addr);
     let mut ends = HashMap::new();
     let mut ended = 0;
@@ -137,7 +159,7 @@ async fn endpoint_serves_two_hundred_peers() {
         }
     }
     clients.join_all().await;
-    check_all(&ends);
+    check_all(&ends, discarded_packets() - before);
     eventually_empty(endpoint.socket()).await;
 }
 
