@@ -69,8 +69,8 @@ fn check_end(ends: &mut HashMap<&'static str, u32>, end: &End) {
 /// Asserts that the associations ended as the clients ended them, after this many packets were
 /// discarded.
 ///
-/// On several processors the kernel discards packets that arrive for a busy socket with a full
-/// backlog. Everything but an ABORT is sent again.
+/// The kernel discards packets that arrive for a busy socket with a full backlog. Everything but an
+/// ABORT is sent again.
 fn check_all(ends: &HashMap<&'static str, u32>, discarded: u32) {
     let lost = ends.get("lost").copied().unwrap_or(0);
     assert!(

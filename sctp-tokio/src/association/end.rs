@@ -44,9 +44,9 @@ pub enum End {
     },
     /// The peer no longer answers, or the kernel gave up on the association.
     ///
-    /// It can also be an ABORT of the peer that was lost: an ABORT is not retransmitted. On several
-    /// processors the kernel discards packets that arrive for a busy socket while its backlog is full,
-    /// which concerns a socket with many associations.
+    /// It can also be an ABORT of the peer that was lost: an ABORT is not retransmitted. The kernel
+    /// discards packets that arrive for a busy socket while its backlog is full, which concerns a
+    /// socket with many associations.
     Lost {
         /// The kernel's error: `TimedOut` if the peer no longer answers, or `NotConnected` if the
         /// kernel gives none. `ConnectionRefused` if the association could not be established. An
