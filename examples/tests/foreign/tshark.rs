@@ -115,6 +115,7 @@ pub(super) fn capture(namespace: &NetNs, file: &str) -> Program {
         "-Zroot",
         "-nilo",
         "--immediate-mode",
+        "-B16384", // the default has room for few packets of the size of lo
         "--print",
         "-Uw",
         file,

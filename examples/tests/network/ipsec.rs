@@ -64,7 +64,9 @@ fn capture(host: &NetNs) -> Program {
     let tcpdump = fetched::foreign("tcpdump");
     let mut command = Command::new("stdbuf");
     command.args(["-oL", "-eL"]).arg(tcpdump.get_program());
-    command.args(["-Zroot", "-nl", "--immediate-mode", "-iany", "ip"]);
+    command.args(["-Zroot", "-nl", "--immediate-mode", "-iany"]);
+    // With room for the longest packets its buffer holds few, and misses what comes beyond.
+    command.args(["-s128", "ip"]);
     command.env("LD_LIBRARY_PATH", fetched::fetched("lib"));
     let mut capture = Program::spawn(host.command(&command));
     capture.stderr.find("listening on");
