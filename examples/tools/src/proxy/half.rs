@@ -130,6 +130,7 @@ impl Half {
         self.queue.clear();
         self.failed += messages;
         self.note_lost(messages, totals);
+        self.settle(totals);
     }
 
     /// Returns `true` if there is something to send.
@@ -240,7 +241,6 @@ impl Half {
             }
         }
         self.clear(totals);
-        self.settle(totals);
         undeliverable
     }
 }
