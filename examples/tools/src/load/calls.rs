@@ -16,6 +16,7 @@ pub(crate) struct Call {
     /// Set for a measured call.
     pub(crate) measured: bool,
     stream: u16,
+    size: usize,
     state: State,
 }
 
@@ -78,7 +79,7 @@ impl Calls {
         self.base + self.calls.len() as u64
     }
 
-    pub(crate) fn begin(&mut self, stream: u16, due: u64, sent: u64, measured: bool) {
+    pub(crate) fn begin(&mut self, stream: u16, size: usize, due: u64, sent: u64, measured: bool) {
         let number = self.next();
         if let Some(queue) = self.streams.get_mut(usize::from(stream)) {
             if queue.len() > 2 * self.limit + 16 {
@@ -93,6 +94,7 @@ impl Calls {
             sent,
             measured,
             stream,
+            size,
             state: State::Waiting,
         });
     }
@@ -135,6 +137,11 @@ impl Calls {
         fronts
             .min_by_key(|queue| queue.front().copied())?
             .pop_front()
+    }
+
+    /// Size of the message of a call; 0 if all up to it are answered or have timed out.
+    pub(crate) fn size(&self, number: u64) -> usize {
+        self.get(number).map_or(0, |call| call.size)
     }
 
     fn get(&self, number: u64) -> Option<Call> {

@@ -39,9 +39,10 @@ impl Display for Comparison<'_> {
             }
         }
         times(f, "latency max", a.latency.max, b.latency.max)?;
-        let counts: [(&str, Count); 7] = [
+        let counts: [(&str, Count); 8] = [
             ("answered", |outcome| outcome.calls.answered),
             ("failed", |outcome| outcome.calls.failed),
+            ("unsent", |outcome| outcome.calls.unsent),
             ("unanswered", |outcome| outcome.calls.unanswered),
             ("missed", |outcome| outcome.calls.missed),
             ("established", |outcome| outcome.associations.established),

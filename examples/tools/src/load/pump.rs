@@ -72,6 +72,8 @@ pub(crate) struct Pump<'a> {
     closing: bool,
     /// Nothing is left of the budget.
     spent: bool,
+    /// Number of the first measured call.
+    first_measured: u64,
     batch: Batch,
     /// With a trace: its part for this association, and copies of the messages in `outbox`.
     trace: Option<(Conversation, VecDeque<Message>)>,
@@ -110,6 +112,7 @@ impl<'a> Pump<'a> {
             silent_since: None,
             closing: false,
             spent: false,
+            first_measured: u64::MAX,
             batch: Batch::default(),
             trace: trace.map(|conversation| (conversation, VecDeque::new())),
             timer: Box::pin(sleep_until(shared.clock.moment(NEVER))),
@@ -259,10 +262,13 @@ impl<'a> Pump<'a> {
             copies.push_back(message.clone());
         }
         self.outbox.push_back(message);
-        self.calls.begin(self.stream, due, now, measured);
+        if measured {
+            self.first_measured = self.first_measured.min(self.calls.next());
+        }
+        self.calls.begin(self.stream, size, due, now, measured);
         self.count(measured, |tally| {
-            tally.sent += 1;
-            tally.bytes_sent += size as u64;
+            tally.begun += 1;
+            tally.bytes_begun += size as u64;
         });
         self.stream = (self.stream + 1) % self.streams;
         self.silent_since.get_or_insert(now);
@@ -275,9 +281,12 @@ impl<'a> Pump<'a> {
         }
         let sent = self.association.poll_send_queue(cx, &mut self.outbox);
         if let Some((conversation, copies)) = &mut self.trace {
-            for message in copies.drain(..copies.len() - self.outbox.len()) {
-                conversation.sent(&message);
+            let refused = matches!(sent, Poll::Ready(Err(_)));
+            let mut left = copies.drain(..copies.len() - self.outbox.len());
+            if refused {
+                left.next_back();
             }
+            left.for_each(|message| conversation.sent(&message));
         }
         Poll::Ready(match ready!(sent) {
             Ok(()) => Ok(()),
@@ -285,10 +294,13 @@ impl<'a> Pump<'a> {
                 // The reason is received next.
                 self.closing = true;
                 self.silent_since.get_or_insert(now);
-                self.outbox.clear();
+                self.count_unsent(1);
                 Ok(())
             }
-            Err(error) => Err(format!("cannot send: {error}")),
+            Err(error) => {
+                self.count_unsent(1);
+                Err(format!("cannot send: {error}"))
+            }
         })
     }
 

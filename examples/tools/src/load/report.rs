@@ -48,6 +48,11 @@ impl Report<'_> {
         causes(f, &calls.failures)?;
         let notes = [
             (
+                calls.unsent,
+                "unsent",
+                "of these, the association ended before they were sent",
+            ),
+            (
                 calls.unanswered,
                 "unanswered",
                 "still open when the run ended",
@@ -217,6 +222,7 @@ mod tests {
         outcome.seconds = 10.0;
         outcome.calls.per_second = 98_123.0;
         outcome.calls.missed = 7;
+        outcome.calls.unsent = 4;
         outcome.latency.count = 5;
         outcome.latency.percentiles = vec![Percentile {
             percent: 99.9,
@@ -229,6 +235,7 @@ mod tests {
             "192.0.2.1:7: 3 associations with 1 stream, 0 in flight on each, messages of 64 bytes",
             "measured for 10 s",
             "throughput    98,123 calls/s",
+            "unsent        4 (of these, the association ended before they were sent)",
             "missed        7 (due, but too many were open to send them)",
             "p99.9              1.20 ms",
             "p50                      -",

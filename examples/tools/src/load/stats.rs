@@ -48,27 +48,32 @@ impl Causes {
 /// Outcomes of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    pub(crate) sent: u64,
+    pub(crate) begun: u64,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
+    /// Of these calls, those that the association ended before they were sent.
+    pub(crate) unsent: u64,
     /// Still open when the run ended.
     pub(crate) unanswered: u64,
-    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_begun: u64,
+    pub(crate) bytes_unsent: u64,
     pub(crate) bytes_received: u64,
 }
 
 impl Tally {
     fn add(&mut self, other: &Self) {
-        self.sent += other.sent;
+        self.begun += other.begun;
         self.answered += other.answered;
         self.failed += other.failed;
+        self.unsent += other.unsent;
         self.unanswered += other.unanswered;
-        self.bytes_sent += other.bytes_sent;
+        self.bytes_begun += other.bytes_begun;
+        self.bytes_unsent += other.bytes_unsent;
         self.bytes_received += other.bytes_received;
     }
 
     pub(crate) fn in_flight(&self) -> u64 {
-        self.sent
+        self.begun
             .saturating_sub(self.answered + self.failed + self.unanswered)
     }
 }
@@ -269,7 +274,7 @@ mod tests {
         let stats = Stats::new(2).unwrap();
         let mut batch = Batch::default();
         for index in 0..4 {
-            batch.counts.all.sent = 10;
+            batch.counts.all.begun = 10;
             batch.counts.last_answer = index as u64;
             batch.samples.push(Sample {
                 latency: 1000,
@@ -280,7 +285,7 @@ mod tests {
             assert!(batch.samples.is_empty());
         }
         let total = stats.total().unwrap();
-        assert_eq!(total.counts.all.sent, 40);
+        assert_eq!(total.counts.all.begun, 40);
         assert_eq!(total.counts.last_answer, 3);
         assert_eq!((total.latency.len(), total.response.len()), (3, 3));
         let mut recent = latencies().unwrap();

@@ -77,9 +77,10 @@ fn calls(load: &Load, seconds: f64, counts: &Counts) -> Calls {
         answered => in_time as f64 / answered as f64,
     };
     Calls {
-        sent: tally.sent,
+        sent: tally.begun.saturating_sub(tally.unsent),
         answered: tally.answered,
         failed: tally.failed,
+        unsent: tally.unsent,
         failures: counts.failures.0.clone(),
         // Of associations that were dropped, nobody has counted it.
         unanswered: tally.in_flight() + tally.unanswered,
@@ -87,7 +88,7 @@ fn calls(load: &Load, seconds: f64, counts: &Counts) -> Calls {
         late_replies: counts.late,
         unexpected_replies: counts.unexpected,
         per_second: per_second(in_time),
-        bytes_sent_per_second: per_second(tally.bytes_sent),
+        bytes_sent_per_second: per_second(tally.bytes_begun.saturating_sub(tally.bytes_unsent)),
         bytes_received_per_second: per_second(tally.bytes_received) * share,
     }
 }

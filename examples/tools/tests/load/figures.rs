@@ -66,6 +66,7 @@ fn every_counted_call_is_made_once() {
         }
         for name in [
             "failed",
+            "unsent",
             "unanswered",
             "missed",
             "late_replies",

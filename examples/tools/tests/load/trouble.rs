@@ -20,9 +20,9 @@ fn aborts_are_reported_with_their_reason() {
     let lost = causes(&result["associations"]["lost"]);
     assert_eq!(lost, BTreeMap::from([(reason.to_owned(), 4)]), "{result:#}");
     let calls = &result["calls"];
-    let [sent, answered, failed] =
-        ["sent", "answered", "failed"].map(|name| calls[name].as_u64().unwrap());
-    assert_eq!(sent, answered + failed, "{result:#}");
+    let [sent, unsent, answered, failed] =
+        ["sent", "unsent", "answered", "failed"].map(|name| calls[name].as_u64().unwrap());
+    assert_eq!(sent + unsent, answered + failed, "{result:#}");
     // The abort may overtake the tenth reply.
     assert!((36..=40).contains(&answered), "{result:#}");
     let failures = causes(&calls["failures"]);
@@ -86,6 +86,26 @@ fn server_that_never_answers_ends_the_run_in_time() {
     let failures = causes(&result["calls"]["failures"]);
     assert!(failures["no reply within 200 ms"] >= 16, "{failures:?}");
     assert!(failures.contains_key(&format!("association {silence}")));
+}
+
+#[test]
+fn calls_that_were_never_sent_are_told_apart() {
+    let server = serve(|association| async move {
+        // Nothing is read, so that both sockets' buffers fill up.
+        association.closed().await;
+    });
+    let args = ["-n", "1000", "-c", "64", "--size", "60000"];
+    let patience = ["--give-up", "500ms"];
+    let mut load = Load::start(&server, &[&args[..], &patience].concat());
+    let result = load.ends_with(1);
+    let numbers = ["sent", "failed", "unsent"].map(|name| result["calls"][name].as_u64().unwrap());
+    let [sent, failed, unsent] = numbers;
+    assert!(sent > 0 && unsent > 0, "{result:#}");
+    assert_eq!(sent + unsent, failed, "{result:#}");
+    let report = load.program.stdout.text();
+    let line =
+        format!("unsent        {unsent} (of these, the association ended before they were sent)");
+    assert!(report.contains(&line), "{report}");
 }
 
 /// Late replies neither answer later calls nor are lost sight of.

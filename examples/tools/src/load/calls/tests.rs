@@ -13,7 +13,7 @@ fn due(reply: Reply) -> u64 {
 fn begun(streams: &[u16]) -> Calls {
     let mut calls = Calls::new(4, 100, 1000);
     for (time, stream) in (0..).zip(streams) {
-        calls.begin(*stream, time, time, true);
+        calls.begin(*stream, 64, time, time, true);
     }
     calls
 }
@@ -77,9 +77,9 @@ fn late_reply_does_not_answer_the_next_call() {
 #[test]
 fn there_is_room_for_so_many() {
     let mut calls = Calls::new(1, 2, 1000);
-    calls.begin(0, 0, 0, true);
+    calls.begin(0, 64, 0, 0, true);
     assert!(calls.has_room());
-    calls.begin(0, 0, 0, true);
+    calls.begin(0, 64, 0, 0, true);
     assert!(!calls.has_room());
     calls.answer(0, None);
     assert!(calls.has_room());
@@ -89,7 +89,7 @@ fn there_is_room_for_so_many() {
 fn silent_server_costs_no_memory() {
     let mut calls = Calls::new(1, 2, 1);
     for time in 0..1000 {
-        calls.begin(0, time, time, true);
+        calls.begin(0, 64, time, time, true);
         while calls.time_out(time).is_some() {}
     }
     assert!(calls.streams[0].len() <= 2 * 2 + 17);

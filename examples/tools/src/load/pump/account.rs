@@ -59,6 +59,7 @@ impl Pump<'_> {
 
     /// The run is over: what is open stays unanswered.
     pub(super) fn cut_off(&mut self) {
+        self.count_unsent(0);
         for call in self.calls.drain() {
             self.count(call.measured, |tally| tally.unanswered += 1);
         }
@@ -66,12 +67,28 @@ impl Pump<'_> {
     }
 
     pub(super) fn fail_all(&mut self, cause: &str) {
+        self.count_unsent(0);
         let cause = format!("association {cause}");
         for call in self.calls.drain() {
             self.fail(call, &cause);
         }
         let now = self.shared.clock.now();
         self.count_missed(self.phases.end.min(now));
+    }
+
+    /// Counts the calls whose messages the association has not taken, and drops the messages. It may
+    /// have refused one that has left the outbox.
+    pub(super) fn count_unsent(&mut self, refused: u64) {
+        let next = self.calls.next();
+        let unsent = self.outbox.len() as u64 + refused;
+        self.outbox.clear();
+        for number in next - unsent..next {
+            let bytes = self.calls.size(number) as u64;
+            self.count(number >= self.first_measured, |tally| {
+                tally.unsent += 1;
+                tally.bytes_unsent += bytes;
+            });
+        }
     }
 
     /// Counts the calls that were due before a time and have not been sent.
