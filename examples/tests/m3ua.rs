@@ -46,6 +46,14 @@ async fn take_up(peer: &mut Association) {
     assert_eq!(receive(peer).await.message_type, MessageType::Notify);
 }
 
+/// Takes a process active for these routing contexts.
+async fn take_active(peer: &mut Association, contexts: &[u32]) {
+    let active = M3uaMessage::asp_active(None, None).with_routing_contexts(contexts);
+    let ack = expect(peer, &active, MessageType::AspActiveAck).await;
+    assert_eq!(ack.routing_contexts(), contexts);
+    assert_eq!(receive(peer).await.message_type, MessageType::Notify);
+}
+
 async fn closed(peer: &mut Association) -> String {
     match within("the end", peer.recv()).await {
         Err(RecvError::Closed(end)) => end.to_string(),
@@ -157,9 +165,7 @@ async fn gateway_refuses_what_does_not_fit_the_state() {
     ] {
         assert_eq!(error_for(&mut peer, request.encode()).await, code);
     }
-    let ack = expect(&mut peer, &active, MessageType::AspActiveAck).await;
-    assert_eq!(ack.routing_context(), Some(1));
-    assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
+    take_active(&mut peer, &[1]).await;
     let elsewhere = M3uaMessage::data(None, Some(7), text, None).encode();
     let invalid = error_code::INVALID_ROUTING_CONTEXT;
     assert_eq!(error_for(&mut peer, elsewhere).await, invalid);
@@ -186,12 +192,8 @@ async fn contexts_are_activated_and_deactivated_one_by_one() {
         let text = ProtocolData::new(9, 1, 8, 2, 0, 0, b"hello".to_vec());
         M3uaMessage::data(None, context, text, None).encode()
     };
-    for context in [1, 2] {
-        let active = M3uaMessage::asp_active(None, Some(context));
-        let ack = expect(&mut peer, &active, MessageType::AspActiveAck).await;
-        assert_eq!(ack.routing_contexts(), [context]);
-        assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
-    }
+    take_active(&mut peer, &[1]).await;
+    take_active(&mut peer, &[2]).await;
     for context in [1, 2] {
         send(&peer, data(Some(context))).await;
         // It goes to the process itself, which has this point code.
@@ -218,27 +220,22 @@ async fn contexts_are_activated_and_deactivated_one_by_one() {
     assert_eq!(receive(&mut peer).await.message_type, MessageType::Data);
 }
 
-/// As many as the gateway remembers by name, where it has no routes.
+/// A gateway without routes remembers 256 contexts by name.
 #[tokio::test]
 async fn process_with_as_many_contexts_as_fit_can_still_change_them() {
     let gateway = gateway(&[]);
     let mut peer = connect(&gateway).await;
     take_up(&mut peer).await;
     let contexts: Vec<u32> = (1..=256).collect();
-    let active = M3uaMessage::asp_active(None, None);
-    let all = active.clone().with_routing_contexts(&contexts);
-    for _ in 0..2 {
-        let ack = expect(&mut peer, &all, MessageType::AspActiveAck).await;
-        assert_eq!(ack.routing_contexts(), contexts);
-        assert_eq!(receive(&mut peer).await.message_type, MessageType::Notify);
-    }
-    let another = active.with_routing_contexts(&[257]);
+    take_active(&mut peer, &contexts).await;
+    take_active(&mut peer, &contexts).await;
+    let another = M3uaMessage::asp_active(None, Some(257));
     let invalid = error_code::INVALID_ROUTING_CONTEXT;
     assert_eq!(error_for(&mut peer, another.encode()).await, invalid);
     let inactive = M3uaMessage::asp_inactive(Some(256));
     let ack = expect(&mut peer, &inactive, MessageType::AspInactiveAck).await;
     assert_eq!(ack.routing_contexts(), [256]);
-    expect(&mut peer, &another, MessageType::AspActiveAck).await;
+    take_active(&mut peer, &[257]).await;
 }
 
 #[tokio::test]
