@@ -10,18 +10,11 @@ mod compile;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::{
-    net::SocketAddr,
-    os::unix::process::ExitStatusExt,
-    path::PathBuf,
-    process::Command,
-    sync::{LazyLock, mpsc::channel},
-    thread,
-};
+use std::{os::unix::process::ExitStatusExt, path::PathBuf, process::Command, sync::LazyLock};
 
 use bytes::{Bytes, BytesMut};
-use sctp_tokio::{Association, SocketBuilder};
-use support::Program;
+use sctp_tokio::Association;
+use support::{Program, in_process};
 
 const SIGALRM: i32 = 14;
 
@@ -121,26 +114,16 @@ fn flipped(message: &[u8], at: usize) -> Bytes {
 
 /// A server that echoes nine messages, lies about so many, and echoes what is left.
 fn serve(lie: Lie, lies: usize) -> u16 {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let sockets = SocketBuilder::new()
-                .with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))])
-                .with_send_buffer_size(1 << 20)
-                .with_recv_buffer_size(1 << 20);
-            let mut listener = sockets.listen().unwrap();
-            sender
-                .send(listener.local_addrs().unwrap()[0].port())
-                .unwrap();
-            let association = listener.accept().await.unwrap();
-            echo(association, lie, lies).await;
-        });
+    let addr = in_process::start(async move |addr| {
+        let sockets = in_process::loopback()
+            .with_send_buffer_size(1 << 20)
+            .with_recv_buffer_size(1 << 20);
+        let mut listener = sockets.listen().unwrap();
+        addr.send(listener.local_addrs().unwrap()[0]).unwrap();
+        let association = listener.accept().await.unwrap();
+        echo(association, lie, lies).await;
     });
-    receiver.recv().unwrap()
+    addr.port()
 }
 
 async fn echo(mut association: Association, lie: Lie, lies: usize) {

@@ -9,6 +9,7 @@
     reason = "the lint's exception for tests does not see helpers"
 )]
 
+pub(crate) mod in_process;
 pub(crate) mod m3ua;
 mod program;
 

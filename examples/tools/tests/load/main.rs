@@ -16,13 +16,12 @@ use std::{
     fs,
     net::SocketAddr,
     sync::atomic::{AtomicBool, Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
-use sctp_tokio::{AbortReason, Association, Event, SocketBuilder, options::InitMsg};
+use sctp_tokio::{AbortReason, Association, Event, options::InitMsg};
 use serde_json::Value;
-use support::{File, Load, PATIENCE, Server, nobody, sctp, serve, serve_with};
+use support::{File, Load, PATIENCE, Server, in_process, nobody, sctp, serve, serve_with};
 use tokio::sync::watch;
 
 /// Runs the load generator to its end, and returns its result.
@@ -52,25 +51,16 @@ async fn echo(association: &mut Association, messages: usize) -> bool {
 
 /// A server in this process, with all associations on one socket.
 fn serve_on_one_socket() -> String {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let sockets =
-                SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
-            let mut endpoint = sockets.endpoint().unwrap();
-            sender.send(endpoint.local_addrs().unwrap()[0]).unwrap();
-            loop {
-                let event = endpoint.next_event().await.unwrap();
-                if let Event::Message(message) = event.event {
-                    let echo = message.reply(message.payload.clone());
-                    endpoint.send(event.assoc, echo).await.unwrap();
-                }
+    let addr = in_process::start(async |addr| {
+        let mut endpoint = in_process::loopback().endpoint().unwrap();
+        addr.send(endpoint.local_addrs().unwrap()[0]).unwrap();
+        loop {
+            let event = endpoint.next_event().await.unwrap();
+            if let Event::Message(message) = event.event {
+                let echo = message.reply(message.payload.clone());
+                endpoint.send(event.assoc, echo).await.unwrap();
             }
-        });
+        }
     });
-    receiver.recv_timeout(PATIENCE).unwrap().to_string()
+    addr.to_string()
 }

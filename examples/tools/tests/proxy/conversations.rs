@@ -6,16 +6,13 @@ use sctp_tokio::{
     AbortReason, Association, Event, Message, Notification, SendHalf, options::InitMsg,
 };
 use serde_json::Value;
-use tokio::{
-    runtime::{Builder, Runtime},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use crate::{
     figures, proxy,
     support::{
-        PATIENCE, Server, echo_then_cut, fails, netns::two_cables, nobody, sctp_in, serve,
-        serve_with,
+        PATIENCE, Server, echo_then_cut, fails, in_process::runtime, netns::two_cables, nobody,
+        sctp_in, serve, serve_with,
     },
 };
 
@@ -232,10 +229,6 @@ async fn undelivered_until_closed(association: &mut Association) -> u64 {
             _ => {}
         }
     }
-}
-
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Sends until nothing moves for a while: every buffer on the way is full then. Returns the number

@@ -6,9 +6,8 @@ use sctp_tokio::{Association, Message};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    conversations::runtime,
     proxy,
-    support::{PATIENCE, Server, sctp_in, serve, silence},
+    support::{PATIENCE, Server, in_process::runtime, sctp_in, serve, silence},
 };
 
 #[test]

@@ -5,6 +5,8 @@
     reason = "the lint's exception for tests does not see helpers"
 )]
 
+#[path = "../../../tests/support/in_process.rs"]
+pub(crate) mod in_process;
 #[path = "../../../../sctp-tokio/tests/support/netns.rs"]
 #[allow(unreachable_pub, reason = "shared with sctp-tokio's tests")]
 pub(crate) mod netns;
@@ -13,7 +15,6 @@ mod program;
 
 use std::{
     fs,
-    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, ExitStatus},
     sync::{
@@ -24,7 +25,7 @@ use std::{
     time::Instant,
 };
 
-use sctp_tokio::{Association, SocketBuilder, options::InitMsg};
+use sctp_tokio::{Association, options::InitMsg};
 use serde_json::Value;
 
 use netns::NetNs;
@@ -186,23 +187,14 @@ pub(crate) fn serve_with<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let sockets =
-                SocketBuilder::new().with_local_addrs([SocketAddr::from(([127, 0, 0, 1], 0))]);
-            let mut listener = sockets.with_init(init).listen().unwrap();
-            sender.send(listener.local_addrs().unwrap()[0]).unwrap();
-            loop {
-                tokio::spawn(serve(listener.accept().await.unwrap()));
-            }
-        });
+    let addr = in_process::start(async move |addr| {
+        let mut listener = in_process::loopback().with_init(init).listen().unwrap();
+        addr.send(listener.local_addrs().unwrap()[0]).unwrap();
+        loop {
+            tokio::spawn(serve(listener.accept().await.unwrap()));
+        }
     });
-    receiver.recv_timeout(PATIENCE).unwrap().to_string()
+    addr.to_string()
 }
 
 /// `sctp load`, with its result in a file.
