@@ -198,7 +198,7 @@ fn too_few_messages_have_a_status_of_their_own() {
         "--expect",
         "2",
         "--wait",
-        "200ms",
+        "2s",
     ];
     assert_eq!(
         fails(&args, 8),
