@@ -5,11 +5,7 @@ mod peer;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{
-    collections::HashSet,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, process::Command, time::Duration};
 
 use sctp_examples::diameter::{Avp, avp, command, result};
 use sctp_service::Ppid;
@@ -145,9 +141,9 @@ async fn open_peer_keeps_its_association() {
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
 }
 
-/// Less than the 2 s for which a node waits for the outcome of an election.
-const ELECTION: Duration = Duration::from_millis(1800);
-/// A small part of that time, in which a competing peer is not answered.
+/// An election may take longer than any step of a test.
+const LONG_ELECTION: [&str; 2] = ["--handshake-timeout", "3600"];
+/// Time in which a competing peer is not answered.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// The node waits for the capabilities of one peer while another connects: nothing is to be decided
@@ -156,17 +152,14 @@ const PAUSE: Duration = Duration::from_millis(300);
 async fn peer_is_answered_while_another_one_is_silent() {
     let mut listener = SctpListener::bind("127.0.0.2:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0].to_string();
-    let args = ["--peer", &addr, "--handshake-timeout", "30"];
+    let args = [&["--peer", &addr][..], &LONG_ELECTION].concat();
     let server = listening("node.example", &args);
     let mut silent = Peer::accept(&mut listener, "silent.example").await;
     let request = silent.receive().await;
     assert_eq!(request.header.code, command::CAPABILITIES_EXCHANGE);
     let mut peer = Peer::connect(&server, "peer.example").await;
-    let begun = Instant::now();
     let answer = peer.ask(&peer.capabilities()).await;
     assert_eq!(answer.number(avp::RESULT_CODE), Some(result::SUCCESS));
-    let took = begun.elapsed();
-    assert!(took < ELECTION, "an election took {took:?}");
 }
 
 /// An attempt to connect to the same peer competes, and decides first.
@@ -174,7 +167,8 @@ async fn peer_is_answered_while_another_one_is_silent() {
 async fn peer_that_competes_loses_the_election() {
     let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addrs().unwrap()[0].to_string();
-    let mut server = listening("node.example", &["--peer", &addr]);
+    let args = [&["--peer", &addr][..], &LONG_ELECTION].concat();
+    let mut server = listening("node.example", &args);
     let mut kept = Peer::accept(&mut listener, "peer.example").await;
     let request = kept.receive().await;
     let mut lost = Peer::connect(&server, "peer.example").await;

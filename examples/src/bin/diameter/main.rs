@@ -61,7 +61,8 @@ struct Args {
     /// Number of accounting requests to send each time
     #[arg(long, value_name = "N", default_value_t = 1)]
     burst: usize,
-    /// Abort peers that have not exchanged capabilities after so long
+    /// Abort peers that have not exchanged capabilities after so long; an election waits for a fifth
+    /// of it
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
     handshake_timeout: Duration,
 }

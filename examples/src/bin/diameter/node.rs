@@ -19,17 +19,16 @@ use crate::{
     answers::{self, check_capabilities, decode_request},
     dial::Known,
     messages::{Cause, Origin, on_wire},
-    peer::{ANSWER_TIMEOUT, Peer},
+    peer::Peer,
 };
-
-/// Time to wait for the outcome of an election.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Node {
     pub(crate) origin: Origin,
     pub(crate) watchdog: Duration,
     pub(crate) ask: Option<Duration>,
     pub(crate) burst: usize,
+    /// Time limit for the exchange of capabilities. An election waits for a fifth of it.
+    handshake_timeout: Duration,
     peers: PeerTable<String>,
     /// The peers that this node connects to.
     dials: Vec<Arc<Known>>,
@@ -44,6 +43,7 @@ impl Node {
             watchdog: args.watchdog,
             ask: args.ask,
             burst: args.burst,
+            handshake_timeout: args.handshake_timeout,
             peers,
             dials,
             watches: TaskTracker::new(),
@@ -82,7 +82,7 @@ impl Node {
     async fn initiate(&self, incoming: &IncomingAssociation, dial: Option<&Known>) -> Result<Peer> {
         let request = self.origin.capabilities_request(&incoming.connect_info);
         let answer = incoming
-            .request_within(ANSWER_TIMEOUT, on_wire(&request)?)
+            .request_within(self.handshake_timeout, on_wire(&request)?)
             .await?;
         let answer = Message::decode(answer.payload)?;
         let identity = answer.text(avp::ORIGIN_HOST).map(str::to_ascii_lowercase);
@@ -141,7 +141,7 @@ impl Node {
                 }
             };
             // The claim decides, if the time is up.
-            let _ = timeout(ELECTION_TIMEOUT, outcomes).await;
+            let _ = timeout(self.handshake_timeout / 5, outcomes).await;
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Time for a peer to answer what it is asked.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for an application's answer, which may come from behind the peer.
 const APPLICATION_TIMEOUT: Duration = Duration::from_secs(30);
 
