@@ -36,7 +36,7 @@ async fn free_addr() -> String {
 
 #[test]
 fn nodes_ask_each_other_and_say_goodbye() {
-    let times = ["--watchdog", "0.2", "--ask", "0.7"];
+    let times = [&WATCHDOG[..], &["--ask", "1.2"]].concat();
     let mut a = listening("a.example", &times);
     let addr = a.addr().to_owned();
     let mut b = node("b.example", &[&["--peer", &addr][..], &times].concat());
@@ -222,7 +222,7 @@ async fn bad_capabilities_are_answered_and_the_association_ends() {
 
 #[tokio::test]
 async fn peer_must_begin_with_capabilities() {
-    let server = listening("node.example", &["--handshake-timeout", "0.3"]);
+    let server = listening("node.example", &[]);
     let mut peer = Peer::connect(&server, "peer.example").await;
     let request = peer.request(command::DEVICE_WATCHDOG, 0);
     peer.send(request.encode().unwrap()).await;
@@ -230,9 +230,14 @@ async fn peer_must_begin_with_capabilities() {
     let mut peer = Peer::connect(&server, "peer.example").await;
     peer.send("hello").await;
     peer.expect_shutdown().await;
+    Peer::open(&server, "peer.example").await;
+}
+
+#[tokio::test]
+async fn peer_that_begins_with_nothing_is_aborted() {
+    let server = listening("node.example", &["--handshake-timeout", "0.3"]);
     let mut peer = Peer::connect(&server, "peer.example").await;
     peer.expect_abort("handshake timed out").await;
-    Peer::open(&server, "peer.example").await;
 }
 
 #[tokio::test]
@@ -349,7 +354,7 @@ async fn peer_that_answers_no_watchdog_is_aborted() {
 
 #[tokio::test]
 async fn watchdog_requests_have_identifiers_of_their_own() {
-    let server = listening("node.example", &["--watchdog", "0.1"]);
+    let server = listening("node.example", &WATCHDOG);
     let mut peer = Peer::open(&server, "peer.example").await;
     let mut identifiers = HashSet::new();
     for _ in 0..3 {
