@@ -36,8 +36,9 @@ use crate::{
 Results go to standard output, progress to standard error.
 
 Exit status:
-  0  every call was answered and no association was lost; with --tolerate, in any case
-  1  a call failed, or an association was refused or lost
+  0  every call was answered, except those that a signal cut off, and no association was refused
+     or lost; with --tolerate, in any case
+  1  a call failed, was missed or was not answered, or an association was refused or lost
   2  the command line is wrong
   3  the run could not be made, or its results not be written
 
