@@ -97,7 +97,8 @@ struct Pauses {
 impl Settings {
     /// Reads a file.
     ///
-    /// The error has its name, and the line and the key that are wrong.
+    /// The error has its name, and the first mistake with its line. Keys that contradict each other
+    /// are named without lines.
     pub(crate) fn read(file: &Path) -> Result<Self, String> {
         let named = |error: &str| format!("{}: {}", file.display(), error.trim_end());
         let text = fs::read_to_string(file).map_err(|error| named(&error.to_string()))?;
