@@ -17,8 +17,8 @@ use crate::{
     values::{Named, Names, Number, OrNone, Time},
 };
 
-type Count = Number<1, 4_294_967_295>;
-type Bytes = Number<1, 4_294_967_295>;
+type Count = Number<usize, 1, 4_294_967_295>;
+type Bytes = Number<usize, 1, 4_294_967_295>;
 /// From a millisecond to 30 days.
 type Timeout = Time<1, 2_592_000_000>;
 
@@ -66,7 +66,7 @@ pub(crate) struct PoolSettings {
     pub(crate) servers: Vec<Vec<SocketAddr>>,
     ready_timeout: Timeout,
     queue: Count,
-    retries: Number<0, 1_000>,
+    retries: Number<usize, 0, 1_000>,
     retry_after_shutdown: bool,
     client: ClientSettings,
     socket: Socket,
@@ -143,15 +143,15 @@ impl Default for ServerSettings {
 impl ServerSettings {
     fn of(config: &Config, socket: &SocketBuilder) -> Self {
         Self {
-            max_associations: Number::of(config.max_associations),
-            max_in_flight: Number::of(config.max_in_flight),
-            read_ahead: Number::of(config.read_ahead),
-            read_ahead_bytes: Number::of(config.read_ahead_bytes),
-            reply_queue: Number::of(config.reply_queue),
-            reply_queue_bytes: Number::of(config.reply_queue_bytes),
-            outbound_queue: Number::of(config.outbound_queue),
-            outbound_queue_bytes: Number::of(config.outbound_queue_bytes),
-            max_calls: Number::of(config.max_calls),
+            max_associations: Number(config.max_associations),
+            max_in_flight: Number(config.max_in_flight),
+            read_ahead: Number(config.read_ahead),
+            read_ahead_bytes: Number(config.read_ahead_bytes),
+            reply_queue: Number(config.reply_queue),
+            reply_queue_bytes: Number(config.reply_queue_bytes),
+            outbound_queue: Number(config.outbound_queue),
+            outbound_queue_bytes: Number(config.outbound_queue_bytes),
+            max_calls: Number(config.max_calls),
             call_timeout: OrNone::new(config.call_timeout.map(Time)),
             overdue_after: Time(config.overdue_after),
             request_order: Named(config.request_order),
@@ -171,15 +171,15 @@ impl ServerSettings {
     /// Makes the configuration of a server.
     pub(crate) fn config(&self) -> Config {
         Config::new()
-            .with_max_associations(self.max_associations.to())
-            .with_max_in_flight(self.max_in_flight.to())
-            .with_read_ahead(self.read_ahead.to())
-            .with_read_ahead_bytes(self.read_ahead_bytes.to())
-            .with_reply_queue(self.reply_queue.to())
-            .with_reply_queue_bytes(self.reply_queue_bytes.to())
-            .with_outbound_queue(self.outbound_queue.to())
-            .with_outbound_queue_bytes(self.outbound_queue_bytes.to())
-            .with_max_calls(self.max_calls.to())
+            .with_max_associations(self.max_associations.0)
+            .with_max_in_flight(self.max_in_flight.0)
+            .with_read_ahead(self.read_ahead.0)
+            .with_read_ahead_bytes(self.read_ahead_bytes.0)
+            .with_reply_queue(self.reply_queue.0)
+            .with_reply_queue_bytes(self.reply_queue_bytes.0)
+            .with_outbound_queue(self.outbound_queue.0)
+            .with_outbound_queue_bytes(self.outbound_queue_bytes.0)
+            .with_max_calls(self.max_calls.0)
             .with_call_timeout(time(&self.call_timeout))
             .with_overdue_after(self.overdue_after.0)
             .with_request_order(self.request_order.0)
@@ -206,8 +206,8 @@ impl PoolSettings {
         Self {
             servers: Vec::new(),
             ready_timeout: Time(pool.ready_timeout()),
-            queue: Number::of(pool.queue()),
-            retries: Number::of(pool.retry().retries()),
+            queue: Number(pool.queue()),
+            retries: Number(pool.retry().retries()),
             retry_after_shutdown: pool.retry().after_shutdown(),
             client: ClientSettings::of(pool.client().config()),
             socket: Socket::of(pool.socket()),
@@ -217,13 +217,13 @@ impl PoolSettings {
     /// Makes the builder of a pool.
     pub(crate) fn builder(&self) -> PoolBuilder {
         let retry = RetryPolicy::new()
-            .with_retries(self.retries.to())
+            .with_retries(self.retries.0)
             .with_after_shutdown(self.retry_after_shutdown);
         Pool::builder()
             .with_client(Client::builder().with_config(self.client.config()))
             .with_socket(self.socket.builder())
             .with_ready_timeout(self.ready_timeout.0)
-            .with_queue(self.queue.to())
+            .with_queue(self.queue.0)
             .with_retry(retry)
     }
 }
@@ -237,7 +237,7 @@ impl Default for ClientSettings {
 impl ClientSettings {
     fn of(config: &ClientConfig) -> Self {
         Self {
-            max_in_flight: Number::of(config.max_in_flight),
+            max_in_flight: Number(config.max_in_flight),
             call_timeout: OrNone::new(config.call_timeout.map(Time)),
             overdue_after: Time(config.overdue_after),
             connect_timeout: Time(config.connect_timeout),
@@ -250,7 +250,7 @@ impl ClientSettings {
 
     fn config(&self) -> ClientConfig {
         ClientConfig::new()
-            .with_max_in_flight(self.max_in_flight.to())
+            .with_max_in_flight(self.max_in_flight.0)
             .with_call_timeout(time(&self.call_timeout))
             .with_overdue_after(self.overdue_after.0)
             .with_connect_timeout(self.connect_timeout.0)

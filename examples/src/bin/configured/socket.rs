@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Number, OrKernel, OrNone, Time};
 
-type Streams = Number<1, 65_535>;
-type Attempts = OrKernel<Number<1, 65_535>>;
+type Streams = Number<u16, 1, 65_535>;
+type Attempts = OrKernel<Number<u16, 1, 65_535>>;
 /// The kernel has 32 bits for milliseconds, of which the sign is not used.
 type KernelTime = OrKernel<Time<1, 2_147_483_647>>;
-type BufferSize = OrKernel<Number<1, 2_147_483_647>>;
+type BufferSize = OrKernel<Number<usize, 1, 2_147_483_647>>;
 
 /// Addresses, options and timers of a listener's or a client's sockets.
 #[derive(Deserialize, Serialize)]
@@ -33,14 +33,14 @@ pub(crate) struct Socket {
     cookie_life: KernelTime,
     heartbeat_interval: KernelTime,
     sack_delay: OrKernel<Time<1, 500>>,
-    dscp: OrKernel<Number<0, 63>>,
+    dscp: OrKernel<Number<u8, 0, 63>>,
     nodelay: bool,
     interleaving: bool,
     reuse_address: bool,
     reuse_port: bool,
     send_buffer_size: BufferSize,
     recv_buffer_size: BufferSize,
-    max_message_size: Number<1, 2_147_483_647>,
+    max_message_size: Number<usize, 1, 2_147_483_647>,
     connect_timeout: OrNone<Time<1, 2_147_483_647>>,
 }
 
@@ -53,19 +53,16 @@ impl Default for Socket {
 impl Socket {
     /// Returns the settings of a builder. Zero, to the kernel, is its default.
     pub(crate) fn of(builder: &SocketBuilder) -> Self {
-        let attempts = |number: u16| OrKernel::new((number > 0).then(|| Number::of(number)));
-        let time = |time: Duration| OrKernel::new((!time.is_zero()).then_some(Time(time)));
-        let size = |size: Option<usize>| OrKernel::new(size.map(Number::of));
+        let attempts = |number: u16| OrKernel::new((number > 0).then_some(Number(number)));
+        let size = |size: Option<usize>| OrKernel::new(size.map(Number));
         let (init, rto) = (builder.init(), builder.rto_info());
         let (association, path) = (builder.assoc_info(), builder.peer_addr_params());
         Self {
             local_addrs: builder.local_addrs().to_vec(),
-            outbound_streams: Number::of(init.outbound_streams),
-            max_inbound_streams: Number::of(init.max_inbound_streams),
+            outbound_streams: Number(init.outbound_streams),
+            max_inbound_streams: Number(init.max_inbound_streams),
             init_max_attempts: attempts(init.max_attempts),
-            init_max_timeout: OrKernel::new(
-                (!init.max_timeout.is_zero()).then_some(Time(init.max_timeout)),
-            ),
+            init_max_timeout: time(init.max_timeout),
             rto_initial: time(rto.initial),
             rto_min: time(rto.min),
             rto_max: time(rto.max),
@@ -80,14 +77,14 @@ impl Socket {
                 SackDelay::Enabled(delay) => delay.map(Time),
                 _ => None,
             }),
-            dscp: OrKernel::new(path.dscp.map(Number::of)),
+            dscp: OrKernel::new(path.dscp.map(Number)),
             nodelay: builder.nodelay(),
             interleaving: builder.interleaving(),
             reuse_address: builder.reuse_address(),
             reuse_port: builder.reuse_port(),
             send_buffer_size: size(builder.send_buffer_size()),
             recv_buffer_size: size(builder.recv_buffer_size()),
-            max_message_size: Number::of(builder.max_message_size()),
+            max_message_size: Number(builder.max_message_size()),
             connect_timeout: OrNone::new(builder.connect_timeout().map(Time)),
         }
     }
@@ -104,12 +101,12 @@ impl Socket {
             .with_interleaving(self.interleaving)
             .with_reuse_address(self.reuse_address)
             .with_reuse_port(self.reuse_port)
-            .with_max_message_size(self.max_message_size.to());
+            .with_max_message_size(self.max_message_size.0);
         if let Some(bytes) = self.send_buffer_size.0 {
-            builder = builder.with_send_buffer_size(bytes.to());
+            builder = builder.with_send_buffer_size(bytes.0);
         }
         if let Some(bytes) = self.recv_buffer_size.0 {
-            builder = builder.with_recv_buffer_size(bytes.to());
+            builder = builder.with_recv_buffer_size(bytes.0);
         }
         if let Some(timeout) = self.connect_timeout.0 {
             builder = builder.with_connect_timeout(timeout.0);
@@ -141,10 +138,10 @@ impl Socket {
 
     fn init(&self) -> InitMsg {
         let mut init = InitMsg::new()
-            .with_outbound_streams(self.outbound_streams.to())
-            .with_max_inbound_streams(self.max_inbound_streams.to());
+            .with_outbound_streams(self.outbound_streams.0)
+            .with_max_inbound_streams(self.max_inbound_streams.0);
         if let Some(attempts) = self.init_max_attempts.0 {
-            init = init.with_max_attempts(attempts.to());
+            init = init.with_max_attempts(attempts.0);
         }
         if let Some(timeout) = self.init_max_timeout.0 {
             init = init.with_max_timeout(timeout.0);
@@ -163,7 +160,7 @@ impl Socket {
     fn association(&self) -> AssocInfo {
         let mut info = AssocInfo::new();
         if let Some(count) = self.max_retransmissions.0 {
-            info = info.with_max_retransmissions(count.to());
+            info = info.with_max_retransmissions(count.0);
         }
         if let Some(life) = self.cookie_life.0 {
             info = info.with_cookie_life(life.0);
@@ -174,7 +171,7 @@ impl Socket {
     fn path(&self) -> PeerAddrParams {
         let mut params = PeerAddrParams::new();
         if let Some(count) = self.path_max_retransmissions.0 {
-            params = params.with_max_retransmissions(count.to());
+            params = params.with_max_retransmissions(count.0);
         }
         if let Some(interval) = self.heartbeat_interval.0 {
             params = params.with_heartbeat(Heartbeat::Enabled(Some(interval.0)));
@@ -183,8 +180,13 @@ impl Socket {
             params = params.with_sack_delay(SackDelay::Enabled(Some(delay.0)));
         }
         if let Some(dscp) = self.dscp.0 {
-            params = params.with_dscp(dscp.to());
+            params = params.with_dscp(dscp.0);
         }
         params
     }
+}
+
+/// Converts a time of the kernel, to which zero is its default.
+fn time<const MAX: u64>(time: Duration) -> OrKernel<Time<1, MAX>> {
+    OrKernel::new((!time.is_zero()).then_some(Time(time)))
 }

@@ -10,8 +10,9 @@ use serde::{
 use toml::Value;
 
 /// A number from `MIN` to `MAX`.
-#[derive(Clone, Copy)]
-pub(crate) struct Number<const MIN: u64, const MAX: u64>(pub(crate) u64);
+#[derive(Clone, Copy, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Number<T, const MIN: i64, const MAX: i64>(pub(crate) T);
 
 /// A time from `MIN` to `MAX` milliseconds, as people write it: `1m 30s`.
 #[derive(Clone, Copy)]
@@ -52,35 +53,6 @@ impl Word for Nothing {
     const WORD: &'static str = "none";
 }
 
-impl<const MIN: u64, const MAX: u64> Number<MIN, MAX> {
-    /// Converts a number of a library, which is within the limits.
-    pub(crate) fn of(number: impl TryInto<u64>) -> Self {
-        Self(number.try_into().unwrap_or(MAX))
-    }
-
-    /// Converts to a type that holds `MAX`.
-    pub(crate) fn to<T: TryFrom<u64> + Bounded>(self) -> T {
-        T::try_from(self.0).unwrap_or(T::MAX)
-    }
-}
-
-/// Largest number of a type.
-pub(crate) trait Bounded {
-    const MAX: Self;
-}
-
-impl Bounded for u8 {
-    const MAX: Self = Self::MAX;
-}
-
-impl Bounded for u16 {
-    const MAX: Self = Self::MAX;
-}
-
-impl Bounded for usize {
-    const MAX: Self = Self::MAX;
-}
-
 impl<W, T> Or<W, T> {
     pub(crate) fn new(value: Option<T>) -> Self {
         Self(value, PhantomData)
@@ -95,19 +67,15 @@ fn out_of_range<E: serde::de::Error>(
     E::custom(format_args!("{value} is out of range: {min} to {max}"))
 }
 
-impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Number<MIN, MAX> {
+impl<'de, T: TryFrom<i64>, const MIN: i64, const MAX: i64> Deserialize<'de>
+    for Number<T, MIN, MAX>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = i64::deserialize(deserializer)?;
-        match u64::try_from(number) {
-            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+        match T::try_from(number) {
+            Ok(value) if (MIN..=MAX).contains(&number) => Ok(Self(value)),
             _ => Err(out_of_range(number, MIN, MAX)),
         }
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> Serialize for Number<MIN, MAX> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(self.0)
     }
 }
 
