@@ -78,8 +78,8 @@ use crate::{ConnectInfo, Drain, Shutdown, TransportStats};
 /// # Before the association is open
 ///
 /// While a make-service [exchanges messages](crate::IncomingAssociation) with the peer, `send` and
-/// `request` of a handle wait, and [`try_send`](Self::try_send) returns `WouldBlock`. They proceed
-/// when the event [`Open`](crate::ServerEvent::Open) is reported.
+/// `request` of a handle wait, and [`try_send`](Self::try_send) returns [`Full`](SendError::Full).
+/// They proceed when the event [`Open`](crate::ServerEvent::Open) is reported.
 ///
 /// # Order
 ///
