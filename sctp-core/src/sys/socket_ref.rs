@@ -16,7 +16,8 @@ use crate::socket::{Socket, not_sctp};
 /// For the options and statistics of a socket of another library or process. Dropping the reference
 /// does not close the descriptor. Unlike [`Socket::from_fd`], creating one does not make the
 /// descriptor non-blocking: if it is blocking, [`accept`](Socket::accept) and
-/// [`connectx`](Socket::connectx) block the thread. Sending and receiving never do (`MSG_DONTWAIT`).
+/// [`connectx`](Socket::connectx) block the thread. Sending and receiving do not (`MSG_DONTWAIT`),
+/// except for [`send_msg_to`](Socket::send_msg_to) as described there.
 ///
 /// ```no_run
 /// use std::{io, os::fd::OwnedFd};
