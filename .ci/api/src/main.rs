@@ -7,7 +7,7 @@
 
 use std::{collections::HashSet, env, process::ExitCode};
 
-use public_api::{Builder, Error, PublicItem};
+use public_api::{Builder, PublicItem};
 
 fn main() -> ExitCode {
     let Some(file) = env::args_os().nth(1) else {
@@ -21,14 +21,20 @@ fn main() -> ExitCode {
         .include_function_parameter_names(true)
         .build();
     match api {
-        Ok(api) => print(&api.into_items().collect::<Vec<_>>()),
-        Err(error) => fail(&error),
+        Ok(api) => {
+            print(&api.into_items().collect::<Vec<_>>());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("list-public-api: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 /// Prints all items but the functions of implemented traits, which the traits list, and what macros
 /// implement for themselves.
-fn print(items: &[PublicItem]) -> ExitCode {
+fn print(items: &[PublicItem]) {
     let of_traits: HashSet<_> = items
         .iter()
         .filter(|item| is_trait_impl(&item.to_string()))
@@ -45,15 +51,8 @@ fn print(items: &[PublicItem]) -> ExitCode {
             println!("{text}");
         }
     }
-    ExitCode::SUCCESS
 }
 
 fn is_trait_impl(text: &str) -> bool {
     text.starts_with("impl") && text.contains(" for ")
-}
-
-/// Status 3 is for a format that this version does not read.
-fn fail(error: &Error) -> ExitCode {
-    eprintln!("list-public-api: {error}");
-    ExitCode::from(3)
 }
