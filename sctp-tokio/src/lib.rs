@@ -90,9 +90,10 @@ mod socket;
 mod sync;
 
 pub use association::{
-    Association, ReuniteError,
+    Association,
     end::{End, Side},
     recv_half::RecvHalf,
+    reunite::ReuniteError,
     send_half::SendHalf,
 };
 #[doc(no_inline)]
