@@ -81,7 +81,7 @@ fn probing() -> SocketBuilder {
 }
 
 /// Waits until probing has found the MTU: after one interval, and three more for the size that fails.
-/// The kernel tells of it by no event, so this asks until it has.
+/// Polls, because no notification reports the MTU.
 async fn mtu_found(client: &Association, peer: SocketAddr) -> u32 {
     let socket = client.socket().unwrap();
     let mtu = || socket.path_info(AssocId::CURRENT, peer).unwrap().mtu;

@@ -84,7 +84,7 @@ fn max_rto_resets_to_minimum() {
         end.socket.set_rto_info(end.assoc, &min).unwrap();
         end.socket.assoc_stats(end.assoc).unwrap();
         let max = end.socket.assoc_stats(end.assoc).unwrap().max_rto;
-        // A third of a second has no end in a kernel with 300 ticks.
+        // A tick of 1/300 s is rounded to whole nanoseconds.
         let rounded = max + Duration::from_micros(1);
         assert_eq!(rounded.as_millis(), 2000, "{max:?}");
     });
