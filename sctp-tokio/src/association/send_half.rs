@@ -66,7 +66,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of [`send`](Self::send).
+    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of
+    /// [`send`](Self::send).
     pub fn try_send(&self, message: &Message) -> Result<(), SendError> {
         self.try_send_vectored(&message.info, &[IoSlice::new(&message.payload)])
     }
@@ -114,7 +115,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of [`send_vectored`](Self::send_vectored).
+    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of
+    /// [`send_vectored`](Self::send_vectored).
     pub fn try_send_vectored(
         &self,
         info: &SendInfo,
@@ -186,7 +188,8 @@ impl SendHalf {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of [`send_queue`](Self::send_queue).
+    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of
+    /// [`send_queue`](Self::send_queue).
     pub fn try_send_queue(&self, queue: &mut VecDeque<Message>) -> Result<(), SendError> {
         let Some(socket) = self.shared.socket() else {
             return queue

@@ -105,7 +105,8 @@ impl EndpointSender {
     ///
     /// # Errors
     ///
-    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of [`send`](Self::send).
+    /// Returns [`SendError::Full`] if the send buffer is full, and the errors of
+    /// [`send`](Self::send).
     pub fn try_send(&self, assoc: AssocId, message: &Message) -> Result<(), SendError> {
         self.state.try_send(assoc, message)
     }

@@ -50,7 +50,8 @@ pub struct OneToOneListener {
     /// Accepted socket that could not be set up or registered with the reactor. The next accept
     /// tries it again first.
     pending: Option<Socket>,
-    /// Set after [`OneToOneListener::stop_listening`]: the maximum number of associations still to be accepted.
+    /// Set after [`OneToOneListener::stop_listening`]: the maximum number of associations still to
+    /// be accepted.
     remaining: Option<u32>,
 }
 
