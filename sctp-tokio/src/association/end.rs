@@ -44,9 +44,10 @@ pub enum End {
     },
     /// The peer no longer answers, or the kernel gave up on the association.
     ///
-    /// It can also be an ABORT of the peer that was lost: an ABORT is not retransmitted. The kernel
-    /// discards packets that arrive for a busy socket while its backlog is full, which concerns a
-    /// socket with many associations.
+    /// A lost ABORT of the peer has the same result, because an ABORT is not retransmitted. The
+    /// kernel discards packets that arrive while a thread uses the socket and its receive buffer is
+    /// full. On a socket with many associations, use a larger
+    /// [buffer](crate::SocketBuilder::with_recv_buffer_size).
     Lost {
         /// The kernel's error: `TimedOut` if the peer no longer answers, or `NotConnected` if the
         /// kernel gives none. `ConnectionRefused` if the association could not be established. An
