@@ -1,5 +1,7 @@
 //! Sets of notification types.
 
+use std::io;
+
 use bitflags::bitflags;
 
 use crate::abi;
@@ -8,7 +10,8 @@ bitflags! {
     /// Set of notification types to subscribe to (`SCTP_EVENT`, RFC 6458 section 6.2.2).
     ///
     /// `all()` has all types that this crate can decode except `SCTP_SEND_FAILED`, which
-    /// `SCTP_SEND_FAILED_EVENT` replaces. A new socket is subscribed to none, `empty()`.
+    /// `SCTP_SEND_FAILED_EVENT` replaces. A new socket is subscribed to none, `empty()`. Sockets refuse
+    /// a set with unknown bits, which `from_bits_retain` keeps.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EventSet: u16 {
         /// An association was established, restarted, shut down or lost, or could not be
@@ -55,11 +58,25 @@ impl EventSet {
             .map(|kind| (Self::from_bits_retain(bit(kind)), kind))
     }
 
-    /// Returns the kernel's numbers of the types in the set.
+    /// Returns the kernel's numbers of the types in the set, in ascending order.
     pub(crate) fn kinds(self) -> impl Iterator<Item = u16> {
         Self::each()
             .filter(move |(set, _)| self.contains(*set))
             .map(|(_, kind)| kind)
+    }
+
+    /// Checks that all bits are types.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for an unknown bit.
+    pub(crate) fn check(self) -> io::Result<()> {
+        let unknown = self.difference(Self::all() | Self::SEND_FAILED_DEPRECATED);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let text = format!("no notification has the bits {:#x}", unknown.bits());
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 }
 
@@ -77,6 +94,19 @@ mod tests {
         let set = EventSet::ASSOC_CHANGE | EventSet::SHUTDOWN;
         assert_eq!(format!("{set:?}"), "EventSet(ASSOC_CHANGE | SHUTDOWN)");
         assert_eq!(set.kinds().collect::<Vec<_>>(), [0x8001, 0x8005]);
+        let unknown = set | EventSet::from_bits_retain(0x8000);
+        assert_eq!(
+            format!("{unknown:?}"),
+            "EventSet(ASSOC_CHANGE | SHUTDOWN | 0x8000)"
+        );
+    }
+
+    #[test]
+    fn unknown_bits_are_refused() {
+        let unknown = EventSet::SHUTDOWN | EventSet::from_bits_retain(0x8000);
+        let error = unknown.check().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "no notification has the bits 0x8000");
     }
 
     #[test]

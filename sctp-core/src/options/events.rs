@@ -20,9 +20,11 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association, and for a type unknown to the kernel.
+    /// `InvalidInput` for an unknown association, for a type unknown to the kernel, and for a bit
+    /// that is not a type.
     #[doc(alias = "SCTP_EVENT")]
     pub fn set_events(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
+        events.check()?;
         for (set, kind) in EventSet::each() {
             let on = u8::from(events.contains(set));
             self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on }.encode())?;
@@ -39,9 +41,10 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` before Linux 5.5, which supports fewer types.
+    /// `InvalidInput` before Linux 5.5, which supports fewer types, and for a bit that is not a type.
     #[doc(alias = "SCTP_EVENTS")]
     pub fn set_all_events(&self, events: EventSet) -> io::Result<()> {
+        events.check()?;
         // `struct sctp_event_subscribe`: one byte per type, in order. It has grown over time. A kernel
         // accepts a shorter struct than its own, and refuses a longer one.
         let mut subscribe = [0; 1 + EventSet::TYPES];
@@ -58,6 +61,7 @@ impl Socket {
     ///
     /// Same as [`Socket::set_events`].
     pub fn subscribe(&self, assoc: AssocId, events: EventSet) -> io::Result<()> {
+        events.check()?;
         for kind in events.kinds() {
             self.set_option(abi::SCTP_EVENT, &abi::Event { assoc, kind, on: 1 }.encode())?;
         }

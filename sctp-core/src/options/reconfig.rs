@@ -82,7 +82,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an unknown association; [`UnsupportedOption`] before Linux 4.11.
+    /// `InvalidInput` for an unknown association and for an unknown bit; [`UnsupportedOption`]
+    /// before Linux 4.11.
     #[doc(alias = "SCTP_ENABLE_STREAM_RESET")]
     pub fn set_stream_reset_policy(
         &self,

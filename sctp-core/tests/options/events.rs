@@ -3,7 +3,7 @@
 use sctp_core::{AssocId, EventSet, Family, Socket};
 
 use crate::{
-    check::{check_assoc_option, check_socket_option},
+    check::{assert_invalid, check_assoc_option, check_socket_option, on_each_end},
     support::{STYLES, pair_with},
 };
 
@@ -40,4 +40,17 @@ fn set_all_events_applies_to_all_associations() {
             assert_eq!(end.socket.events(end.assoc).unwrap(), EventSet::SHUTDOWN);
         }
     }
+}
+
+#[test]
+fn unknown_bits_change_no_subscription() {
+    on_each_end(|end, _| {
+        let (socket, assoc) = (&end.socket, end.assoc);
+        let before = socket.events(assoc).unwrap();
+        let unknown = EventSet::SHUTDOWN | EventSet::from_bits_retain(0x8000);
+        assert_invalid(socket.set_events(assoc, unknown));
+        assert_invalid(socket.subscribe(assoc, unknown));
+        assert_invalid(socket.set_all_events(unknown));
+        assert_eq!(socket.events(assoc).unwrap(), before);
+    });
 }

@@ -56,6 +56,10 @@ fn stream_reset_policy() {
     let values = [StreamResetPolicy::all(), StreamResetPolicy::ADD_STREAMS];
     let set = |socket: &Socket, assoc, value: &_| socket.set_stream_reset_policy(assoc, *value);
     check_assoc_option(Scope::Wide, &values, set, Socket::stream_reset_policy);
+    on_each_end(|end, _| {
+        let unknown = StreamResetPolicy::from_bits_retain(8);
+        assert_invalid(end.socket.set_stream_reset_policy(end.assoc, unknown));
+    });
 }
 
 #[test]
