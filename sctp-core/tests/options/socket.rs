@@ -6,8 +6,8 @@ use std::{
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
-use rustix::io::Errno;
-use sctp_core::{AssocId, EventSet, Family, Notification, SendInfo, Socket, SocketRef};
+use rustix::io::{Errno, ioctl_fionbio};
+use sctp_core::{AssocId, EventSet, Family, Notification, RecvBatch, SendInfo, Socket, SocketRef};
 
 use crate::{
     check::{
@@ -188,6 +188,26 @@ fn socket_ref_leaves_descriptor_open() {
     assert!(socket.nodelay().unwrap());
     let again = SocketRef::from_fd(&socket).unwrap();
     assert_eq!(format!("{again:?}"), format!("{socket:?}"));
+}
+
+#[test]
+fn socket_ref_of_blocking_descriptor_never_waits() {
+    on_each_end(|end, _| {
+        ioctl_fionbio(&end.socket, false).unwrap();
+        let lent = SocketRef::from_fd(&end.socket).unwrap();
+        assert_fails(ErrorKind::WouldBlock, lent.recv_msg(&mut Vec::new()));
+        assert_fails(
+            ErrorKind::WouldBlock,
+            lent.recv_batch(&mut RecvBatch::new()),
+        );
+        let payload = [IoSlice::new(&[0; 10_000])];
+        let full = loop {
+            if let Err(error) = lent.send_msg(end.assoc, &SendInfo::default(), &payload) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    });
 }
 
 #[test]
