@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use sctp_tokio::{
     Association, Event, Message, Notification, SendError, SocketBuilder, StreamId,
     options::{AssociationState, PathState, ResetDirection, StreamResetPolicy},
 };
-use support::{endpoint, must, notification, pair, pair_with};
+use support::{endpoint, must, netns::NetNs, notification, pair, pair_with};
 
 fn reconfigurable() -> SocketBuilder {
     SocketBuilder::new().configure(|socket| {
@@ -59,6 +59,33 @@ async fn status_paths_and_stats_are_read() {
         server.status().unwrap_err().kind(),
         io::ErrorKind::InvalidInput
     );
+}
+
+#[tokio::test]
+async fn smoothed_rtt_is_that_of_path() {
+    let delay = Duration::from_millis(100);
+    let namespace = NetNs::new();
+    namespace.tc("qdisc add dev lo root netem delay 100ms");
+    let measured = namespace.start(|| async {
+        let (client, _server) = pair().await;
+        let peer = client.peer_addrs().unwrap()[0];
+        // The round trip of a retransmitted message is not measured (RFC 9260 section 6.3.1).
+        while client.path_info(peer).unwrap().smoothed_rtt.is_zero() {
+            client.send("x").await.unwrap();
+            must(client.flushed()).await.unwrap();
+        }
+        [
+            client.path_info(peer).unwrap(),
+            client.status().unwrap().primary,
+        ]
+    });
+    for path in must(measured).await {
+        let rtt = path.smoothed_rtt;
+        // With a tick of the kernel as tolerance.
+        assert!(rtt + Duration::from_millis(10) >= 2 * delay, "{rtt:?}");
+        // A busy machine adds to it, but not as much as another unit would.
+        assert!(rtt < 100 * delay, "{rtt:?}");
+    }
 }
 
 async fn client_end(mut client: Association) -> bool {
