@@ -163,7 +163,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none.
+    /// Returns [`RecvError::Io`] of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is
+    /// none, and the errors of [`next_event`](Self::next_event).
     pub fn try_next_event(&mut self) -> Result<EndpointEvent, RecvError> {
         loop {
             if let Some(event) = self.queue.next(&self.state) {
