@@ -11,7 +11,7 @@ use sctp_service::{
     AssociationHandle, Config, Drain, Payload, Reply, ReplySender, Request, StreamId,
     testing::{Peer, request},
 };
-use support::{Server, must, on, settle};
+use support::{Server, flood, must, on, settle};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep},
@@ -226,6 +226,32 @@ async fn handle_shortens_grace_of_age() {
     let begin = Instant::now();
     handle.graceful_shutdown();
     aborted_after(&peer, begin, 20).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_shutdown_shortens_reading_in_the_grace_of_age() {
+    let config = Config::new()
+        .with_max_association_age(Duration::from_secs(1))
+        .with_max_association_age_grace(Duration::from_secs(100))
+        .with_drain_timeout(Duration::from_millis(400));
+    let mut server = Server::with_config(config, async |drain: Drain, _: Bytes| {
+        sleep(Duration::from_millis(1)).await;
+        drain.is_started().then_some("draining")
+    });
+    let peer = server.connect().await;
+    let stopped = async {
+        peer.expect_message("draining").await;
+        server.stop();
+        let begin = Instant::now();
+        while peer.recv().await.is_some() {}
+        begin.elapsed().as_millis()
+    };
+    let elapsed = tokio::select! {
+        () = flood(&peer) => unreachable!("it does not end"),
+        elapsed = stopped => elapsed,
+    };
+    peer.expect_shutdown().await;
+    assert!((200..400).contains(&elapsed), "{elapsed} ms");
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ use sctp_service::{
     Config, Listener, Reply, ServerEvent, serve,
     testing::{InMemory, Network, ScriptedListener, duplex},
 };
-use support::{Server, must, on, settle};
+use support::{Server, flood, must, on, settle};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -396,16 +396,9 @@ async fn peer_that_never_pauses_is_shut_down_in_order() {
     let peer = server.connect().await;
     server.stop();
     let begin = Instant::now();
-    let flood = async {
-        loop {
-            if !peer.try_send("hello") || peer.unread_by_server() > 500 {
-                sleep(Duration::from_millis(1)).await;
-            }
-        }
-    };
     let read = async { while peer.recv().await.is_some() {} };
     tokio::select! {
-        () = flood => {}
+        () = flood(&peer) => {}
         () = read => {}
     }
     peer.expect_shutdown().await;

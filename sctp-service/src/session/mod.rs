@@ -228,8 +228,12 @@ where
 
     /// Bounds a drain that has begun like one that is urgent.
     fn hurry(&mut self) {
+        let timeout = self.connection.config.drain_timeout;
         if self.drain.is_set() {
-            self.drain.set_within(self.connection.config.drain_timeout);
+            self.drain.set_within(timeout);
+        }
+        if let State::Open(requests) = &mut self.state {
+            requests.hurry_drain(timeout);
         }
     }
 

@@ -12,6 +12,7 @@ mod must;
 use std::{
     future::IntoFuture,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 pub(crate) use must::{must, within};
@@ -84,6 +85,15 @@ impl Server {
     }
 }
 
+/// Sends without a pause, for as long as it is polled.
+pub(crate) async fn flood(peer: &Peer) {
+    loop {
+        if !peer.try_send("hello") || peer.unread_by_server() > 500 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
 /// The events of a server, one line for each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
@@ -147,7 +157,7 @@ impl Log {
 
 /// Lets every other task run until it waits.
 pub(crate) async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_micros(1)).await;
+    tokio::time::sleep(Duration::from_micros(1)).await;
 }
 
 /// A message on a stream.

@@ -56,6 +56,11 @@ impl Draining {
         }
     }
 
+    /// Leaves at most half of this time for reading.
+    pub(super) fn hurry(&mut self, timeout: Duration) {
+        self.reading.set_within(timeout / 2);
+    }
+
     /// Returns `true` if nothing more is to be read.
     pub(super) fn is_done(&self) -> bool {
         self.is_done && !self.is_saying()

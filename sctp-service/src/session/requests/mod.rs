@@ -144,6 +144,13 @@ where
         }));
     }
 
+    /// Bounds a drain that has begun to this time from now.
+    pub(super) fn hurry_drain(&mut self, timeout: Duration) {
+        if let Some(draining) = &mut self.draining {
+            draining.hurry(timeout);
+        }
+    }
+
     /// Returns `true` if nothing more is read, since the association is being drained.
     fn is_drained(&self) -> bool {
         self.draining.as_ref().is_some_and(|it| it.is_done())
