@@ -88,21 +88,6 @@ impl<C: Correlator> CorrelationState for Keyed<C> {
         self.forget(call);
         true
     }
-
-    fn expect_late(&mut self, _call: CallId, _stream: StreamId) -> bool {
-        // Its identifier is that of no call, so that its reply is discarded.
-        false
-    }
-
-    fn is_bounded(&self) -> bool {
-        false
-    }
-
-    fn check_one_way(&self, _message: &Message) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn set_streams(&mut self, _streams: u16) {}
 }
 
 /// Two calls would have the same identifier.

@@ -4,7 +4,6 @@ use sctp_core::StreamId;
 use sctp_tokio::{Message, Received};
 
 use super::{Assigned, CallId, Class, CorrelationState};
-use crate::Refusal;
 
 /// Placeholder: calls wait, and every message is a request.
 pub(crate) struct NotBegun;
@@ -23,18 +22,4 @@ impl CorrelationState for NotBegun {
     fn give_up(&mut self, _: CallId, _: StreamId) -> bool {
         true
     }
-
-    fn expect_late(&mut self, _: CallId, _: StreamId) -> bool {
-        false
-    }
-
-    fn is_bounded(&self) -> bool {
-        false
-    }
-
-    fn check_one_way(&self, _: &Message) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn set_streams(&mut self, _: u16) {}
 }

@@ -17,7 +17,8 @@ pub(crate) type CallId = u32;
 /// Map keyed by the number of a call.
 pub(crate) type IdMap<V> = HashMap<CallId, V, BuildHasherDefault<IdHasher>>;
 
-/// The correlation of one association, until the peer restarts.
+/// The correlation of one association, until the peer restarts. The default methods are those of a
+/// correlation that does not depend on streams.
 pub(crate) trait CorrelationState: Send {
     /// Gives a call its stream or identifier.
     fn assign(&mut self, call: CallId, message: &mut Message) -> Assigned;
@@ -34,16 +35,22 @@ pub(crate) trait CorrelationState: Send {
 
     /// Expects the late reply to a call from before a restart of the peer. Returns `false` if that
     /// reply cannot be mistaken for another.
-    fn expect_late(&mut self, call: CallId, stream: StreamId) -> bool;
+    fn expect_late(&mut self, _call: CallId, _stream: StreamId) -> bool {
+        false
+    }
 
     /// Returns `true` if the number of calls that are waited for is limited by the correlation.
-    fn is_bounded(&self) -> bool;
+    fn is_bounded(&self) -> bool {
+        false
+    }
 
     /// Checks that the reply to a one-way message would not be taken for that of a call.
-    fn check_one_way(&self, message: &Message) -> Result<(), Refusal>;
+    fn check_one_way(&self, _message: &Message) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// Adapts to a changed number of streams in both directions.
-    fn set_streams(&mut self, streams: u16);
+    fn set_streams(&mut self, _streams: u16) {}
 }
 
 /// The result of [`CorrelationState::assign`].
