@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_service::{Config, Message, Reply, RequestOrder, Turn};
+use sctp_service::{Config, Message, Reply, RequestOrder, Turn, testing::Peer};
 use support::{Server, on};
 use tokio::{
     sync::mpsc,
@@ -24,32 +24,47 @@ fn server(ordering: RequestOrder) -> Server {
     Server::with_config(Config::new().with_request_order(ordering), sleeper)
 }
 
+/// Requests of one stream.
+const ONE_STREAM: [(u16, &str); 3] = [(1, "3"), (1, "1"), (1, "2")];
+/// Requests of three streams.
+const STREAMS: [(u16, &str); 3] = [(1, "3"), (2, "1"), (3, "2")];
+
+async fn send<const N: usize>(peer: &Peer, requests: [(u16, &'static str); N]) {
+    for (stream, text) in requests {
+        peer.send(on(stream, text)).await;
+    }
+}
+
+/// Expects replies in this order. Returns the time until the last in seconds.
+async fn replied<const N: usize>(peer: &Peer, replies: [&'static str; N]) -> u64 {
+    let begin = Instant::now();
+    for text in replies {
+        peer.expect_message(text).await;
+    }
+    begin.elapsed().as_secs()
+}
+
+/// Sends requests on a new association, and expects their replies like [`replied`].
+async fn exchange<const N: usize>(
+    server: &Server,
+    requests: [(u16, &'static str); N],
+    replies: [&'static str; N],
+) -> u64 {
+    let peer = server.connect().await;
+    send(&peer, requests).await;
+    replied(&peer, replies).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn replies_of_one_stream_come_in_order() {
     let server = server(RequestOrder::PerStream);
-    let peer = server.connect().await;
-    for text in ["3", "1", "2"] {
-        peer.send(on(1, text)).await;
-    }
-    let begin = Instant::now();
-    for text in ["3", "1", "2"] {
-        peer.expect_message(text).await;
-    }
-    assert_eq!(begin.elapsed().as_secs(), 6);
+    assert_eq!(exchange(&server, ONE_STREAM, ["3", "1", "2"]).await, 6);
 }
 
 #[tokio::test(start_paused = true)]
 async fn streams_do_not_wait_for_each_other() {
     let server = server(RequestOrder::PerStream);
-    let peer = server.connect().await;
-    for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
-        peer.send(on(stream, text)).await;
-    }
-    let begin = Instant::now();
-    for text in ["1", "2", "3"] {
-        peer.expect_message(text).await;
-    }
-    assert_eq!(begin.elapsed().as_secs(), 3);
+    assert_eq!(exchange(&server, STREAMS, ["1", "2", "3"]).await, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,13 +82,7 @@ async fn unordered_messages_wait_for_nothing_and_are_answered_unordered() {
 #[tokio::test(start_paused = true)]
 async fn per_association_order_serializes_all_requests() {
     let server = server(RequestOrder::PerAssociation);
-    let peer = server.connect().await;
-    for (stream, text) in [(1, "3"), (2, "1"), (3, "2")] {
-        peer.send(on(stream, text)).await;
-    }
-    for text in ["3", "1", "2"] {
-        peer.expect_message(text).await;
-    }
+    assert_eq!(exchange(&server, STREAMS, ["3", "1", "2"]).await, 6);
 }
 
 /// Waits three seconds before it releases its turn, and three before it answers.
@@ -86,16 +95,14 @@ async fn releasing(turn: Turn, payload: Bytes) -> Bytes {
 
 #[tokio::test(start_paused = true)]
 async fn request_begins_when_the_one_before_releases_its_turn() {
-    for (order, streams) in [
-        (RequestOrder::PerStream, [1, 1, 1]),
-        (RequestOrder::PerAssociation, [1, 2, 3]),
+    for (order, requests) in [
+        (RequestOrder::PerStream, [(1, "a"), (1, "b"), (1, "c")]),
+        (RequestOrder::PerAssociation, [(1, "a"), (2, "b"), (3, "c")]),
     ] {
         let server = Server::with_config(Config::new().with_request_order(order), releasing);
         let peer = server.connect().await;
         let begin = Instant::now();
-        for (stream, text) in streams.into_iter().zip(["a", "b", "c"]) {
-            peer.send(on(stream, text)).await;
-        }
+        send(&peer, requests).await;
         for (text, seconds) in [("a", 6), ("b", 9), ("c", 12)] {
             peer.expect_message(text).await;
             assert_eq!(begin.elapsed().as_secs(), seconds, "{text}, {order:?}");
@@ -109,34 +116,30 @@ async fn turn_released_at_once_lets_all_begin() {
         turn.release();
         sleeper(payload).await
     });
-    let peer = server.connect().await;
-    for text in ["3", "1", "2"] {
-        peer.send(on(1, text)).await;
-    }
-    let begin = Instant::now();
-    for text in ["1", "2", "3"] {
-        peer.expect_message(text).await;
-    }
-    assert_eq!(begin.elapsed().as_secs(), 3);
+    assert_eq!(exchange(&server, ONE_STREAM, ["1", "2", "3"]).await, 3);
+}
+
+/// A server that sleeps, and passes on the turns of its requests.
+fn keeping() -> (Server, mpsc::UnboundedReceiver<Turn>) {
+    let (kept, turns) = mpsc::unbounded_channel();
+    let server = Server::new(move |turn: Turn, payload: Bytes| {
+        kept.send(turn).unwrap();
+        sleeper(payload)
+    });
+    (server, turns)
 }
 
 #[tokio::test(start_paused = true)]
 async fn turn_dropped_or_released_late_changes_nothing() {
-    let (kept, mut turns) = mpsc::unbounded_channel();
-    let server = Server::new(move |turn: Turn, payload: Bytes| {
-        // A later request must not lose its own turn to a release for an earlier one.
-        kept.send(turn).unwrap();
-        sleeper(payload)
-    });
+    let (server, mut turns) = keeping();
     let peer = server.connect().await;
-    for text in ["3", "1", "2"] {
-        peer.send(on(1, text)).await;
-    }
+    send(&peer, ONE_STREAM).await;
     let begin = Instant::now();
     for text in ["3", "1", "2"] {
         peer.expect_message(text).await;
         let turn = turns.recv().await.unwrap();
         match text {
+            // A later request must not lose its own turn to a release for an earlier one.
             "3" => turn.release(),
             _ => drop(turn),
         }
@@ -146,38 +149,22 @@ async fn turn_dropped_or_released_late_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn request_of_a_restarted_peer_keeps_its_turn() {
-    let (kept, mut turns) = mpsc::unbounded_channel();
-    let server = Server::new(move |turn: Turn, payload: Bytes| {
-        kept.send(turn).unwrap();
-        sleeper(payload)
-    });
+    let (server, mut turns) = keeping();
     let peer = server.connect().await;
     peer.send(on(1, "9")).await;
     let before = turns.recv().await.unwrap();
     peer.restart();
-    for text in ["3", "1"] {
-        peer.send(on(1, text)).await;
-    }
+    send(&peer, [(1, "3"), (1, "1")]).await;
     let _now = turns.recv().await.unwrap();
     // Both are the first of their association.
     before.release();
-    let begin = Instant::now();
-    for text in ["3", "1"] {
-        peer.expect_message(text).await;
-    }
-    assert_eq!(begin.elapsed().as_secs(), 4);
+    assert_eq!(replied(&peer, ["3", "1"]).await, 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_order_one_stream_is_served_concurrently() {
     let server = server(RequestOrder::Unordered);
-    let peer = server.connect().await;
-    for text in ["3", "1", "2"] {
-        peer.send(on(1, text)).await;
-    }
-    for text in ["1", "2", "3"] {
-        peer.expect_message(text).await;
-    }
+    assert_eq!(exchange(&server, ONE_STREAM, ["1", "2", "3"]).await, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,11 +179,8 @@ async fn reply_of_many_messages_is_not_broken_by_the_next_one() {
         Reply::stream(ticks)
     });
     let peer = server.connect().await;
-    peer.send(on(1, "a")).await;
-    peer.send(on(1, "b")).await;
-    for text in ["a0", "a1", "a2", "b0", "b1", "b2"] {
-        peer.expect_message(text).await;
-    }
+    send(&peer, [(1, "a"), (1, "b")]).await;
+    replied(&peer, ["a0", "a1", "a2", "b0", "b1", "b2"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,10 +188,7 @@ async fn busy_stream_leaves_the_others_their_turn() {
     let config = Config::new().with_max_in_flight(1);
     let server = Server::with_config(config, sleeper);
     let peer = server.connect().await;
-    for text in ["1", "1", "1"] {
-        peer.send(on(1, text)).await;
-    }
-    peer.send(on(2, "0")).await;
+    send(&peer, [(1, "1"), (1, "1"), (1, "1"), (2, "0")]).await;
     peer.expect_message("1").await;
     let second = peer.recv().await.unwrap();
     assert_eq!(second.info.stream.get(), 2);

@@ -24,18 +24,20 @@ async fn narrow(config: Config) -> (Handles, Peer, AssociationHandle) {
     (server, peer, handle)
 }
 
+/// Limits of the outbound queue.
+fn queue(messages: usize, bytes: usize) -> Config {
+    Config::new()
+        .with_outbound_queue(messages)
+        .with_outbound_queue_bytes(bytes)
+}
+
 fn is_full(result: Result<(), TrySendError>) -> bool {
     result.is_err_and(|refused| matches!(refused.error, SendError::Full))
 }
 
 #[tokio::test(start_paused = true)]
 async fn send_waits_for_a_peer_that_does_not_read() {
-    let (_server, peer, handle) = narrow(
-        Config::new()
-            .with_outbound_queue(3)
-            .with_outbound_queue_bytes(1_000),
-    )
-    .await;
+    let (_server, peer, handle) = narrow(queue(3, 1_000)).await;
     // One is with the peer, three wait.
     for number in 0..4 {
         must(handle.send(number.to_string())).await.unwrap();
@@ -64,12 +66,7 @@ async fn send_waits_for_a_peer_that_does_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn queued_bytes_are_bounded_except_for_one_long_message() {
-    let (_server, peer, handle) = narrow(
-        Config::new()
-            .with_outbound_queue(100)
-            .with_outbound_queue_bytes(10),
-    )
-    .await;
+    let (_server, peer, handle) = narrow(queue(100, 10)).await;
     must(handle.send("unread")).await.unwrap();
     settle().await;
     must(handle.send("12345")).await.unwrap();
@@ -116,9 +113,7 @@ async fn refused_message_is_returned_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn answered_calls_keep_no_memory() {
-    let config = Config::new()
-        .with_outbound_queue(2)
-        .with_outbound_queue_bytes(1_000)
+    let config = queue(2, 1_000)
         .with_reply_queue(2)
         .with_reply_queue_bytes(1_000);
     let (_server, peer, handle) = narrow(config).await;
@@ -143,12 +138,7 @@ async fn answered_calls_keep_no_memory() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_senders_are_served_in_order() {
-    let (_server, peer, handle) = narrow(
-        Config::new()
-            .with_outbound_queue(1)
-            .with_outbound_queue_bytes(1_000),
-    )
-    .await;
+    let (_server, peer, handle) = narrow(queue(1, 1_000)).await;
     let pushes = (0..50).map(|number| {
         let handle = handle.clone();
         async move { must(handle.send(format!("{number}"))).await.unwrap() }
