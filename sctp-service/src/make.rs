@@ -25,9 +25,9 @@ use crate::{IncomingAssociation, IntoReply, Request, Shutdown, ready::poll_ready
 /// A make-service may exchange messages with the peer before it returns the service: see
 /// [`IncomingAssociation`].
 ///
-/// When the peer restarts, the service is made again. SCTP keeps the association, but the peer has
-/// lost its state, and earlier agreements such as a login must not apply to the restarted peer. The
-/// make-service is called again, and may refuse the peer.
+/// A restarted peer is given a new service: the make-service is called again, and may refuse the
+/// peer. SCTP keeps the association, but the peer has lost its state, and earlier agreements such as
+/// a login must not apply to it.
 ///
 /// `Kind` distinguishes these implementations, and is always inferred. The trait cannot be
 /// implemented outside of this crate.

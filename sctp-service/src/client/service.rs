@@ -30,7 +30,7 @@ type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Sen
 /// calls in flight. When the last clone is dropped, calls in flight are finished, and the
 /// association is shut down.
 ///
-/// As a tower [`Service`], `poll_ready` waits for an association and reserves a place for the call;
+/// The tower [`Service`] waits in `poll_ready` for an association and reserves a place for the call;
 /// a clone has no reservation. If the association has begun to close by the time of the call, the
 /// call fails as not sent. `poll_ready` fails once the client is [shut
 /// down](Self::graceful_shutdown) or does not reconnect.

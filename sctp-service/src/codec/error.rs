@@ -4,7 +4,7 @@ use crate::{IntoReply, Reply, abort_reasons, log_limit::LogLimiter};
 
 /// Rejection of a payload that the codec cannot decode, with the codec's error.
 ///
-/// As a reply, the error is logged, and the association is aborted with the reason
+/// Converting it into a reply logs the error and aborts the association with the reason
 /// `malformed payload`, since a peer that uses another protocol will continue to do so. The details
 /// are not sent to the peer; to do so, take a `Result` in the handler. The text of the error may
 /// contain data from the peer: escape it in logs.

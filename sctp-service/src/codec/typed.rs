@@ -12,10 +12,10 @@ use crate::{
 
 /// A message of a protocol, with the codec of its payload.
 ///
-/// As the last argument of a handler, the payload is decoded, or the request is rejected with
-/// [`BadPayload`]. As the result of a handler, the message is encoded and sent on the request's
-/// stream with its PPID. A message that cannot be encoded is an error of the service: the error is
-/// logged, and the association is aborted with the reason `internal error`.
+/// The last argument of a handler can be one: the payload is decoded, or the request is rejected
+/// with [`BadPayload`]. So can the result of a handler: the message is encoded and sent on the
+/// request's stream with its PPID. A message that cannot be encoded is an error of the service: the
+/// error is logged, and the association is aborted with the reason `internal error`.
 ///
 /// A protocol usually defines an alias, `type Json<M> = Typed<M, JsonCodec>`. A pattern takes the
 /// message out: `async fn handler(Typed(order): Json<Order>)`.

@@ -11,7 +11,7 @@ use crate::{IntoReply, Reply, ReplyMessage, Request};
 
 /// The user data of a message.
 ///
-/// As an argument of a handler this is the payload of the request, as the result that of the reply.
+/// The payload of the request if it is an argument of a handler, and of the reply if it is the result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Payload(pub Bytes);
 
@@ -74,8 +74,8 @@ impl<S> FromRequest<S> for String {
 
 /// Rejection of a `String` whose payload is not UTF-8.
 ///
-/// As a reply it aborts the association with the reason `payload is not UTF-8`, since a peer that
-/// uses another protocol will continue to do so.
+/// Converting it into a reply aborts the association with the reason `payload is not UTF-8`, since a
+/// peer that uses another protocol will continue to do so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotUtf8(());
 

@@ -212,7 +212,7 @@ impl Shared {
 /// Connector of a [`Client`](crate::client::Client) to a [`Network`], created by
 /// [`Network::connector`].
 ///
-/// As with the kernel, an association is established before it is accepted. If nothing listens,
+/// An association is established before it is accepted, as with the kernel. If nothing listens,
 /// connecting is [refused](ConnectError::Refused). If 1,024 associations wait to be accepted,
 /// connecting waits.
 #[derive(Clone, Debug)]

@@ -47,11 +47,12 @@ pub trait Transport: Send + 'static {
 
     /// Returns the statistics of the association and its paths.
     ///
-    /// By default it is [`Unsupported`](io::ErrorKind::Unsupported), for transports that have none.
+    /// The default implementation returns [`Unsupported`](io::ErrorKind::Unsupported), for transports
+    /// that have no statistics.
     ///
     /// # Errors
     ///
-    /// Errors of the system, such as for an association that is closed.
+    /// Returns the error of the system, such as for an association that is closed.
     fn stats(&self) -> io::Result<TransportStats> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -281,8 +281,8 @@ impl PoolBuilder {
     /// which uses `/etc/hosts` and search domains as well as DNS, and does not report the time to
     /// live of records.
     ///
-    /// When a lookup fails or finds no address, the last list is kept: the associations show which
-    /// servers are available. The failure is logged, at most once in 10 seconds.
+    /// A lookup that fails or finds no address leaves the last list in place: the associations show
+    /// which servers are available. The failure is logged, at most once in 10 seconds.
     ///
     /// # Errors
     ///
