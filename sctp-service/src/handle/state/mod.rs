@@ -85,7 +85,7 @@ struct Core {
     expects_shutdown: bool,
     peer_leaves: bool,
     silence: Option<Box<Silence>>,
-    /// Those who wait for statistics. Boxed, since few associations have any.
+    /// Requests for statistics. Boxed, since few associations have any.
     stats_waiters: Option<Box<StatsWaiters>>,
     /// The reason that this end gave in an ABORT. Boxed, since few associations have one.
     abort_reason: Option<Box<AbortReason>>,
@@ -440,6 +440,7 @@ impl HandleState {
 mod models;
 
 #[cfg(all(test, not(sctp_loom)))]
+#[allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 mod tests {
     use std::{
         pin::pin,
@@ -480,6 +481,17 @@ mod tests {
         }
     }
 
+    /// Requests statistics, and no longer waits for them.
+    fn abandon_stats(state: &HandleState, waker: &Waker) {
+        let mut stats = pin!(state.request_stats().unwrap());
+        assert!(
+            stats
+                .as_mut()
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    }
+
     /// Does what calls and drops wakers.
     fn wake_in_every_way(state: &StateOwner, waker: impl Fn() -> Waker) {
         let register = || {
@@ -487,6 +499,9 @@ mod tests {
             state.register(&waker());
         };
         let message = || Message::new("message");
+        for _ in 0..2 {
+            abandon_stats(state, &waker());
+        }
         let _watch = SilenceWatch::new(state);
         let early = state.send(message(), Speaker::Handle);
         let mut waiting = [pin!(early)];

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::HandleState;
 use crate::TransportStats;
 
-/// Those who wait for statistics, until the session takes them.
+/// Requests for statistics, until the session takes them.
 #[derive(Default)]
 pub(crate) struct StatsWaiters(Vec<oneshot::Sender<io::Result<TransportStats>>>);
 
@@ -24,8 +24,8 @@ impl StatsWaiters {
 }
 
 impl HandleState {
-    /// Has the session read the statistics of its transport. `None` if the association is closed; the
-    /// receiver fails if it closes first.
+    /// Requests the statistics of the transport from the session. Returns `None` if the association is
+    /// closed. The receiver fails if it closes before the answer.
     pub(crate) fn request_stats(&self) -> Option<oneshot::Receiver<io::Result<TransportStats>>> {
         let (waiter, stats) = oneshot::channel();
         let mut core = self.lock();
@@ -34,9 +34,14 @@ impl HandleState {
         }
         let waiters = &mut core.stats_waiters.get_or_insert_default().0;
         // A session that is slow to take them has only those that still wait.
-        waiters.retain(|waiter| !waiter.is_closed());
+        let left: Vec<_> = waiters
+            .extract_if(.., |waiter| waiter.is_closed())
+            .collect();
         waiters.push(waiter);
         self.wake(core);
+        // Outside the lock: the last of a waker may drop a whole task, and in tokio 1.48 a channel
+        // without a receiver still has its waker.
+        drop(left);
         Some(stats)
     }
 }
