@@ -195,14 +195,22 @@ impl HandleState {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Returns `true` if the association is closed, or the peer has restarted.
-    pub(crate) fn is_over(&self) -> bool {
-        self.lock().phase.end().is_some()
-    }
-
     /// Returns the state that the association has after restarts of the peer, if it is not this one.
     pub(crate) fn next(&self) -> Option<Arc<Self>> {
         self.lock().phase.next()
+    }
+
+    /// Returns the state that the association has now, which is another after restarts of the peer.
+    /// Returns `None` if the association is closed.
+    pub(crate) fn current(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let next = {
+            let core = self.lock();
+            if core.phase.end().is_none() {
+                return Some(Arc::clone(self));
+            }
+            core.phase.next()?
+        };
+        next.current()
     }
 
     /// Returns the end of the association.

@@ -260,6 +260,54 @@ fn session_sees_a_released_turn() {
 }
 
 #[test]
+fn session_sees_a_request_for_statistics() {
+    loom::model(|| {
+        let state = state(Config::new());
+        let asking = thread::spawn({
+            let state = Arc::clone(&state);
+            move || block_on(state.request_stats().unwrap())
+        });
+        // Loom fails where the session or the request would wait for ever.
+        drive(&state, |taken| {
+            let answer = |waiters: Box<StatsWaiters>| waiters.answer(|| Ok(Default::default()));
+            taken.stats_waiters.map(answer).is_some()
+        });
+        assert!(asking.join().unwrap().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn request_for_statistics_at_the_end_fails() {
+    loom::model(|| {
+        let state = state(Config::new());
+        let asking = thread::spawn({
+            let state = Arc::clone(&state);
+            move || state.request_stats().map(block_on)
+        });
+        state.end(None, None);
+        // Loom fails where the request would wait for ever.
+        assert!(asking.join().unwrap().is_none_or(|stats| stats.is_err()));
+    });
+}
+
+/// A restart is not taken for the end.
+#[test]
+fn association_is_current_during_a_restart() {
+    loom::model(|| {
+        let before = state(Config::new());
+        let looking = thread::spawn({
+            let before = Arc::clone(&before);
+            move || before.current().map(|current| current.id())
+        });
+        let (after, _) = before.renewed(before.info().clone());
+        let seen = looking.join().unwrap().unwrap();
+        assert!([before.id(), after.id()].contains(&seen));
+        drop(after);
+        assert!(before.current().is_none());
+    });
+}
+
+#[test]
 fn call_beyond_the_limits_has_its_turn() {
     let mut model = Builder::new();
     model.preemption_bound = Some(3);

@@ -14,9 +14,7 @@ use tokio::{
 
 use super::aggregate::{AssociationGroup, PathGroup, describe};
 use crate::{
-    AssociationHandle, ServerEvent, TransportStats,
-    client::ClientEvent,
-    handle::{HandleState, SilenceWatch},
+    AssociationHandle, ServerEvent, TransportStats, client::ClientEvent, handle::SilenceWatch,
 };
 
 /// The time limit of a collection, for associations whose task is busy.
@@ -230,13 +228,15 @@ impl State {
 }
 
 impl Entry {
-    /// Goes on with the association after a restart of the peer. Returns `false` if it is closed.
+    /// Continues with the association after a restart of the peer. Returns `false` if it is closed.
     fn follow(&mut self) -> bool {
-        let state: &Arc<HandleState> = self.watch.state();
-        if let Some(next) = state.next() {
-            self.watch = SilenceWatch::new(&next);
+        let Some(current) = self.watch.state().current() else {
+            return false;
+        };
+        if !Arc::ptr_eq(&current, self.watch.state()) {
+            self.watch = SilenceWatch::new(&current);
         }
-        !self.watch.state().is_over()
+        true
     }
 }
 
@@ -253,7 +253,7 @@ impl Labels {
     }
 }
 
-/// Returns a value that is or can be among the known ones.
+/// Returns the value if it is known, or can be added within the limit.
 fn bounded<T: Ord + Clone>(known: &mut BTreeSet<T>, value: T, max: usize) -> Option<T> {
     if known.len() < max {
         known.insert(value.clone());
@@ -269,9 +269,12 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::{Config, ConnectInfo, handle::StateOwner};
+    use crate::{
+        Config, ConnectInfo,
+        handle::{HandleState, StateOwner},
+    };
 
-    /// An association that a test has in hand, and its handle.
+    /// An association without a session, and its handle.
     fn association() -> (StateOwner, AssociationHandle) {
         let state = HandleState::new(
             CancellationToken::new(),
@@ -384,6 +387,7 @@ mod tests {
         report(&metrics, vec![stats(1, 1, 20)]);
         drop(owner);
         assert!(metrics.lock().request().is_empty());
+        assert!(metrics.lock().entries.is_empty());
         report(&metrics, Vec::new());
         let names = [
             "sctp_transport_associations",
@@ -391,6 +395,61 @@ mod tests {
         ];
         let expected = ["192.0.2.1 192.0.2.1 = NaN", "192.0.2.1 = 0"];
         assert_eq!(values(&snapshotter, &names), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn associations_without_statistics_are_left_out() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let metrics = TransportMetrics::new();
+        let [reads, fails, closes, _silent] = [(); 4].map(|()| {
+            let (owner, handle) = association();
+            metrics.add(&handle);
+            owner
+        });
+        let session = async move {
+            let waiters = |owner: &StateOwner| owner.take().stats_waiters.unwrap();
+            waiters(&reads).answer(|| Ok(stats(1, 1, 20)));
+            waiters(&fails).answer(|| Err(io::ErrorKind::Unsupported.into()));
+            drop(closes);
+        };
+        let begin = Instant::now();
+        tokio::join!(metrics.collect(), session);
+        assert_eq!(begin.elapsed(), COLLECT_TIMEOUT);
+        let names = ["sctp_transport_associations"];
+        assert_eq!(values(&snapshotter, &names), [" = 1"]);
+    }
+
+    #[test]
+    fn associations_of_servers_and_clients_are_added() {
+        let metrics = TransportMetrics::new();
+        let connect_info = &ConnectInfo::default();
+        let [(_server, server), (_client, client)] = [association(), association()];
+        metrics.record(&ServerEvent::Up {
+            connect_info,
+            association: &server,
+        });
+        metrics.record_client(&ClientEvent::Up {
+            connect_info,
+            association: &client,
+        });
+        assert_eq!(metrics.lock().request().len(), 2);
+    }
+
+    #[test]
+    fn association_remains_after_a_restart() {
+        let metrics = TransportMetrics::new();
+        let (before, handle) = association();
+        metrics.add(&handle);
+        let (after, _) = before.renewed(ConnectInfo::default());
+        drop(before);
+        let requested = metrics.lock().request();
+        let ids: Vec<_> = requested.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [after.id()]);
+        drop(after);
+        assert!(metrics.lock().request().is_empty());
+        assert!(metrics.lock().entries.is_empty());
     }
 
     #[test]
