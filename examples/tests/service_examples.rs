@@ -45,7 +45,8 @@ fn middleware() {
             "greedy: aborted by peer, reason \"overloaded, try another server\"",
         ],
     );
-    example.stderr.find("request{stream=0");
+    let line = example.stderr.find("request{");
+    assert!(line.contains(" sctp.stream=0 "), "{line}");
     example.stderr.find("answered");
     example.stderr.find("the service failed, aborting");
 }

@@ -7,7 +7,7 @@
 //! | [`graceful_shutdown`] | stopping a server without losing requests, also in Kubernetes |
 //! | [`between_equals`] | messages, requests, handshakes and connections from either end of an association |
 //! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
-//! | [`observability`] | metrics: names, kinds, units, labels |
+//! | [`observability`] | metrics: names, kinds, units, labels; names and fields of spans |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |
 //! | [`from_axum`] | names and differences for users of axum and tonic |

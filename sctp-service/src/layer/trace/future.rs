@@ -9,9 +9,12 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tracing::{Level, Span, Value, field::debug};
+use tracing::{
+    Level, Span, Value,
+    field::{debug, display},
+};
 
-use crate::{IntoReply, Reply, log_limit::LogLimiter};
+use crate::{IntoReply, Reply, Shutdown, log_limit::LogLimiter};
 
 pin_project! {
     /// The answer of [`Trace`](super::Trace).
@@ -52,12 +55,27 @@ where
         let elapsed = this.begin.map(|begin| debug(begin.elapsed()));
         match &answer {
             Ok(reply) => {
+                if let Some(shutdown) = reply.shutdown() {
+                    this.span.record("sctp.termination", termination(shutdown));
+                }
                 let messages = reply.messages().count();
                 tracing::debug!(messages, shutdown = ?reply.shutdown(), elapsed, "answered");
             }
-            Err(error) => failed(error, elapsed),
+            Err(error) => {
+                this.span.record("otel.status_code", "ERROR");
+                this.span.record("otel.status_description", display(error));
+                failed(error, elapsed);
+            }
         }
         Poll::Ready(answer)
+    }
+}
+
+/// Returns the name of a termination, which the metric of terminations has, too.
+fn termination(shutdown: &Shutdown) -> &'static str {
+    match shutdown {
+        Shutdown::AfterAck => "after_ack",
+        Shutdown::Abort(_) => "abort",
     }
 }
 
