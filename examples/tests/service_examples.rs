@@ -187,3 +187,63 @@ fn prometheus() {
         ],
     );
 }
+
+/// Returns the value behind a name in an exported span.
+#[track_caller]
+fn value<'a>(span: &'a str, name: &str) -> &'a str {
+    let lines = span
+        .lines()
+        .map(|line| line.trim_start_matches([' ', '\t', '-', '>']));
+    let found = lines.filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(": "));
+    let values: Vec<_> = found.collect();
+    assert_eq!(values.len(), 1, "{name} in {span}");
+    values[0]
+}
+
+/// Names and fields are those of the guide of sctp-service, whose tests compare the rest.
+#[test]
+fn traces() {
+    let example = shows(
+        env!("CARGO_BIN_EXE_traces"),
+        &["reply: b\"Ada is at home\"", "aborted by peer", "Spans"],
+    );
+    let exported = example.stdout.text();
+    // An empty line is between the scope of a span and its values. Its events come last.
+    let spans: Vec<&str> = exported
+        .split("\nSpan #")
+        .skip(1)
+        .map(|span| span.split("\n\n").nth(1).unwrap())
+        .map(|span| span.split("\tEvents:").next().unwrap())
+        .collect();
+    let [query, request, slow_query, slow_request] = spans[..] else {
+        panic!("not four spans: {exported}");
+    };
+    for (number, status, query, request) in [
+        (1, "Unset", query, request),
+        (
+            2,
+            "Error { description: \"request timed out\" }",
+            slow_query,
+            slow_request,
+        ),
+    ] {
+        assert_eq!(value(query, "Name"), "query");
+        assert_eq!(value(query, "TraceId"), value(request, "TraceId"));
+        assert_eq!(value(query, "ParentSpanId"), value(request, "SpanId"));
+        assert_eq!(value(request, "ParentSpanId"), "None (root span)");
+        let number = format!("I64({number})");
+        for (name, expected) in [
+            ("Name", "request"),
+            ("Kind", "Server"),
+            ("Status", status),
+            ("network.transport", "String(Owned(\"sctp\"))"),
+            ("network.peer.address", "String(Owned(\"127.0.0.1\"))"),
+            ("sctp.stream", "I64(3)"),
+            ("sctp.ppid", "I64(46)"),
+            ("sctp.request_number", &number),
+        ] {
+            assert_eq!(value(request, name), expected, "{name}");
+        }
+    }
+    assert_ne!(value(request, "TraceId"), value(slow_request, "TraceId"));
+}
