@@ -28,7 +28,7 @@ fn client() -> SocketBuilder {
 /// Asks without end, and returns its port and how many answers came before the end. Each answer
 /// is the next of its stream.
 async fn load(mut peer: Association, answered: Arc<Semaphore>) -> (u16, usize, End) {
-    let port = peer.local_addrs().unwrap()[0].port();
+    let port = peer.control().local_addrs().unwrap()[0].port();
     let sender = peer.sender();
     let asking = tokio::spawn(async move {
         for number in 0u32.. {

@@ -41,10 +41,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     talk(&client, &mut server, "with key 1").await?;
 
     // First both ends have the new key, then they use it, then the old one goes.
-    for end in [&client, &server] {
+    let ends = [client.control(), server.control()];
+    for end in &ends {
         end.set_auth_key(2, b"known to both, and newer")?;
     }
-    for end in [&client, &server] {
+    for end in &ends {
         end.set_active_auth_key(2)?;
         end.deactivate_auth_key(1)?;
         end.delete_auth_key(1)?;

@@ -17,7 +17,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use sctp_tokio::{Association, Event, Notification, SctpListener, SocketBuilder};
+use sctp_tokio::{Association, Control, Event, Notification, SctpListener, SocketBuilder};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -35,14 +35,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let builder = SocketBuilder::new().with_local_addrs(any_port());
     let mut client = builder.connect(&server).await?;
-    show("connected", &client)?;
+    let control = client.control();
+    show("connected", &control)?;
     for number in 0..6u32 {
         if number == 3 {
-            let other = *client.peer_addrs()?.last().ok_or("no address")?;
-            client.set_primary_addr(other)?;
+            let other = *control.peer_addrs()?.last().ok_or("no address")?;
+            control.set_primary_addr(other)?;
             // Asks for an answer on every path now, and not after the usual 30 seconds.
-            client.request_heartbeat(None)?;
-            show("switched", &client)?;
+            control.request_heartbeat(None)?;
+            show("switched", &control)?;
         }
         client.send(format!("message {number}")).await?;
         wait_for_reply(&mut client).await?;
@@ -67,13 +68,13 @@ async fn wait_for_reply(client: &mut Association) -> Result<(), Box<dyn Error>> 
     }
 }
 
-fn show(what: &str, client: &Association) -> std::io::Result<()> {
+fn show(what: &str, control: &Control) -> std::io::Result<()> {
     println!(
         "{what}, primary path to {:?}",
-        client.status()?.primary.addr
+        control.status()?.primary.addr
     );
-    for addr in client.peer_addrs()? {
-        let path = client.path_info(addr)?;
+    for addr in control.peer_addrs()? {
+        let path = control.path_info(addr)?;
         println!(
             "  {addr}: {:?}, retransmits after {:?}",
             path.state, path.retransmission_timeout

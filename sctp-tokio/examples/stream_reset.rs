@@ -34,12 +34,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     // A stream can only begin again once everything sent on it is acknowledged.
     client.flushed().await?;
-    client.reset_streams(ResetDirection::Outgoing, &[StreamId::new(1)])?;
+    let control = client.control();
+    control.reset_streams(ResetDirection::Outgoing, &[StreamId::new(1)])?;
     println!("client: {:?}", answer(&mut client).await?);
     client.send(Message::new("after").on_stream(1)).await?;
     show(&mut server).await?;
 
-    client.add_streams(0, 2)?;
+    control.add_streams(0, 2)?;
     println!("client: {:?}", answer(&mut client).await?);
     let streams = client.outbound_streams();
     println!("client: {streams} streams now");

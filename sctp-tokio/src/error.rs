@@ -151,7 +151,7 @@ pub enum SendError {
         /// The size of the message in bytes.
         len: usize,
         /// The size of the send buffer in bytes, as returned by
-        /// [`SendHalf::send_buffer_size`](crate::SendHalf::send_buffer_size).
+        /// [`Control::send_buffer_size`](crate::Control::send_buffer_size).
         limit: usize,
     },
     /// The payload has more buffers than the kernel accepts (`IOV_MAX`, 1,024).

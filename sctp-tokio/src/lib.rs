@@ -7,6 +7,7 @@
 //! | Talk to one peer | [`Association::connect`], or [`SocketBuilder`] for several addresses and options |
 //! | Serve peers, each on its own socket | [`SctpListener`] |
 //! | Serve all peers on one descriptor | [`Endpoint`] |
+//! | Read statistics, change addresses, paths, streams and keys | [`Association::control`] |
 //! | Interoperate with one-to-one sockets | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
 //! | Take over a descriptor from systemd or a parent process | [`SocketBuilder::listen_from`] and its variants |
 //! | Use a codec of tokio-util | [`MessageFramed`] |
@@ -91,6 +92,7 @@ mod sync;
 
 pub use association::{
     Association,
+    control::Control,
     end::{End, Side},
     recv_half::RecvHalf,
     reunite::ReuniteError,

@@ -106,8 +106,8 @@ async fn many_addresses_are_bound_and_listed() {
         .await
         .unwrap();
     let server = must(listener.accept()).await.unwrap();
-    assert_eq!(client.peer_addrs().unwrap().len(), 200);
-    assert_eq!(server.local_addrs().unwrap().len(), 200);
+    assert_eq!(client.control().peer_addrs().unwrap().len(), 200);
+    assert_eq!(server.control().local_addrs().unwrap().len(), 200);
 }
 
 #[tokio::test]

@@ -41,7 +41,10 @@ async fn silent_host_does_not_hide_a_good_one() {
             .with_connect_timeout(Duration::from_millis(100));
         let alone = must(alone.connect_any(&name[..])).await;
         for association in [by_default, shared, alone] {
-            assert_eq!(association.unwrap().peer_addrs().unwrap(), [name[1]]);
+            assert_eq!(
+                association.unwrap().control().peer_addrs().unwrap(),
+                [name[1]]
+            );
         }
     });
     must(connecting).await;

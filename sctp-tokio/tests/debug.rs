@@ -80,14 +80,14 @@ async fn association_debug_shows_addresses_and_end() {
         "{{ id: {:?}, peer_addrs: {:?}, local_addrs: {:?}, outbound_streams: 128, \
          inbound_streams: 128, style: OneToMany, end: None, unread: 1",
         server.id(),
-        client.local_addrs().unwrap(),
-        server.local_addrs().unwrap(),
+        client.control().local_addrs().unwrap(),
+        server.control().local_addrs().unwrap(),
     );
     let shown = line(&server);
     assert!(shown.contains(&known), "{known} / {shown}");
     let (sender, mut receiver) = server.split();
     assert!(line(&receiver).contains(&known), "{receiver:?}");
-    let peers = format!("peer_addrs: {:?}", client.local_addrs().unwrap());
+    let peers = format!("peer_addrs: {:?}", client.control().local_addrs().unwrap());
     assert!(line(&sender).contains(&peers), "{sender:?}");
     drop(client);
     while must(receiver.recv()).await.unwrap().is_some() {}

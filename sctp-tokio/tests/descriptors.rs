@@ -116,7 +116,10 @@ async fn association_round_trips_through_a_descriptor() {
     client.send(Message::new("x").on_stream(2)).await.unwrap();
     let fd = OwnedFd::from(server.into_socket().unwrap());
     let server = SocketBuilder::new().peeled_off_from(fd).unwrap();
-    assert_eq!(server.peer_addrs().unwrap(), client.local_addrs().unwrap());
+    assert_eq!(
+        server.control().peer_addrs().unwrap(),
+        client.control().local_addrs().unwrap()
+    );
     let mut client = client;
     tokio::join!(echo(server), async {
         assert_eq!(must(client.recv()).await.unwrap().unwrap().payload, "x");

@@ -89,23 +89,28 @@ async fn wildcard_endpoint_reaches_both_families() {
 #[tokio::test]
 async fn foreign_peer_address_is_named() {
     let (client, _server) = pair().await;
+    let control = client.control();
     let (peer, own) = (
-        client.peer_addrs().unwrap()[0],
-        client.local_addrs().unwrap()[0],
+        control.peer_addrs().unwrap()[0],
+        control.local_addrs().unwrap()[0],
     );
     let stranger = addr(STRANGER);
     let of_peer = format!("{STRANGER} is not an address of the peer: {peer}");
     for error in [
-        client.set_primary_addr(stranger).unwrap_err(),
-        client.request_heartbeat(Some(stranger)).unwrap_err(),
-        client.path_info(stranger).map(drop).unwrap_err(),
-        client.sender().set_primary_addr(stranger).unwrap_err(),
+        control.set_primary_addr(stranger).unwrap_err(),
+        control.request_heartbeat(Some(stranger)).unwrap_err(),
+        control.path_info(stranger).map(drop).unwrap_err(),
+        client
+            .sender()
+            .control()
+            .set_primary_addr(stranger)
+            .unwrap_err(),
     ] {
         assert_eq!(error.to_string(), of_peer);
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         assert_eq!(number(&error), Some(EINVAL));
     }
-    let error = client
+    let error = control
         .bindx_add(&[SocketAddr::new([127, 0, 0, 9].into(), 9)])
         .unwrap_err();
     let text = error.to_string();
@@ -118,12 +123,12 @@ async fn foreign_peer_address_is_named() {
         "{text}"
     );
     let strange = SocketAddr::new(stranger.ip(), own.port());
-    let text = client.bindx_add(&[strange]).unwrap_err().to_string();
+    let text = control.bindx_add(&[strange]).unwrap_err().to_string();
     assert!(
         text.starts_with(&format!("cannot bind {strange}: ")),
         "{text}"
     );
-    let text = client.bindx_remove(&[strange]).unwrap_err().to_string();
+    let text = control.bindx_remove(&[strange]).unwrap_err().to_string();
     assert!(
         text.starts_with(&format!("cannot unbind {strange}: ")),
         "{text}"
@@ -142,9 +147,12 @@ async fn foreign_local_address_is_named() {
             })
     };
     let (client, _server) = pair_with(builder(), builder()).await;
-    let own = client.local_addrs().unwrap()[0];
-    client.set_peer_primary_addr(own).unwrap();
-    let error = client.set_peer_primary_addr(addr(STRANGER)).unwrap_err();
+    let own = client.control().local_addrs().unwrap()[0];
+    client.control().set_peer_primary_addr(own).unwrap();
+    let error = client
+        .control()
+        .set_peer_primary_addr(addr(STRANGER))
+        .unwrap_err();
     let text = format!("{STRANGER} is not an address of this end: {own}");
     assert_eq!(
         (error.to_string(), error.kind()),
@@ -161,7 +169,7 @@ async fn second_association_from_one_port_is_named() {
         .with_reuse_port(true);
     let first = must(port.connect(&[peer])).await.unwrap();
     let _server = must(listener.accept()).await.unwrap();
-    let own = first.local_addrs().unwrap()[0];
+    let own = first.control().local_addrs().unwrap()[0];
     let again = port.with_local_addrs([own]);
     let said = |error: &io::Error| {
         assert_eq!(
@@ -242,7 +250,7 @@ async fn unresolvable_name_is_named() {
 #[tokio::test]
 async fn oversized_message_names_the_limit() {
     let (client, _server) = pair().await;
-    let limit = client.send_buffer_size().unwrap();
+    let limit = client.control().send_buffer_size().unwrap();
     let error = client.send(vec![0; limit + 1]).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -284,17 +292,17 @@ async fn association_inherits_send_buffer_of_listener() {
         let client = must(builder.connect(&[peer])).await.unwrap();
         let server = must(listener.accept()).await.unwrap();
         let size = listener.send_buffer_size().unwrap();
-        assert_eq!(client.send_buffer_size().unwrap(), size);
-        assert_eq!(server.send_buffer_size().unwrap(), size);
-        assert_eq!(server.sender().send_buffer_size().unwrap(), size);
+        assert_eq!(client.control().send_buffer_size().unwrap(), size);
+        assert_eq!(server.control().send_buffer_size().unwrap(), size);
+        assert_eq!(server.sender().control().send_buffer_size().unwrap(), size);
 
         let mut listener = bind.listen_one_to_one().unwrap();
         let peer = listener.local_addrs().unwrap()[0];
         let client = must(builder.connect_one_to_one(&[peer])).await.unwrap();
         let server = must(listener.accept()).await.unwrap();
         assert_eq!(listener.send_buffer_size().unwrap(), size);
-        assert_eq!(client.send_buffer_size().unwrap(), size);
-        assert_eq!(server.send_buffer_size().unwrap(), size);
+        assert_eq!(client.control().send_buffer_size().unwrap(), size);
+        assert_eq!(server.control().send_buffer_size().unwrap(), size);
 
         let mut endpoint = bind.endpoint().unwrap();
         let peer = endpoint.local_addrs().unwrap()[0];
@@ -304,7 +312,7 @@ async fn association_inherits_send_buffer_of_listener() {
         let own = endpoint.peel_off(assoc).unwrap();
         assert_eq!(endpoint.send_buffer_size().unwrap(), size);
         assert_eq!(endpoint.sender().send_buffer_size().unwrap(), size);
-        assert_eq!(own.send_buffer_size().unwrap(), size);
+        assert_eq!(own.control().send_buffer_size().unwrap(), size);
     }
 }
 

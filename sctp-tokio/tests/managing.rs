@@ -36,27 +36,38 @@ async fn status_paths_and_stats_are_read() {
     let (client, mut server) = pair().await;
     client.send("x").await.unwrap();
     must(server.recv()).await.unwrap();
+    let control = client.control();
     assert_eq!(
-        client.status().unwrap().state,
+        control.status().unwrap().state,
         AssociationState::Established
     );
-    assert_eq!(client.stats().unwrap().ordered_chunks_sent, 1);
-    assert_eq!(client.sender().stats().unwrap().assoc, client.id());
-    let peer = client.peer_addrs().unwrap()[0];
-    assert_eq!(client.peer_addrs().unwrap(), [peer]);
-    assert_eq!(client.local_addrs().unwrap(), server.peer_addrs().unwrap());
-    assert_eq!(client.path_info(peer).unwrap().state, PathState::Active);
-    client.set_primary_addr(peer).unwrap();
-    client.request_heartbeat(Some(peer)).unwrap();
-    client.request_heartbeat(None).unwrap();
+    assert_eq!(control.stats().unwrap().ordered_chunks_sent, 1);
+    assert_eq!(
+        client.sender().control().stats().unwrap().assoc,
+        client.id()
+    );
+    let peer = control.peer_addrs().unwrap()[0];
+    assert_eq!(control.peer_addrs().unwrap(), [peer]);
+    assert_eq!(
+        control.local_addrs().unwrap(),
+        server.control().peer_addrs().unwrap()
+    );
+    assert_eq!(control.path_info(peer).unwrap().state, PathState::Active);
+    control.set_primary_addr(peer).unwrap();
+    control.request_heartbeat(Some(peer)).unwrap();
+    control.request_heartbeat(None).unwrap();
     let stranger = SocketAddr::new([192, 0, 2, 1].into(), peer.port());
     assert_eq!(
-        client.set_primary_addr(stranger).unwrap_err().kind(),
+        client
+            .control()
+            .set_primary_addr(stranger)
+            .unwrap_err()
+            .kind(),
         io::ErrorKind::InvalidInput
     );
     assert!(must(client_end(client)).await);
     assert_eq!(
-        server.status().unwrap_err().kind(),
+        server.control().status().unwrap_err().kind(),
         io::ErrorKind::InvalidInput
     );
 }
@@ -68,15 +79,16 @@ async fn smoothed_rtt_is_that_of_path() {
     namespace.tc("qdisc add dev lo root netem delay 100ms");
     let measured = namespace.start(|| async {
         let (client, _server) = pair().await;
-        let peer = client.peer_addrs().unwrap()[0];
+        let control = client.control();
+        let peer = control.peer_addrs().unwrap()[0];
         // The round trip of a retransmitted message is not measured (RFC 9260 section 6.3.1).
-        while client.path_info(peer).unwrap().smoothed_rtt.is_zero() {
+        while control.path_info(peer).unwrap().smoothed_rtt.is_zero() {
             client.send("x").await.unwrap();
             must(client.flushed()).await.unwrap();
         }
         [
-            client.path_info(peer).unwrap(),
-            client.status().unwrap().primary,
+            control.path_info(peer).unwrap(),
+            control.status().unwrap().primary,
         ]
     });
     for path in must(measured).await {
@@ -86,6 +98,22 @@ async fn smoothed_rtt_is_that_of_path() {
         // A busy machine adds to it, but not as much as another unit would.
         assert!(rtt < 100 * delay, "{rtt:?}");
     }
+}
+
+#[tokio::test]
+async fn control_handle_keeps_no_association_open() {
+    let (client, mut server) = pair().await;
+    let control = client.control();
+    let asked = tokio::spawn({
+        let control = control.clone();
+        async move { control.status().unwrap().state }
+    });
+    assert_eq!(asked.await.unwrap(), AssociationState::Established);
+    drop(client);
+    assert_eq!(must(server.recv()).await.unwrap(), None);
+    assert!(server.end().unwrap().is_orderly());
+    let error = control.status().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotConnected);
 }
 
 async fn client_end(mut client: Association) -> bool {
@@ -99,7 +127,7 @@ async fn added_streams_can_be_used() {
         (client.outbound_streams(), client.inbound_streams()),
         (128, 128)
     );
-    client.add_streams(0, 5).unwrap();
+    client.control().add_streams(0, 5).unwrap();
     notification(&mut client, |event| {
         matches!(event, Notification::StreamChange(_)).then_some(())
     })
@@ -168,6 +196,7 @@ async fn streams_are_reset() {
     }
     client.flushed().await.unwrap();
     client
+        .control()
         .reset_streams(ResetDirection::Outgoing, &[StreamId::new(0)])
         .unwrap();
     let streams = notification(&mut client, |event| match event {
@@ -184,13 +213,16 @@ async fn streams_are_reset() {
 async fn extensions_not_negotiated_are_refused() {
     let (client, _server) = pair().await;
     let kind = |result: io::Result<()>| result.unwrap_err().kind();
-    assert_eq!(kind(client.add_streams(1, 1)), io::ErrorKind::Unsupported);
     assert_eq!(
-        kind(client.reset_streams(ResetDirection::Both, &[])),
+        kind(client.control().add_streams(1, 1)),
         io::ErrorKind::Unsupported
     );
     assert_eq!(
-        kind(client.set_auth_key(1, b"secret")),
+        kind(client.control().reset_streams(ResetDirection::Both, &[])),
+        io::ErrorKind::Unsupported
+    );
+    assert_eq!(
+        kind(client.control().set_auth_key(1, b"secret")),
         io::ErrorKind::PermissionDenied
     );
 }
@@ -198,7 +230,8 @@ async fn extensions_not_negotiated_are_refused() {
 #[tokio::test]
 async fn keys_are_rotated() {
     let (client, mut server) = pair_with(authenticating(), authenticating()).await;
-    for end in [&client, &server] {
+    let ends = [client.control(), server.control()];
+    for end in &ends {
         end.set_auth_key(1, b"first").unwrap();
         end.set_active_auth_key(1).unwrap();
     }
@@ -208,10 +241,10 @@ async fn keys_are_rotated() {
         "with the first"
     );
     client.flushed().await.unwrap();
-    for end in [&client, &server] {
+    for end in &ends {
         end.set_auth_key(2, b"second").unwrap();
     }
-    for end in [&client, &server] {
+    for end in &ends {
         end.set_active_auth_key(2).unwrap();
         end.deactivate_auth_key(1).unwrap();
         end.delete_auth_key(1).unwrap();
@@ -225,24 +258,25 @@ async fn keys_are_rotated() {
 
 /// Adds an address to one end, takes it away again, and watches at the other.
 async fn addresses_come_and_go(changing: &mut Association, told: &mut Association) {
-    let port = changing.local_addrs().unwrap()[0].port();
+    let control = changing.control();
+    let port = control.local_addrs().unwrap()[0].port();
     let second: SocketAddr = ([127, 0, 0, 2], port).into();
-    changing.bindx_add(&[second]).unwrap();
+    control.bindx_add(&[second]).unwrap();
     let heard = notification(told, |event| match event {
         Notification::PeerAddrChange(change) => change.addr,
         _ => None,
     })
     .await;
     assert_eq!(heard, second);
-    assert_eq!(told.peer_addrs().unwrap().len(), 2);
+    assert_eq!(told.control().peer_addrs().unwrap().len(), 2);
     assert_eq!(told.initial_peer_addrs().len(), 1, "as it was");
-    assert_eq!(changing.local_addrs().unwrap().len(), 2);
-    changing.set_peer_primary_addr(second).unwrap();
-    changing
-        .set_peer_primary_addr(changing.local_addrs().unwrap()[0])
+    assert_eq!(control.local_addrs().unwrap().len(), 2);
+    control.set_peer_primary_addr(second).unwrap();
+    control
+        .set_peer_primary_addr(control.local_addrs().unwrap()[0])
         .unwrap();
-    changing.bindx_remove(&[second]).unwrap();
-    assert_eq!(changing.local_addrs().unwrap().len(), 1);
+    control.bindx_remove(&[second]).unwrap();
+    assert_eq!(control.local_addrs().unwrap().len(), 1);
     changing.send("still up").await.unwrap();
     assert_eq!(
         must(told.recv()).await.unwrap().unwrap().payload,

@@ -155,7 +155,10 @@ async fn failed_sends_and_remote_ends_are_told_apart() {
 async fn status_fields_are_read_from_the_right_offsets() {
     let (client, _server) = pair().await;
     let status = client.socket().unwrap().status(client.id()).unwrap();
-    assert_eq!(status.primary.addr, Some(client.peer_addrs().unwrap()[0]));
+    assert_eq!(
+        status.primary.addr,
+        Some(client.control().peer_addrs().unwrap()[0])
+    );
     assert_eq!(
         status.primary.mtu, 65_532,
         "the loopback interface's, rounded down"
@@ -165,7 +168,7 @@ async fn status_fields_are_read_from_the_right_offsets() {
     let path = client
         .socket()
         .unwrap()
-        .path_info(client.id(), client.peer_addrs().unwrap()[0])
+        .path_info(client.id(), client.control().peer_addrs().unwrap()[0])
         .unwrap();
     assert_eq!(path.mtu, status.primary.mtu);
 }
@@ -190,8 +193,14 @@ async fn addresses_of_both_families_are_bound_together() {
     assert_eq!(canonical(&bound), canonical(&addrs));
     let mut client = must(SocketBuilder::new().connect(&bound)).await.unwrap();
     let server = must(listener.accept()).await.unwrap();
-    assert_eq!(canonical(&client.peer_addrs().unwrap()), canonical(&addrs));
-    assert_eq!(canonical(&server.local_addrs().unwrap()), canonical(&addrs));
+    assert_eq!(
+        canonical(&client.control().peer_addrs().unwrap()),
+        canonical(&addrs)
+    );
+    assert_eq!(
+        canonical(&server.control().local_addrs().unwrap()),
+        canonical(&addrs)
+    );
     server.send("hello").await.unwrap();
     assert_eq!(next(&mut client).await.payload, "hello");
 }

@@ -44,8 +44,8 @@ async fn messages_are_exchanged_with_info() {
     server.send(request.reply("pong")).await.unwrap();
     assert_eq!(must(client.recv()).await.unwrap().unwrap().payload, "pong");
     assert_eq!(client.outbound_streams(), 128);
-    assert_eq!(server.status().unwrap().assoc, server.id());
-    assert_eq!(server.peer_addrs().unwrap().len(), 1);
+    assert_eq!(server.control().status().unwrap().assoc, server.id());
+    assert_eq!(server.control().peer_addrs().unwrap().len(), 1);
 }
 
 #[tokio::test]

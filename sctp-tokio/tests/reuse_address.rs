@@ -145,7 +145,7 @@ async fn client_port_is_bound_again_for_another_peer() {
     let first = must(bound("127.0.0.1:0").connect(&peers[..1]))
         .await
         .unwrap();
-    let own = first.local_addrs().unwrap()[0];
+    let own = first.control().local_addrs().unwrap()[0];
     let second = must(bound(own).connect(&peers[1..])).await.unwrap();
     let [one, two] = &mut listeners;
     let (one, two) = (
@@ -153,7 +153,10 @@ async fn client_port_is_bound_again_for_another_peer() {
         must(two.accept()).await.unwrap(),
     );
     assert_eq!(
-        (one.peer_addrs().unwrap(), two.peer_addrs().unwrap()),
+        (
+            one.control().peer_addrs().unwrap(),
+            two.control().peer_addrs().unwrap()
+        ),
         (vec![own], vec![own])
     );
     drop((first, second));

@@ -220,7 +220,7 @@ async fn sink_holds_a_batch_until_flushed() {
     for at in 0..Socket::MAX_BATCH {
         sink.feed(Message::new(vec![1; 1 + at])).await.unwrap();
     }
-    assert_eq!(client.status().unwrap().unacknowledged_chunks, 0);
+    assert_eq!(client.control().status().unwrap().unacknowledged_chunks, 0);
     assert!(server.try_recv().is_err(), "nothing has gone out");
     sink.flush().await.unwrap();
     for at in 0..Socket::MAX_BATCH {
@@ -295,7 +295,10 @@ async fn listener_and_endpoint_are_streams() {
     let (mut listener, addr) = support::listener().await;
     let client = Association::connect(addr).await.unwrap();
     let server = must(listener.next()).await.unwrap().unwrap();
-    assert_eq!(client.peer_addrs().unwrap(), server.local_addrs().unwrap());
+    assert_eq!(
+        client.control().peer_addrs().unwrap(),
+        server.control().local_addrs().unwrap()
+    );
 
     let (mut endpoint, addr) = support::endpoint().await;
     let _client = Association::connect(addr).await.unwrap();

@@ -22,7 +22,7 @@ async fn ipv6_works_like_ipv4() {
     client.send("six").await.unwrap();
     let mut server = must(listener.accept()).await.unwrap();
     assert_eq!(must(server.recv()).await.unwrap().unwrap().payload, "six");
-    assert!(client.peer_addrs().unwrap()[0].is_ipv6());
+    assert!(client.control().peer_addrs().unwrap()[0].is_ipv6());
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn several_addresses_make_listener_multi_homed() {
     assert_eq!(bound[0].port(), bound[1].port());
     let client = SocketBuilder::new().connect(&bound).await.unwrap();
     let _server = must(listener.accept()).await.unwrap();
-    let mut peers = client.peer_addrs().unwrap();
+    let mut peers = client.control().peer_addrs().unwrap();
     peers.sort();
     assert_eq!(peers, bound);
 }

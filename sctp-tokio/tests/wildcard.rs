@@ -129,7 +129,9 @@ async fn connect_twice(
         tell.send(listener.local_addrs().unwrap()[0].port())
             .unwrap();
         let first = must(listener.accept()).await.unwrap();
-        tell_addrs.send(first.peer_addrs().unwrap()).unwrap();
+        tell_addrs
+            .send(first.control().peer_addrs().unwrap())
+            .unwrap();
         hold_all(listener).await;
         drop(first);
     });
@@ -142,7 +144,8 @@ async fn connect_twice(
         let first = must(quick().with_local_addrs([wildcard]).connect(&peer))
             .await
             .unwrap();
-        tell.send(first.local_addrs().unwrap()[0].port()).unwrap();
+        tell.send(first.control().local_addrs().unwrap()[0].port())
+            .unwrap();
         let _ = finished.await;
         drop(first);
     });

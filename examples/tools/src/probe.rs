@@ -64,7 +64,11 @@ impl Findings {
             local_addrs: association.initial_local_addrs().to_vec(),
             outbound_streams: association.outbound_streams(),
             inbound_streams: association.inbound_streams(),
-            mtu: association.status().ok().map(|status| status.primary.mtu),
+            mtu: association
+                .control()
+                .status()
+                .ok()
+                .map(|status| status.primary.mtu),
             setup,
             rtt: setup / 2,
         }

@@ -25,7 +25,7 @@ impl Transport for Association {
     }
 
     fn max_message(&self) -> Option<usize> {
-        self.send_buffer_size().ok()
+        self.control().send_buffer_size().ok()
     }
 
     fn stats(&self) -> io::Result<TransportStats> {

@@ -177,7 +177,7 @@ both_styles! {
             for number in 0..20 {
                 peer.send(format!("in the dark {number}")).await.unwrap();
             }
-            eventually(|| peer.stats().unwrap().retransmitted_chunks > 0).await;
+            eventually(|| peer.control().stats().unwrap().retransmitted_chunks > 0).await;
             noticed.send(()).unwrap();
             for number in 0..20 {
                 assert_eq!(reply(&mut peer).await.payload, format!("in the dark {number}"));

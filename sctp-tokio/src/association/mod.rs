@@ -1,8 +1,8 @@
 //! One association with a peer.
 
+pub(crate) mod control;
 pub(crate) mod end;
 mod eof;
-mod options;
 pub(crate) mod recv_half;
 pub(crate) mod reunite;
 pub(crate) mod send_half;
@@ -24,6 +24,7 @@ use futures_core::stream::{FusedStream, Stream};
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::{net::ToSocketAddrs, time::timeout};
 
+use control::Control;
 use end::End;
 use recv_half::RecvHalf;
 use send_half::SendHalf;
@@ -224,6 +225,12 @@ impl Association {
         self.sender.clone()
     }
 
+    /// Returns a handle for options, addresses and statistics, which does not keep the socket open.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.sender.control()
+    }
+
     /// Splits the association into a sending and a receiving half, for use in two tasks.
     /// [`reunite`](SendHalf::reunite) joins them.
     #[must_use]
@@ -239,7 +246,7 @@ impl Association {
 
     /// Returns the peer's addresses at the time the association was established, in the kernel's order.
     ///
-    /// Also available after the association is closed. [`peer_addrs`](Self::peer_addrs) returns the
+    /// Also available after the association is closed. [`Control::peer_addrs`] returns the
     /// current list.
     #[must_use]
     pub fn initial_peer_addrs(&self) -> &[SocketAddr] {
@@ -248,7 +255,7 @@ impl Association {
 
     /// Returns the local addresses at the time the association was established.
     ///
-    /// Also available after the association is closed. [`local_addrs`](Self::local_addrs) returns
+    /// Also available after the association is closed. [`Control::local_addrs`] returns
     /// the current list.
     #[must_use]
     pub fn initial_local_addrs(&self) -> &[SocketAddr] {

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    control::Control,
     end::{End, Side, end_of},
     eof::{EofState, Step},
     shared::AssociationShared,
@@ -378,6 +379,12 @@ impl RecvHalf {
     #[must_use]
     pub fn id(&self) -> AssocId {
         self.shared.id
+    }
+
+    /// Returns a handle for options, addresses and statistics, which does not keep the socket open.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(&self.shared)
     }
 
     /// Returns `true` if everything received has been returned.

@@ -12,7 +12,7 @@ use std::{
 use sctp_core::{AbortReason, AssocId, SendInfo, Socket};
 use tokio::time::timeout;
 
-use super::{end::End, shared::AssociationShared};
+use super::{control::Control, end::End, shared::AssociationShared};
 use crate::{
     error::SendError,
     io::wakers::Waiter,
@@ -287,6 +287,12 @@ impl SendHalf {
     #[must_use]
     pub fn id(&self) -> AssocId {
         self.shared.id
+    }
+
+    /// Returns a handle for options, addresses and statistics, which does not keep the socket open.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(&self.shared)
     }
 
     /// Returns the socket; see [`Association::socket`](crate::Association::socket).

@@ -179,7 +179,7 @@ fn receive_buffer_is_announced_to_the_server() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let server = serve(move |mut association| {
         sender
-            .send(association.status().unwrap().peer_window)
+            .send(association.control().status().unwrap().peer_window)
             .unwrap();
         async move {
             echo(&mut association, usize::MAX).await;
