@@ -17,7 +17,7 @@ pub(crate) use observer::Observer;
 pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
-use state::Speaker;
+use state::Origin;
 pub(crate) use state::{HandleState, Released, SilenceWatch, StateOwner, Submission, Untaken};
 use tokio::time::{Instant, sleep_until};
 
@@ -169,7 +169,7 @@ impl AssociationHandle {
     /// Cancel-safe: if the future is dropped before it completes, the message is not sent.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.send(message.into(), Speaker::Handle).await,
+            Some(state) => state.send(message.into(), Origin::Handle).await,
             None => Err(SendError::NoAssociation),
         }
     }
@@ -250,7 +250,7 @@ impl AssociationHandle {
     pub async fn request(&self, message: impl Into<Message> + Send) -> Result<Received, CallError> {
         match self.state() {
             Some(state) => {
-                let call = Arc::clone(state).request(message.into(), None, Speaker::Handle);
+                let call = Arc::clone(state).request(message.into(), None, Origin::Handle);
                 call.await
             }
             None => Err(CallError::not_sent(Cause::Closed)),
@@ -273,7 +273,7 @@ impl AssociationHandle {
     ) -> Result<Received, CallError> {
         match self.state() {
             Some(state) => {
-                let call = Arc::clone(state).request(message.into(), Some(time), Speaker::Handle);
+                let call = Arc::clone(state).request(message.into(), Some(time), Origin::Handle);
                 call.await
             }
             None => Err(CallError::not_sent(Cause::Closed)),
@@ -283,7 +283,7 @@ impl AssociationHandle {
     /// Sends a message of the handshake.
     pub(crate) async fn send_in_handshake(&self, message: Message) -> Result<(), SendError> {
         match self.state() {
-            Some(state) => state.send(message, Speaker::Handshake).await,
+            Some(state) => state.send(message, Origin::Handshake).await,
             None => Err(SendError::NoAssociation),
         }
     }
@@ -296,7 +296,7 @@ impl AssociationHandle {
     ) -> Result<Received, CallError> {
         match self.state() {
             Some(state) => {
-                let call = Arc::clone(state).request(message, within, Speaker::Handshake);
+                let call = Arc::clone(state).request(message, within, Origin::Handshake);
                 call.await
             }
             None => Err(CallError::not_sent(Cause::Closed)),

@@ -21,7 +21,7 @@ use sctp_tokio::{End, SendError, Side};
 use silence::Silence;
 pub(crate) use silence::SilenceWatch;
 use stats::StatsWaiters;
-pub(super) use submitting::Speaker;
+pub(super) use submitting::Origin;
 pub(crate) use submitting::{Submission, Taken, Untaken};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -511,7 +511,7 @@ mod tests {
             abandon_stats(state, &waker());
         }
         let _watch = SilenceWatch::new(state);
-        let early = state.send(message(), Speaker::Handle);
+        let early = state.send(message(), Origin::Handle);
         let mut waiting = [pin!(early)];
         let (mut closed, mut flushed) = (pin!(state.closed()), pin!(state.flush()));
         for _ in 0..3 {

@@ -321,7 +321,7 @@ fn call_beyond_the_limits_has_its_turn() {
             let state = Arc::clone(&state);
             move || {
                 let call =
-                    || Arc::clone(&state).request(Message::new("message"), None, Speaker::Handle);
+                    || Arc::clone(&state).request(Message::new("message"), None, Origin::Handle);
                 block_on(async { futures::join!(call(), call()) })
             }
         });
@@ -349,7 +349,7 @@ fn calls_at_the_end_are_accounted_for() {
         let calls = [(); 2].map(|()| {
             let state = Arc::clone(&state);
             thread::spawn(move || {
-                block_on(state.request(Message::new("message"), None, Speaker::Handle))
+                block_on(state.request(Message::new("message"), None, Origin::Handle))
             })
         });
         let taken = state.take().submitted;
@@ -371,7 +371,7 @@ fn call_at_a_restart_is_not_sent() {
         let before = state(Config::new());
         let asking = thread::spawn({
             let before = Arc::clone(&before);
-            move || block_on(before.request(Message::new("message"), None, Speaker::Handle))
+            move || block_on(before.request(Message::new("message"), None, Origin::Handle))
         });
         let (after, _) = before.renewed(before.info().clone());
         let error = asking.join().unwrap().unwrap_err();
@@ -433,7 +433,7 @@ fn call_during_the_handshake_is_made_when_it_ends() {
         let state = handshaking(Config::new());
         let asking = thread::spawn({
             let (state, message) = (Arc::clone(&state), Message::new("message"));
-            move || block_on(state.request(message, None, Speaker::Handle))
+            move || block_on(state.request(message, None, Origin::Handle))
         });
         assert!(state.take().submitted.is_empty());
         state.open();

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{Shutdown, sync::atomic::Ordering, timer::later};
 
-/// Sender of a message.
+/// Origin of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::handle) enum Speaker {
+pub(in crate::handle) enum Origin {
     /// Waits until the handshake has ended.
     Handle,
     Handshake,
@@ -87,10 +87,10 @@ impl HandleState {
     pub(in crate::handle) async fn send(
         &self,
         message: Message,
-        speaker: Speaker,
+        origin: Origin,
     ) -> Result<(), SendError> {
         self.check(&message)?;
-        let room = self.room_for(speaker).await?;
+        let room = self.room_for(origin).await?;
         let place = room.acquire(message.payload.len()).await;
         Ok(self.accept(message, place)?)
     }
@@ -109,7 +109,7 @@ impl HandleState {
     /// Returns the room for a message of a handle, unless the handshake has it.
     fn room_at_once(&self, message: &Message) -> Result<Arc<Room>, SendError> {
         self.check(message)?;
-        self.room(Speaker::Handle)?.ok_or(SendError::Full)
+        self.room(Origin::Handle)?.ok_or(SendError::Full)
     }
 
     /// Refuses an invalid message at once, before it is queued.
@@ -128,17 +128,17 @@ impl HandleState {
     }
 
     /// Returns the room for messages, or `None` while only the handshake has it.
-    fn room(&self, speaker: Speaker) -> Result<Option<Arc<Room>>, SendError> {
+    fn room(&self, origin: Origin) -> Result<Option<Arc<Room>>, SendError> {
         let mut core = self.lock();
         core.phase.check()?;
-        let is_early = speaker == Speaker::Handle && matches!(core.phase, Phase::Handshaking);
+        let is_early = origin == Origin::Handle && matches!(core.phase, Phase::Handshaking);
         Ok((!is_early).then(|| core.room(&self.config)))
     }
 
     /// Waits until the handshake has ended, and returns the room for messages.
-    async fn room_for(&self, speaker: Speaker) -> Result<Arc<Room>, SendError> {
+    async fn room_for(&self, origin: Origin) -> Result<Arc<Room>, SendError> {
         loop {
-            if let Some(room) = self.room(speaker)? {
+            if let Some(room) = self.room(origin)? {
                 return Ok(room);
             }
             let room = self.lock().room(&self.config);
@@ -211,13 +211,13 @@ impl HandleState {
         self: Arc<Self>,
         message: Message,
         within: Option<Duration>,
-        speaker: Speaker,
+        origin: Origin,
     ) -> Result<Received, CallError> {
         self.check_call(&message)?;
         self.check_correlated()?;
         let deadline = within.map(|within| later(Instant::now(), within));
         let len = message.payload.len();
-        let admitted = async { self.room_for(speaker).await.ok()?.acquire_call(len).await };
+        let admitted = async { self.room_for(origin).await.ok()?.acquire_call(len).await };
         let (permit, room) = self
             .admitted(admitted, deadline)
             .await?
@@ -243,7 +243,7 @@ impl HandleState {
         let state = Arc::clone(self);
         Call::admitting(async move {
             let admitted = async {
-                let room = state.room_for(Speaker::Handle).await.ok()?;
+                let room = state.room_for(Origin::Handle).await.ok()?;
                 room.acquire_for_call(len).await
             };
             let room = state
