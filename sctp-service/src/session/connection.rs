@@ -193,12 +193,12 @@ impl<T: Transport> Connection<T> {
         self.info = self.transport.connect_info();
         self.abandon_handshake();
         self.restart_calls();
-        let (next, untaken) = self.association.renewed(self.info.clone());
+        let (next, discarded) = self.association.renewed(self.info.clone());
         self.association = next;
         if self.ending {
             self.association.close(Side::Local);
         }
-        self.count_untaken(untaken);
+        self.count_untaken(discarded);
         self.report_restart();
     }
 

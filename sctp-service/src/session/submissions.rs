@@ -3,7 +3,7 @@
 use sctp_tokio::{End, Side};
 
 use super::connection::Connection;
-use crate::{Cause, Shutdown, Transport, handle::Untaken};
+use crate::{Cause, Shutdown, Transport, handle::Discarded};
 
 /// The task may have been dropped, as when its runtime stops.
 impl<T> Drop for Connection<T> {
@@ -77,13 +77,13 @@ impl<T: Transport> Connection<T> {
 
     /// Closes the handles. Calls that were not taken fail with the cause.
     pub(super) fn end_handles(&mut self, end: &End, cause: &Cause) {
-        let untaken = self.association.end(Some(end.clone()), Some(cause));
-        self.count_untaken(untaken);
+        let discarded = self.association.end(Some(end.clone()), Some(cause));
+        self.count_untaken(discarded);
     }
 
     /// Counts what handles had submitted when they were closed.
-    pub(super) fn count_untaken(&mut self, untaken: Untaken) {
-        let (sends, calls) = (untaken.sends as u64, untaken.calls as u64);
+    pub(super) fn count_untaken(&mut self, discarded: Discarded) {
+        let (sends, calls) = (discarded.sends as u64, discarded.calls as u64);
         self.counts.sends += sends;
         self.counts.discarded_sends += sends;
         self.counts.calls += calls;

@@ -9,7 +9,7 @@ use std::{
 
 use sctp_tokio::{End, Side};
 
-use super::{Core, HandleState, Submission, Untaken, phase::Phase};
+use super::{Core, HandleState, Submission, Discarded, phase::Phase};
 use crate::{
     CallError, Cause, ConnectInfo,
     sync::{Mutex, MutexGuard, atomic::Ordering},
@@ -45,9 +45,9 @@ impl HandleState {
 
     /// Records the end of the association. Returns the number of accepted messages and calls that
     /// the session never took. These calls fail with the cause.
-    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> Untaken {
+    pub(crate) fn end(&self, end: Option<End>, cause: Option<&Cause>) -> Discarded {
         let Some(mut core) = self.lock_last() else {
-            return Untaken::default();
+            return Discarded::default();
         };
         let left = mem::take(&mut core.submitted);
         self.enter_last_phase(core, Phase::Over(end.map(Box::new)), left, cause)
@@ -60,7 +60,7 @@ impl HandleState {
         phase: Phase,
         left: VecDeque<Submission>,
         cause: Option<&Cause>,
-    ) -> Untaken {
+    ) -> Discarded {
         let room = self.close_core(&mut core, Side::Local);
         core.phase = phase;
         let (session, stats_waiters) = (core.session.take(), core.stats_waiters.take());
@@ -76,14 +76,14 @@ impl HandleState {
             None => self.call_refused(),
         };
         let calls = left.iter().filter(|it| it.is_call()).count();
-        let untaken = Untaken {
+        let discarded = Discarded {
             sends: left.len() - calls,
             calls,
         };
         for submission in left {
             submission.discard(&error);
         }
-        untaken
+        discarded
     }
 
     /// Reports the end of the association to all observers, and returns the lock under which there are
@@ -111,7 +111,7 @@ impl HandleState {
 
     /// Creates the state of the association after a restart of the peer, and closes this one.
     /// Pending submissions of a client move to the new state.
-    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Untaken) {
+    pub(crate) fn renewed(&self, info: ConnectInfo) -> (StateOwner, Discarded) {
         let mut next = Self::new(
             self.urgent.clone(),
             info,
@@ -120,7 +120,7 @@ impl HandleState {
             self.is_correlated,
         );
         let Some(mut core) = self.lock_last() else {
-            return (StateOwner::new(next), Untaken::default());
+            return (StateOwner::new(next), Discarded::default());
         };
         let (kept, left): (VecDeque<_>, VecDeque<_>) = mem::take(&mut core.submitted)
             .into_iter()

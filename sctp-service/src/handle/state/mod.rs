@@ -22,7 +22,7 @@ use silence::Silence;
 pub(crate) use silence::SilenceWatch;
 use stats::StatsWaiters;
 pub(super) use submitting::Origin;
-pub(crate) use submitting::{Submission, Taken, Untaken};
+pub(crate) use submitting::{Submission, Taken, Discarded};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -52,7 +52,7 @@ pub(crate) enum Submission {
 
 /// The number of submissions that the session never took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Untaken {
+pub(crate) struct Discarded {
     pub(crate) sends: usize,
     pub(crate) calls: usize,
 }
