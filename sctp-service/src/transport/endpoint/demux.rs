@@ -55,7 +55,7 @@ pub(super) struct Demux {
     stopped: CancellationToken,
     stalled: Arc<Notify>,
     /// Deadline after which the association that fills the send buffer is peeled off.
-    relieve: Timer,
+    peel_off_largest_sender: Timer,
     receive_failures: LogLimiter,
     peel_off_failures: LogLimiter,
 }
@@ -73,7 +73,7 @@ impl Demux {
             incoming: Some(incoming),
             stopped,
             stalled,
-            relieve: Timer::default(),
+            peel_off_largest_sender: Timer::default(),
             receive_failures: LogLimiter::default(),
             peel_off_failures: LogLimiter::default(),
         }
@@ -92,8 +92,8 @@ impl Demux {
                 return;
             }
             let stalled = Arc::clone(&self.stalled);
-            let is_stalled = self.relieve.is_set();
-            let relieve = &mut self.relieve;
+            let is_stalled = self.peel_off_largest_sender.is_set();
+            let peel_off_largest_sender = &mut self.peel_off_largest_sender;
             // Nothing in here may read the clock for each event.
             select! {
                 event = self.endpoint.next_event() => match event {
@@ -104,11 +104,11 @@ impl Demux {
                 () = self.stopped.cancelled(), if self.incoming.is_some() => {
                     self.hand_over().await;
                 }
-                _ = looks.tick(), if !self.inboxes.is_empty() => self.unstuff(),
+                _ = looks.tick(), if !self.inboxes.is_empty() => self.peel_off_largest_receiver(),
                 () = stalled.notified(), if !is_stalled => {
-                    self.relieve.set_in(STALL_TIME);
+                    self.peel_off_largest_sender.set_in(STALL_TIME);
                 }
-                () = elapsed(relieve), if is_stalled => self.relieve(),
+                () = elapsed(peel_off_largest_sender), if is_stalled => self.peel_off_largest_sender(),
             }
         }
     }
@@ -231,7 +231,7 @@ impl Demux {
     /// Peels off the association that fills the shared receive buffer with fragments of incomplete
     /// messages. These cannot be received, and while the buffer is full the kernel drops data of
     /// the other associations.
-    fn unstuff(&mut self) {
+    fn peel_off_largest_receiver(&mut self) {
         let socket = self.endpoint.socket();
         let (Ok(room), Ok(size)) = (socket.recv_buffer_free(), socket.recv_buffer_size()) else {
             return;
@@ -251,7 +251,7 @@ impl Demux {
     }
 
     /// Peels off the association that uses most of the shared send buffer.
-    fn relieve(&mut self) {
+    fn peel_off_largest_sender(&mut self) {
         let socket = self.endpoint.socket();
         let load = |assoc: &AssocId| {
             socket
