@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     AssociationHandle, ByStream, Correlation, Executor, Inbox, MakeService, Transport,
-    event::EventHook, executor::Spawner, goodbye::Goodbye, inbox::InboxMaker,
+    drain_hook::DrainHook, event::EventHook, executor::Spawner, inbox::InboxMaker,
     log_limit::LogLimiter, session::CallNumbers,
 };
 
@@ -42,7 +42,7 @@ pub struct ClientBuilder {
     config: ClientConfig,
     correlation: Correlation,
     serving: Serving,
-    goodbye: Option<Goodbye>,
+    drain_hook: Option<DrainHook>,
     reconnect: Decision,
     hook: ClientHook,
     spawner: Spawner,
@@ -64,7 +64,7 @@ impl ClientBuilder {
             config: ClientConfig::default(),
             correlation: ByStream::default().into(),
             serving: Serving::default(),
-            goodbye: None,
+            drain_hook: None,
             reconnect: Decision::default(),
             hook: ClientHook::default(),
             spawner: Spawner::default(),
@@ -208,12 +208,12 @@ impl ClientBuilder {
     /// An association drains when the client or its [association](Client::association) is shut down
     /// gracefully. The SHUTDOWN waits for the future, for up to [`ClientConfig::drain_timeout`].
     /// See [`Serve::on_drain`](crate::Serve::on_drain).
-    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.goodbye = Some(Goodbye::new(goodbye));
+        self.drain_hook = Some(DrainHook::new(hook));
         self
     }
 
@@ -337,7 +337,7 @@ impl ClientBuilder {
             correlation: self.correlation,
             serving: self.serving,
             events: EventHook::of_client(hook.clone()),
-            goodbye: self.goodbye,
+            drain_hook: self.drain_hook,
             stop: stop.clone(),
             call_numbers: CallNumbers::default(),
         };

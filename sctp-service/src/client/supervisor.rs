@@ -28,9 +28,9 @@ use super::{
 };
 use crate::{
     Cause, Config, Correlation, Side, Transport,
+    drain_hook::DrainHook,
     event::EventHook,
     executor::Spawner,
-    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     session::{CallNumbers, Ended, Session},
@@ -339,7 +339,7 @@ pub(super) struct Sessions {
     pub(super) correlation: Correlation,
     pub(super) serving: Serving,
     pub(super) events: EventHook,
-    pub(super) goodbye: Option<Goodbye>,
+    pub(super) drain_hook: Option<DrainHook>,
     pub(super) stop: CancellationToken,
     pub(super) call_numbers: CallNumbers,
 }
@@ -366,7 +366,7 @@ impl Sessions {
             Some(&self.correlation),
         )
         .with_call_numbers(self.call_numbers.clone())
-        .with_goodbye(self.goodbye.clone());
+        .with_drain_hook(self.drain_hook.clone());
         match self.serving {
             Serving::Nothing => session.without_service(),
             Serving::By(_) => session,

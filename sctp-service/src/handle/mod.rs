@@ -18,7 +18,7 @@ pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use state::Origin;
-pub(crate) use state::{HandleState, Released, SilenceWatch, StateOwner, Submission, Discarded};
+pub(crate) use state::{Discarded, HandleState, Released, SilenceWatch, StateOwner, Submission};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{ConnectInfo, Drain, Shutdown, TransportStats};

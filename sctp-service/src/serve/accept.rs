@@ -19,9 +19,9 @@ use tracing::{Instrument, Span};
 
 use crate::{
     AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
+    drain_hook::DrainHook,
     event::{EventHook, ServerEvent},
     executor::Spawner,
-    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     log_limit::LogLimiter,
     make::MakeService,
@@ -47,7 +47,7 @@ pub(super) struct Server {
     pub(super) config: Arc<Config>,
     pub(super) correlation: Option<Correlation>,
     pub(super) events: EventHook,
-    pub(super) goodbye: Option<Goodbye>,
+    pub(super) drain_hook: Option<DrainHook>,
     pub(super) spawner: Spawner,
     /// Cancelled when the server is to shut down.
     pub(super) drain: CancellationToken,
@@ -244,7 +244,7 @@ impl Server {
             state,
             self.correlation.as_ref(),
         )
-        .with_goodbye(self.goodbye.clone());
+        .with_drain_hook(self.drain_hook.clone());
         let task = session.run(move |_| {
             drop(permit);
             then(());

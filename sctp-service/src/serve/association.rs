@@ -15,8 +15,8 @@ use tracing::Instrument;
 use super::accept::span;
 use crate::{
     AssociationHandle, Config, Correlation, ServerEvent, Transport,
+    drain_hook::DrainHook,
     event::EventHook,
-    goodbye::Goodbye,
     handle::{HandleState, StateOwner},
     make::MakeService,
     session::Session,
@@ -68,7 +68,7 @@ where
         correlation: None,
         initiated_by: Side::Local,
         events: EventHook::default(),
-        goodbye: None,
+        drain_hook: None,
         signal: Box::pin(pending()),
         state: None,
         run: |this| Box::pin(this.run()),
@@ -85,7 +85,7 @@ pub struct ServeAssociation<T, M, K> {
     correlation: Option<Correlation>,
     initiated_by: Side,
     events: EventHook,
-    goodbye: Option<Goodbye>,
+    drain_hook: Option<DrainHook>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Created by `handle`, or when the association is served.
     state: Option<StateOwner>,
@@ -133,12 +133,12 @@ impl<T, M, K> ServeAssociation<T, M, K> {
 
     /// Sets a function that runs when the association begins to drain. See
     /// [`Serve::on_drain`](crate::Serve::on_drain).
-    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.goodbye = Some(Goodbye::new(goodbye));
+        self.drain_hook = Some(DrainHook::new(hook));
         self
     }
 
@@ -199,7 +199,7 @@ where
             state,
             self.correlation.as_ref(),
         )
-        .with_goodbye(self.goodbye);
+        .with_drain_hook(self.drain_hook);
         let mut served = pin!(session.run(|ended| ended.end).instrument(span));
         let mut signal = Some(self.signal);
         poll_fn(|cx| {

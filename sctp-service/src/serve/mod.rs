@@ -28,9 +28,9 @@ pub use association::{ServeAssociation, serve_association};
 use crate::{
     AssociationHandle, Config, Correlation, Executor, Listener,
     client::Connect,
+    drain_hook::DrainHook,
     event::{EventHook, ServerEvent},
     executor::Spawner,
-    goodbye::Goodbye,
     log_limit::LogLimiter,
     make::MakeService,
 };
@@ -73,7 +73,7 @@ where
         drain_timeout: None,
         correlation: None,
         events: EventHook::default(),
-        goodbye: None,
+        drain_hook: None,
         dials: Vec::new(),
         spawner: Spawner::default(),
         signal: None,
@@ -92,7 +92,7 @@ pub struct Serve<L, M, K> {
     drain_timeout: Option<Duration>,
     correlation: Option<Correlation>,
     events: EventHook,
-    goodbye: Option<Goodbye>,
+    drain_hook: Option<DrainHook>,
     dials: Vec<Dial<M>>,
     spawner: Spawner,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -198,12 +198,12 @@ impl<L, M, K> Serve<L, M, K> {
     /// # }
     /// # use std::future::IntoFuture;
     /// ```
-    pub fn on_drain<F, Fut>(mut self, goodbye: F) -> Self
+    pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.goodbye = Some(Goodbye::new(goodbye));
+        self.drain_hook = Some(DrainHook::new(hook));
         self
     }
 
@@ -333,7 +333,7 @@ where
             config: Arc::new(self.config),
             correlation: self.correlation,
             events: self.events,
-            goodbye: self.goodbye,
+            drain_hook: self.drain_hook,
             spawner: self.spawner.clone(),
             drain: drain.clone(),
             permits: Arc::new(Semaphore::new(limit as usize)),

@@ -20,8 +20,8 @@ use super::{
 use crate::{
     AssociationHandle, CallError, Cause, Config, ConnectInfo, Correlation, Counts, ReplyStream,
     Shutdown, Transport,
+    drain_hook::DrainHook,
     event::EventHook,
-    goodbye::Goodbye,
     handle::{Released, StateOwner},
     reply::ReplyMessage,
     session::calls::Calls,
@@ -43,7 +43,7 @@ pub(super) struct Connection<T> {
     /// Calls to the peer. `None` without a correlation: then every message is a request.
     pub(super) calls: Option<Box<Calls>>,
     /// Function of `on_drain`.
-    pub(super) goodbye: Option<Goodbye>,
+    pub(super) drain_hook: Option<DrainHook>,
     /// A message was received since [`note_message`](Self::note_message).
     has_received: bool,
     /// A handle has announced a SHUTDOWN of the peer.
@@ -101,7 +101,7 @@ impl<T: Transport> Connection<T> {
             requested_shutdown: None,
             outbox: Outbox::default(),
             calls: None,
-            goodbye: None,
+            drain_hook: None,
             has_received: false,
             expects_shutdown: false,
             released: None,

@@ -39,7 +39,7 @@ use tower_service::Service;
 
 use crate::{
     Cause, Config, Correlation, IntoReply, MakeService, Request, Shutdown, Transport,
-    event::EventHook, goodbye::Goodbye, handle::StateOwner, timer::Timer,
+    drain_hook::DrainHook, event::EventHook, handle::StateOwner, timer::Timer,
 };
 
 /// Drives one association.
@@ -132,8 +132,8 @@ where
     }
 
     /// Sets the function of `on_drain`.
-    pub(crate) fn with_goodbye(mut self, goodbye: Option<Goodbye>) -> Self {
-        self.connection.goodbye = goodbye;
+    pub(crate) fn with_drain_hook(mut self, drain_hook: Option<DrainHook>) -> Self {
+        self.connection.drain_hook = drain_hook;
         self
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use sctp_tokio::{End, Side};
 
-use super::{Core, HandleState, Submission, Discarded, phase::Phase};
+use super::{Core, Discarded, HandleState, Submission, phase::Phase};
 use crate::{
     CallError, Cause, ConnectInfo,
     sync::{Mutex, MutexGuard, atomic::Ordering},

@@ -22,7 +22,7 @@ use silence::Silence;
 pub(crate) use silence::SilenceWatch;
 use stats::StatsWaiters;
 pub(super) use submitting::Origin;
-pub(crate) use submitting::{Submission, Taken, Discarded};
+pub(crate) use submitting::{Discarded, Submission, Taken};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{AssociationHandle, goodbye::Goodbye, timer::Timer};
+use crate::{AssociationHandle, drain_hook::DrainHook, timer::Timer};
 
 /// Time without messages after which the receive queue counts as empty.
 ///
@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_millis(1);
 /// Messages that have arrived by then are still served, since they are acknowledged to the peer's
 /// SCTP.
 pub(super) struct Draining {
-    goodbye: Saying,
+    hook: HookState,
     /// Runs while there is nothing to read.
     quiet: Timer,
     /// Bounds reading, for a peer that never pauses.
@@ -29,19 +29,19 @@ pub(super) struct Draining {
 }
 
 /// State of the future of `on_drain`.
-enum Saying {
-    NotBegun(Goodbye),
-    Begun(Pin<Box<dyn Future<Output = ()> + Send>>),
+enum HookState {
+    NotStarted(DrainHook),
+    Running(Pin<Box<dyn Future<Output = ()> + Send>>),
     Done,
 }
 
 impl Draining {
     /// Begins the drain. Half of its time is for reading, the rest for the calls that are left.
-    pub(super) fn new(timeout: Duration, goodbye: Option<Goodbye>) -> Self {
+    pub(super) fn new(timeout: Duration, hook: Option<DrainHook>) -> Self {
         let mut reading = Timer::default();
         reading.set_in(timeout / 2);
         Self {
-            goodbye: goodbye.map_or(Saying::Done, Saying::NotBegun),
+            hook: hook.map_or(HookState::Done, HookState::NotStarted),
             quiet: Timer::default(),
             reading,
             is_done: false,
@@ -49,10 +49,10 @@ impl Draining {
     }
 
     /// Begins the drain of an association whose messages need no service.
-    pub(super) fn without_reading(timeout: Duration, goodbye: Option<Goodbye>) -> Self {
+    pub(super) fn without_reading(timeout: Duration, hook: Option<DrainHook>) -> Self {
         Self {
             is_done: true,
-            ..Self::new(timeout, goodbye)
+            ..Self::new(timeout, hook)
         }
     }
 
@@ -63,27 +63,27 @@ impl Draining {
 
     /// Returns `true` if nothing more is to be read.
     pub(super) fn is_done(&self) -> bool {
-        self.is_done && !self.is_saying()
+        self.is_done && !self.is_hook_running()
     }
 
     /// Returns `true` while the future of `on_drain` runs.
-    fn is_saying(&self) -> bool {
-        !matches!(self.goodbye, Saying::Done)
+    fn is_hook_running(&self) -> bool {
+        !matches!(self.hook, HookState::Done)
     }
 
     /// Polls the future of `on_drain`, if there is one.
-    pub(super) fn poll_goodbye(
+    pub(super) fn poll_hook(
         &mut self,
         cx: &mut Context<'_>,
         handle: impl FnOnce() -> AssociationHandle,
     ) {
-        if let Saying::NotBegun(goodbye) = &self.goodbye {
-            self.goodbye = Saying::Begun(goodbye.say(handle()));
+        if let HookState::NotStarted(hook) = &self.hook {
+            self.hook = HookState::Running(hook.call(handle()));
         }
-        if let Saying::Begun(saying) = &mut self.goodbye
-            && let Poll::Ready(()) = saying.as_mut().poll(cx)
+        if let HookState::Running(future) = &mut self.hook
+            && let Poll::Ready(()) = future.as_mut().poll(cx)
         {
-            self.goodbye = Saying::Done;
+            self.hook = HookState::Done;
         }
     }
 
@@ -95,7 +95,7 @@ impl Draining {
     /// Records that nothing was there to read.
     pub(super) fn found_nothing(&mut self, cx: &mut Context<'_>) {
         // The peer may answer it with requests.
-        if self.is_saying() {
+        if self.is_hook_running() {
             return;
         }
         if !self.quiet.is_set() {

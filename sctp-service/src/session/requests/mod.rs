@@ -135,12 +135,12 @@ where
 
     /// Reads what has arrived, and is done when that is answered, for which there is this time.
     pub(super) fn drain<T>(&mut self, timeout: Duration, connection: &Connection<T>) {
-        // The peer has said goodbye already.
-        let goodbye = connection.goodbye.clone();
-        let goodbye = goodbye.filter(|_| !self.peer_leaves.is_set());
+        // The peer has announced its SHUTDOWN.
+        let drain_hook = connection.drain_hook.clone();
+        let drain_hook = drain_hook.filter(|_| !self.peer_leaves.is_set());
         self.draining = Some(Box::new(match connection.is_served {
-            true => Draining::new(timeout, goodbye),
-            false => Draining::without_reading(timeout, goodbye),
+            true => Draining::new(timeout, drain_hook),
+            false => Draining::without_reading(timeout, drain_hook),
         }));
     }
 
@@ -201,7 +201,7 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         if let Some(draining) = &mut self.draining {
-            draining.poll_goodbye(cx, || connection.handle());
+            draining.poll_hook(cx, || connection.handle());
         }
         for _ in 0..ROUNDS_PER_POLL {
             // Without budget all that is tokio's looks as if it were not ready.

@@ -159,7 +159,7 @@ where
             let due = later(self.idle_since, timeout);
             if Instant::now() >= due {
                 tracing::debug!("idle for too long");
-                if connection.goodbye.is_some() {
+                if connection.drain_hook.is_some() {
                     connection.association.begin_drain();
                     return ControlFlow::Continue(());
                 }

@@ -9,18 +9,18 @@ type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Function that runs when an association begins to drain, set by
 /// [`Serve::on_drain`](crate::Serve::on_drain).
 #[derive(Clone)]
-pub(crate) struct Goodbye(Arc<dyn Fn(AssociationHandle) -> BoxFuture + Send + Sync>);
+pub(crate) struct DrainHook(Arc<dyn Fn(AssociationHandle) -> BoxFuture + Send + Sync>);
 
-impl Goodbye {
-    pub(crate) fn new<F, Fut>(goodbye: F) -> Self
+impl DrainHook {
+    pub(crate) fn new<F, Fut>(hook: F) -> Self
     where
         F: Fn(AssociationHandle) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        Self(Arc::new(move |association| Box::pin(goodbye(association))))
+        Self(Arc::new(move |association| Box::pin(hook(association))))
     }
 
-    pub(crate) fn say(&self, association: AssociationHandle) -> BoxFuture {
+    pub(crate) fn call(&self, association: AssociationHandle) -> BoxFuture {
         (self.0)(association)
     }
 }
