@@ -89,7 +89,7 @@ impl<T: Transport> Connection<T> {
                     let error = CallError::not_sent(Cause::ShutDown);
                     return self.discard_one_way(one_way, error);
                 }
-                if self.early.is_some() && matches!(one_way, OneWay::Awaited(_)) {
+                if self.handshake.is_some() && matches!(one_way, OneWay::Awaited(_)) {
                     let error = CallError::not_sent(Cause::Restarted);
                     return self.discard_one_way(one_way, error);
                 }
@@ -140,7 +140,7 @@ impl<T: Transport> Connection<T> {
             let outbox = &mut self.outbox;
             let send = |call, message| outbox.push_owned(message, Owner::Call(call));
             // Calls of a client wait until the handshake has completed.
-            match self.early {
+            match self.handshake {
                 None => calls.start(send),
                 Some(_) => calls.start_handshake(send),
             }

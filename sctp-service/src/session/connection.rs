@@ -12,7 +12,7 @@ use sctp_tokio::{End, Event, RecvError, SendError, Side};
 use super::{
     Exit,
     calling::Owner,
-    early::Early,
+    handshake::HandshakeState,
     outbox::{Flushed, Outbox},
     reading::Limits,
     requests::may_have_left_requests,
@@ -51,7 +51,7 @@ pub(super) struct Connection<T> {
     /// Requests that gave up their turn.
     pub(super) released: Option<Released>,
     /// The handshake, until the service is made.
-    pub(super) early: Option<Box<Early>>,
+    pub(super) handshake: Option<Box<HandshakeState>>,
     /// The kernel accepts no more messages: the peer has shut down.
     muted: bool,
     /// This end has begun to close the association, which a restart of the peer does not undo.
@@ -105,7 +105,7 @@ impl<T: Transport> Connection<T> {
             has_received: false,
             expects_shutdown: false,
             released: None,
-            early: None,
+            handshake: None,
             muted: false,
             ending: false,
             is_served: true,

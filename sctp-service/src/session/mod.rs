@@ -3,8 +3,8 @@
 mod calling;
 pub(crate) mod calls;
 mod connection;
-mod early;
 mod ending;
+mod handshake;
 mod lifecycle;
 mod outbox;
 mod queue_pool;
@@ -277,7 +277,7 @@ where
                     let exit = Exit::Shutdown(Shutdown::AfterAck);
                     return Poll::Ready(Transition::Exit(exit));
                 }
-                if let ControlFlow::Break(exit) = self.connection.poll_early(cx) {
+                if let ControlFlow::Break(exit) = self.connection.poll_handshake(cx) {
                     return Poll::Ready(Transition::Exit(exit));
                 }
                 if let ControlFlow::Break(exit) = self.connection.limit_handshake(cx) {

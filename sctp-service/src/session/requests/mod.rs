@@ -119,16 +119,16 @@ where
             is_held_back: false,
             is_reading: true,
         };
-        if let Some(early) = connection.early.take() {
-            for request in early.handshake.finish() {
+        if let Some(state) = connection.handshake.take() {
+            for request in state.handshake.finish() {
                 if let Some(request) = this.take(request, connection) {
                     this.order.push(request);
                 }
             }
-            if early.is_shut_down {
+            if state.is_shut_down {
                 this.peer_shut_down(connection);
             }
-            this.end = early.end.map(Box::new);
+            this.end = state.end.map(Box::new);
         }
         this
     }

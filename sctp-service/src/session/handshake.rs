@@ -18,7 +18,7 @@ use crate::{
 
 /// State of a handshake.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(super) struct HandshakeState {
     /// Messages read before the service was made. Those that the handshake does not receive are
     /// served first, in this order.
     pub(super) handshake: Arc<Handshake>,
@@ -33,27 +33,27 @@ pub(super) struct Early {
 impl<T: Transport> Connection<T> {
     /// Begins a handshake. Returns the make-service's side of it.
     pub(super) fn begin_handshake(&mut self) -> IncomingAssociation {
-        let early = self.early.insert(Box::default());
-        let handshake = Arc::clone(&early.handshake);
+        let state = self.handshake.insert(Box::default());
+        let handshake = Arc::clone(&state.handshake);
         IncomingAssociation::of(self.info.clone(), self.handle(), handshake)
     }
 
     /// Makes calls and messages of a client wait for a handshake that is about to begin.
     pub(super) fn expect_handshake(&mut self) {
         if self.is_served {
-            self.early = Some(Box::default());
+            self.handshake = Some(Box::default());
         }
     }
 
     /// Starts the handshake timeout, unless it is running.
     pub(super) fn limit_handshake(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
-        let Some(early) = &mut self.early else {
+        let Some(state) = &mut self.handshake else {
             return ControlFlow::Continue(());
         };
-        if !early.timer.is_set() {
-            early.timer.set_in(self.config.handshake_timeout);
+        if !state.timer.is_set() {
+            state.timer.set_in(self.config.handshake_timeout);
         }
-        match early.timer.poll_elapsed(cx) {
+        match state.timer.poll_elapsed(cx) {
             true => ControlFlow::Break(Exit::abort(&abort_reasons::HANDSHAKE_TIMED_OUT)),
             false => ControlFlow::Continue(()),
         }
@@ -61,7 +61,7 @@ impl<T: Transport> Connection<T> {
 
     /// Sends what was submitted, and reads while the handshake waits for a message, or a call for its
     /// reply, until too many requests arrived before it.
-    pub(super) fn poll_early(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> ControlFlow<Exit> {
         self.pump();
         self.expire_calls(cx)?;
         self.flush(cx)?;
@@ -72,9 +72,9 @@ impl<T: Transport> Connection<T> {
             match inbound {
                 Inbound::Message(received) => {
                     if let Some(request) = self.classify(received)?
-                        && let Some(early) = &self.early
+                        && let Some(state) = &self.handshake
                     {
-                        early.handshake.push(request);
+                        state.handshake.push(request);
                     }
                 }
                 Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
@@ -93,12 +93,12 @@ impl<T: Transport> Connection<T> {
     }
 
     fn may_read_early(&self) -> bool {
-        let Some(early) = &self.early else {
+        let Some(state) = &self.handshake else {
             return false;
         };
         let limit = self.config.read_ahead_bytes.max(1);
-        let is_urgent = self.waits_for_reply() && early.handshake.cost() < limit;
-        early.end.is_none() && (is_urgent || early.handshake.is_waiting())
+        let is_urgent = self.waits_for_reply() && state.handshake.cost() < limit;
+        state.end.is_none() && (is_urgent || state.handshake.is_waiting())
     }
 
     fn early_shutdown(&mut self, end: Option<End>) {
@@ -107,17 +107,17 @@ impl<T: Transport> Connection<T> {
         if let Some(end) = &end {
             self.fail_calls(&end.into());
         }
-        if let Some(early) = &mut self.early {
-            early.is_shut_down = true;
-            early.end = end;
-            early.handshake.shut_down();
+        if let Some(state) = &mut self.handshake {
+            state.is_shut_down = true;
+            state.end = end;
+            state.handshake.shut_down();
         }
     }
 
     /// Checks whether the peer has acknowledged everything, if the handshake waits for that.
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) {
-        let Some(early) = &self.early else { return };
-        if !early.handshake.wants_acknowledgement() {
+        let Some(state) = &self.handshake else { return };
+        if !state.handshake.wants_acknowledgement() {
             return;
         }
         let result = if self.is_muted() {
@@ -129,15 +129,15 @@ impl<T: Transport> Connection<T> {
         } else {
             return;
         };
-        early.handshake.acknowledged(&result);
+        state.handshake.acknowledged(&result);
     }
 }
 
 impl<T> Connection<T> {
     /// Ends a handshake without a service. Messages that it has not received are discarded.
     pub(super) fn abandon_handshake(&mut self) {
-        if let Some(early) = self.early.take() {
-            self.counts.discarded_requests += early.handshake.finish().len() as u64;
+        if let Some(state) = self.handshake.take() {
+            self.counts.discarded_requests += state.handshake.finish().len() as u64;
         }
     }
 }
