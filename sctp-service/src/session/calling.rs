@@ -85,7 +85,7 @@ impl<T: Transport> Connection<T> {
                     Some(waiter) => OneWay::Awaited(waiter),
                     None => OneWay::Queued(message.payload.len()),
                 };
-                if is_dropped || self.is_muted() {
+                if is_dropped || self.is_send_closed() {
                     let error = CallError::not_sent(Cause::ShutDown);
                     return self.discard_one_way(one_way, error);
                 }
@@ -108,9 +108,9 @@ impl<T: Transport> Connection<T> {
                 deadline,
             } => {
                 self.counts.calls += 1;
-                let is_muted = self.is_muted();
+                let is_send_closed = self.is_send_closed();
                 match &mut self.calls {
-                    Some(calls) if !is_muted => calls.submit(message, waiter, deadline),
+                    Some(calls) if !is_send_closed => calls.submit(message, waiter, deadline),
                     _ => {
                         self.counts.unsent_calls += 1;
                         waiter.finish(Err(CallError::not_sent(Cause::ShutDown)));
@@ -134,7 +134,7 @@ impl<T: Transport> Connection<T> {
     /// Queues calls that can be sent now.
     pub(super) fn start_calls(&mut self) {
         // If nothing can be sent any more, calls fail with the end of the association.
-        if !self.is_muted()
+        if !self.is_send_closed()
             && let Some(calls) = &mut self.calls
         {
             let outbox = &mut self.outbox;

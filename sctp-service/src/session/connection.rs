@@ -53,7 +53,7 @@ pub(super) struct Connection<T> {
     /// The handshake, until the service is made.
     pub(super) handshake: Option<Box<HandshakeState>>,
     /// The kernel accepts no more messages: the peer has shut down.
-    muted: bool,
+    send_closed: bool,
     /// This end has begun to close the association, which a restart of the peer does not undo.
     pub(super) ending: bool,
     /// There is a service for requests of the peer.
@@ -106,7 +106,7 @@ impl<T: Transport> Connection<T> {
             expects_shutdown: false,
             released: None,
             handshake: None,
-            muted: false,
+            send_closed: false,
             ending: false,
             is_served: true,
             cause: None,
@@ -187,7 +187,7 @@ impl<T: Transport> Connection<T> {
     /// restarted peer.
     fn restart(&mut self) {
         self.discard_outbox(&Cause::Restarted);
-        self.muted = false;
+        self.send_closed = false;
         self.requested_shutdown = None;
         self.expects_shutdown = false;
         self.info = self.transport.connect_info();
@@ -204,7 +204,7 @@ impl<T: Transport> Connection<T> {
 
     /// Queues a message of a reply, behind what handles sent before it.
     pub(super) fn push(&mut self, message: ReplyMessage, reply_to: &SendInfo) {
-        if self.muted {
+        if self.send_closed {
             self.counts.discarded_replies += 1;
             return;
         }
@@ -239,7 +239,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Returns `true` if a call waits for its reply, or a message of a handle or call to be sent.
-    pub(super) fn is_speaking(&self) -> bool {
+    pub(super) fn has_outgoing(&self) -> bool {
         self.waits_for_reply() || self.outbox.has_owned()
     }
 
@@ -255,14 +255,14 @@ impl<T: Transport> Connection<T> {
         self.outbox.is_empty()
     }
 
-    pub(super) fn is_muted(&self) -> bool {
-        self.muted
+    pub(super) fn is_send_closed(&self) -> bool {
+        self.send_closed
     }
 
     /// Stops sending, since the kernel refuses all further messages. Unsent calls fail when the end
     /// has been read, which gives the reason.
-    pub(super) fn mute(&mut self) {
-        self.muted = true;
+    pub(super) fn close_send(&mut self) {
+        self.send_closed = true;
         self.stop_accepting(Side::Peer);
         self.discard_outbox(&Cause::ShutDown);
     }
@@ -328,7 +328,7 @@ impl<T: Transport> Connection<T> {
             }
             // The end is read later.
             _ => {
-                self.mute();
+                self.close_send();
                 ControlFlow::Continue(())
             }
         }

@@ -102,7 +102,7 @@ impl<T: Transport> Connection<T> {
     }
 
     fn early_shutdown(&mut self, end: Option<End>) {
-        self.mute();
+        self.close_send();
         self.fail_unsent_calls(&Cause::ShutDown);
         if let Some(end) = &end {
             self.fail_calls(&end.into());
@@ -120,7 +120,7 @@ impl<T: Transport> Connection<T> {
         if !state.handshake.wants_acknowledgement() {
             return;
         }
-        let result = if self.is_muted() {
+        let result = if self.is_send_closed() {
             Err(SendError::ShuttingDown)
         } else if !self.is_flushed() {
             return;

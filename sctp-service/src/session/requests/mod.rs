@@ -232,14 +232,14 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, bool> {
         let was_full = connection.is_full();
-        let was_speaking = self.draining.is_some() && connection.is_speaking();
+        let had_outgoing = self.draining.is_some() && connection.has_outgoing();
         connection.flush(cx)?;
         let has_room = was_full && !connection.is_full();
         if has_room {
             self.slots.unpark();
         }
         // A drain has to look for messages again before it rests, or nothing would wake it.
-        let is_quiet = was_speaking && !connection.is_speaking();
+        let is_quiet = had_outgoing && !connection.has_outgoing();
         ControlFlow::Continue(has_room || is_quiet)
     }
 
@@ -375,7 +375,7 @@ where
             // under way, so is the association, and what the peer sends is served.
             if let Some(draining) = &mut self.draining
                 && coop::has_budget_remaining()
-                && !connection.is_speaking()
+                && !connection.has_outgoing()
             {
                 draining.found_nothing(cx);
             }
@@ -479,7 +479,7 @@ where
     /// The peer has shut down and accepts no more replies. Since the shutdown was orderly, its
     /// earlier requests are still served for a limited time, and only their replies are discarded.
     fn peer_shut_down<T: Transport>(&mut self, connection: &mut Connection<T>) {
-        connection.mute();
+        connection.close_send();
         connection.fail_unsent_calls(&Cause::ShutDown);
         if !self.grace.is_set() {
             self.grace.set_in(connection.config.shutdown_timeout);

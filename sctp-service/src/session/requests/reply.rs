@@ -75,7 +75,7 @@ where
             }
         }
         match reply.stream {
-            Some(stream) if !connection.is_muted() => {
+            Some(stream) if !connection.is_send_closed() => {
                 ticket.ending = reply.ending;
                 self.slots.reply(index, stream);
                 ControlFlow::Continue(())
