@@ -2,7 +2,7 @@
 
 mod by_stream;
 mod keyed;
-mod not_begun;
+mod placeholder;
 mod state;
 
 use std::{
@@ -16,7 +16,7 @@ use std::{
 use sctp_tokio::{Message, Received};
 
 pub use self::by_stream::ByStream;
-pub(crate) use self::not_begun::NotBegun;
+pub(crate) use self::placeholder::Placeholder;
 pub(crate) use self::state::{Assigned, CallId, Class, CorrelationState, IdMap};
 use self::{by_stream::Streams, keyed::Keyed};
 use crate::ConnectInfo;

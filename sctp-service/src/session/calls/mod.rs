@@ -24,7 +24,7 @@ use self::{
 };
 use crate::{
     ConnectInfo,
-    correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap, NotBegun},
+    correlate::{Assigned, CallId, Class, Correlation, CorrelationState, IdMap, Placeholder},
     handle::{
         call::Waiter,
         error::{CallError, Cause, Fate, Refusal},
@@ -88,7 +88,7 @@ impl Calls {
             numbers: CallNumbers::default(),
             lost: 0,
             unsent: 0,
-            correlation: Box::new(NotBegun),
+            correlation: Box::new(Placeholder),
             source: source.clone(),
             limits,
         }

@@ -6,9 +6,9 @@ use sctp_tokio::{Message, Received};
 use super::{Assigned, CallId, Class, CorrelationState};
 
 /// Placeholder: calls wait, and every message is a request.
-pub(crate) struct NotBegun;
+pub(crate) struct Placeholder;
 
-impl CorrelationState for NotBegun {
+impl CorrelationState for Placeholder {
     fn assign(&mut self, _: CallId, _: &mut Message) -> Assigned {
         Assigned::Later
     }
