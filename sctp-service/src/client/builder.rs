@@ -13,7 +13,7 @@ use super::{
     known_addrs,
     reconnect::{Closed, Decision, Reconnect},
     serving::Serving,
-    supervisor::{Leaving, Mode, Sessions, Supervisor},
+    supervisor::{Mode, PreviousSession, Sessions, Supervisor},
 };
 use crate::{
     AssociationHandle, ByStream, Correlation, Executor, Inbox, MakeService, Transport,
@@ -367,7 +367,7 @@ impl ClientBuilder {
             sessions,
             hook,
             reconnect: self.reconnect,
-            leaving: Leaving::default(),
+            previous: PreviousSession::default(),
             spawner: self.spawner.clone(),
             associations: 0,
             must_open,

@@ -72,7 +72,7 @@ pub(super) struct Supervisor<C> {
     pub(super) hook: ClientHook,
     pub(super) reconnect: Decision,
     /// The previous association, while its requests and calls in flight are still being finished.
-    pub(super) leaving: Leaving,
+    pub(super) previous: PreviousSession,
     pub(super) spawner: Spawner,
     /// Number of associations so far.
     pub(super) associations: u64,
@@ -84,9 +84,9 @@ pub(super) struct Supervisor<C> {
 
 /// End of a session that continues in a task of its own.
 #[derive(Default)]
-pub(super) struct Leaving(Option<oneshot::Receiver<Infallible>>);
+pub(super) struct PreviousSession(Option<oneshot::Receiver<Infallible>>);
 
-impl Leaving {
+impl PreviousSession {
     /// Waits until there is no such session.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(ended) = &mut self.0 {
@@ -148,10 +148,10 @@ impl<C: Connect> Supervisor<C> {
                 break Cause::Closed;
             }
         };
-        if self.leaving.0.is_some() {
+        if self.previous.0.is_some() {
             self.set_phase(Phase::Stopping);
         }
-        poll_fn(|cx| self.leaving.poll_ended(cx)).await;
+        poll_fn(|cx| self.previous.poll_ended(cx)).await;
         self.set_phase(Phase::Closed(cause));
     }
 
@@ -218,8 +218,8 @@ impl<C: Connect> Supervisor<C> {
         let mut stop = pin!(self.stop.cancelled());
         let mut stopped = false;
         // The function of `with_reconnect` is called with the end before the next attempt.
-        let may_leave = self.mode != Mode::Once && !self.reconnect.is_set();
-        let (status, leaving, must_open) = (&self.status, &mut self.leaving, self.must_open);
+        let may_replace = self.mode != Mode::Once && !self.reconnect.is_set();
+        let (status, previous, must_open) = (&self.status, &mut self.previous, self.must_open);
         let mut pause = None;
         let ended = poll_fn(|cx| {
             if !stopped && stop.as_mut().poll(cx).is_ready() {
@@ -231,8 +231,8 @@ impl<C: Connect> Supervisor<C> {
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(Some(ended));
             }
-            let may_leave = may_leave && (current.has_opened || !must_open);
-            if !may_leave || stopped || !current.has_begun_to_end() {
+            let may_replace = may_replace && (current.has_opened || !must_open);
+            if !may_replace || stopped || !current.has_begun_to_end() {
                 pause = None;
                 return Poll::Pending;
             }
@@ -244,7 +244,7 @@ impl<C: Connect> Supervisor<C> {
                 ready!(pause.as_mut().poll(cx));
             }
             // One at a time.
-            leaving.poll_ended(cx).map(|()| None)
+            previous.poll_ended(cx).map(|()| None)
         })
         .await;
         self.must_open &= !current.has_opened;
@@ -256,7 +256,7 @@ impl<C: Connect> Supervisor<C> {
                 status.send_modify(|status| status.ended(number, ended.end));
                 drop(done);
             };
-            self.leaving = Leaving(Some(ended));
+            self.previous = PreviousSession(Some(ended));
             self.spawner.spawn(running.in_current_span());
             return (None, current.has_opened);
         };
