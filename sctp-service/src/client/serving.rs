@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::{
     IncomingAssociation, IntoReply, MakeService, Reply, Request,
     sealed::Sealed,
-    session::{Maker, Making},
+    session::{MakeFuture, Maker},
 };
 
 /// Type-erased service of an association.
@@ -23,7 +23,7 @@ pub(super) type BoxService =
 
 type Answer = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
 
-type Make = dyn Fn(IncomingAssociation) -> Making<BoxService> + Send + Sync;
+type Make = dyn Fn(IncomingAssociation) -> MakeFuture<BoxService> + Send + Sync;
 
 /// Service for unsolicited messages of a client's peer.
 #[derive(Clone, Default)]

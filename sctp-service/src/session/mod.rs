@@ -34,7 +34,7 @@ use requests::{Requests, may_have_left_requests};
 use sctp_core::AbortReason;
 use sctp_tokio::End;
 use state::{Exit, State, Transition, maker};
-pub(crate) use state::{Maker, Making};
+pub(crate) use state::{MakeFuture, Maker};
 use tower_service::Service;
 
 use crate::{
@@ -259,10 +259,10 @@ where
             return Poll::Ready(Transition::Exit(exit));
         }
         match &mut self.state {
-            State::Handshaking(making) => {
-                let making =
-                    making.get_or_insert_with(|| (self.make)(self.connection.begin_handshake()));
-                match making.as_mut().poll(cx) {
+            State::Handshaking(future) => {
+                let future =
+                    future.get_or_insert_with(|| (self.make)(self.connection.begin_handshake()));
+                match future.as_mut().poll(cx) {
                     Poll::Ready(Ok(service)) => {
                         self.open(service);
                         return Poll::Ready(Transition::Opened);

@@ -10,10 +10,10 @@ use super::requests::Requests;
 use crate::{IncomingAssociation, MakeService, Request, Shutdown, sealed::Sealed};
 
 /// Future of a service, or of the refusal of the peer.
-pub(crate) type Making<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
+pub(crate) type MakeFuture<S> = Pin<Box<dyn Future<Output = Result<S, Shutdown>> + Send>>;
 
 /// Makes the service of an association, and again each time that its peer restarts.
-pub(crate) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> Making<S> + Send>;
+pub(crate) type Maker<S> = Box<dyn FnMut(IncomingAssociation) -> MakeFuture<S> + Send>;
 
 /// Has a make-service make the service. Called in the session's poll and nowhere else: the
 /// make-service, or its `Clone`, may panic.
@@ -27,7 +27,7 @@ pub(super) fn maker<M: MakeService<K>, K>(make: M) -> Maker<M::Service> {
 /// State of an association, with what belongs to it.
 pub(super) enum State<S: Service<Request>> {
     /// The service is being made, from the first poll on; nothing is read.
-    Handshaking(Option<Making<S>>),
+    Handshaking(Option<MakeFuture<S>>),
     /// Requests are served.
     Open(Box<Requests<S>>),
     /// Replies that were queued before an orderly end are sent.
