@@ -32,9 +32,9 @@ enum State {
     /// Waits for room. Boxed, since this is rare.
     Admitting(Pin<Box<dyn Future<Output = Result<Received, CallError>> + Send>>),
     Waiting {
-        // Dropped before the ticket: the task finds the call by its closed channel.
+        // Dropped before the guard: the task finds the call by its closed channel.
         reply: oneshot::Receiver<Result<Received, CallError>>,
-        ticket: Ticket,
+        guard: CallGuard,
     },
     Failed(CallError),
     Done,
@@ -49,9 +49,9 @@ impl Call {
 
     pub(crate) fn waiting(
         reply: oneshot::Receiver<Result<Received, CallError>>,
-        ticket: Ticket,
+        guard: CallGuard,
     ) -> Self {
-        Self(State::Waiting { reply, ticket })
+        Self(State::Waiting { reply, guard })
     }
 
     pub(crate) fn failed(error: CallError) -> Self {
@@ -65,9 +65,9 @@ impl Future for Call {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match &mut self.0 {
             State::Admitting(call) => ready!(call.as_mut().poll(cx)),
-            State::Waiting { reply, ticket } => {
+            State::Waiting { reply, guard } => {
                 let result = ready!(Pin::new(reply).poll(cx));
-                ticket.finish();
+                guard.finish();
                 result.unwrap_or_else(|_| Err(task_gone()))
             }
             State::Failed(error) => Err(error.clone()),
@@ -139,9 +139,9 @@ pub(crate) trait Abandon: Send + Sync {
 }
 
 /// Notifies the task when a call is dropped before it has finished.
-pub(crate) struct Ticket(Option<Arc<dyn Abandon>>);
+pub(crate) struct CallGuard(Option<Arc<dyn Abandon>>);
 
-impl Ticket {
+impl CallGuard {
     pub(crate) fn new(task: Arc<dyn Abandon>) -> Self {
         Self(Some(task))
     }
@@ -151,7 +151,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         if let Some(task) = &self.0 {
             task.abandoned();

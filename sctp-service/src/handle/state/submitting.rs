@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     super::{
-        call::{Abandon, Call, SendWaiter, Ticket, Waiter, task_gone},
+        call::{Abandon, Call, CallGuard, SendWaiter, Waiter, task_gone},
         error::{CallError, Cause, Refusal, TrySendError},
         room::{CallRoom, Place, Room},
     },
@@ -314,7 +314,7 @@ impl HandleState {
         });
         self.wake(core);
         let task: Arc<Self> = Arc::clone(self);
-        Call::waiting(result, Ticket::new(task))
+        Call::waiting(result, CallGuard::new(task))
     }
 
     /// Makes a call of a client; after a restart, on the association as it is now.
@@ -334,7 +334,7 @@ impl HandleState {
             },
             deadline,
         });
-        Call::waiting(result, Ticket::new(task))
+        Call::waiting(result, CallGuard::new(task))
     }
 
     /// Sends a one-way message of a client, and waits until the transport has taken it.
@@ -349,9 +349,9 @@ impl HandleState {
             waiter: Some(SendWaiter { done, permit }),
         });
         // Dropped after the channel, by which the session finds the message to take back.
-        let mut ticket = Ticket::new(task);
+        let mut guard = CallGuard::new(task);
         let result = result.await;
-        ticket.finish();
+        guard.finish();
         result.unwrap_or_else(|_| Err(task_gone()))
     }
 
