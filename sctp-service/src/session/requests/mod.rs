@@ -18,7 +18,7 @@ use draining::Draining;
 use order::Order;
 use sctp_core::StreamId;
 use sctp_tokio::{End, Received};
-use slots::{Slots, Ticket};
+use slots::{InFlight, Slots};
 use tokio::{task::coop, time::Instant};
 use tower_service::Service;
 
@@ -305,9 +305,9 @@ where
         }
         let index = self.call(request, None, connection)?;
         if let Some(lane) = lane
-            && let Some(ticket) = self.slots.ticket(index)
+            && let Some(in_flight) = self.slots.in_flight(index)
         {
-            ticket.lane = Some(lane);
+            in_flight.lane = Some(lane);
             self.order.occupy(lane);
         }
         ControlFlow::Continue(())
@@ -348,13 +348,13 @@ where
         lane: Option<StreamId>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit, usize> {
-        let ticket = Ticket {
+        let in_flight = InFlight {
             number: request.number(),
             lane,
             reply_to: request.info().reply(),
             ending: None,
         };
-        let index = self.slots.start(self.service.call(request), ticket);
+        let index = self.slots.start(self.service.call(request), in_flight);
         self.poll_call(index, connection)?;
         self.check_requested_shutdown(connection)?;
         ControlFlow::Continue(index)

@@ -62,21 +62,21 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         let reply = reply.into_parts();
-        let Some(ticket) = self.slots.ticket(index) else {
+        let Some(in_flight) = self.slots.in_flight(index) else {
             return ControlFlow::Continue(());
         };
         // No chain: it would move the one message that most replies have several times.
         if let Some(message) = reply.first {
-            connection.push(message, &ticket.reply_to);
+            connection.push(message, &in_flight.reply_to);
         }
         if !reply.rest.is_empty() {
             for message in reply.rest {
-                connection.push(message, &ticket.reply_to);
+                connection.push(message, &in_flight.reply_to);
             }
         }
         match reply.stream {
             Some(stream) if !connection.is_send_closed() => {
-                ticket.ending = reply.ending;
+                in_flight.ending = reply.ending;
                 self.slots.reply(index, stream);
                 ControlFlow::Continue(())
             }
@@ -90,18 +90,18 @@ where
         next: Option<Result<ReplyMessage, Shutdown>>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
-        let Some(ticket) = self.slots.ticket(index) else {
+        let Some(in_flight) = self.slots.in_flight(index) else {
             return ControlFlow::Continue(());
         };
         match next {
             Some(Ok(message)) => {
-                connection.push(message, &ticket.reply_to);
+                connection.push(message, &in_flight.reply_to);
                 self.slots.wake(index);
                 ControlFlow::Continue(())
             }
             Some(Err(shutdown)) => self.finish(index, Some(Ending::Shutdown(shutdown)), connection),
             None => {
-                let ending = ticket.ending.take();
+                let ending = in_flight.ending.take();
                 self.finish(index, ending, connection)
             }
         }
@@ -140,7 +140,11 @@ where
 
     /// Empties a call's slot, and lets the next request of its lane have its turn.
     pub(super) fn release(&mut self, index: usize) {
-        if let Some(lane) = self.slots.finish(index).and_then(|ticket| ticket.lane) {
+        if let Some(lane) = self
+            .slots
+            .finish(index)
+            .and_then(|in_flight| in_flight.lane)
+        {
             self.order.release(lane);
         }
     }

@@ -21,7 +21,7 @@ const WARM_SLOTS: usize = 4;
 
 /// State of a request while its call is in flight.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct InFlight {
     /// Number of the request on its association.
     pub(super) number: u64,
     /// The stream that waits for this call, if any does.
@@ -59,7 +59,7 @@ pub(super) struct Slots<F> {
 
 struct Slot<F> {
     task: Option<Pin<Box<Task<F>>>>,
-    ticket: Option<Ticket>,
+    in_flight: Option<InFlight>,
     /// The slot is in `Slots::parked`.
     parked: bool,
     wake: Arc<SlotWaker>,
@@ -116,7 +116,7 @@ impl<F: Future> Slots<F> {
     }
 
     /// Puts a call into a slot. It is not polled yet.
-    pub(super) fn start(&mut self, future: F, ticket: Ticket) -> usize {
+    pub(super) fn start(&mut self, future: F, in_flight: InFlight) -> usize {
         let index = self
             .warm
             .pop()
@@ -128,7 +128,7 @@ impl<F: Future> Slots<F> {
             Some(memory) => memory.set(task),
             None => slot.task = Some(Box::pin(task)),
         }
-        slot.ticket = Some(ticket);
+        slot.in_flight = Some(in_flight);
         index
     }
 
@@ -150,17 +150,20 @@ impl<F: Future> Slots<F> {
     }
 
     /// Returns what is remembered of a call's request.
-    pub(super) fn ticket(&mut self, index: usize) -> Option<&mut Ticket> {
-        self.slots.get_mut(index)?.ticket.as_mut()
+    pub(super) fn in_flight(&mut self, index: usize) -> Option<&mut InFlight> {
+        self.slots.get_mut(index)?.in_flight.as_mut()
     }
 
     /// Takes the lane of the call with this number, if it has one and is in flight.
     pub(super) fn take_lane(&mut self, number: u64) -> Option<StreamId> {
-        let mut tickets = self
+        let mut in_flight = self
             .slots
             .iter_mut()
-            .filter_map(|slot| slot.ticket.as_mut());
-        tickets.find(|ticket| ticket.number == number)?.lane.take()
+            .filter_map(|slot| slot.in_flight.as_mut());
+        in_flight
+            .find(|in_flight| in_flight.number == number)?
+            .lane
+            .take()
     }
 
     /// Returns `true` if a call has answered with a stream that it goes on sending from.
@@ -218,9 +221,9 @@ impl<F: Future> Slots<F> {
     }
 
     /// Drops a call, finished or not, and returns what was remembered of its request.
-    pub(super) fn finish(&mut self, index: usize) -> Option<Ticket> {
+    pub(super) fn finish(&mut self, index: usize) -> Option<InFlight> {
         let slot = self.slots.get_mut(index)?;
-        let ticket = slot.ticket.take()?;
+        let in_flight = slot.in_flight.take()?;
         if self.warm.len() < WARM_SLOTS {
             self.warm.push(index);
             if let Some(task) = &mut slot.task {
@@ -230,7 +233,7 @@ impl<F: Future> Slots<F> {
             self.cold.push(index);
             slot.task = None;
         }
-        Some(ticket)
+        Some(in_flight)
     }
 
     fn add_slot(&mut self) -> usize {
@@ -243,7 +246,7 @@ impl<F: Future> Slots<F> {
         }
         self.slots.push(Slot {
             task: None,
-            ticket: None,
+            in_flight: None,
             parked: false,
             wake,
             waker,
@@ -271,8 +274,8 @@ mod tests {
         }
     }
 
-    fn ticket() -> Ticket {
-        Ticket {
+    fn in_flight() -> InFlight {
+        InFlight {
             number: 1,
             lane: None,
             reply_to: SendInfo::default(),
@@ -283,7 +286,7 @@ mod tests {
     #[test]
     fn parked_call_woken_often_is_kept_once() {
         let mut slots = Slots::new();
-        let index = slots.start(pending::<()>(), ticket());
+        let index = slots.start(pending::<()>(), in_flight());
         for _ in 0..100 {
             slots.wake(index);
             assert_eq!(slots.pop_woken(), Some(index));
@@ -304,7 +307,7 @@ mod tests {
         let wake_ups = Arc::new(WakeUps::default());
         let session = Waker::from(Arc::clone(&wake_ups));
         let mut slots = Slots::new();
-        let index = slots.start(pending::<()>(), ticket());
+        let index = slots.start(pending::<()>(), in_flight());
         assert!(slots.poll(index).is_pending());
         // As another thread does it while the session is busy.
         slots.wake(index);
@@ -366,13 +369,13 @@ mod models {
                     false => Poll::Pending,
                 }
             });
-            let ticket = Ticket {
+            let in_flight = InFlight {
                 number: 1,
                 lane: None,
                 reply_to: SendInfo::default(),
                 ending: None,
             };
-            let index = slots.start(call, ticket);
+            let index = slots.start(call, in_flight);
             let mut polled = slots.poll(index);
             for event in events {
                 thread::spawn(move || event.complete());
