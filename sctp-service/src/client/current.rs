@@ -148,13 +148,13 @@ impl fmt::Debug for Ending {
 
 /// Admission of a call, or its refusal.
 pub(super) enum Admission {
-    Place(Place),
+    Reserved(Reservation),
     /// The call is admitted only to fail.
     Failing(CallError),
 }
 
-/// Place among the calls in flight, and the association that the call is for.
-pub(super) struct Place {
+/// Reservation among the calls in flight, and the association that the call is for.
+pub(super) struct Reservation {
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) association: Arc<HandleState>,
 }
@@ -200,7 +200,7 @@ impl Handle {
                     let permit = permit.map_err(|_| closed())?;
                     // It may have begun to close while there was no place.
                     if association.takes_calls() {
-                        return Ok(Admission::Place(Place { permit, association }));
+                        return Ok(Admission::Reserved(Reservation { permit, association }));
                     }
                 }
                 result = changed(&mut status) => result?,
@@ -212,7 +212,7 @@ impl Handle {
     pub(super) fn try_admit(&self) -> Option<Admission> {
         let association = Arc::clone(self.status.borrow().open()?);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        Some(Admission::Place(Place {
+        Some(Admission::Reserved(Reservation {
             permit,
             association,
         }))

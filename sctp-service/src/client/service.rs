@@ -138,10 +138,10 @@ impl Client {
     /// sent. If it is dropped concurrently, the outcome is unknown.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), CallError> {
         match self.admit().await? {
-            Admission::Place(place) => {
-                let association = place.association;
+            Admission::Reserved(reservation) => {
+                let association = reservation.association;
                 association
-                    .send_of_client(message.into(), place.permit)
+                    .send_of_client(message.into(), reservation.permit)
                     .await
             }
             Admission::Failing(error) => Err(error),
@@ -269,7 +269,9 @@ impl Client {
     /// association, and who has one must not hold a place among those that could make calls.
     fn is_reserved(&self) -> bool {
         match &self.reserved {
-            Some(Admission::Place(place)) => self.handle.is_current(&place.association),
+            Some(Admission::Reserved(reservation)) => {
+                self.handle.is_current(&reservation.association)
+            }
             Some(Admission::Failing(_)) => !self.handle.is_open(),
             None => false,
         }
@@ -322,9 +324,9 @@ impl Service<Message> for Client {
 
 fn start(admission: Admission, message: Message, deadline: Option<Instant>) -> Call {
     match admission {
-        Admission::Place(place) => {
-            let association = place.association;
-            association.call_of_client(message, place.permit, deadline)
+        Admission::Reserved(reservation) => {
+            let association = reservation.association;
+            association.call_of_client(message, reservation.permit, deadline)
         }
         Admission::Failing(error) => Call::failed(error),
     }
