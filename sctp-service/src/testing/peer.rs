@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     notification,
-    wire::{Item, Place, Wire, causes},
+    wire::{Item, Wire, WireEnd, causes},
 };
 
 /// Time limit of an expectation, longer than every default timeout of a server. Under a paused
@@ -24,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Peer {
     wire: Arc<Wire>,
-    at: Place,
+    at: WireEnd,
     /// Number of streams on which the peer can send.
     streams: u16,
 }
 
 /// Actions of a peer.
 impl Peer {
-    pub(super) fn new(wire: Arc<Wire>, at: Place, streams: u16) -> Self {
+    pub(super) fn new(wire: Arc<Wire>, at: WireEnd, streams: u16) -> Self {
         Self { wire, at, streams }
     }
 

@@ -13,7 +13,7 @@ use sctp_tokio::{End, Event, Message, Received, RecvError, SendError, SocketBuil
 
 use super::{
     Peer,
-    wire::{Item, Place, State, Wire, causes},
+    wire::{Item, State, Wire, WireEnd, causes},
 };
 use crate::{ConnectInfo, Transport};
 
@@ -98,7 +98,7 @@ impl Duplex {
             max_message: self.max_message,
             given_away: false,
         };
-        (end(Place::A, server), end(Place::Z, client))
+        (end(WireEnd::A, server), end(WireEnd::Z, client))
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn numbered(number: i32) -> ConnectInfo {
 #[derive(Debug)]
 pub struct InMemory {
     wire: Arc<Wire>,
-    at: Place,
+    at: WireEnd,
     connect_info: ConnectInfo,
     max_message: usize,
     /// Set when converted to a peer, so that dropping the transport does not close the association.

@@ -13,12 +13,12 @@ use tokio::sync::Notify;
 
 /// One of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WireEnd {
     A,
     Z,
 }
 
-impl Place {
+impl WireEnd {
     pub(super) fn other(self) -> Self {
         match self {
             Self::A => Self::Z,
@@ -37,16 +37,16 @@ pub(super) struct Wire {
 
 #[derive(Debug)]
 pub(super) struct State {
-    a: Tip,
-    z: Tip,
+    a: Half,
+    z: Half,
     pub(super) capacity: usize,
     /// The end that began the orderly shutdown first.
-    pub(super) shutting_down: Option<Place>,
+    pub(super) shutting_down: Option<WireEnd>,
 }
 
 /// One end.
 #[derive(Debug)]
-pub(super) struct Tip {
+pub(super) struct Half {
     pub(super) assoc: AssocId,
     /// Unread events.
     inbound: VecDeque<Item>,
@@ -73,8 +73,8 @@ pub(super) enum Item {
 impl Wire {
     pub(super) fn new(capacity: usize, assoc: AssocId) -> Self {
         let state = State {
-            a: Tip::new(assoc),
-            z: Tip::new(assoc),
+            a: Half::new(assoc),
+            z: Half::new(assoc),
             capacity: capacity.max(1),
             shutting_down: None,
         };
@@ -125,7 +125,7 @@ impl Wire {
     }
 }
 
-impl Tip {
+impl Half {
     fn new(assoc: AssocId) -> Self {
         Self {
             assoc,
@@ -167,42 +167,42 @@ impl Tip {
 }
 
 impl State {
-    pub(super) fn at(&mut self, place: Place) -> &mut Tip {
-        match place {
-            Place::A => &mut self.a,
-            Place::Z => &mut self.z,
+    pub(super) fn at(&mut self, which: WireEnd) -> &mut Half {
+        match which {
+            WireEnd::A => &mut self.a,
+            WireEnd::Z => &mut self.z,
         }
     }
 
     /// Returns `true` if an end has room for another message.
-    pub(super) fn has_room(&mut self, at: Place) -> bool {
+    pub(super) fn has_room(&mut self, at: WireEnd) -> bool {
         let capacity = self.capacity;
         self.at(at).unread < capacity
     }
 
     /// Delivers an item to an end, unless the association has closed.
-    pub(super) fn push(&mut self, to: Place, item: Item) {
-        let tip = self.at(to);
-        if tip.end.is_some() {
+    pub(super) fn push(&mut self, to: WireEnd, item: Item) {
+        let half = self.at(to);
+        if half.end.is_some() {
             return;
         }
-        tip.unread += usize::from(matches!(item, Item::Message(_)));
-        tip.inbound.push_back(item);
-        tip.stirred = true;
+        half.unread += usize::from(matches!(item, Item::Message(_)));
+        half.inbound.push_back(item);
+        half.stirred = true;
     }
 
     /// Reads the next item at an end.
-    pub(super) fn pop(&mut self, at: Place) -> Option<Item> {
+    pub(super) fn pop(&mut self, at: WireEnd) -> Option<Item> {
         let was_full = !self.has_room(at);
-        let tip = self.at(at);
-        let item = tip.inbound.pop_front()?;
-        tip.unread -= usize::from(matches!(item, Item::Message(_)));
+        let half = self.at(at);
+        let item = half.inbound.pop_front()?;
+        half.unread -= usize::from(matches!(item, Item::Message(_)));
         self.at(at.other()).stirred |= was_full;
         Some(item)
     }
 
     /// Reads the next message at an end, skipping other items.
-    pub(super) fn pop_message(&mut self, at: Place) -> Option<Message> {
+    pub(super) fn pop_message(&mut self, at: WireEnd) -> Option<Message> {
         loop {
             if let Item::Message(message) = self.pop(at)? {
                 return Some(message);
@@ -211,18 +211,18 @@ impl State {
     }
 
     /// Discards the state of an end, as after a crash.
-    pub(super) fn forget(&mut self, at: Place) {
+    pub(super) fn forget(&mut self, at: WireEnd) {
         while self.pop(at).is_some() {}
         self.shutting_down = None;
-        for place in [at, at.other()] {
-            let tip = self.at(place);
-            tip.shut_down = false;
-            tip.announced = false;
+        for which in [at, at.other()] {
+            let half = self.at(which);
+            half.shut_down = false;
+            half.announced = false;
         }
     }
 
     /// Begins an orderly shutdown.
-    pub(super) fn shut_down(&mut self, by: Place) {
+    pub(super) fn shut_down(&mut self, by: WireEnd) {
         if self.at(by).end.is_none() {
             self.at(by).shut_down = true;
             self.shutting_down.get_or_insert(by);
@@ -233,7 +233,7 @@ impl State {
     /// Continues an orderly shutdown that waited for acknowledgements: SHUTDOWN is sent when the
     /// other end has acknowledged everything, and the association closes when both ends have.
     pub(super) fn settle(&mut self) {
-        for by in [Place::A, Place::Z] {
+        for by in [WireEnd::A, WireEnd::Z] {
             let to = by.other();
             let may = self.at(by).shut_down && !self.at(to).holds_acks;
             if may && !self.at(by).announced {
@@ -252,7 +252,7 @@ impl State {
     }
 
     /// Aborts the association. The other end receives these causes.
-    pub(super) fn abort(&mut self, by: Place, causes: ErrorCauses) {
+    pub(super) fn abort(&mut self, by: WireEnd, causes: ErrorCauses) {
         let here = End::Aborted {
             by: Side::Local,
             causes: ErrorCauses::default(),
@@ -266,7 +266,7 @@ impl State {
 
     /// Closes the association as for a closed socket: with an orderly shutdown, or with an abort if
     /// messages are unread.
-    pub(super) fn close(&mut self, by: Place) {
+    pub(super) fn close(&mut self, by: WireEnd) {
         if self.at(by).unread > 0 {
             self.abort(by, causes(&AbortReason::default()));
         } else {
@@ -275,14 +275,14 @@ impl State {
     }
 
     /// Closes the association once, with the end that each side sees.
-    pub(super) fn finish(&mut self, at: Place, here: End, there: End) {
+    pub(super) fn finish(&mut self, at: WireEnd, here: End, there: End) {
         if self.at(at).end.is_some() {
             return;
         }
-        for (place, end) in [(at, here), (at.other(), there)] {
-            let tip = self.at(place);
-            tip.end = Some(end);
-            tip.stirred = true;
+        for (which, end) in [(at, here), (at.other(), there)] {
+            let half = self.at(which);
+            half.end = Some(end);
+            half.stirred = true;
         }
     }
 }
