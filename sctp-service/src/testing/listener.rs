@@ -36,20 +36,20 @@ impl ScriptedListener {
     /// Creates a listener, and the network to reach it.
     #[must_use]
     pub fn new() -> (Self, Network) {
-        let (listener, door) = Self::with_door();
+        let (listener, handle) = Self::with_handle();
         let network = Network {
             shared: Arc::new(Shared {
-                door: Mutex::new(door),
+                listener: Mutex::new(handle),
                 next_number: Arc::new(AtomicI32::new(FIRST)),
             }),
         };
         (listener, network)
     }
 
-    fn with_door() -> (Self, Door) {
+    fn with_handle() -> (Self, ListenerHandle) {
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         let listening = Arc::new(AtomicBool::new(true));
-        let door = Door {
+        let handle = ListenerHandle {
             outgoing,
             listening: Arc::clone(&listening),
         };
@@ -57,7 +57,7 @@ impl ScriptedListener {
             incoming,
             listening,
         };
-        (listener, door)
+        (listener, handle)
     }
 
     /// Accepts an association and returns the server's end, for tests that act as the server.
@@ -102,14 +102,14 @@ pub struct Network {
 
 #[derive(Debug)]
 struct Shared {
-    door: Mutex<Door>,
+    listener: Mutex<ListenerHandle>,
     /// Number of the next association, shared by [networks](Network::another) of one test.
     next_number: Arc<AtomicI32>,
 }
 
 /// Connection to one listener.
 #[derive(Clone, Debug)]
-struct Door {
+struct ListenerHandle {
     outgoing: mpsc::Sender<io::Result<InMemory>>,
     listening: Arc<AtomicBool>,
 }
@@ -156,12 +156,12 @@ impl Network {
     ///
     /// Returns `AddrInUse` while the previous listener has not been dropped.
     pub fn listen(&self) -> io::Result<ScriptedListener> {
-        let mut door = self.shared.lock();
-        if !door.outgoing.is_closed() {
+        let mut handle = self.shared.lock();
+        if !handle.outgoing.is_closed() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         let listener;
-        (listener, *door) = ScriptedListener::with_door();
+        (listener, *handle) = ScriptedListener::with_handle();
         Ok(listener)
     }
 
@@ -171,10 +171,10 @@ impl Network {
     /// associations of the two networks have the same [`AssocId`](crate::AssocId) or peer address.
     #[must_use]
     pub fn another(&self) -> (ScriptedListener, Self) {
-        let (listener, door) = ScriptedListener::with_door();
+        let (listener, handle) = ScriptedListener::with_handle();
         let network = Self {
             shared: Arc::new(Shared {
-                door: Mutex::new(door),
+                listener: Mutex::new(handle),
                 next_number: Arc::clone(&self.shared.next_number),
             }),
         };
@@ -183,29 +183,29 @@ impl Network {
 
     /// Makes the next accept fail with this error.
     pub async fn fail_accept(&self, error: io::Error) {
-        let door = self.shared.lock().clone();
+        let handle = self.shared.lock().clone();
         // Nobody accepts any more: then nothing fails, either.
-        let _ = door.outgoing.send(Err(error)).await;
+        let _ = handle.outgoing.send(Err(error)).await;
     }
 }
 
 impl Shared {
     /// Sets up an association, and returns the client's end.
     async fn connect(&self, settings: Duplex) -> io::Result<InMemory> {
-        let door = self.lock().clone();
-        if !door.listening.load(Ordering::Acquire) {
+        let handle = self.lock().clone();
+        if !handle.listening.load(Ordering::Acquire) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let (server, client) = settings.transports(number);
-        match door.outgoing.send(Ok(server)).await {
+        match handle.outgoing.send(Ok(server)).await {
             Ok(()) => Ok(client),
             Err(_) => Err(io::ErrorKind::ConnectionRefused.into()),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Door> {
-        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, ListenerHandle> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
