@@ -124,12 +124,12 @@ mod tests {
     use super::*;
 
     /// A task that looks, when it is woken, whether the lock is free.
-    struct Looking {
+    struct LockProbe {
         at: ClientSet,
         found: AtomicBool,
     }
 
-    impl Wake for Looking {
+    impl Wake for LockProbe {
         fn wake(self: Arc<Self>) {
             let free = self.at.clients.try_lock().is_ok();
             self.found.store(free, Ordering::Relaxed);
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn stopping_wakes_outside_of_the_lock() {
         let clients = ClientSet::default();
-        let looking = Arc::new(Looking {
+        let looking = Arc::new(LockProbe {
             at: clients.clone(),
             found: AtomicBool::new(false),
         });

@@ -462,30 +462,30 @@ mod tests {
     use crate::AssocId;
 
     /// A waker that looks, when it is called or dropped, if the lock of the state is free.
-    struct Looking {
+    struct LockProbe {
         at: Arc<HandleState>,
         calls: Arc<AtomicUsize>,
         was_locked: Arc<AtomicBool>,
     }
 
-    impl Looking {
-        fn look(&self) {
+    impl LockProbe {
+        fn probe(&self) {
             if self.at.core.try_lock().is_err() {
                 self.was_locked.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    impl Wake for Looking {
+    impl Wake for LockProbe {
         fn wake(self: Arc<Self>) {
             self.calls.fetch_add(1, Ordering::Relaxed);
-            self.look();
+            self.probe();
         }
     }
 
-    impl Drop for Looking {
+    impl Drop for LockProbe {
         fn drop(&mut self) {
-            self.look();
+            self.probe();
         }
     }
 
@@ -545,7 +545,7 @@ mod tests {
             let (calls, was_locked) = (Arc::default(), Arc::default());
             let state = StateOwner::new(state);
             wake_in_every_way(&state, || {
-                Waker::from(Arc::new(Looking {
+                Waker::from(Arc::new(LockProbe {
                     at: Arc::clone(&state),
                     calls: Arc::clone(&calls),
                     was_locked: Arc::clone(&was_locked),
