@@ -83,7 +83,7 @@ struct Core {
     shutdown: Option<Box<Shutdown>>,
     /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
     expects_shutdown: bool,
-    peer_leaves: bool,
+    announced_shutdown: bool,
     silence: Option<Box<Silence>>,
     /// Requests for statistics. Boxed, since few associations have any.
     stats_waiters: Option<Box<StatsWaiters>>,
@@ -121,7 +121,7 @@ impl HandleState {
             has_dropped_calls: false,
             shutdown: None,
             expects_shutdown: false,
-            peer_leaves: false,
+            announced_shutdown: false,
             silence: None,
             stats_waiters: None,
             abort_reason: None,
@@ -240,10 +240,10 @@ impl HandleState {
     /// Leaves SHUTDOWN to the peer.
     pub(super) fn expect_shutdown(&self) {
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.peer_leaves {
+        if core.phase.check().is_err() || core.announced_shutdown {
             return;
         }
-        core.peer_leaves = true;
+        core.announced_shutdown = true;
         core.expects_shutdown = true;
         self.redirect_calls();
         let room = core.room.clone();

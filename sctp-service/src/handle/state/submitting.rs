@@ -298,7 +298,7 @@ impl HandleState {
         deadline: Option<Instant>,
     ) -> Call {
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.peer_leaves {
+        if core.phase.check().is_err() || core.announced_shutdown {
             drop(core);
             return Call::failed(self.call_refused());
         }
@@ -377,7 +377,7 @@ impl HandleState {
     fn call_room(&self) -> Result<Arc<Room>, CallError> {
         self.check_correlated()?;
         let mut core = self.lock();
-        if core.phase.check().is_err() || core.peer_leaves {
+        if core.phase.check().is_err() || core.announced_shutdown {
             drop(core);
             return Err(self.call_refused());
         }

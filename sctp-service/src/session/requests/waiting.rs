@@ -64,7 +64,7 @@ where
                 },
             );
         }
-        self.check_peer_leaves(cx, connection)?;
+        self.check_announced_shutdown(cx, connection)?;
         if connection.expire_calls(cx)? {
             return ControlFlow::Continue(true);
         }
@@ -97,15 +97,16 @@ where
     }
 
     /// Leaves SHUTDOWN to a peer that has announced it, for as long as it may take.
-    fn check_peer_leaves<T: Transport>(
+    fn check_announced_shutdown<T: Transport>(
         &mut self,
         cx: &mut Context<'_>,
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         if mem::take(&mut connection.expects_shutdown) && self.end.is_none() {
-            self.peer_leaves.set_in(connection.config.shutdown_timeout);
+            self.announced_shutdown
+                .set_in(connection.config.shutdown_timeout);
         }
-        match self.peer_leaves.poll_elapsed(cx) {
+        match self.announced_shutdown.poll_elapsed(cx) {
             true => self.end_unneeded(),
             false => ControlFlow::Continue(()),
         }
@@ -143,7 +144,7 @@ where
         let Some(timeout) = connection.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
-        if self.draining.is_some() || self.peer_leaves.is_set() {
+        if self.draining.is_some() || self.announced_shutdown.is_set() {
             return ControlFlow::Continue(());
         }
         let is_waiting =
