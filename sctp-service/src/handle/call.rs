@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     error::{CallError, Cause, Fate},
-    room::CallRoom,
+    limits::OwnedQueuePermit,
 };
 
 /// A call in flight. Resolves to the reply or to an error.
@@ -94,11 +94,11 @@ pub(crate) fn task_gone() -> CallError {
 /// The owner of a call, who waits for its reply.
 pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<Result<Received, CallError>>,
-    /// The place of the call among those in flight.
+    /// Permit for the call among those in flight.
     pub(crate) permit: OwnedSemaphorePermit,
-    /// Room for the message. `None` for calls of a client: they are limited by their places, and
-    /// are sent after a restart of the peer if they were not sent before.
-    pub(crate) room: Option<CallRoom>,
+    /// Permit for the message in the queue. `None` for calls of a client: they are limited by their
+    /// own permits, and are sent after a restart of the peer if they were not sent before.
+    pub(crate) queue_permit: Option<OwnedQueuePermit>,
 }
 
 impl Waiter {
@@ -116,7 +116,7 @@ impl Waiter {
 /// The sender of a one-way message, which waits until the transport has accepted it.
 pub(crate) struct SendWaiter {
     pub(crate) done: oneshot::Sender<Result<(), CallError>>,
-    /// The place of the message among those in flight.
+    /// Permit for the message among those in flight.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 

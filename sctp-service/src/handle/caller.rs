@@ -22,7 +22,7 @@ use super::{
 /// uses it. Created by [`AssociationHandle::caller`].
 pub struct Caller {
     handle: AssociationHandle,
-    places: Option<PollSemaphore>,
+    permits: Option<PollSemaphore>,
     reserved: Option<OwnedSemaphorePermit>,
 }
 
@@ -30,7 +30,7 @@ impl Caller {
     pub(super) fn new(handle: AssociationHandle) -> Self {
         Self {
             handle,
-            places: None,
+            permits: None,
             reserved: None,
         }
     }
@@ -59,11 +59,13 @@ impl Service<Message> for Caller {
         let Some(state) = self.handle.state() else {
             return Poll::Ready(Err(CallError::not_sent(Cause::Closed)));
         };
-        let places = match &mut self.places {
-            Some(places) => places,
-            None => self.places.insert(PollSemaphore::new(state.call_places()?)),
+        let permits = match &mut self.permits {
+            Some(permits) => permits,
+            None => self
+                .permits
+                .insert(PollSemaphore::new(state.call_permits()?)),
         };
-        match ready!(places.poll_acquire(cx)) {
+        match ready!(permits.poll_acquire(cx)) {
             Some(permit) => {
                 self.reserved = Some(permit);
                 Poll::Ready(Ok(()))

@@ -3,8 +3,8 @@
 pub(crate) mod call;
 mod caller;
 pub(crate) mod error;
+mod limits;
 mod observer;
-mod room;
 mod state;
 
 use std::{fmt, io, sync::Arc, time::Duration};
@@ -13,8 +13,8 @@ use std::{fmt, io, sync::Arc, time::Duration};
 pub(crate) use call::Waiter;
 pub use caller::Caller;
 use error::{CallError, Cause, TrySendError};
+pub(crate) use limits::OwnedQueuePermit;
 pub(crate) use observer::Observer;
-pub(crate) use room::CallRoom;
 use sctp_core::AbortReason;
 use sctp_tokio::{End, Message, Received, SendError};
 use state::Origin;

@@ -198,7 +198,7 @@ impl<T: Transport> Connection<T> {
         if self.ending {
             self.association.close(Side::Local);
         }
-        self.count_untaken(discarded);
+        self.count_discarded(discarded);
         self.report_restart();
     }
 

@@ -78,11 +78,11 @@ impl<T: Transport> Connection<T> {
     /// Closes the handles. Calls that were not taken fail with the cause.
     pub(super) fn end_handles(&mut self, end: &End, cause: &Cause) {
         let discarded = self.association.end(Some(end.clone()), Some(cause));
-        self.count_untaken(discarded);
+        self.count_discarded(discarded);
     }
 
     /// Counts what handles had submitted when they were closed.
-    pub(super) fn count_untaken(&mut self, discarded: Discarded) {
+    pub(super) fn count_discarded(&mut self, discarded: Discarded) {
         let (sends, calls) = (discarded.sends as u64, discarded.calls as u64);
         self.counts.sends += sends;
         self.counts.discarded_sends += sends;

@@ -35,10 +35,10 @@ impl HandleState {
         if !may_close(&core) {
             return false;
         }
-        let room = self.close_core(&mut core, by);
+        let limits = self.close_core(&mut core, by);
         drop(core);
-        if let Some(room) = room {
-            room.close();
+        if let Some(limits) = limits {
+            limits.close();
         }
         true
     }
@@ -61,15 +61,15 @@ impl HandleState {
         left: VecDeque<Submission>,
         cause: Option<&Cause>,
     ) -> Discarded {
-        let room = self.close_core(&mut core, Side::Local);
+        let limits = self.close_core(&mut core, Side::Local);
         core.phase = phase;
         let (session, stats_waiters) = (core.session.take(), core.stats_waiters.take());
         drop(core);
         // Outside the lock: the last of a waker may drop a whole task.
         drop((session, stats_waiters));
-        if let Some(room) = room {
-            room.close();
-            room.ended.notify_waiters();
+        if let Some(limits) = limits {
+            limits.close();
+            limits.ended.notify_waiters();
         }
         let error = match cause {
             Some(cause) => CallError::not_sent(cause.clone()),
@@ -95,9 +95,9 @@ impl HandleState {
                 return None;
             }
             let observers = core
-                .room
+                .limits
                 .as_ref()
-                .map(|room| mem::take(&mut *room.observers()));
+                .map(|limits| mem::take(&mut *limits.observers()));
             let observers = observers.unwrap_or_default();
             if observers.is_empty() {
                 return Some(core);

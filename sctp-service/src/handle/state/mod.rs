@@ -27,8 +27,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    limits::{Limits, Progress},
     observer::Observer,
-    room::{Progress, Room},
 };
 use crate::{
     Config, ConnectInfo, Shutdown,
@@ -89,7 +89,7 @@ struct Core {
     stats_waiters: Option<Box<StatsWaiters>>,
     /// The reason that this end gave in an ABORT. Boxed, since few associations have one.
     abort_reason: Option<Box<AbortReason>>,
-    room: Option<Arc<Room>>,
+    limits: Option<Arc<Limits>>,
     session: Option<Waker>,
     /// Set from the first restart of the peer on.
     latest: Option<Latest>,
@@ -101,9 +101,11 @@ struct Core {
 pub(crate) type Released = Box<Vec<u64>>;
 
 impl Core {
-    fn room(&mut self, config: &Config) -> Arc<Room> {
-        let room = self.room.get_or_insert_with(|| Arc::new(Room::new(config)));
-        Arc::clone(room)
+    fn limits(&mut self, config: &Config) -> Arc<Limits> {
+        let limits = self
+            .limits
+            .get_or_insert_with(|| Arc::new(Limits::new(config)));
+        Arc::clone(limits)
     }
 }
 
@@ -125,7 +127,7 @@ impl HandleState {
             silence: None,
             stats_waiters: None,
             abort_reason: None,
-            room: None,
+            limits: None,
             session: None,
             latest: None,
             released: None,
@@ -175,7 +177,7 @@ impl HandleState {
 
     pub(super) fn shutdown(&self, shutdown: Shutdown) -> Result<(), SendError> {
         let mut core = self.lock();
-        let room = match core.phase.check() {
+        let limits = match core.phase.check() {
             Ok(()) => self.close_core(&mut core, Side::Local),
             Err(SendError::ShuttingDown) if shutdown == Shutdown::AfterAck => return Ok(()),
             Err(SendError::ShuttingDown) => None,
@@ -185,8 +187,8 @@ impl HandleState {
             core.shutdown = Some(Box::new(shutdown));
         }
         self.wake(core);
-        if let Some(room) = room {
-            room.close();
+        if let Some(limits) = limits {
+            limits.close();
         }
         Ok(())
     }
@@ -246,11 +248,11 @@ impl HandleState {
         core.announced_shutdown = true;
         core.expects_shutdown = true;
         self.redirect_calls();
-        let room = core.room.clone();
+        let limits = core.limits.clone();
         self.wake(core);
-        if let Some(room) = room {
-            room.calls().close();
-            room.report_change();
+        if let Some(limits) = limits {
+            limits.calls().close();
+            limits.report_change();
         }
     }
 
@@ -300,7 +302,7 @@ impl HandleState {
         if core.phase.end().is_some() {
             return false;
         }
-        core.room(&self.config).observers().push(observer);
+        core.limits(&self.config).observers().push(observer);
         true
     }
 
@@ -311,14 +313,14 @@ impl HandleState {
 
     pub(super) async fn closed(&self) -> Option<End> {
         loop {
-            let room = {
+            let limits = {
                 let mut core = self.lock();
                 if let Some(end) = core.phase.end() {
                     return end.cloned();
                 }
-                core.room(&self.config)
+                core.limits(&self.config)
             };
-            let mut ended = std::pin::pin!(room.ended.notified());
+            let mut ended = std::pin::pin!(limits.ended.notified());
             // Before the look, or an end between the two would go unnoticed.
             ended.as_mut().enable();
             let is_over = self.lock().phase.end().is_some();
@@ -341,13 +343,13 @@ impl HandleState {
         }
     }
 
-    /// Stops accepting messages and calls. The returned room must be closed after the lock is
+    /// Stops accepting messages and calls. The returned limits must be closed after the lock is
     /// released, because that wakes waiting tasks, and a waker may run arbitrary code.
     #[must_use]
-    fn close_core(&self, core: &mut Core, by: Side) -> Option<Arc<Room>> {
+    fn close_core(&self, core: &mut Core, by: Side) -> Option<Arc<Limits>> {
         core.phase = Phase::ShuttingDown(by);
         self.closed.store(true, Ordering::Release);
-        core.room.clone()
+        core.limits.clone()
     }
 
     /// A panic cannot leave the state inconsistent, so poisoning is ignored.
@@ -406,17 +408,17 @@ impl HandleState {
     }
 
     fn give_back_after(&self, len: usize, note: impl FnOnce(&Progress)) {
-        let room = {
+        let limits = {
             let core = self.lock();
-            let Some(room) = &core.room else {
+            let Some(limits) = &core.limits else {
                 return;
             };
-            note(&room.progress);
-            Arc::clone(room)
+            note(&limits.progress);
+            Arc::clone(limits)
         };
         // The lock is released by now: both wake, and waking may run anything.
-        room.give_back(len);
-        room.progress.changed.notify_waiters();
+        limits.give_back(len);
+        limits.progress.changed.notify_waiters();
     }
 
     /// Opens the association for handles: the handshake has completed.
@@ -427,11 +429,11 @@ impl HandleState {
         }
         core.phase = Phase::Open;
         self.opened.store(true, Ordering::Release);
-        let room = core.room.clone();
+        let limits = core.limits.clone();
         drop(core);
-        if let Some(room) = room {
-            room.opened.notify_waiters();
-            room.report_change();
+        if let Some(limits) = limits {
+            limits.opened.notify_waiters();
+            limits.report_change();
         }
     }
 

@@ -24,16 +24,19 @@ fn handshaking(config: Config) -> Arc<HandleState> {
     HandleState::new(CancellationToken::new(), info, config, None, true)
 }
 
-/// Makes a call that has found a place and room.
+/// Makes a call that has its permits.
 fn call(state: &Arc<HandleState>) -> Call {
-    let places = state.call_places().unwrap();
-    state.call_with(Message::new("message"), places.try_acquire_owned().unwrap())
+    let permits = state.call_permits().unwrap();
+    state.call_with(
+        Message::new("message"),
+        permits.try_acquire_owned().unwrap(),
+    )
 }
 
 /// Does what the session does with a call: sends its message, and then has the reply.
 fn answer(submission: Submission) {
     if let Submission::Call { mut waiter, .. } = submission {
-        drop(waiter.room.take());
+        drop(waiter.queue_permit.take());
         waiter.finish(Ok(Received::new("reply", sctp_core::RecvInfo::default())));
     }
 }
@@ -334,7 +337,7 @@ fn call_beyond_the_limits_has_its_turn() {
         });
         let (one, two) = calling.join().unwrap();
         assert!(one.is_ok() && two.is_ok());
-        assert_eq!(state.call_places().unwrap().available_permits(), 1);
+        assert_eq!(state.call_permits().unwrap().available_permits(), 1);
         assert!(push(&state));
     });
 }
@@ -387,8 +390,8 @@ fn restart_during_a_call_of_a_client<R: Send + 'static>(
     then: impl FnOnce(Call) -> R + Send + 'static,
 ) -> (StateOwner, R) {
     let before = state(Config::new());
-    let places = before.call_places().unwrap();
-    let permit = places.try_acquire_owned().unwrap();
+    let permits = before.call_permits().unwrap();
+    let permit = permits.try_acquire_owned().unwrap();
     let calling = thread::spawn({
         let before = Arc::clone(&before);
         move || then(before.call_of_client(Message::new("message"), permit, None))

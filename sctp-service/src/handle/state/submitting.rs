@@ -12,7 +12,7 @@ use super::{
     super::{
         call::{Abandon, Call, CallGuard, SendWaiter, Waiter, task_gone},
         error::{CallError, Cause, Refusal, TrySendError},
-        room::{CallRoom, Place, Room},
+        limits::{Limits, OwnedQueuePermit, QueuePermit},
     },
     HandleState, Phase, Released, StatsWaiters,
 };
@@ -78,7 +78,7 @@ impl Submission {
     pub(super) fn is_of_client(&self) -> bool {
         match self {
             Self::OneWay { waiter, .. } => waiter.is_some(),
-            Self::Call { waiter, .. } => waiter.room.is_none(),
+            Self::Call { waiter, .. } => waiter.queue_permit.is_none(),
         }
     }
 }
@@ -90,26 +90,26 @@ impl HandleState {
         origin: Origin,
     ) -> Result<(), SendError> {
         self.check(&message)?;
-        let room = self.room_for(origin).await?;
-        let place = room.acquire(message.payload.len()).await;
-        Ok(self.accept(message, place)?)
+        let limits = self.limits_for(origin).await?;
+        let permit = limits.acquire(message.payload.len()).await;
+        Ok(self.accept(message, permit)?)
     }
 
     pub(in crate::handle) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        let room = match self.room_at_once(&message) {
-            Ok(room) => room,
+        let limits = match self.limits_at_once(&message) {
+            Ok(limits) => limits,
             Err(error) => return Err(TrySendError { message, error }),
         };
-        match room.try_acquire(message.payload.len()) {
-            Ok(place) => self.accept(message, place),
+        match limits.try_acquire(message.payload.len()) {
+            Ok(permit) => self.accept(message, permit),
             Err(error) => Err(TrySendError { message, error }),
         }
     }
 
-    /// Returns the room for a message of a handle, unless the handshake has it.
-    fn room_at_once(&self, message: &Message) -> Result<Arc<Room>, SendError> {
+    /// Returns the limits for a message of a handle, unless only the handshake can send.
+    fn limits_at_once(&self, message: &Message) -> Result<Arc<Limits>, SendError> {
         self.check(message)?;
-        self.room(Origin::Handle)?.ok_or(SendError::Full)
+        self.limits(Origin::Handle)?.ok_or(SendError::Full)
     }
 
     /// Refuses an invalid message at once, before it is queued.
@@ -127,22 +127,22 @@ impl HandleState {
         }
     }
 
-    /// Returns the room for messages, or `None` while only the handshake has it.
-    fn room(&self, origin: Origin) -> Result<Option<Arc<Room>>, SendError> {
+    /// Returns the limits, or `None` while only the handshake can send.
+    fn limits(&self, origin: Origin) -> Result<Option<Arc<Limits>>, SendError> {
         let mut core = self.lock();
         core.phase.check()?;
         let is_early = origin == Origin::Handle && matches!(core.phase, Phase::Handshaking);
-        Ok((!is_early).then(|| core.room(&self.config)))
+        Ok((!is_early).then(|| core.limits(&self.config)))
     }
 
-    /// Waits until the handshake has ended, and returns the room for messages.
-    async fn room_for(&self, origin: Origin) -> Result<Arc<Room>, SendError> {
+    /// Waits until the handshake has ended, and returns the limits.
+    async fn limits_for(&self, origin: Origin) -> Result<Arc<Limits>, SendError> {
         loop {
-            if let Some(room) = self.room(origin)? {
-                return Ok(room);
+            if let Some(limits) = self.limits(origin)? {
+                return Ok(limits);
             }
-            let room = self.lock().room(&self.config);
-            let mut opened = std::pin::pin!(room.opened.notified());
+            let limits = self.lock().limits(&self.config);
+            let mut opened = std::pin::pin!(limits.opened.notified());
             // Before the look, or an end of the handshake between the two would go unnoticed.
             opened.as_mut().enable();
             if self.is_handshaking() {
@@ -155,20 +155,24 @@ impl HandleState {
         matches!(self.lock().phase, Phase::Handshaking)
     }
 
-    fn accept(&self, message: Message, place: Option<Place<'_>>) -> Result<(), TrySendError> {
+    fn accept(
+        &self,
+        message: Message,
+        permit: Option<QueuePermit<'_>>,
+    ) -> Result<(), TrySendError> {
         let mut core = self.lock();
-        let place = match (core.phase.check(), place) {
-            (Ok(()), Some(place)) => place,
-            // Room is closed when `phase` says so already, so without a place it has failed.
+        let permit = match (core.phase.check(), permit) {
+            (Ok(()), Some(permit)) => permit,
+            // The limits are closed when `phase` says so already, so without a permit it has failed.
             (Ok(()), None) => {
                 let error = SendError::ShuttingDown;
                 return Err(TrySendError { message, error });
             }
             (Err(error), _) => return Err(TrySendError { message, error }),
         };
-        place.keep();
-        if let Some(room) = &core.room {
-            room.progress.accept();
+        permit.forget();
+        if let Some(limits) = &core.limits {
+            limits.progress.accept();
         }
         core.submitted.push_back(Submission::OneWay {
             message,
@@ -180,24 +184,24 @@ impl HandleState {
 
     /// Waits until the transport is done with every message that was accepted before.
     pub(in crate::handle) async fn flush(&self) -> Result<(), SendError> {
-        let (room, accepted) = {
+        let (limits, accepted) = {
             let core = self.lock();
-            let Some(room) = core.room.clone() else {
+            let Some(limits) = core.limits.clone() else {
                 return Ok(());
             };
-            let accepted = room.progress.accepted();
-            (room, accepted)
+            let accepted = limits.progress.accepted();
+            (limits, accepted)
         };
         loop {
-            let mut changed = std::pin::pin!(room.progress.changed.notified());
+            let mut changed = std::pin::pin!(limits.progress.changed.notified());
             // Before the look, or progress between the two would go unnoticed.
             changed.as_mut().enable();
             {
                 let core = self.lock();
-                if room.progress.is_done(accepted) {
+                if limits.progress.is_done(accepted) {
                     return Ok(());
                 }
-                if room.progress.has_discarded() || core.phase.end().is_some() {
+                if limits.progress.has_discarded() || core.phase.end().is_some() {
                     core.phase.check()?;
                     return Err(SendError::ShuttingDown);
                 }
@@ -217,46 +221,49 @@ impl HandleState {
         self.check_correlated()?;
         let deadline = within.map(|within| later(Instant::now(), within));
         let len = message.payload.len();
-        let admitted = async { self.room_for(origin).await.ok()?.acquire_call(len).await };
-        let (permit, room) = self
+        let admitted = async { self.limits_for(origin).await.ok()?.acquire_call(len).await };
+        let (permit, queue_permit) = self
             .admitted(admitted, deadline)
             .await?
             .ok_or_else(|| self.call_refused())?;
-        self.submit(message, permit, room, deadline).await
+        self.submit(message, permit, queue_permit, deadline).await
     }
 
-    /// Makes a call that has a place.
+    /// Makes a call that has a permit.
     pub(in crate::handle) fn call_with(
         self: &Arc<Self>,
         message: Message,
         permit: OwnedSemaphorePermit,
     ) -> Call {
-        let room = match self.check_call(&message).and_then(|()| self.call_room()) {
-            Ok(room) => room,
+        let limits = match self
+            .check_call(&message)
+            .and_then(|()| self.limits_for_call())
+        {
+            Ok(limits) => limits,
             Err(error) => return Call::failed(error),
         };
         let len = message.payload.len();
         let is_open = !self.is_handshaking();
-        if is_open && let Some(room) = room.try_acquire_for_call(len) {
-            return self.submit(message, permit, room, None);
+        if is_open && let Some(queue_permit) = limits.try_acquire_for_call(len) {
+            return self.submit(message, permit, queue_permit, None);
         }
         let state = Arc::clone(self);
         Call::admitting(async move {
             let admitted = async {
-                let room = state.room_for(Origin::Handle).await.ok()?;
-                room.acquire_for_call(len).await
+                let limits = state.limits_for(Origin::Handle).await.ok()?;
+                limits.acquire_for_call(len).await
             };
-            let room = state
+            let queue_permit = state
                 .admitted(admitted, None)
                 .await?
                 .ok_or_else(|| state.call_refused())?;
-            state.submit(message, permit, room, None).await
+            state.submit(message, permit, queue_permit, None).await
         })
     }
 
-    /// Returns the places of calls.
-    pub(in crate::handle) fn call_places(&self) -> Result<Arc<Semaphore>, CallError> {
-        Ok(Arc::clone(self.call_room()?.calls()))
+    /// Returns the permits of calls.
+    pub(in crate::handle) fn call_permits(&self) -> Result<Arc<Semaphore>, CallError> {
+        Ok(Arc::clone(self.limits_for_call()?.calls()))
     }
 
     /// Returns the error of a call that is no longer accepted.
@@ -294,7 +301,7 @@ impl HandleState {
         self: &Arc<Self>,
         message: Message,
         permit: OwnedSemaphorePermit,
-        room: CallRoom,
+        queue_permit: OwnedQueuePermit,
         deadline: Option<Instant>,
     ) -> Call {
         let mut core = self.lock();
@@ -308,7 +315,7 @@ impl HandleState {
             waiter: Waiter {
                 reply,
                 permit,
-                room: Some(room),
+                queue_permit: Some(queue_permit),
             },
             deadline,
         });
@@ -330,7 +337,7 @@ impl HandleState {
             waiter: Waiter {
                 reply,
                 permit,
-                room: None,
+                queue_permit: None,
             },
             deadline,
         });
@@ -374,14 +381,14 @@ impl HandleState {
         }
     }
 
-    fn call_room(&self) -> Result<Arc<Room>, CallError> {
+    fn limits_for_call(&self) -> Result<Arc<Limits>, CallError> {
         self.check_correlated()?;
         let mut core = self.lock();
         if core.phase.check().is_err() || core.announced_shutdown {
             drop(core);
             return Err(self.call_refused());
         }
-        Ok(core.room(&self.config))
+        Ok(core.limits(&self.config))
     }
 
     fn check_correlated(&self) -> Result<(), CallError> {

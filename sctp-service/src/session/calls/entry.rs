@@ -5,13 +5,13 @@ use sctp_tokio::Message;
 use tokio::time::Instant;
 
 use super::deadlines::Kind;
-use crate::handle::{CallRoom, call::Waiter, error::Fate};
+use crate::handle::{OwnedQueuePermit, call::Waiter, error::Fate};
 
 /// A call in flight, or a cancelled call whose reply is still expected.
 pub(super) struct Entry {
     pub(super) waiter: Option<Waiter>,
     /// Room for the message, until the transport has taken it.
-    pub(super) room: Option<CallRoom>,
+    pub(super) queue_permit: Option<OwnedQueuePermit>,
     /// The message, until it goes into the outbox.
     pub(super) message: Option<Message>,
     pub(super) stream: StreamId,

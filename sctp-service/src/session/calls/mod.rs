@@ -126,7 +126,7 @@ impl Calls {
         let call = self.next_id();
         message.info.context = call;
         let entry = Entry {
-            room: waiter.room.take(),
+            queue_permit: waiter.queue_permit.take(),
             waiter: Some(waiter),
             stream: message.info.stream,
             can_expire: message.info.reliability != Reliability::Reliable,
@@ -150,7 +150,11 @@ impl Calls {
     /// Like [`start`](Self::start), for calls of handles alone.
     pub(crate) fn start_handshake(&mut self, send: impl FnMut(CallId, Message)) {
         let entries = &self.entries;
-        let is_of_client = |call| entries.get(&call).is_some_and(|entry| entry.room.is_none());
+        let is_of_client = |call| {
+            entries
+                .get(&call)
+                .is_some_and(|entry| entry.queue_permit.is_none())
+        };
         let (held, now) = mem::take(&mut self.waiting)
             .into_iter()
             .partition(|call| is_of_client(*call));
@@ -218,7 +222,7 @@ impl Calls {
     pub(crate) fn sent(&mut self, call: CallId) {
         if let Some(entry) = self.entries.get_mut(&call) {
             entry.is_sent = true;
-            entry.room = None;
+            entry.queue_permit = None;
         }
     }
 
@@ -308,7 +312,7 @@ impl Calls {
     /// reply must not be taken for another.
     pub(crate) fn restart(&mut self, info: &ConnectInfo) {
         self.fail_where(&Cause::Restarted, |entry| {
-            !entry.is_sent && (entry.message.is_none() || entry.room.is_some())
+            !entry.is_sent && (entry.message.is_none() || entry.queue_permit.is_some())
         });
         self.correlation = self.source.state(info);
         self.given_up.clear();
@@ -511,7 +515,7 @@ mod tests {
         let waiter = Waiter {
             reply,
             permit,
-            room: None,
+            queue_permit: None,
         };
         calls.submit(Message::new("?"), waiter, None);
         result

@@ -14,7 +14,7 @@ use crate::Config;
 /// Limits of the messages and calls of one association's handles. Created when the first message is
 /// sent, since most associations never send one.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Limits {
     messages: Semaphore,
     bytes: Semaphore,
     all_bytes: u32,
@@ -78,21 +78,21 @@ impl Progress {
     }
 }
 
-/// Room for one message, until it is dropped or kept.
-pub(super) struct Place<'a> {
+/// Permit for one message in the queue, until it is dropped or forgotten.
+pub(super) struct QueuePermit<'a> {
     message: SemaphorePermit<'a>,
     bytes: SemaphorePermit<'a>,
 }
 
-impl Place<'_> {
-    /// Transfers the room to the message, until the session returns it.
-    pub(super) fn keep(self) {
+impl QueuePermit<'_> {
+    /// Transfers the permit to the message, until the session returns it.
+    pub(super) fn forget(self) {
         self.message.forget();
         self.bytes.forget();
     }
 }
 
-impl Room {
+impl Limits {
     pub(super) fn new(config: &Config) -> Self {
         let limit = |limit: usize| limit.clamp(1, Semaphore::MAX_PERMITS);
         let all_bytes = u32::try_from(limit(config.outbound_queue_bytes)).unwrap_or(u32::MAX);
@@ -114,51 +114,51 @@ impl Room {
     }
 
     /// Waits for room. Returns `None` if no more messages are accepted.
-    pub(super) async fn acquire(&self, len: usize) -> Option<Place<'_>> {
+    pub(super) async fn acquire(&self, len: usize) -> Option<QueuePermit<'_>> {
         let message = self.messages.acquire().await.ok()?;
         let bytes = self.bytes.acquire_many(self.cost(len)).await.ok()?;
-        Some(Place { message, bytes })
+        Some(QueuePermit { message, bytes })
     }
 
     /// Like `acquire`, but does not wait.
-    pub(super) fn try_acquire(&self, len: usize) -> Result<Option<Place<'_>>, SendError> {
+    pub(super) fn try_acquire(&self, len: usize) -> Result<Option<QueuePermit<'_>>, SendError> {
         let message = self.messages.try_acquire();
-        let place = message.and_then(|message| {
+        let permit = message.and_then(|message| {
             let bytes = self.bytes.try_acquire_many(self.cost(len))?;
-            Ok(Place { message, bytes })
+            Ok(QueuePermit { message, bytes })
         });
-        match place {
-            Ok(place) => Ok(Some(place)),
+        match permit {
+            Ok(permit) => Ok(Some(permit)),
             Err(TryAcquireError::Closed) => Ok(None),
             Err(TryAcquireError::NoPermits) => Err(SendError::Full),
         }
     }
 
-    /// Returns the places of calls.
+    /// Returns the permits of calls.
     pub(super) fn calls(&self) -> &Arc<Semaphore> {
         &self.calls
     }
 
-    /// Waits for a place for a call and room for its message. Returns `None` if no more calls are
+    /// Waits for permits for a call and its message. Returns `None` if no more calls are
     /// accepted.
     pub(super) async fn acquire_call(
         self: &Arc<Self>,
         len: usize,
-    ) -> Option<(OwnedSemaphorePermit, CallRoom)> {
+    ) -> Option<(OwnedSemaphorePermit, OwnedQueuePermit)> {
         let permit = Arc::clone(&self.calls).acquire_owned().await.ok()?;
         Some((permit, self.acquire_for_call(len).await?))
     }
 
-    /// Waits for room for the message of a call that has a place.
-    pub(super) async fn acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
-        let place = self.acquire(len).await?;
-        Some(CallRoom::new(self, place, len))
+    /// Waits for a permit for the message of a call that has its own.
+    pub(super) async fn acquire_for_call(self: &Arc<Self>, len: usize) -> Option<OwnedQueuePermit> {
+        let permit = self.acquire(len).await?;
+        Some(OwnedQueuePermit::new(self, permit, len))
     }
 
     /// Like `acquire_for_call`, but returns `None` instead of waiting.
-    pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<CallRoom> {
-        let place = self.try_acquire(len).ok()??;
-        Some(CallRoom::new(self, place, len))
+    pub(super) fn try_acquire_for_call(self: &Arc<Self>, len: usize) -> Option<OwnedQueuePermit> {
+        let permit = self.try_acquire(len).ok()??;
+        Some(OwnedQueuePermit::new(self, permit, len))
     }
 
     /// Returns the observers of the association.
@@ -176,7 +176,7 @@ impl Room {
         }
     }
 
-    /// Returns the room of a message that the transport has accepted or refused.
+    /// Returns the permit of a message that the transport has accepted or refused.
     pub(super) fn give_back(&self, len: usize) {
         self.messages.add_permits(1);
         self.bytes.add_permits(self.cost(len) as usize);
@@ -192,25 +192,25 @@ impl Room {
     }
 }
 
-/// Room for the message of a call, until the transport has taken it or the call ends.
+/// Permit for the message of a call in the queue, until the transport has taken it or the call ends.
 #[derive(Debug)]
-pub(crate) struct CallRoom {
-    room: Arc<Room>,
+pub(crate) struct OwnedQueuePermit {
+    limits: Arc<Limits>,
     len: usize,
 }
 
-impl CallRoom {
-    fn new(room: &Arc<Room>, place: Place<'_>, len: usize) -> Self {
-        place.keep();
+impl OwnedQueuePermit {
+    fn new(limits: &Arc<Limits>, permit: QueuePermit<'_>, len: usize) -> Self {
+        permit.forget();
         Self {
-            room: Arc::clone(room),
+            limits: Arc::clone(limits),
             len,
         }
     }
 }
 
-impl Drop for CallRoom {
+impl Drop for OwnedQueuePermit {
     fn drop(&mut self) {
-        self.room.give_back(self.len);
+        self.limits.give_back(self.len);
     }
 }
