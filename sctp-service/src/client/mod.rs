@@ -58,9 +58,9 @@
 //! | the network fails | [`Lost`](crate::Cause::Lost), not sent | `Lost`; not sent if the kernel reports it, else unknown |
 //! | the peer restarts | those that wait for a stream or an identifier are sent after the restart; the others, and one-way messages that the session has taken, fail, `Restarted`, not sent | [`Restarted`](crate::Cause::Restarted) |
 //!
-//! When a server shuts down, the client's service may still be serving its requests. Calls then
-//! fail as listed in the table, and the next association is set up after the pause, while these
-//! requests are still served. The same applies while an association drains. At most one such
+//! The client's service may still be serving requests of a server that shuts down. Calls then fail
+//! as listed in the table, and the next association is set up after the pause, while these requests
+//! are still served. The same applies while an association drains. At most one such
 //! association remains besides the current one. With
 //! [`with_reconnect`](ClientBuilder::with_reconnect) the next association is set up only when the
 //! previous one has closed, since the function needs its end.

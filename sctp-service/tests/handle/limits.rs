@@ -112,7 +112,7 @@ async fn refused_message_is_returned_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answered_calls_keep_no_memory() {
+async fn full_outbound_queue_does_not_hold_up_requests() {
     let config = queue(2, 1_000)
         .with_reply_queue(2)
         .with_reply_queue_bytes(1_000);

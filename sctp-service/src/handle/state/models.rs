@@ -2,7 +2,11 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use loom::{future::block_on, model::Builder, thread};
+use loom::{
+    future::block_on,
+    model::Builder,
+    thread::{self, JoinHandle},
+};
 use sctp_tokio::{Message, Received};
 
 use super::{
@@ -41,6 +45,22 @@ fn answer(submission: Submission) {
     }
 }
 
+/// Checks a model of which loom cannot try all interleavings in a reasonable time.
+fn bounded_model(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+/// Runs a function with the state in another thread.
+fn spawn<R: 'static>(
+    state: &Arc<HandleState>,
+    run: impl FnOnce(Arc<HandleState>) -> R + 'static,
+) -> JoinHandle<R> {
+    let state = Arc::clone(state);
+    thread::spawn(move || run(state))
+}
+
 fn push(state: &HandleState) -> bool {
     state.try_send(Message::new("message")).is_ok()
 }
@@ -63,12 +83,9 @@ fn drive(state: &HandleState, mut done: impl FnMut(Taken) -> bool) {
 fn session_sees_a_message_and_the_shutdown() {
     loom::model(|| {
         let state = state(Config::new());
-        let handle = thread::spawn({
-            let state = Arc::clone(&state);
-            move || {
-                assert!(push(&state));
-                state.shutdown(Shutdown::AfterAck).unwrap();
-            }
+        let handle = spawn(&state, |state| {
+            assert!(push(&state));
+            state.shutdown(Shutdown::AfterAck).unwrap();
         });
         let (mut messages, mut shutdown) = (0, None);
         drive(&state, |taken| {
@@ -123,9 +140,7 @@ fn observer_is_notified_of_the_end_or_refused() {
 /// Every accepted message is taken, or counted as discarded at the end.
 #[test]
 fn accepted_messages_are_accounted_for() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let state = state(Config::new());
         let handles = [(); 2].map(|()| {
             let state = Arc::clone(&state);
@@ -146,10 +161,7 @@ fn flush_resolves_when_the_message_is_sent() {
         loom::model(move || {
             let state = state(Config::new());
             assert!(push(&state));
-            let flushing = thread::spawn({
-                let state = Arc::clone(&state);
-                move || block_on(state.flush()).is_ok()
-            });
+            let flushing = spawn(&state, |state| block_on(state.flush()).is_ok());
             let taken = state.take().submitted.len();
             assert_eq!(taken, 1);
             state.give_back("message".len(), is_sent);
@@ -165,10 +177,7 @@ fn flush_resolves_at_the_end() {
         loom::model(move || {
             let state = state(Config::new());
             assert!(push(&state));
-            let flushing = thread::spawn({
-                let state = Arc::clone(&state);
-                move || block_on(state.flush())
-            });
+            let flushing = spawn(&state, |state| block_on(state.flush()));
             if is_taken {
                 // The session is dropped with it.
                 drop(state.take());
@@ -184,10 +193,7 @@ fn flush_resolves_at_the_end() {
 fn restart_loses_no_message() {
     loom::model(|| {
         let before = state(Config::new());
-        let handle = thread::spawn({
-            let before = Arc::clone(&before);
-            move || usize::from(push(&before))
-        });
+        let handle = spawn(&before, |before| usize::from(push(&before)));
         let (after, left) = before.renewed(before.info().clone());
         let accepted = handle.join().unwrap();
         assert_eq!(accepted, left.sends);
@@ -199,9 +205,7 @@ fn restart_loses_no_message() {
 
 #[test]
 fn accepted_messages_stay_within_the_limit() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let state = state(
             Config::new()
                 .with_outbound_queue(2)
@@ -227,14 +231,9 @@ fn accepted_messages_stay_within_the_limit() {
 /// The session finds the call by its closed channel when it is woken for it.
 #[test]
 fn session_sees_a_call_and_its_cancellation() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let state = state(Config::new());
-        let calling = thread::spawn({
-            let state = Arc::clone(&state);
-            move || drop(call(&state))
-        });
+        let calling = spawn(&state, |state| drop(call(&state)));
         let mut waiters = Vec::new();
         drive(&state, |taken| {
             for submission in taken.submitted {
@@ -252,10 +251,7 @@ fn session_sees_a_call_and_its_cancellation() {
 fn session_sees_a_released_turn() {
     loom::model(|| {
         let state = state(Config::new());
-        let releasing = thread::spawn({
-            let state = Arc::clone(&state);
-            move || state.release_turn(1)
-        });
+        let releasing = spawn(&state, |state| state.release_turn(1));
         // Loom fails where the session would rest for ever.
         drive(&state, |taken| taken.released.is_some_and(|it| *it == [1]));
         releasing.join().unwrap();
@@ -266,10 +262,7 @@ fn session_sees_a_released_turn() {
 fn session_sees_a_request_for_statistics() {
     loom::model(|| {
         let state = state(Config::new());
-        let asking = thread::spawn({
-            let state = Arc::clone(&state);
-            move || block_on(state.request_stats().unwrap())
-        });
+        let asking = spawn(&state, |state| block_on(state.request_stats().unwrap()));
         // Loom fails where the session or the request would wait for ever.
         drive(&state, |taken| {
             let answer = |waiters: Box<StatsWaiters>| waiters.answer(|| Ok(Default::default()));
@@ -283,10 +276,7 @@ fn session_sees_a_request_for_statistics() {
 fn request_for_statistics_at_the_end_fails() {
     loom::model(|| {
         let state = state(Config::new());
-        let asking = thread::spawn({
-            let state = Arc::clone(&state);
-            move || state.request_stats().map(block_on)
-        });
+        let asking = spawn(&state, |state| state.request_stats().map(block_on));
         state.end(None, None);
         // Loom fails where the request would wait for ever.
         assert!(asking.join().unwrap().is_none_or(|stats| stats.is_err()));
@@ -298,9 +288,8 @@ fn request_for_statistics_at_the_end_fails() {
 fn association_is_current_during_a_restart() {
     loom::model(|| {
         let before = state(Config::new());
-        let looking = thread::spawn({
-            let before = Arc::clone(&before);
-            move || before.current().map(|current| current.id())
+        let looking = spawn(&before, |before| {
+            before.current().map(|current| current.id())
         });
         let (after, _) = before.renewed(before.info().clone());
         let seen = looking.join().unwrap().unwrap();
@@ -312,21 +301,15 @@ fn association_is_current_during_a_restart() {
 
 #[test]
 fn call_beyond_the_limits_has_its_turn() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let config = Config::new()
             .with_max_calls(1)
             .with_outbound_queue(1)
             .with_outbound_queue_bytes(1);
         let state = state(config);
-        let calling = thread::spawn({
-            let state = Arc::clone(&state);
-            move || {
-                let call =
-                    || Arc::clone(&state).request(Message::new("message"), None, Origin::Handle);
-                block_on(async { futures::join!(call(), call()) })
-            }
+        let calling = spawn(&state, |state| {
+            let call = || Arc::clone(&state).request(Message::new("message"), None, Origin::Handle);
+            block_on(async { futures::join!(call(), call()) })
         });
         let mut answered = 0;
         // Loom fails where a call would wait for ever.
@@ -345,9 +328,7 @@ fn call_beyond_the_limits_has_its_turn() {
 /// Each call is answered, or fails as one that was not sent.
 #[test]
 fn calls_at_the_end_are_accounted_for() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let state = state(Config::new().with_max_calls(1));
         let calls = [(); 2].map(|()| {
             let state = Arc::clone(&state);
@@ -372,9 +353,8 @@ fn calls_at_the_end_are_accounted_for() {
 fn call_at_a_restart_is_not_sent() {
     loom::model(|| {
         let before = state(Config::new());
-        let asking = thread::spawn({
-            let before = Arc::clone(&before);
-            move || block_on(before.request(Message::new("message"), None, Origin::Handle))
+        let asking = spawn(&before, |before| {
+            block_on(before.request(Message::new("message"), None, Origin::Handle))
         });
         let (after, _) = before.renewed(before.info().clone());
         let error = asking.join().unwrap().unwrap_err();
@@ -392,9 +372,8 @@ fn restart_during_a_call_of_a_client<R: Send + 'static>(
     let before = state(Config::new());
     let permits = before.call_permits().unwrap();
     let permit = permits.try_acquire_owned().unwrap();
-    let calling = thread::spawn({
-        let before = Arc::clone(&before);
-        move || then(before.call_of_client(Message::new("message"), permit, None))
+    let calling = spawn(&before, |before| {
+        then(before.call_of_client(Message::new("message"), permit, None))
     });
     let (after, _) = before.renewed(before.info().clone());
     (after, calling.join().unwrap())
@@ -430,9 +409,7 @@ fn call_of_a_client_dropped_at_a_restart_is_found_after_it() {
 
 #[test]
 fn call_during_the_handshake_is_made_when_it_ends() {
-    let mut model = Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded_model(|| {
         let state = handshaking(Config::new());
         let asking = thread::spawn({
             let (state, message) = (Arc::clone(&state), Message::new("message"));

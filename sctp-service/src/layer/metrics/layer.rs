@@ -30,8 +30,8 @@ use super::{Metrics, instruments::Instruments};
 /// # }
 /// ```
 ///
-/// As the outermost layer it measures what a peer waits for; further in, what a part of the
-/// stack takes. Two of them in one stack count twice.
+/// The outermost layer measures what a peer waits for; one further in, what a part of the stack
+/// takes. Two of them in one stack count twice.
 #[derive(Clone)]
 pub struct MetricsLayer {
     instruments: Arc<Instruments>,
