@@ -10,6 +10,7 @@
 //! | Read statistics, change addresses, paths, streams and keys | [`Association::control`] |
 //! | Interoperate with one-to-one sockets | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
 //! | Take over a descriptor from systemd or a parent process | [`SocketBuilder::listen_from`] and its variants |
+//! | Run TLS or HTTP on an association | [`ByteStream`], an `AsyncRead + AsyncWrite` |
 //! | Use a codec of tokio-util | [`MessageFramed`] |
 //! | Let short messages pass long ones of other streams | [`SocketBuilder::with_interleaving`] |
 //! | Handle messages with a tower service | the crate `sctp-service` |
@@ -77,6 +78,7 @@
 mod readme {}
 
 mod association;
+mod byte_stream;
 mod endpoint;
 mod error;
 mod error_context;
@@ -98,6 +100,7 @@ pub use association::{
     reunite::ReuniteError,
     send_half::SendHalf,
 };
+pub use byte_stream::ByteStream;
 #[doc(no_inline)]
 pub use bytes;
 pub use endpoint::{Endpoint, sender::EndpointSender};

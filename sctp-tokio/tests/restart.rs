@@ -5,14 +5,14 @@
 
 mod support;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use sctp_tokio::{
-    AbortReason, AssocId, Association, End, Endpoint, Event, Message, Notification, Received, Side,
-    SocketBuilder, options::InitMsg, sctp_core::AssocChangeState,
+    AbortReason, AssocId, Association, ByteStream, End, Endpoint, Event, Message, Notification,
+    Received, Side, SocketBuilder, StreamId, options::InitMsg, sctp_core::AssocChangeState,
 };
 use support::{acknowledged, must, netns::two_cables};
-use tokio::sync::oneshot;
+use tokio::{io::AsyncReadExt, sync::oneshot};
 
 const SERVER: &str = "10.1.0.2:0";
 
@@ -104,6 +104,32 @@ async fn restart_is_reported_and_association_continues() {
     let client = left.start(move || restarting_client(link, addr));
     let (log, ()) = tokio::join!(serving, client);
     assert_eq!(log, ["old", "Restart 128 3", "new", "end"]);
+}
+
+#[tokio::test]
+async fn restart_fails_reading_of_a_byte_stream() {
+    let (left, right) = two_cables();
+    let (tell, addr) = oneshot::channel();
+    let serving = right.start(async move || {
+        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
+        let mut listener = server.listen().unwrap();
+        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
+        let association = must(listener.accept()).await.unwrap();
+        let mut stream = ByteStream::new(association, StreamId::new(0)).unwrap();
+        let mut read = Vec::new();
+        let error = must(stream.read_to_end(&mut read)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(error.to_string(), "peer restarted");
+        let (mut association, _) = stream.into_parts();
+        must(association.discard_until_closed()).await.unwrap();
+        read
+    });
+    let addr = must(addr).await.unwrap();
+    let left = Arc::new(left);
+    let link = Arc::clone(&left);
+    let client = left.start(move || restarting_client(link, addr));
+    let (read, ()) = tokio::join!(serving, client);
+    assert_eq!(read, b"old");
 }
 
 #[tokio::test]

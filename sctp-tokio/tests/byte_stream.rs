@@ -1,0 +1,184 @@
+//! Bytes over one stream of an association.
+#![cfg(target_os = "linux")] // needs SCTP in the kernel
+
+mod support;
+
+use std::io::{ErrorKind, IoSlice};
+
+use sctp_tokio::{
+    AbortReason, Association, ByteStream, Message, Ppid, SocketBuilder, StreamId, options::InitMsg,
+};
+use support::{must, pair, pair_with, quick};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite as _, AsyncWriteExt, split};
+
+const STREAM: StreamId = StreamId::new(1);
+
+async fn streams() -> (ByteStream, ByteStream) {
+    let (client, server) = pair_with(quick(), quick()).await;
+    let stream = |association| ByteStream::new(association, STREAM).unwrap();
+    (stream(client), stream(server))
+}
+
+/// A byte stream, and the peer's association.
+async fn stream_and_peer() -> (ByteStream, Association) {
+    let (client, server) = pair().await;
+    (ByteStream::new(client, STREAM).unwrap(), server)
+}
+
+/// Bytes of which no two neighbours of a message's length are alike.
+fn bytes(len: u32) -> Vec<u8> {
+    (0..len / 4).flat_map(u32::to_be_bytes).collect()
+}
+
+/// Writes bytes and reads as many of the peer at the same time.
+async fn exchange(stream: ByteStream, written: &[u8]) -> Vec<u8> {
+    let (mut reader, mut writer) = split(stream);
+    let mut read = vec![0; written.len()];
+    let (sent, received) =
+        must(async { tokio::join!(writer.write_all(written), reader.read_exact(&mut read)) }).await;
+    sent.unwrap();
+    received.unwrap();
+    read
+}
+
+#[tokio::test]
+async fn bytes_arrive_in_order_in_both_directions() {
+    let (client, server) = streams().await;
+    let (there, back) = (bytes(400_000), bytes(399_996));
+    let mut longer = back.clone();
+    longer.extend(*b"last");
+    let (at_client, at_server) = tokio::join!(exchange(client, &there), exchange(server, &longer));
+    assert!(at_server == there, "bytes to the server differ");
+    assert!(at_client == longer, "bytes to the client differ");
+}
+
+#[tokio::test]
+async fn shutdown_is_the_end_of_the_stream() {
+    let (mut client, mut server) = streams().await;
+    server.write_all(b"before").await.unwrap();
+    client.write_all(b"the last words").await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut read = Vec::new();
+    must(server.read_to_end(&mut read)).await.unwrap();
+    assert_eq!(read, b"the last words");
+    let mut read = String::new();
+    must(client.read_to_string(&mut read)).await.unwrap();
+    assert_eq!(read, "before");
+    for stream in [&mut client, &mut server] {
+        assert_eq!(must(stream.read(&mut [0; 9])).await.unwrap(), 0);
+        let error = stream.write(b"too late").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    }
+}
+
+#[tokio::test]
+async fn write_after_the_peers_shutdown_fails_and_unread_bytes_stay() {
+    let (mut stream, peer) = stream_and_peer().await;
+    peer.send(Message::new("unread").on_stream(STREAM))
+        .await
+        .unwrap();
+    peer.start_shutdown().unwrap();
+    assert_eq!(must(stream.fill_buf()).await.unwrap(), b"unread");
+    must(stream.get_ref().closed()).await;
+    let error = stream.write(b"too late").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    stream.consume(100);
+    assert_eq!(must(stream.read(&mut [0; 9])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn abort_fails_reading_with_its_reason() {
+    let (mut stream, peer) = stream_and_peer().await;
+    peer.abort(&AbortReason::from_static("goodbye")).unwrap();
+    let error = must(stream.read(&mut [0; 9])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(error.to_string().contains("goodbye"), "{error}");
+}
+
+#[tokio::test]
+async fn misplaced_messages_are_errors() {
+    let (mut stream, peer) = stream_and_peer().await;
+    let message = |text: &'static str| Message::new(text).on_stream(STREAM);
+    for misplaced in [
+        Message::new("of stream 0"),
+        message("unordered").unordered(),
+    ] {
+        let unordered = misplaced.info.unordered;
+        peer.send(misplaced).await.unwrap();
+        let error = must(stream.read(&mut [0; 9])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        let text = match unordered {
+            true => "unordered message on stream 1: the bytes are on stream 1, ordered",
+            false => "message on stream 0: the bytes are on stream 1, ordered",
+        };
+        assert_eq!(error.to_string(), text);
+    }
+    peer.send(message("goes on\n")).await.unwrap();
+    let mut line = String::new();
+    must(stream.read_line(&mut line)).await.unwrap();
+    assert_eq!(line, "goes on\n");
+}
+
+#[tokio::test]
+async fn each_write_is_a_message_of_limited_size() {
+    let (stream, mut peer) = stream_and_peer().await;
+    let mut stream = stream.with_ppid(Ppid::new(46));
+    assert_eq!(stream.write(b"").await.unwrap(), 0);
+    let parts = [b"a ", b"me", b"ss", b"ag"].map(|part| IoSlice::new(part));
+    assert!(stream.is_write_vectored());
+    assert_eq!(stream.write_vectored(&parts).await.unwrap(), 8);
+    assert_eq!(stream.write_vectored(&[]).await.unwrap(), 0);
+    let long = bytes(100_000);
+    assert_eq!(stream.write(&long).await.unwrap(), 65_536);
+    let parts = [IoSlice::new(&long[..60_000]), IoSlice::new(&long[60_000..])];
+    assert_eq!(stream.write_vectored(&parts).await.unwrap(), 65_536);
+    for payload in [b"a messag".as_slice(), &long[..65_536], &long[..65_536]] {
+        let message = must(peer.recv()).await.unwrap().unwrap();
+        assert!(
+            message.payload == payload,
+            "{} bytes",
+            message.payload.len()
+        );
+        assert_eq!(message.info.stream, STREAM);
+        assert_eq!(message.info.ppid, Ppid::new(46));
+        assert!(!message.info.unordered);
+    }
+}
+
+#[tokio::test]
+async fn small_send_buffer_bounds_messages() {
+    let small = SocketBuilder::new().with_send_buffer_size(8_192);
+    let (client, _server) = pair_with(small, SocketBuilder::new()).await;
+    let limit = client.control().send_buffer_size().unwrap();
+    assert!(limit < 60_000, "{limit}");
+    let mut stream = ByteStream::new(client, STREAM).unwrap();
+    assert_eq!(stream.write(&bytes(60_000)).await.unwrap(), limit);
+}
+
+#[tokio::test]
+async fn stream_in_one_direction_is_refused() {
+    let two = SocketBuilder::new().with_init(InitMsg::new().with_outbound_streams(2));
+    let (client, server) = pair_with(two, SocketBuilder::new()).await;
+    let stream = StreamId::new(2);
+    for association in [client, server] {
+        let error = ByteStream::new(association, stream).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let text = "no stream 2 in both directions: 2 negotiated";
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn parts_hold_what_was_not_read() {
+    let (mut stream, peer) = stream_and_peer().await;
+    for text in ["first", "second"] {
+        peer.send(Message::new(text).on_stream(STREAM))
+            .await
+            .unwrap();
+    }
+    assert_eq!(must(stream.read_u8()).await.unwrap(), b'f');
+    let (mut association, rest) = stream.into_parts();
+    assert_eq!(rest, "irst");
+    let next = must(association.recv()).await.unwrap().unwrap();
+    assert_eq!(next.payload, "second");
+}
