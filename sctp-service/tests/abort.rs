@@ -83,7 +83,7 @@ async fn abort_by_peer_reports_its_reason_and_drops_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_by_peer_is_detected_while_the_service_is_busy() {
+async fn busy_service_does_not_hide_an_abort() {
     let config = sctp_service::Config::new()
         .with_max_in_flight(1)
         .with_read_ahead(1);
@@ -129,7 +129,7 @@ async fn abort_closes_only_its_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_on_a_stream_that_does_not_exist_aborts_and_is_reported() {
+async fn reply_on_a_missing_stream_aborts() {
     let server = Server::new(async |payload: Bytes| on(999, payload));
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -155,7 +155,7 @@ async fn empty_or_oversized_reply_aborts_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_above_the_limit_ends_the_association_and_is_reported() {
+async fn message_above_the_limit_ends_the_association() {
     let server = Server::new(async |payload: Bytes| payload);
     let peer = server.connect().await;
     peer.fail_receive(RecvError::TooLarge { limit: 1000 });
@@ -171,7 +171,7 @@ async fn message_above_the_limit_ends_the_association_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abort_by_peer_is_detected_while_a_call_is_always_ready() {
+async fn busy_call_does_not_hide_an_abort() {
     let config = sctp_service::Config::new().with_max_in_flight(1);
     let server = Server::with_config(config, async |_: Bytes| -> () {
         loop {

@@ -146,7 +146,7 @@ async fn peer_that_shuts_down_has_its_last_requests_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_unread_when_the_peer_shuts_down_are_served_too() {
+async fn unread_requests_before_a_shutdown_are_served() {
     let (done, mut served) = tokio::sync::mpsc::channel(8);
     let config = Config::new().with_read_ahead(1);
     let server = Server::with_config(config, async move |payload: Bytes| {

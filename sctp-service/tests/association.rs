@@ -148,7 +148,7 @@ fn aborted() -> End {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handle_of_an_association_that_is_never_served_is_closed() {
+async fn handle_of_an_unserved_association_is_closed() {
     for is_begun in [false, true] {
         let (transport, _peer) = duplex();
         let mut serving = serve_association(transport, echo).with_correlation(ByStream::new());

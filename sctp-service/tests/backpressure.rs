@@ -41,7 +41,7 @@ async fn busy_service_stops_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_behind_a_slow_one_of_their_stream_are_read_ahead_up_to_the_limit() {
+async fn read_ahead_behind_a_slow_request_is_bounded() {
     let gate = Arc::new(Semaphore::new(0));
     let wait = Arc::clone(&gate);
     let config = Config::new().with_read_ahead(3);
@@ -161,7 +161,7 @@ async fn calls_go_on_while_the_peer_does_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_of_replies_is_polled_only_while_there_is_room() {
+async fn reply_stream_waits_for_queue_space() {
     let (pushed, count) = tokio::sync::watch::channel(0);
     let config = Config::new()
         .with_reply_queue(2)
@@ -195,7 +195,7 @@ trait MapToText: futures::Stream<Item = i32> + Sized {
 impl<S: futures::Stream<Item = i32>> MapToText for S {}
 
 #[tokio::test(start_paused = true)]
-async fn reply_sender_waits_for_the_peer_and_detects_its_end() {
+async fn reply_sender_detects_the_end_while_waiting() {
     let (ended, end) = tokio::sync::oneshot::channel();
     let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
     let config = Config::new()
@@ -277,7 +277,7 @@ async fn deafen(server: &Server, streams: u16) -> Peer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
+async fn peers_that_do_not_read_hold_no_permits() {
     const PERMITS: usize = 2;
     let limit = Arc::new(Semaphore::new(PERMITS));
     let service = ServiceBuilder::new()
@@ -300,7 +300,7 @@ async fn peers_that_do_not_read_hold_no_permit_of_a_shared_limit() {
 
 /// Whichever round of the session's fills the queue.
 #[tokio::test(start_paused = true)]
-async fn stream_of_replies_goes_on_for_every_limit_of_the_queue() {
+async fn reply_stream_completes_at_every_queue_limit() {
     for limit in 1..=70 {
         let config = Config::new()
             .with_reply_queue(limit)

@@ -42,7 +42,7 @@ async fn endless_stream_ends_and_the_association_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_does_not_ask_is_aborted_when_the_time_is_up() {
+async fn endless_reply_that_ignores_the_drain_is_aborted() {
     let mut server = Server::new(async || Reply::stream(ticks()));
     let peer = server.connect().await;
     peer.send("subscribe").await;
@@ -276,7 +276,7 @@ async fn age_for_ever_drains_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_sent_as_the_drain_begins_does_not_prolong_it() {
+async fn last_message_does_not_prolong_the_drain() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
         tell.send(peer).await.unwrap();

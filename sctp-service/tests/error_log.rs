@@ -240,7 +240,7 @@ impl Correlator for Whole {
 
 /// It is the only hint that a server answers with a wrong identifier.
 #[tokio::test(start_paused = true)]
-async fn reply_to_no_call_is_a_warning_that_says_whence_and_not_too_often() {
+async fn unmatched_reply_is_a_limited_warning() {
     let (lines, _guard) = Lines::start();
     let (transport, peer) = duplex();
     let client = Client::builder()

@@ -239,7 +239,7 @@ async fn payload_that_is_not_text_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn missing_extension_is_an_internal_error_that_hides_its_name() {
+async fn missing_extension_is_an_internal_error() {
     let server = Server::new(async |_: Extension<u8>| ());
     let peer = server.connect().await;
     peer.send("hello").await;
@@ -268,7 +268,7 @@ async fn extractor_of_ones_own_rejects_with_any_reply() {
 }
 
 #[tokio::test]
-async fn handler_takes_the_part_of_the_state_that_it_needs() {
+async fn handler_takes_a_part_of_the_state() {
     #[derive(Clone)]
     struct App {
         name: &'static str,

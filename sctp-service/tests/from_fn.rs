@@ -167,7 +167,7 @@ async fn aborts_of_errors_behind_it_are_replies_to_it() {
 /// Tower's `load_shed` alone would leave the one that was answered in the limit's queue, and the
 /// next permit to it: then nobody else is served.
 #[tokio::test(start_paused = true)]
-async fn peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
+async fn request_answered_busy_holds_no_permit() {
     let busy = async |request: Request, next: Next| {
         let reply = next.run(request).await;
         match reply.shutdown() {
@@ -204,7 +204,7 @@ async fn peer_that_is_told_to_wait_keeps_no_place_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn end_of_the_association_drops_the_function_and_the_call() {
+async fn end_of_the_association_drops_the_middleware() {
     let alive = Arc::new(());
     let held = alive.clone();
     let hold = move |request, next: Next| {
@@ -274,7 +274,7 @@ async fn middleware_takes_extractors_and_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejection_of_an_argument_is_the_reply_of_the_middleware() {
+async fn rejected_argument_is_the_reply_of_middleware() {
     let service = ServiceBuilder::new()
         .layer(from_fn(
             async |_: Extension<u8>, request: Request, next: Next| next.run(request).await,

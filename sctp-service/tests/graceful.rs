@@ -69,7 +69,7 @@ async fn new_peers_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn association_that_was_not_yet_accepted_is_shut_down_in_order() {
+async fn unaccepted_association_is_shut_down_in_order() {
     let mut server = Server::new(slow_echo);
     server.stop();
     let peer = server.connect().await;
@@ -253,7 +253,7 @@ async fn endless_reply_stream_ends_with_the_drain_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_does_not_acknowledge_does_not_hold_the_server_up() {
+async fn unacknowledged_data_does_not_delay_the_stop() {
     let mut server = Server::new(slow_echo);
     let peer = server.connect().await;
     peer.hold_acks();
@@ -275,7 +275,7 @@ async fn server_that_is_dropped_shuts_its_associations_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accepting_goes_on_after_a_pause_when_descriptors_run_out() {
+async fn accepting_resumes_after_descriptors_run_out() {
     let server = Server::new(async |payload: Bytes| payload);
     let begin = Instant::now();
     server
@@ -304,7 +304,7 @@ async fn lost_association_does_not_make_accepting_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn association_beyond_the_limit_is_aborted_and_the_next_served() {
+async fn association_beyond_the_limit_is_aborted() {
     let server = Server::with_config(
         Config::new().with_max_associations(1),
         async |payload: Bytes| payload,
@@ -336,7 +336,7 @@ async fn several_listeners_share_one_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_association_is_shut_down_and_a_busy_one_is_not() {
+async fn idle_association_is_shut_down_unlike_a_busy_one() {
     let config = Config::new().with_idle_timeout(Duration::from_secs(5));
     let server = Server::with_config(config, async |payload: Bytes| {
         sleep(Duration::from_secs(7)).await;

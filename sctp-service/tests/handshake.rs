@@ -181,7 +181,7 @@ async fn waiting_handle_fails_with_the_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_is_reported_after_up_with_a_handle_that_sends() {
+async fn open_follows_up_with_a_usable_handle() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&events);
     let (listener, network) = ScriptedListener::new();
@@ -351,7 +351,7 @@ async fn recv_that_outlives_the_handshake_returns_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recv_returns_none_behind_the_messages_of_a_peer_that_shut_down() {
+async fn recv_returns_none_after_a_shutdown() {
     let (tell, mut told) = mpsc::channel(8);
     let make = service_fn(move |mut incoming: IncomingAssociation| {
         let tell = tell.clone();

@@ -104,7 +104,7 @@ async fn abort_cancels_the_make_service_and_shutdown_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drain_does_not_wait_for_a_service_in_the_making() {
+async fn drain_does_not_wait_for_a_make_service() {
     let mut server = Server::new(service_fn(async |_: IncomingAssociation| {
         sleep(Duration::from_secs(3600)).await;
         Ok::<_, Infallible>(count.with_state(Count::default()))
@@ -117,7 +117,7 @@ async fn drain_does_not_wait_for_a_service_in_the_making() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn service_that_is_never_made_does_not_outlast_its_peer_for_long() {
+async fn unmade_service_ends_soon_after_its_peer() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(count.with_state(Count::default()))

@@ -168,7 +168,7 @@ async fn without_order_one_stream_is_served_concurrently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_of_many_messages_is_not_broken_by_the_next_one() {
+async fn reply_stream_is_not_interrupted() {
     let server = Server::new(async |payload: Bytes| {
         let text = String::from_utf8(payload.into()).unwrap();
         let parts: Vec<_> = (0..3).map(|part| format!("{text}{part}")).collect();

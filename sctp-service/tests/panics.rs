@@ -50,7 +50,7 @@ fn peer_sends_nothing_empty() {
 }
 
 #[test]
-fn peer_names_the_line_that_sends_what_sctp_cannot_carry() {
+fn unsendable_message_of_a_peer_names_the_line() {
     let few = ConnectInfo::default().with_streams(2, 8);
     let (_server, peer) = Duplex::new().with_connect_info(few).build();
     let on = |stream| Message::new("hello").on_stream(stream);

@@ -33,7 +33,7 @@ fn two_a_second() -> PeerRateLimitLayer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_sends_too_fast_is_slowed_down_and_no_longer_read() {
+async fn peer_above_the_rate_is_not_read() {
     let server = Server::new(
         ServiceBuilder::new()
             .layer(two_a_second())
@@ -126,7 +126,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn clones_of_the_service_hold_an_association_back_as_well() {
+async fn rate_limit_also_holds_back_clones() {
     async fn pass(request: Request, next: Next) -> Reply {
         next.run(request).await
     }

@@ -179,7 +179,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn key_router_is_a_service_whose_layers_are_one_for_all_associations() {
+async fn layers_of_a_key_router_span_all_associations() {
     let (entered, entries) = mpsc::channel(8);
     let slow = async move || {
         entered.send(()).await.unwrap();
@@ -193,7 +193,7 @@ async fn key_router_is_a_service_whose_layers_are_one_for_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_of_a_key_router_is_around_the_fallback_and_a_route_layer_is_not() {
+async fn key_router_layer_includes_the_fallback() {
     fn shout(request: Request) -> Request {
         let (parts, payload) = request.into_parts();
         Request::from_parts(parts, payload.to_ascii_uppercase().into())
@@ -227,7 +227,7 @@ async fn handlers_share_a_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_is_around_the_fallback_and_a_route_layer_is_not() {
+async fn layer_includes_the_fallback() {
     #[derive(Clone)]
     struct Marked;
     fn mark(mut request: Request) -> Request {
@@ -259,7 +259,7 @@ async fn answer_aborts(request: Request, next: Next) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
+async fn layer_includes_the_default_fallback() {
     let router = || Router::new().route(Ppid::NGAP, ngap);
     let unknown = with_ppid(Ppid::M3UA);
     let reason = "no handler for PPID 3 on stream 1";
@@ -279,7 +279,7 @@ async fn layer_is_around_the_default_fallback_and_a_route_layer_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_of_a_key_router_is_around_the_default_fallback() {
+async fn key_router_layer_includes_the_default_fallback() {
     let router: KeyRouter<char> = by_letter()
         .route('a', async || "a")
         .layer(from_fn(answer_aborts));
@@ -305,7 +305,7 @@ async fn limit_around_a_route_is_one_for_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_service_can_be_a_route_and_a_router_can_be_inside_any_layer() {
+async fn services_and_layered_routers_can_be_routes() {
     let inner = ServiceBuilder::new()
         .concurrency_limit(1)
         .service(sctp_service::handler::handler_fn(s1ap));
@@ -422,7 +422,7 @@ async fn limit_around_a_handler_is_one_for_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_around_a_handler_that_is_served_alone_is_one_for_all_associations() {
+async fn limit_of_a_handler_spans_all_associations() {
     let (entered, entries) = mpsc::channel(8);
     let slow = async move || {
         entered.send(()).await.unwrap();
@@ -434,7 +434,7 @@ async fn limit_around_a_handler_that_is_served_alone_is_one_for_all_associations
 }
 
 #[tokio::test(start_paused = true)]
-async fn handler_with_a_layer_takes_the_state_of_each_router() {
+async fn layered_handler_takes_the_router_state() {
     let greet = async |State(name): State<&'static str>| name;
     let greet = greet.layer(from_fn(answer_aborts));
     for name in ["amf", "mme"] {

@@ -132,7 +132,7 @@ async fn end_of_a_payload_ends_the_last_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn result_of_an_argument_that_is_no_payload_can_be_the_last() {
+async fn result_of_a_part_can_be_the_last_argument() {
     let server = Server::new(async |stream: Result<StreamId, Infallible>| match stream {
         Ok(stream) => stream.to_string(),
         Err(never) => match never {},

@@ -112,7 +112,7 @@ fn ends() -> [(EndBy, IsCause); 4] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fate_of_an_unsent_call_is_known_whatever_ends_it() {
+async fn fate_of_an_unsent_call_is_known() {
     for (end, is_cause) in ends() {
         let mut server = Calling::default();
         let settings = Duplex::new().with_capacity(1);
@@ -129,7 +129,7 @@ async fn fate_of_an_unsent_call_is_known_whatever_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
+async fn fate_of_a_sent_call_is_unknown() {
     for (end, is_cause) in ends() {
         let mut server = Calling::default();
         let (peer, handle) = server.connect().await;
@@ -144,7 +144,7 @@ async fn fate_of_a_sent_call_is_unknown_whatever_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_after_a_restart_is_made_through_a_new_handle() {
+async fn call_after_a_restart_needs_a_new_handle() {
     let mut server = Calling::default();
     let (peer, handle) = server.connect().await;
     let asked = call(&handle, "?");
@@ -177,7 +177,7 @@ async fn abort_by_this_end_fails_its_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
+async fn late_reply_from_before_a_restart_is_discarded() {
     let (inner, peer) = duplex();
     let (peer, restarts) = (Arc::new(peer), Arc::new(AtomicU8::new(0)));
     let transport = Restarting {
@@ -216,7 +216,7 @@ async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_of_a_lost_call_is_used_once_its_reply_is_overdue() {
+async fn stream_of_an_overdue_reply_is_reused() {
     let (tell, mut handles) = mpsc::channel(1);
     let handler = async move |request: Request| {
         tell.send(request.association().clone()).await.unwrap();

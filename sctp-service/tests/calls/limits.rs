@@ -117,7 +117,7 @@ async fn call_without_room_in_time_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_without_a_limit_of_its_own_has_the_configured_one() {
+async fn call_timeout_defaults_to_the_configured_one() {
     let five = Duration::from_secs(5);
     let mut server = Calling::new(Config::new().with_call_timeout(five));
     let (_peer, handle) = server.connect().await;

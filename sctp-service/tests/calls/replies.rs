@@ -128,7 +128,7 @@ async fn late_reply_is_counted_and_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_is_read_while_replies_to_the_peer_wait_for_room() {
+async fn full_reply_queue_does_not_hold_up_replies() {
     let config = Config::new().with_reply_queue(1).with_reply_queue_bytes(1);
     let server = Server::with(ask_back, |server| {
         server.with_config(config).with_correlation(by_header())
@@ -199,7 +199,7 @@ async fn unexpected_reply_fails_the_calls_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_way_message_on_a_stream_of_calls_is_refused() {
+async fn one_way_message_on_a_call_stream_fails() {
     let mut server = ByStreams::new();
     let (peer, handle) = server.connect().await;
     handle.send(on(10, "no call")).await.unwrap();

@@ -27,7 +27,7 @@ async fn reply(peer: &Peer, stream: u16, payload: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_call_has_a_stream_and_replies_come_in_any_order() {
+async fn replies_of_several_streams_come_in_any_order() {
     let (client, peer) = client();
     let (a, b) = (call(&client, "a"), call(&client, "b"));
     assert_eq!(must(request(&peer)).await, (1, "a".into()));
@@ -112,7 +112,7 @@ async fn call_without_a_reservation_panics() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_is_not_used_again_before_a_dropped_call_is_answered() {
+async fn stream_of_a_dropped_call_awaits_its_reply() {
     let (client, peer) = client_with(Client::builder(), 2);
     let dropped = call(&client, "dropped");
     assert_eq!(must(request(&peer)).await, (1, "dropped".into()));

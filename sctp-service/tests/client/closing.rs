@@ -86,7 +86,7 @@ async fn dropped_call_does_not_hold_up_a_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
+async fn shutdown_by_peer_fails_the_rest_of_a_drain() {
     let (client, peer, sent, waiting) = sent_and_waiting().await;
     let shutdown = tokio::spawn(async move { must(client.graceful_shutdown()).await });
     settle().await;
@@ -100,7 +100,7 @@ async fn peer_that_shuts_down_while_the_client_drains_fails_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_in_flight_at_a_shutdown_has_all_of_its_time() {
+async fn call_at_a_shutdown_keeps_its_timeout() {
     let (client, peer) = client();
     let asked = call(&client, "x");
     must(peer.recv()).await.unwrap();

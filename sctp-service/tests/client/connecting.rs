@@ -199,7 +199,7 @@ async fn hanging_attempt_times_out_and_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reservation_outlived_by_its_association_fails_the_call_or_waits() {
+async fn reservation_of_an_ended_association_fails_or_waits() {
     let (connect, mut server) = server([]);
     let mut client = Client::builder().connect(connect).await.unwrap();
     client.ready().await.unwrap();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn client_shows_its_association_and_how_the_last_one_ended() {
+async fn debug_of_a_client_shows_its_associations() {
     let (transport, peer) = duplex();
     let client = Client::over(transport);
     settle().await;
@@ -31,7 +31,7 @@ async fn client_shows_its_association_and_how_the_last_one_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pool_shows_its_servers_and_what_is_wrong_with_them() {
+async fn debug_of_a_pool_shows_its_servers() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1, 2]);
     let _call = call(&pool);

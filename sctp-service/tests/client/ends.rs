@@ -196,7 +196,7 @@ fn restarting() -> (Client, Arc<Peer>, Arc<AtomicU8>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_to_a_call_sent_before_restart_notice_is_discarded() {
+async fn late_reply_from_before_a_restart_is_discarded() {
     let (client, peer, restarts) = restarting();
     let early = call(&client, "early");
     assert_eq!(must(peer.recv()).await.unwrap().payload, "early");
@@ -234,7 +234,7 @@ async fn late_replies_are_expected_through_a_second_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_without_its_late_reply_is_used_once_that_is_overdue() {
+async fn stream_with_an_overdue_reply_is_reused() {
     let config = ClientConfig::new()
         .with_call_timeout(Duration::from_secs(60))
         .with_overdue_after(Duration::from_secs(20));
@@ -252,7 +252,7 @@ async fn stream_without_its_late_reply_is_used_once_that_is_overdue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_that_the_kernel_gave_up_is_not_answered_late() {
+async fn abandoned_message_expects_no_late_reply() {
     let (transport, peer) = streams_each_way(2).build();
     let (transport, report) = Reporting::new(transport);
     let client = Client::over(transport);

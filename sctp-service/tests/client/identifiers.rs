@@ -216,7 +216,7 @@ async fn client_that_panicked_gets_no_call_of_its_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_keeps_its_stream_and_ordering_unless_calls_are_told_apart_by_stream() {
+async fn keyed_calls_keep_stream_and_ordering() {
     for (builder, kept) in [(keyed(), true), (Client::builder(), false)] {
         let (client, peer) = client_with(builder, 8);
         let message = Message::new("x").on_stream(7).unordered();

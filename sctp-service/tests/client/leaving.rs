@@ -54,7 +54,7 @@ async fn call_during_a_drain_goes_to_the_next_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_after_an_announced_shutdown_goes_to_the_next_association() {
+async fn announced_shutdown_redirects_calls() {
     let (connect, mut server) = server([]);
     let client = must(waiting().connect(connect)).await.unwrap();
     let first = server.peer().await;
@@ -96,7 +96,7 @@ async fn reserved_call_during_a_drain_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reserved_call_after_the_shutdown_of_the_peer_fails_with_that() {
+async fn reserved_call_after_a_shutdown_fails() {
     let (mut client, peer) = client();
     let other = call(&client, "other");
     must(peer.recv()).await.unwrap();
@@ -111,7 +111,7 @@ async fn reserved_call_after_the_shutdown_of_the_peer_fails_with_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_that_waits_for_a_place_goes_to_the_next_association() {
+async fn waiting_call_goes_to_the_next_association() {
     let (connect, mut server) = server([]);
     let config = ClientConfig::new()
         .with_wait_for_connection(true)
@@ -131,7 +131,7 @@ async fn call_that_waits_for_a_place_goes_to_the_next_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn next_association_is_set_up_while_the_last_requests_are_served() {
+async fn last_requests_do_not_delay_the_next_association() {
     let (connect, mut server) = server([]);
     let (builder, mut served) = slow();
     let client = must(builder.connect(connect)).await.unwrap();
@@ -180,7 +180,7 @@ async fn third_association_waits_for_the_end_of_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pause_after_a_long_association_is_short_again_while_it_is_served() {
+async fn long_association_resets_the_pause() {
     let (connect, mut server) = server([Attempt::Refused; 5]);
     let (builder, mut served) = slow();
     let config = ClientConfig::new()
@@ -228,7 +228,7 @@ async fn last_end_is_that_of_the_newest_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_fails_while_a_stopped_client_finishes_its_last_requests() {
+async fn call_fails_while_a_stopped_client_finishes() {
     let (connect, mut server) = server([]);
     let (builder, mut served) = slow();
     let config = ClientConfig::new().with_wait_for_connection(true);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn lookup_that_fails_first_is_an_error_and_later_changes_nothing() {
+async fn only_the_first_failed_lookup_is_an_error() {
     let interval = Duration::from_secs(10);
     let refused = || async { Err(io::ErrorKind::NotFound.into()) };
     let error = Pool::builder()

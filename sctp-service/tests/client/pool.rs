@@ -129,7 +129,7 @@ async fn calls_in_flight_are_spread_evenly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_left_unanswered_by_a_shutdown_are_repeated_on_demand() {
+async fn unanswered_calls_are_repeated_on_demand() {
     let fleet = Fleet::of(1..=2);
     let retry = RetryPolicy::new().with_after_shutdown(true);
     let pool = fleet.fixed(Pool::builder().with_retry(retry), 1..=2);
@@ -150,7 +150,7 @@ async fn calls_left_unanswered_by_a_shutdown_are_repeated_on_demand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_left_unanswered_by_a_shutdown_are_not_repeated_by_default() {
+async fn unanswered_calls_are_not_repeated_by_default() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1]);
     let calls = calls(&pool, 1).await;
@@ -239,7 +239,7 @@ async fn wait_after(cancelled_for: Duration, pause: Duration) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_does_not_wait_less_for_one_that_was_cancelled() {
+async fn cancelled_call_shortens_no_other_wait() {
     let second = Duration::from_secs(1);
     for (cancelled_for, pause) in [
         (second, second * 3600),
@@ -252,7 +252,7 @@ async fn call_does_not_wait_less_for_one_that_was_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_behind_one_that_was_cancelled_waits_from_its_own_start() {
+async fn call_behind_a_cancelled_one_has_its_own_timeout() {
     let pool = Fleet::of([]).fixed(Pool::builder(), []);
     let cancelled = call(&pool);
     sleep(Duration::from_secs(5)).await;
@@ -265,7 +265,7 @@ async fn call_behind_one_that_was_cancelled_waits_from_its_own_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_without_a_server_time_out_and_then_fail_at_once() {
+async fn calls_fail_at_once_after_an_outage() {
     let fleet = Fleet::of([]);
     let pool = fleet.fixed(
         Pool::builder().with_ready_timeout(Duration::from_secs(3)),

@@ -24,7 +24,7 @@ use crate::{
 const LOCAL: Option<End> = Some(End::Shutdown { by: Side::Local });
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
+async fn shutdown_finishes_the_calls_of_all_members() {
     let fleet = Fleet::of(1..=3);
     let pool = fleet.fixed(Pool::builder(), 1..=3);
     let in_flight = calls(&pool, 12).await;
@@ -62,7 +62,7 @@ async fn shutdown_finishes_the_calls_in_flight_on_all_members_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
+async fn shutdown_fails_waiting_calls_and_attempts() {
     let fleet = Fleet::of([]);
     let pool = fleet.fixed(Pool::builder(), [1]);
     let waiting = calls(&pool, 3).await;
@@ -78,7 +78,7 @@ async fn calls_that_wait_for_a_server_fail_and_attempts_to_connect_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pool_that_was_never_used_has_associations_to_shut_down() {
+async fn unused_pool_shuts_its_associations_down() {
     let fleet = Fleet::of([1]);
     let pool = fleet.fixed(Pool::builder(), [1, 2]);
     settle().await;
@@ -133,7 +133,7 @@ async fn call_that_fails_during_the_shutdown_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_does_not_acknowledge_is_aborted_in_the_end() {
+async fn unacknowledged_shutdown_of_a_pool_aborts() {
     let (transport, peer) = duplex();
     peer.hold_acks();
     let mut transport = Some(transport);

@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn hooks_of_a_client_and_of_its_pool_are_called() {
+async fn hooks_of_client_and_pool_are_called() {
     let heard = Heard::default();
     let (pools, clients, servers) = (heard.clone(), heard.clone(), heard.clone());
     let builder = Pool::builder()
@@ -63,7 +63,7 @@ async fn hooks_of_a_client_and_of_its_pool_are_called() {
 
 /// Nothing is locked that what a hook may want to look at would wait for.
 #[tokio::test(start_paused = true)]
-async fn hook_may_look_at_the_pool_and_shut_it_down() {
+async fn hook_may_shut_its_pool_down() {
     let fleet = Fleet::of(1..=2);
     let (list, listed) = watch::channel(targets([1]));
     let pool: Arc<OnceLock<Pool>> = Arc::default();
@@ -91,7 +91,7 @@ async fn hook_may_look_at_the_pool_and_shut_it_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_is_connected_to_and_shut_down_without_a_call() {
+async fn unused_server_is_connected_and_shut_down() {
     let fleet = Fleet::of(1..=2);
     let (list, listed) = watch::channel(targets([1]));
     let pool = fleet.pool(Pool::builder(), listed);

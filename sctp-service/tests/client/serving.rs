@@ -199,7 +199,7 @@ async fn call_with_a_time_of_its_own_fails_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_served_while_a_shutdown_waits_for_a_call() {
+async fn shutdown_that_awaits_a_call_serves_requests() {
     let (builder, mut inbox) = keyed().with_inbox(1);
     let (client, peer) = client_with(builder, 2);
     let asked = call(&client, "x");
@@ -241,7 +241,7 @@ fn after_a_word() -> ClientBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_made_as_the_peer_restarts_waits_for_the_handshake() {
+async fn call_at_a_restart_waits_for_the_handshake() {
     let reserved = Arc::new(Mutex::new(None::<Client>));
     let (calls, mut made) = mpsc::unbounded_channel();
     let caller = Arc::clone(&reserved);
@@ -267,7 +267,7 @@ async fn call_made_as_the_peer_restarts_waits_for_the_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handle_during_the_handshake_after_a_restart_is_the_new_one() {
+async fn handshake_after_a_restart_has_a_new_handle() {
     let (client, peer) = client_with(after_a_word(), 2);
     peer.send("hello").await;
     settle().await;

@@ -33,7 +33,7 @@ impl Correlator for Touchy {
 
 /// A call that waited for the handshake after a restart.
 #[tokio::test(start_paused = true)]
-async fn correlator_that_panics_after_the_handshake_ends_the_association_alone() {
+async fn correlator_panic_ends_only_its_association() {
     let make = service_fn(async |mut incoming: IncomingAssociation| {
         incoming.recv().await;
         Ok::<_, Shutdown>(handler_fn(async |payload: Bytes| payload))

@@ -23,7 +23,7 @@ use sctp_tokio::{
 use crate::{must, server::Server};
 
 #[tokio::test]
-async fn each_call_gets_its_own_reply_then_the_client_shuts_down() {
+async fn calls_are_answered_before_the_shutdown() {
     let server = Server::start(Duration::from_secs(30));
     for (streams, depth) in [(1, 1), (10, 1), (10, 8), (64, 1)] {
         let init = InitMsg::new().with_outbound_streams(streams);

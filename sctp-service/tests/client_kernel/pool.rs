@@ -127,7 +127,7 @@ async fn scenario(calls: usize, lossless: bool) {
 }
 
 #[tokio::test]
-async fn only_what_was_in_flight_on_the_aborted_server_fails() {
+async fn abort_of_a_server_fails_only_its_calls() {
     scenario(1000, true).await;
 }
 
@@ -139,7 +139,7 @@ async fn only_calls_in_flight_fail_when_packets_are_lost() {
 }
 
 #[tokio::test]
-async fn pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
+async fn pool_shutdown_under_load_finishes_sent_calls() {
     let servers = [
         Server::start(LONG),
         Server::start(LONG),
@@ -164,7 +164,7 @@ async fn pool_that_is_shut_down_under_load_finishes_what_it_has_sent() {
 }
 
 #[tokio::test]
-async fn servers_that_come_and_go_under_load_fail_no_call() {
+async fn changing_servers_under_load_fail_no_call() {
     let servers = [Server::start(LONG), Server::start(LONG)];
     let [stays, leaves] = servers.each_ref().map(|server| Target::from(server.addr));
     let (list, listed) = watch::channel(vec![stays.clone()]);

@@ -130,7 +130,7 @@ fn assert_slow_associations_are_aborted<T>(scarce: impl FnOnce() -> T) {
 }
 
 #[test]
-fn peers_that_fall_behind_on_a_shared_socket_are_aborted() {
+fn peers_behind_on_a_shared_socket_are_aborted() {
     assert_slow_associations_are_aborted(|| Bounded::to(0));
 }
 

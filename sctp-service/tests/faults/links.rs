@@ -108,7 +108,7 @@ async fn load(client: &Client, answered: &AtomicUsize, stop: &CancellationToken)
 }
 
 both_styles! {
-    async fn one_of_two_paths_costs_no_call_and_no_association(style: Style) {
+    async fn loss_of_one_path_fails_no_call(style: Style) {
         let (left, right) = two_cables();
         let (addr, mut reports, serving) = serve(&right, style).await;
         let answered = Arc::new(AtomicUsize::new(0));
@@ -171,7 +171,7 @@ both_styles! {
         assert_eq!(ends, [End::Shutdown { by: Side::Peer }]);
     }
 
-    async fn the_only_path_costs_the_calls_and_each_is_told_why(style: Style) {
+    async fn loss_of_the_only_path_fails_the_calls(style: Style) {
         let (left, right) = two_cables();
         let (tell, addr) = oneshot::channel();
         let running = Arc::new(Semaphore::new(0));

@@ -37,7 +37,7 @@ both_styles! {
         server.stopped().await;
     }
 
-    async fn a_client_that_is_stopped_goes_on_where_it_was(style: Style) {
+    async fn stopped_client_continues(style: Style) {
         let mut server = Server::start(style, echo);
         let mut good = ProbeClient::connect(server.addr).await;
         let mut client = Command::new(std::env::current_exe().unwrap())

@@ -239,7 +239,7 @@ async fn graceful_shutdown_of_one_lets_its_calls_finish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn graceful_shutdown_of_one_waits_for_a_call_as_long_as_the_servers() {
+async fn graceful_shutdown_of_a_handle_has_the_drain_timeout() {
     let (tell, mut handles) = mpsc::channel(1);
     let server = Server::new(async move |peer: AssociationHandle| {
         tell.send(peer).await.unwrap();
@@ -300,7 +300,7 @@ async fn peer_that_shuts_down_receives_no_more_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_peers_last_requests_are_served_nothing_is_accepted() {
+async fn nothing_is_accepted_during_the_last_requests() {
     let server = Server::new(async |peer: AssociationHandle| {
         sleep(Duration::from_secs(1)).await;
         assert!(is_shutting_down(&must(peer.send("late")).await));

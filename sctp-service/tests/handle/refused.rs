@@ -117,7 +117,7 @@ async fn refused_send_is_reported_and_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_reply_after_a_sent_message_is_reported_as_reply() {
+async fn refused_reply_is_reported_as_a_reply() {
     let (transport, peer) = Duplex::new().with_max_message(10).build();
     let log = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&log);

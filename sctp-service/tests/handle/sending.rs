@@ -55,7 +55,7 @@ async fn answer_to_a_send_is_a_request() {
 
 /// An answer is a message like any other: it is served when its stream's turn comes.
 #[tokio::test(start_paused = true)]
-async fn handler_that_waits_for_an_answer_gets_it_on_another_stream_and_not_on_its_own() {
+async fn handler_gets_answers_only_on_other_streams() {
     let answered = Arc::new(Notify::new());
     let server = Server::new(async move |peer: AssociationHandle, payload: Bytes| {
         if payload == "answer" {

@@ -73,7 +73,7 @@ both_styles! {
 
 /// A client whose server asks a lot, ends the association, and is connected to again.
 #[test]
-fn client_answers_every_request_on_the_association_that_it_came_on() {
+fn client_answers_on_the_association_of_the_request() {
     alone(async {
         const BURST: u32 = 1000;
         let mut listener = SctpListener::bind("127.0.0.1:0").await.unwrap();
@@ -154,7 +154,7 @@ fn reply_on_an_idle_call_stream_is_reported() {
 
 /// Two nodes that dial each other from the ports on which they listen need a kernel that lets them.
 #[test]
-fn dialling_from_the_port_of_the_listener_fails_with_a_reason() {
+fn dialling_from_the_listening_port_fails() {
     alone(async {
         let listener = SocketBuilder::new()
             .with_local_addrs(["127.0.0.1:0".parse().unwrap()])
@@ -183,7 +183,7 @@ fn dialling_from_the_port_of_the_listener_fails_with_a_reason() {
 
 /// A node that dials another, and has the association again after its end.
 #[test]
-fn dialled_association_is_found_by_its_peer_and_set_up_again() {
+fn lost_dialled_association_is_set_up_again() {
     /// A make-service that claims the other's name.
     fn claiming(
         table: &PeerTable<&'static str>,

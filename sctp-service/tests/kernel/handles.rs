@@ -86,7 +86,7 @@ both_styles! {
         assert!(matches!(handle.try_send("late").map_err(SendError::from), Err(SendError::Closed(_))));
     }
 
-    async fn what_is_too_long_is_refused_at_once_and_only_that(style: Style) {
+    async fn only_too_long_messages_are_refused(style: Style) {
         let (server, mut handles) = start(style, Config::new());
         let mut client = server.connect().await;
         let handle = ask(&mut client, &mut handles).await;
@@ -109,7 +109,7 @@ both_styles! {
     }
 
     /// The client reads nothing for so long that a shared socket would be full for everybody.
-    async fn a_peer_that_fell_behind_hears_the_rest_when_it_reads(style: Style) {
+    async fn slow_peer_receives_the_rest_later(style: Style) {
         let (server, mut handles) = start_with(style, Config::new(), quick());
         let lazy = SocketBuilder::new().with_recv_buffer_size(60_000);
         let mut client = must(lazy.connect(&[server.addr])).await.unwrap();

@@ -30,7 +30,7 @@ both_styles! {
         assert_eq!(reply(&mut client).await.payload, "served");
     }
 
-    async fn reply_goes_out_on_stream_zero_if_that_of_the_request_is_missing(style: Style) {
+    async fn reply_without_its_stream_uses_stream_zero(style: Style) {
         let server = Server::start_with(style, Config::new(), SocketBuilder::new(), async |text: String| text);
         let init = InitMsg::new().with_outbound_streams(50).with_max_inbound_streams(2);
         let socket = SocketBuilder::new().with_init(init);

@@ -26,7 +26,7 @@ async fn magnify(request: Request) -> Vec<Bytes> {
 }
 
 both_styles! {
-    async fn a_handler_that_never_answers_holds_up_its_own_stream_alone(style: Style) {
+    async fn endless_handler_holds_up_only_its_stream(style: Style) {
         let server = Server::start(style, never_or_echo);
         let mut client = server.connect().await;
         client.send(Message::new("never").on_stream(1)).await.unwrap();
@@ -35,7 +35,7 @@ both_styles! {
         assert_eq!(reply(&mut client).await.payload, "beside it");
     }
 
-    async fn a_peer_whose_requests_pile_up_is_held_back_and_the_others_are_served(style: Style) {
+    async fn peer_with_many_requests_delays_no_other(style: Style) {
         let server = Server::start(style, never_or_echo);
         let flooding = server.connect().await;
         // Until the server's window is closed and the own buffer is full.
@@ -62,7 +62,7 @@ both_styles! {
         assert_eq!(reply(&mut other).await.payload, "and after it");
     }
 
-    async fn a_peer_that_does_not_read_is_held_back_and_the_others_are_served(style: Style) {
+    async fn peer_that_does_not_read_delays_no_other(style: Style) {
         let server = Server::start_with(style, Config::default(), quick(), magnify);
         let small = SocketBuilder::new().with_recv_buffer_size(60_000);
         let mut lazy = must(small.connect(&[server.addr])).await.unwrap();
@@ -113,7 +113,7 @@ both_styles! {
         server.stopped().await;
     }
 
-    async fn a_dead_peers_calls_are_dropped_though_nothing_is_read(style: Style) {
+    async fn calls_of_a_dead_peer_are_dropped(style: Style) {
         struct Guard(tokio::sync::mpsc::Sender<()>);
         impl Drop for Guard {
             fn drop(&mut self) {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 both_styles! {
-    async fn replies_go_back_on_the_requests_stream_with_its_ppid(style: Style) {
+    async fn replies_have_the_stream_and_ppid_of_requests(style: Style) {
         let server = Server::start(style, echo);
         let mut client = server.connect().await;
         for stream in [0, 3, 9] {
@@ -24,7 +24,7 @@ both_styles! {
         }
     }
 
-    async fn after_ack_delivers_the_reply_and_then_an_orderly_end(style: Style) {
+    async fn after_ack_delivers_the_reply_first(style: Style) {
         let mut server = Server::start(style, textbook);
         let mut client = server.connect().await;
         client.send("hello").await.unwrap();
@@ -51,7 +51,7 @@ both_styles! {
         }
     }
 
-    async fn a_reason_that_is_too_long_is_answered_with_another(style: Style) {
+    async fn too_long_reason_is_replaced(style: Style) {
         let server = Server::start(style, textbook);
         let mut client = server.connect().await;
         client.send([&b"abort "[..], &vec![b'r'; AbortReason::MAX_LEN + 1]].concat()).await.unwrap();
@@ -89,7 +89,7 @@ both_styles! {
         assert_eq!(reply(&mut third).await.payload, "still here");
     }
 
-    async fn a_hundred_requests_on_ten_streams_are_each_answered_in_order(style: Style) {
+    async fn requests_of_ten_streams_are_answered_in_order(style: Style) {
         let server = Server::start(style, echo);
         let mut client = server.connect().await;
         for at in 0..100u16 {

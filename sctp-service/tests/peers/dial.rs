@@ -55,7 +55,7 @@ async fn dialled_association_is_served_and_set_up_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_without_listener_dials_each_peer_with_its_own_service() {
+async fn each_dialled_peer_has_its_own_service() {
     let (mut first, to_first) = ScriptedListener::new();
     let (mut second, to_second) = ScriptedListener::new();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -129,7 +129,7 @@ async fn failed_handshake_counts_as_a_failed_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_that_hangs_is_given_up_and_a_drain_does_not_wait_for_it() {
+async fn hanging_attempt_does_not_delay_a_drain() {
     let (listener, _mine) = ScriptedListener::new();
     let hangs = || std::future::pending::<Result<InMemory, ConnectError>>();
     let (tell, mut failed) = mpsc::unbounded_channel();
@@ -352,7 +352,7 @@ async fn connect_of_a_client_that_panics_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_cannot_connect_once_for_a_panic_says_so() {
+async fn panic_of_a_single_attempt_is_reported() {
     let (_far, network) = ScriptedListener::new();
     let connect = Fragile {
         attempts: 1,

@@ -57,7 +57,7 @@ async fn shutdown_waits_for_the_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goodbye_that_never_ends_is_cut_off_by_the_drain_timeout() {
+async fn endless_goodbye_ends_at_the_drain_timeout() {
     let mut server = Server::with(echo, |server| server.on_drain(|_| pending()));
     let peer = server.connect().await;
     settle().await;
@@ -114,7 +114,7 @@ async fn on_drain_runs_for_one_draining_association() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_drain_runs_after_the_last_request_and_when_idle() {
+async fn on_drain_runs_after_the_last_request() {
     let goodbye = async |association: AssociationHandle| {
         association.send("goodbye").await.unwrap();
     };
@@ -200,7 +200,7 @@ async fn expected_shutdown_that_does_not_come_is_begun_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_that_waits_for_its_reply_survives_an_expected_shutdown() {
+async fn expected_shutdown_fails_no_pending_call() {
     let (tell, mut handles) = mpsc::channel(8);
     let server = node(Config::new().with_max_calls(1), tell);
     let peer = server.connect().await;

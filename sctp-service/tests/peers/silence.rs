@@ -104,7 +104,7 @@ async fn closed_association_and_default_handle_are_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn association_that_is_held_back_before_the_watch_is_not_silent() {
+async fn association_held_back_earlier_is_not_silent() {
     let (_server, peer, handle) = start().await;
     for request in ["60", "next", "next"] {
         peer.send(request).await;
@@ -116,7 +116,7 @@ async fn association_that_is_held_back_before_the_watch_is_not_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn association_that_ends_while_it_is_held_back_is_silent() {
+async fn ended_association_is_silent_if_held_back() {
     let (_server, peer, handle) = start().await;
     let begun = Instant::now();
     let watched = handle.clone();
@@ -135,7 +135,7 @@ async fn association_that_ends_while_it_is_held_back_is_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_is_not_silent_while_its_handshake_does_not_read() {
+async fn unread_handshake_is_not_silence() {
     let (tell, mut handles) = mpsc::channel(1);
     let make = service_fn(move |incoming: IncomingAssociation| {
         tell.try_send(incoming.handle().clone()).unwrap();

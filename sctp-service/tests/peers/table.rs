@@ -159,7 +159,7 @@ async fn second_claim_of_an_identity_returns_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replaced_association_is_ended_and_leaves_the_entry_of_its_successor() {
+async fn replaced_association_leaves_the_new_entry() {
     let table = PeerTable::new();
     let network = start(&table);
     let ann = "ann".to_owned();
@@ -335,7 +335,7 @@ fn node(
 }
 
 #[tokio::test(start_paused = true)]
-async fn nodes_that_dial_each_other_at_once_keep_one_association() {
+async fn simultaneous_dials_keep_one_association() {
     let (listener_a, to_a) = ScriptedListener::new();
     let (listener_b, to_b) = ScriptedListener::new();
     let (table_a, opened_a) = node(("a", "b"), listener_a, &to_b);

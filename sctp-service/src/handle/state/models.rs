@@ -380,7 +380,7 @@ fn restart_during_a_call_of_a_client<R: Send + 'static>(
 }
 
 #[test]
-fn call_of_a_client_at_a_restart_is_made_after_it() {
+fn client_call_at_a_restart_is_made_after_it() {
     loom::model(|| {
         let (after, call) = restart_during_a_call_of_a_client(|call| call);
         assert!(after.is_pending());
@@ -392,7 +392,7 @@ fn call_of_a_client_at_a_restart_is_made_after_it() {
 }
 
 #[test]
-fn call_of_a_client_dropped_at_a_restart_is_found_after_it() {
+fn client_call_dropped_at_a_restart_is_found() {
     loom::model(|| {
         let (after, ()) = restart_during_a_call_of_a_client(drop);
         assert!(after.is_pending());

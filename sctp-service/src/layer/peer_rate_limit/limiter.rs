@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn peers_beyond_the_table_share_one_bucket_until_there_is_room() {
+    async fn peers_beyond_the_table_share_a_bucket() {
         let limiter = limiter(2);
         for addr in ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1"] {
             assert_eq!(limiter.take(&peer(addr)), Verdict::Now);

@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stream_of_an_overdue_call_is_dead_until_its_reply() {
+    async fn stream_of_an_overdue_call_stays_unused() {
         let (mut calls, permits) = (calls(3), Arc::new(Semaphore::new(9)));
         let mut reply = submit(&mut calls, &permits);
         assert_eq!(start(&mut calls), [(1, 1)]);

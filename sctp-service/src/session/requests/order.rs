@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn lane_keeps_its_place_when_the_one_before_it_is_free() {
+    fn lane_behind_a_free_one_keeps_its_place() {
         let mut order = Order::new(RequestOrder::PerStream);
         for (stream, payload) in [(1, "a"), (2, "b"), (3, "c")] {
             order.push(request(stream, payload));

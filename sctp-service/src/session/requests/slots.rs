@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn call_woken_before_the_session_rests_has_it_polled_again() {
+    fn call_woken_early_wakes_the_session() {
         let wake_ups = Arc::new(WakeUps::default());
         let session = Waker::from(Arc::clone(&wake_ups));
         let mut slots = Slots::new();

@@ -110,7 +110,7 @@ fn duplicate_reply_aborts() {
 }
 
 #[test]
-fn abort_fails_the_call_and_the_next_one_has_another_association() {
+fn call_after_an_abort_has_another_association() {
     run(async {
         let (client, mut server, mut listener) = up().await;
         let one = call(&client, "x");
@@ -174,7 +174,7 @@ fn unaccepted_associations_close_with_the_listener() {
 }
 
 #[test]
-fn server_that_is_dropped_ends_in_order_unless_something_is_unread() {
+fn dropped_server_aborts_only_with_unread_messages() {
     run(async {
         for unread in [false, true] {
             let (place, mut listener) = Place::new();

@@ -36,7 +36,7 @@ fn each_call_gets_its_own_reply() {
 }
 
 #[test]
-fn message_on_no_stream_of_calls_is_for_the_inbox() {
+fn message_on_another_stream_is_for_the_inbox() {
     run(async {
         let (place, listener) = Place::new();
         let _server = Server::start(listener);
@@ -55,7 +55,7 @@ fn message_on_no_stream_of_calls_is_for_the_inbox() {
 }
 
 #[test]
-fn after_ack_answers_and_ends_in_order_what_else_is_in_flight_is_not_answered() {
+fn after_ack_discards_calls_in_flight() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);
@@ -100,7 +100,7 @@ fn abort_reaches_every_call_in_flight_byte_for_byte() {
 }
 
 #[test]
-fn server_that_drains_answers_and_the_client_finds_the_next_one() {
+fn client_of_a_draining_server_finds_the_next() {
     run(async {
         let (place, listener) = Place::new();
         let mut server = Server::start(listener);

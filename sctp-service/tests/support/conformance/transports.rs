@@ -54,7 +54,7 @@ async fn read(transport: &mut impl Transport) -> (Vec<String>, End) {
 }
 
 #[test]
-fn orderly_end_is_announced_to_the_other_end_behind_the_data() {
+fn orderly_end_follows_the_data() {
     run(async {
         let (mut client, mut server) = up().await;
         send(&mut client, Message::new("first")).await.unwrap();
@@ -91,7 +91,7 @@ fn abort_is_not_announced_and_leaves_what_was_delivered() {
 }
 
 #[test]
-fn stream_that_does_not_exist_is_refused_at_either_end() {
+fn missing_stream_is_refused_at_either_end() {
     run(async {
         let (mut client, mut server) = up().await;
         let message = Message::new("x").on_stream(128);
@@ -108,7 +108,7 @@ fn stream_that_does_not_exist_is_refused_at_either_end() {
 }
 
 #[test]
-fn listener_that_stops_refuses_and_hands_over_what_is_up() {
+fn stopped_listener_hands_over_established_associations() {
     run(async {
         let (place, mut listener) = Place::new();
         let mut connector = place.connector();
