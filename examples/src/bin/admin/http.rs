@@ -1,0 +1,148 @@
+//! The endpoint: HTTP for operators, probes and Prometheus.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    },
+    response::{Html, IntoResponse},
+    routing::{get, post},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sctp_service::{AbortReason, Shutdown, layer::TransportMetrics};
+use serde::Deserialize;
+
+use crate::table::{Listing, Row, Table};
+
+/// The page runs its own script, asks this server alone, and is in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                      connect-src 'self'; frame-ancestors 'none'";
+
+/// State of the endpoint.
+pub(crate) struct Admin {
+    pub(crate) table: Arc<Table>,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) prometheus: PrometheusHandle,
+    pub(crate) transport: TransportMetrics,
+    /// The text that those must know who end associations.
+    pub(crate) token: Option<String>,
+}
+
+type Shared = State<Arc<Admin>>;
+/// A refusal, with its reason for people.
+type Refused = (StatusCode, String);
+
+pub(crate) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/associations", get(associations))
+        .route("/associations/{id}/drain", post(drain))
+        .route("/associations/{id}/abort", post(abort))
+        .layer(DefaultBodyLimit::max(AbortReason::MAX_LEN + 1))
+        .with_state(Arc::new(admin))
+}
+
+async fn page() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, Html(include_str!("page.html")))
+}
+
+/// For liveness: a server that drains is alive.
+async fn healthz(State(admin): Shared) -> &'static str {
+    match admin.draining.load(Ordering::Relaxed) {
+        true => "draining\n",
+        false => "ok\n",
+    }
+}
+
+/// For readiness: a server that drains gets no new associations.
+async fn readyz(State(admin): Shared) -> (StatusCode, &'static str) {
+    match admin.draining.load(Ordering::Relaxed) {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        false => (StatusCode::OK, "ok\n"),
+    }
+}
+
+async fn metrics(State(admin): Shared) -> String {
+    admin.prometheus.run_upkeep();
+    admin.transport.collect().await;
+    admin.prometheus.render()
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    /// Part of an address of the peer.
+    #[serde(default)]
+    peer: String,
+}
+
+async fn associations(State(admin): Shared, Query(filter): Query<Filter>) -> Json<Listing> {
+    Json(admin.table.list(filter.peer.trim()).await)
+}
+
+async fn drain(
+    State(admin): Shared,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refused> {
+    let row = admin.authorize(&headers, id)?;
+    tracing::info!(id, "an operator drains an association");
+    row.handle.graceful_shutdown();
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Aborts an association. The body is the reason, which the peer can read.
+async fn abort(
+    State(admin): Shared,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+    reason: Bytes,
+) -> Result<StatusCode, Refused> {
+    let row = admin.authorize(&headers, id)?;
+    let reason = AbortReason::new(reason)
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
+    tracing::info!(id, %reason, "an operator aborts an association");
+    row.handle
+        .shutdown(Shutdown::Abort(reason))
+        .map_err(|error| (StatusCode::CONFLICT, format!("{error}\n")))?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+impl Admin {
+    /// Finds an association for somebody who knows the token. A header is never sent by a page of
+    /// another site without this server's consent, which it does not give.
+    fn authorize(&self, headers: &HeaderMap, id: u64) -> Result<Arc<Row>, Refused> {
+        let Some(token) = &self.token else {
+            let text = "nobody can end associations: there is no --token-file\n";
+            return Err((StatusCode::FORBIDDEN, text.to_owned()));
+        };
+        let sent = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        if !sent.is_some_and(|sent| is_same(sent, token.as_bytes())) {
+            return Err((StatusCode::UNAUTHORIZED, "wrong token\n".to_owned()));
+        }
+        let row = self.table.get(id);
+        row.ok_or_else(|| (StatusCode::NOT_FOUND, format!("no association {id}\n")))
+    }
+}
+
+/// Compares in a time that does not depend on where the first difference is.
+fn is_same(sent: &[u8], token: &[u8]) -> bool {
+    let differences = sent.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b));
+    sent.len() == token.len() && differences == 0
+}

@@ -1,0 +1,127 @@
+//! An operations endpoint beside a server: health, metrics, and a page on which an operator sees the
+//! associations, and drains or aborts one: `admin --help`.
+#![forbid(unsafe_code)]
+
+mod http;
+mod table;
+
+use std::{
+    error::Error,
+    fs, future,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use clap::Parser;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use sctp_examples::{
+    program::{self, say},
+    signal,
+};
+use sctp_service::{
+    IncomingAssociation, Shutdown,
+    handler::handler_fn,
+    layer::{AssociationMetrics, MetricsLayer, TransportMetrics, from_fn_with_state},
+    serve,
+};
+use sctp_tokio::SctpListener;
+use tokio::net::TcpListener;
+use tower::{ServiceBuilder, service_fn};
+
+use http::Admin;
+use table::{Table, count};
+
+/// Echoes messages, and shows its associations on a page.
+///
+/// The message "hang" is never answered, so that there is something to wait for when the server
+/// drains.
+#[derive(Parser)]
+#[command(after_help = "\
+Try it:
+  echo secret > token
+  admin --token-file token &
+  curl http://127.0.0.1:9101/associations
+  curl -H 'Authorization: Bearer secret' -d 'maintenance' http://127.0.0.1:9101/associations/1/abort")]
+struct Args {
+    /// Serve SCTP on this address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9877")]
+    listen: SocketAddr,
+    /// Serve HTTP on this address. Everybody who reaches it can read all; it is not encrypted
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9101")]
+    admin: SocketAddr,
+    /// Let those end associations who know the text in this file; without it nobody can
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    program::start_log();
+    program::exit("admin", run(args).await)
+}
+
+async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let token = args.token_file.map(read_token).transpose()?;
+    let stop = signal::stop()?;
+    // The recorder comes first: what is registered before it is there is never recorded.
+    let prometheus = PrometheusBuilder::new().install_recorder()?;
+    let (table, draining) = (Arc::new(Table::default()), Arc::new(AtomicBool::new(false)));
+    let (associations, transport) = (AssociationMetrics::new(), TransportMetrics::new());
+
+    let http = TcpListener::bind(args.admin).await?;
+    let listener = SctpListener::bind(args.listen).await?;
+    say(format_args!("listening on {}", listener.local_addrs()?[0]));
+    say(format_args!("admin page at http://{}/", http.local_addr()?));
+    let admin = Admin {
+        table: Arc::clone(&table),
+        draining: Arc::clone(&draining),
+        prometheus,
+        transport: transport.clone(),
+        token,
+    };
+    // It answers until the last association has ended, and goes with the process.
+    tokio::spawn(axum::serve(http, http::router(admin)).into_future());
+
+    let (rows, closed) = (Arc::clone(&table), table);
+    let make_service = service_fn(move |incoming: IncomingAssociation| {
+        let row = rows.add(incoming.handle().clone(), incoming.connect_info.clone());
+        let service = ServiceBuilder::new()
+            .layer(MetricsLayer::new())
+            .layer(from_fn_with_state(row, count))
+            .service(handler_fn(echo));
+        future::ready(Ok::<_, Shutdown>(service))
+    });
+    serve(listener, make_service)
+        .on_event(move |event| associations.record(event))
+        .on_event(move |event| transport.record(event))
+        .on_event(move |event| closed.record(event))
+        .with_graceful_shutdown(async move {
+            stop.await;
+            draining.store(true, Ordering::Relaxed);
+        })
+        .await;
+    Ok(())
+}
+
+async fn echo(payload: Bytes) -> Bytes {
+    if payload == "hang" {
+        future::pending::<()>().await;
+    }
+    payload
+}
+
+fn read_token(file: PathBuf) -> Result<String, String> {
+    let named = |error: &str| format!("{}: {error}", file.display());
+    let token = fs::read_to_string(&file).map_err(|error| named(&error.to_string()))?;
+    match token.trim() {
+        "" => Err(named("no token in it")),
+        token => Ok(token.to_owned()),
+    }
+}
