@@ -66,12 +66,12 @@ fn counts(log: &str) -> HashMap<u16, HashMap<String, usize>> {
         .lines()
         .filter(|line| line.contains("association closed"));
     let read = closed.map(|line| {
-        let (_, port) = line.split_once("peer=Some(127.0.0.1:").unwrap();
-        let port = port.split_once(')').unwrap().0.parse().unwrap();
-        let (_, counts) = line.split_once("counts=Counts { ").unwrap();
-        let counts = counts.trim_end().trim_end_matches(" }").split(", ");
-        let named = counts.map(|count| {
-            let (name, value) = count.split_once(": ").unwrap();
+        let (_, port) = line.split_once("peer=127.0.0.1:").unwrap();
+        let port = port.split_once('}').unwrap().0.parse().unwrap();
+        let (_, counts) = line.split_once("requests=").unwrap();
+        let counts = format!("requests={counts}");
+        let named = counts.split_whitespace().map(|count| {
+            let (name, value) = count.split_once('=').unwrap();
             (name.to_owned(), value.parse().unwrap())
         });
         (port, named.collect())

@@ -43,8 +43,8 @@ struct Lines {
     /// The span of each event that is in one.
     within: Arc<Mutex<Vec<String>>>,
     current: Arc<Mutex<Vec<u64>>>,
-    /// The fields of each warning.
-    warnings: Arc<Mutex<Vec<String>>>,
+    /// The fields of each event.
+    fields: Arc<Mutex<Vec<String>>>,
 }
 
 impl Lines {
@@ -80,11 +80,9 @@ impl Subscriber for Lines {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() == tracing::Level::WARN {
-            let mut fields = Fields(String::new());
-            event.record(&mut fields);
-            self.warnings.lock().unwrap().push(fields.0);
-        }
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.fields.lock().unwrap().push(fields.0);
         let mut line = Line::default();
         event.record(&mut line);
         let text = format!("{}: {}", line.message, line.errors.join(": "));
@@ -248,7 +246,7 @@ async fn unmatched_reply_is_a_limited_warning() {
         .over(transport);
     let wrong = Message::new("wrong").with_ppid(Ppid::NGAP).on_stream(3);
     let warnings = || {
-        let lines = lines.warnings.lock().unwrap();
+        let lines = lines.fields.lock().unwrap();
         lines
             .iter()
             .filter(|line| line.contains("discarding reply with no matching call"))
@@ -261,7 +259,7 @@ async fn unmatched_reply_is_a_limited_warning() {
         peer.send(wrong.clone()).await;
     }
     settle().await;
-    let first = " message=discarding reply with no matching call peer=Some(192.0.2.1:40000) stream=3 ppid=60 occurrences=";
+    let first = " message=discarding reply with no matching call peer=192.0.2.1:40000 stream=3 ppid=60 occurrences=";
     assert_eq!(warnings(), [format!("{first}1")]);
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     peer.send(wrong).await;
@@ -269,6 +267,26 @@ async fn unmatched_reply_is_a_limited_warning() {
     assert_eq!(warnings()[1..], [format!("{first}100")]);
     peer.send("right").await;
     call.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closed_association_has_its_counts_as_fields() {
+    let (lines, _guard) = Lines::start();
+    let server = Server::new(async |payload: Bytes| payload);
+    let peer = server.connect().await;
+    peer.send("hello").await;
+    peer.expect_message("hello").await;
+    drop(peer);
+    settle().await;
+    let fields = lines.fields.lock().unwrap();
+    let closed = fields
+        .iter()
+        .find(|line| line.contains("association closed"));
+    let counts = "requests=1 sent=1 discarded_requests=0 discarded_replies=0 dropped_calls=0 sends=0 \
+                  discarded_sends=0 calls=0 replies=0 late_replies=0 lost_calls=0 unsent_calls=0";
+    assert!(closed.unwrap().ends_with(counts), "{closed:?}");
+    let spans = lines.spans.lock().unwrap();
+    assert!(spans[0].ends_with(" peer=192.0.2.1:40000"), "{spans:?}");
 }
 
 #[tokio::test(start_paused = true)]

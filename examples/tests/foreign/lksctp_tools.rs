@@ -34,7 +34,7 @@ fn sctp_darn_is_answered_and_shut_down() {
         darn.line("hello");
         let line = server.closed();
         assert!(
-            line.contains("end=shut down ") && line.contains("requests: 1, sent: 1"),
+            line.contains("end=shut down ") && line.contains("requests=1 sent=1"),
             "{line}"
         );
         darn.end_of_input();

@@ -53,7 +53,7 @@ fn usrsctps_client_is_echoed_and_ends_in_order() {
         client.stdout.find("SCTP_SHUTDOWN_COMP");
         let line = server.closed();
         assert!(line.contains("end=shut down by peer"), "{line}");
-        assert!(line.contains("requests: 2, sent: 2"), "{line}");
+        assert!(line.contains("requests=2 sent=2"), "{line}");
         client.exits_with(0);
     }
     proved(

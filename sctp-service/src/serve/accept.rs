@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Span, field::display};
 
 use crate::{
     AssociationHandle, Config, ConnectInfo, Correlation, Listener, Side, Transport, abort_reasons,
@@ -256,8 +256,8 @@ impl Server {
 
 /// Makes the span of an association.
 pub(super) fn span(connect_info: &ConnectInfo) -> Span {
-    let peer = connect_info.peer_addr();
-    tracing::info_span!("association", id = %connect_info.assoc(), ?peer)
+    let peer = connect_info.peer_addr().map(display);
+    tracing::info_span!("association", id = %connect_info.assoc(), peer)
 }
 
 /// Accepts an association. A panic of the listener is converted to an error.

@@ -4,6 +4,7 @@ use std::{any::Any, error::Error, io};
 
 use sctp_core::{AbortReason, PeerAddrChange};
 use sctp_tokio::{End, Received, RecvError, SendError};
+use tracing::field::display;
 
 use super::{Exit, calling::OneWay, connection::Connection};
 use crate::{
@@ -51,9 +52,27 @@ impl<T: Transport> Connection<T> {
         let (connect_info, counts) = (&self.info, &self.counts);
         if let Some(occurrences) = self.events.limits().closed.record() {
             let occurrences = several(occurrences);
-            let reason = reason.map(tracing::field::display);
+            let reason = reason.map(display);
             let lasted = self.association.lasted();
-            tracing::info!(%end, reason, ?lasted, ?counts, occurrences, "association closed");
+            tracing::info!(
+                %end,
+                reason,
+                ?lasted,
+                requests = counts.requests,
+                sent = counts.sent,
+                discarded_requests = counts.discarded_requests,
+                discarded_replies = counts.discarded_replies,
+                dropped_calls = counts.dropped_calls,
+                sends = counts.sends,
+                discarded_sends = counts.discarded_sends,
+                calls = counts.calls,
+                replies = counts.replies,
+                late_replies = counts.late_replies,
+                lost_calls = counts.lost_calls,
+                unsent_calls = counts.unsent_calls,
+                occurrences,
+                "association closed"
+            );
         }
         let association = &self.handle();
         let lasted = self.association.lasted();
@@ -70,7 +89,8 @@ impl<T: Transport> Connection<T> {
     pub(super) fn path_changed(&self, change: &PeerAddrChange) {
         if let Some(occurrences) = self.events.limits().path_changed.record() {
             let occurrences = several(occurrences);
-            tracing::info!(addr = ?change.addr, state = ?change.state, occurrences, "path changed");
+            let addr = change.addr.map(display);
+            tracing::info!(addr, state = ?change.state, occurrences, "path changed");
         }
         self.events.emit(&ServerEvent::PathChanged {
             connect_info: &self.info,
@@ -155,8 +175,8 @@ impl<T: Transport> Connection<T> {
     pub(super) fn report_unknown_reply(&self, received: &Received) {
         let (stream, ppid) = (received.info.stream, received.info.ppid);
         if let Some(occurrences) = self.events.limits().unknown_reply.record() {
-            let peer = self.info.peer_addr();
-            tracing::warn!(?peer, %stream, %ppid, occurrences, "discarding reply with no matching call");
+            let peer = self.info.peer_addr().map(display);
+            tracing::warn!(peer, %stream, %ppid, occurrences, "discarding reply with no matching call");
         }
     }
 
