@@ -7,15 +7,18 @@ use sctp_service::{AssociationHandle, Message, Request, RequestOrder};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::support::leaks::resident;
+use crate::support::{leaks::resident, patience};
 
 /// Answers a good client with what it said. For others it asks back, and answers with what was
-/// answered.
+/// answered. It waits only briefly after the request "late".
 async fn ask_back(handle: AssociationHandle, request: Request) -> Bytes {
     if request.payload().starts_with(b"good") {
         return request.into_payload();
     }
-    let time = Duration::from_millis(300);
+    let time = match &request.payload()[..] {
+        b"late" => Duration::from_millis(300),
+        _ => patience(),
+    };
     match handle.request_within(time, "question").await {
         Ok(answer) => answer.payload.slice(5..),
         Err(_) => Bytes::from("no answer"),
@@ -55,7 +58,7 @@ both_styles! {
     async fn replies_that_come_late_or_never(style: Style) {
         let scene = Scene::correlated(style, Config::default(), ask_back).await;
         let mut peer = scene.connect().await;
-        peer.send("hello").await.unwrap();
+        peer.send("late").await.unwrap();
         let late = question(&mut peer).await;
         assert_eq!(reply(&mut peer).await.payload, "no answer");
         peer.send(late).await.unwrap();
