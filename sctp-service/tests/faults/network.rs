@@ -4,8 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use sctp_service::{Config, End, Side};
 use sctp_tokio::{
-    AssocId, Event, Message, SocketBuilder,
-    options::{AssocInfo, Heartbeat, PeerAddrParams, RtoInfo},
+    AssocId, Association, Event, Message, Socket, SocketBuilder,
+    options::{AssocInfo, Heartbeat, InitMsg, PeerAddrParams, RtoInfo},
 };
 use tokio::sync::oneshot;
 
@@ -19,20 +19,44 @@ use crate::{
 };
 
 /// Timers short enough for a test: a lost packet is sent again after 50 ms.
+///
+/// The handshake has limits of its own: by default it gives up after 8 retransmissions, and doubles the
+/// pause before each.
 pub(super) fn impatient(retransmissions: u16) -> SocketBuilder {
-    SocketBuilder::new().configure(move |socket| {
-        let times = RtoInfo::new()
-            .with_initial(Duration::from_millis(50))
-            .with_min(Duration::from_millis(50))
-            .with_max(Duration::from_millis(100));
-        socket.set_rto_info(AssocId::FUTURE, &times)?;
-        // So that an end that has nothing to send finds out as well.
-        let heartbeat = Heartbeat::Enabled(Some(Duration::from_millis(50)));
-        let path = PeerAddrParams::new().with_heartbeat(heartbeat);
-        socket.set_peer_addr_params(AssocId::FUTURE, None, &path)?;
-        let limit = AssocInfo::new().with_max_retransmissions(retransmissions);
-        socket.set_assoc_info(AssocId::FUTURE, &limit)
-    })
+    let init = InitMsg::new()
+        .with_max_attempts(100)
+        .with_max_timeout(Duration::from_millis(100));
+    SocketBuilder::new()
+        .with_init(init)
+        .configure(move |socket| {
+            let times = RtoInfo::new()
+                .with_initial(Duration::from_millis(50))
+                .with_min(Duration::from_millis(50))
+                .with_max(Duration::from_millis(100));
+            socket.set_rto_info(AssocId::FUTURE, &times)?;
+            // So that an end that has nothing to send finds out as well.
+            let heartbeat = Heartbeat::Enabled(Some(Duration::from_millis(50)));
+            let path = PeerAddrParams::new().with_heartbeat(heartbeat);
+            socket.set_peer_addr_params(AssocId::FUTURE, None, &path)?;
+            let limit = AssocInfo::new().with_max_retransmissions(retransmissions);
+            socket.set_assoc_info(AssocId::FUTURE, &limit)
+        })
+}
+
+/// Connects to a server through a network that loses packets.
+///
+/// The kernel gives up a shutdown after five times the maximum timeout that the association began with
+/// (`sctp_association_init`). With 100 ms that is time for half a dozen attempts, all of which such a
+/// network can lose.
+async fn connect(addr: SocketAddr) -> Association {
+    let set_max =
+        |socket: &Socket, assoc, max| socket.set_rto_info(assoc, &RtoInfo::new().with_max(max));
+    let minute = Duration::from_secs(60);
+    let builder = impatient(100).configure(move |socket| set_max(socket, AssocId::FUTURE, minute));
+    let peer = must(builder.connect(&[addr])).await.unwrap();
+    let socket = peer.socket().unwrap();
+    set_max(socket, AssocId::CURRENT, Duration::from_millis(100)).unwrap();
+    peer
 }
 
 /// Runs a server in one namespace until the client in the other is done. What comes back is how
@@ -77,8 +101,7 @@ async fn through(style: Style, trouble: &'static str) {
     }
     let client = async |addr| {
         const QUESTIONS: u16 = 150;
-        let peer = must(impatient(100).connect(&[addr])).await.unwrap();
-        let (sender, mut receiver) = peer.split();
+        let (sender, mut receiver) = connect(addr).await.split();
         let asking = tokio::spawn(async move {
             for number in 0..QUESTIONS {
                 let question = [&number.to_be_bytes()[..], &[b'q'; 700]].concat();
