@@ -7,7 +7,10 @@ mod support;
 
 use std::{net::SocketAddr, time::Duration};
 
-use sctp_tokio::{AssocId, Message, Reliability, SocketBuilder, options::RtoInfo};
+use sctp_tokio::{
+    AssocId, Message, Reliability, SocketBuilder,
+    options::{AssocInfo, InitMsg, RtoInfo},
+};
 use support::{
     must,
     netns::{NetNs, two_cables},
@@ -28,13 +31,24 @@ struct Arrived {
     short: usize,
 }
 
+/// Retransmits soon, and does not give up: the network may lose all of the few attempts that are the
+/// kernel's default.
 fn quick() -> SocketBuilder {
     let millis = Duration::from_millis;
     let timeouts = RtoInfo::new()
         .with_initial(millis(100))
         .with_min(millis(30))
         .with_max(millis(200));
-    SocketBuilder::new().configure(move |socket| socket.set_rto_info(AssocId::FUTURE, &timeouts))
+    let init = InitMsg::new()
+        .with_max_attempts(100)
+        .with_max_timeout(millis(200));
+    let persistent = AssocInfo::new().with_max_retransmissions(100);
+    SocketBuilder::new()
+        .with_init(init)
+        .configure(move |socket| {
+            socket.set_rto_info(AssocId::FUTURE, &timeouts)?;
+            socket.set_assoc_info(AssocId::FUTURE, &persistent)
+        })
 }
 
 fn delay(ends: [&NetNs; 2], loss: &str) {
