@@ -34,6 +34,11 @@ fn hello_service() {
 }
 
 #[test]
+fn http() {
+    shows(env!("CARGO_BIN_EXE_http"), &["/status for [127.0.0.1:"]);
+}
+
+#[test]
 fn middleware() {
     let mut example = shows(
         env!("CARGO_BIN_EXE_middleware"),

@@ -23,6 +23,7 @@ mod sipp;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod tls;
 mod tshark;
 mod usrsctp;
 mod usrsctp_peer;
