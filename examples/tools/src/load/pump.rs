@@ -294,11 +294,11 @@ impl<'a> Pump<'a> {
                 // The reason is received next.
                 self.closing = true;
                 self.silent_since.get_or_insert(now);
-                self.count_unsent(1);
+                self.count_refused();
                 Ok(())
             }
             Err(error) => {
-                self.count_unsent(1);
+                self.count_refused();
                 Err(format!("cannot send: {error}"))
             }
         })

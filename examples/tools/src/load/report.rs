@@ -48,14 +48,14 @@ impl Report<'_> {
         causes(f, &calls.failures)?;
         let notes = [
             (
-                calls.unsent,
-                "unsent",
-                "of these, the association ended before they were sent",
-            ),
-            (
                 calls.unanswered,
                 "unanswered",
                 "still open when the run ended",
+            ),
+            (
+                calls.unsent,
+                "unsent",
+                "failed or unanswered, and never sent",
             ),
             (
                 calls.missed,
@@ -235,7 +235,7 @@ mod tests {
             "192.0.2.1:7: 3 associations with 1 stream, 0 in flight on each, messages of 64 bytes",
             "measured for 10 s",
             "throughput    98,123 calls/s",
-            "unsent        4 (of these, the association ended before they were sent)",
+            "unsent        4 (failed or unanswered, and never sent)",
             "missed        7 (due, but too many were open to send them)",
             "p99.9              1.20 ms",
             "p50                      -",

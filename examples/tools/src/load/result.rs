@@ -60,7 +60,7 @@ pub(crate) struct Calls {
     pub(crate) sent: u64,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
-    /// Failed or unanswered, and never sent: the association ended first.
+    /// Failed or unanswered, and never sent.
     pub(crate) unsent: u64,
     /// Causes of failed calls, and their numbers.
     pub(crate) failures: BTreeMap<String, u64>,

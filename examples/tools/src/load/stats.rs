@@ -51,7 +51,7 @@ pub(crate) struct Tally {
     pub(crate) begun: u64,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
-    /// Of these calls, those that the association ended before they were sent.
+    /// Failed or unanswered, and never sent.
     pub(crate) unsent: u64,
     /// Still open when the run ended.
     pub(crate) unanswered: u64,

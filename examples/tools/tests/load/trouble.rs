@@ -94,17 +94,21 @@ fn calls_that_were_never_sent_are_told_apart() {
         // Nothing is read, so that both sockets' buffers fill up.
         association.closed().await;
     });
-    let args = ["-n", "1000", "-c", "64", "--size", "60000"];
-    let patience = ["--give-up", "500ms"];
+    let args = ["-d", "1h", "-c", "64", "--size", "60000"];
+    // Those that wait for the association time out before it is given up.
+    let patience = ["--give-up", "500ms", "--call-timeout", "300ms"];
     let mut load = Load::start(&server, &[&args[..], &patience].concat());
     let result = load.ends_with(1);
     let numbers = ["sent", "failed", "unsent"].map(|name| result["calls"][name].as_u64().unwrap());
     let [sent, failed, unsent] = numbers;
     assert!(sent > 0 && unsent > 0, "{result:#}");
     assert_eq!(sent + unsent, failed, "{result:#}");
+    let rate = |name: &str| result["calls"][name].as_f64().unwrap();
+    let bytes = rate("bytes_sent_per_second") * result["seconds"].as_f64().unwrap();
+    let difference = bytes - 60_000.0 * sent as f64;
+    assert!(difference.abs() < 1.0, "{result:#}");
     let report = load.program.stdout.text();
-    let line =
-        format!("unsent        {unsent} (of these, the association ended before they were sent)");
+    let line = format!("unsent        {unsent} (failed or unanswered, and never sent)");
     assert!(report.contains(&line), "{report}");
 }
 

@@ -59,7 +59,7 @@ impl Pump<'_> {
 
     /// The run is over: what is open stays unanswered.
     pub(super) fn cut_off(&mut self) {
-        self.count_unsent(0);
+        self.count_unsent();
         for call in self.calls.drain() {
             self.count(call.measured, |tally| tally.unanswered += 1);
         }
@@ -67,7 +67,7 @@ impl Pump<'_> {
     }
 
     pub(super) fn fail_all(&mut self, cause: &str) {
-        self.count_unsent(0);
+        self.count_unsent();
         let cause = format!("association {cause}");
         for call in self.calls.drain() {
             self.fail(call, &cause);
@@ -76,19 +76,29 @@ impl Pump<'_> {
         self.count_missed(self.phases.end.min(now));
     }
 
-    /// Counts the calls whose messages the association has not taken, and drops the messages. It may
-    /// have refused one that has left the outbox.
-    pub(super) fn count_unsent(&mut self, refused: u64) {
-        let next = self.calls.next();
-        let unsent = self.outbox.len() as u64 + refused;
-        self.outbox.clear();
-        for number in next - unsent..next {
-            let bytes = self.calls.size(number) as u64;
-            self.count(number >= self.first_measured, |tally| {
-                tally.unsent += 1;
-                tally.bytes_unsent += bytes;
-            });
+    /// Counts the calls whose messages the association has not taken, and drops the messages.
+    pub(super) fn count_unsent(&mut self) {
+        let messages = std::mem::take(&mut self.outbox);
+        // The last message is that of the last call.
+        let first = self.calls.next() - messages.len() as u64;
+        for (number, message) in (first..).zip(messages) {
+            self.count_unsent_call(number, message.payload.len());
         }
+    }
+
+    /// Counts the call whose message the association has refused, and those behind it. The message
+    /// has left the outbox.
+    pub(super) fn count_refused(&mut self) {
+        let number = self.calls.next() - self.outbox.len() as u64 - 1;
+        self.count_unsent_call(number, self.calls.size(number));
+        self.count_unsent();
+    }
+
+    fn count_unsent_call(&mut self, number: u64, size: usize) {
+        self.count(number >= self.first_measured, |tally| {
+            tally.unsent += 1;
+            tally.bytes_unsent += size as u64;
+        });
     }
 
     /// Counts the calls that were due before a time and have not been sent.
