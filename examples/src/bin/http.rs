@@ -13,17 +13,17 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use sctp_tokio::{Association, ByteStream, SctpListener, StreamId};
+use sctp_tokio::{Association, ByteStream, SctpListener};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// hyper needs bytes in both directions.
 fn byte_stream(association: Association) -> std::io::Result<TokioIo<ByteStream>> {
-    ByteStream::new(association, StreamId::new(0)).map(TokioIo::new)
+    ByteStream::new(association, 0).map(TokioIo::new)
 }
 
 async fn serve(association: Association) -> Result<(), Failure> {
-    let peer = association.control().peer_addrs()?;
+    let peer = association.initial_peer_addrs().to_vec();
     let answer = service_fn(async |request: Request<Incoming>| {
         let text = format!("{} for {peer:?}\n", request.uri().path());
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))

@@ -11,7 +11,7 @@
 use std::{error::Error, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use sctp_tokio::{Association, ByteStream, SctpListener, StreamId};
+use sctp_tokio::{Association, ByteStream, SctpListener};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy, split, stdin},
     time::timeout,
@@ -27,7 +27,7 @@ use tokio_rustls::{
     },
 };
 
-/// Time that a peer has for the TLS handshake, and for leaving once it has said so.
+/// Time that a peer has for the TLS handshake, and for taking the end of the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -122,7 +122,7 @@ impl Identity {
 }
 
 fn byte_stream(association: Association) -> std::io::Result<ByteStream> {
-    ByteStream::new(association, StreamId::new(0))
+    ByteStream::new(association, 0)
 }
 
 async fn serve(listen: SocketAddr, identity: &Identity) -> Result<(), Failure> {
@@ -149,7 +149,7 @@ async fn echo(association: Association, acceptor: &TlsAcceptor) -> Result<u64, F
     let (mut reader, mut writer) = split(stream);
     let bytes = copy(&mut reader, &mut writer).await?;
     // The peer may have shut the association down behind its close_notify: then nothing can be sent.
-    let _ = writer.shutdown().await;
+    let _ = timeout(PATIENCE, writer.shutdown()).await;
     Ok(bytes)
 }
 
@@ -169,7 +169,7 @@ async fn connect(server: SocketAddr, name: String, identity: &Identity) -> Resul
         }
         print!("{answer}");
     }
-    stream.shutdown().await?;
+    timeout(PATIENCE, stream.shutdown()).await??;
     Ok(())
 }
 
