@@ -55,7 +55,7 @@ async fn connect(addr: SocketAddr) -> Association {
     let builder = impatient(100).configure(move |socket| set_max(socket, AssocId::FUTURE, minute));
     let peer = must(builder.connect(&[addr])).await.unwrap();
     let socket = peer.socket().unwrap();
-    set_max(socket, AssocId::CURRENT, Duration::from_millis(100)).unwrap();
+    set_max(socket, peer.id(), Duration::from_millis(100)).unwrap();
     peer
 }
 
