@@ -23,9 +23,11 @@ use crate::error_context::{AddrList, AddrOwner, bind_error, prefixed};
 ///
 /// # Errors
 ///
-/// Each method returns [`NotConnected`](io::ErrorKind::NotConnected) if the association was closed
-/// before it had a socket or was dropped, `InvalidInput` once it is closed, and otherwise the errors
-/// of the method of [`Socket`] with the same name.
+/// Each method that returns a `Result` fails with [`NotConnected`](io::ErrorKind::NotConnected) if the
+/// association was closed before it had a socket, was dropped, or was converted into its socket.
+/// Each but [`send_buffer_size`](Self::send_buffer_size) fails with `InvalidInput` once the
+/// association is closed. Otherwise they return the errors of the method of [`Socket`] with the same
+/// name.
 ///
 /// # Example
 ///
@@ -71,7 +73,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The same as for all options.
+    /// The [errors of every method](Self#errors).
     pub fn status(&self) -> io::Result<Status> {
         self.option(Socket::status)
     }
@@ -80,21 +82,19 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The same as for all options.
+    /// The [errors of every method](Self#errors).
     pub fn stats(&self) -> io::Result<AssocStats> {
         self.option(Socket::assoc_stats)
     }
 
-    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It
-    /// is the size of the largest message that can be sent; see
-    /// [`Socket::send_buffer_size`].
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes, with one system call. It is the size
+    /// of the largest message that can be sent; see [`Socket::send_buffer_size`].
     ///
     /// An association inherits the size from its listener or endpoint.
     ///
     /// # Errors
     ///
-    /// Returns `NotConnected` if the association was closed before it had a socket, and
-    /// errors of `getsockopt(2)`. A closed association is not an error.
+    /// The [errors of every method](Self#errors). A closed association is not an error.
     #[doc(alias = "SO_SNDBUF")]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         self.option(|socket, _| socket.send_buffer_size())
@@ -104,7 +104,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The same as for all options.
+    /// The [errors of every method](Self#errors).
     pub fn peer_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.option(Socket::peer_addrs)
     }
@@ -113,7 +113,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The same as for all options.
+    /// The [errors of every method](Self#errors).
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.option(Socket::local_addrs)
     }
@@ -124,7 +124,8 @@ impl Control {
     /// # Errors
     ///
     /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
-    /// have the address. Otherwise the same as for all options.
+    /// have the address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn path_info(&self, addr: SocketAddr) -> io::Result<PathInfo> {
         self.option(|socket, id| {
             let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -138,7 +139,8 @@ impl Control {
     /// # Errors
     ///
     /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
-    /// have the address. Otherwise the same as for all options.
+    /// have the address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn set_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
         self.option(|socket, id| {
             let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -152,8 +154,8 @@ impl Control {
     /// # Errors
     ///
     /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of
-    /// local addresses, if this end does not have the address. Otherwise the same as for
-    /// all options.
+    /// local addresses, if this end does not have the address. Otherwise the [errors of
+    /// every method](Self#errors).
     pub fn set_peer_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
         self.option(|socket, id| {
             keep_asconf(socket, id);
@@ -167,8 +169,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the peer does not have the address. Otherwise the same as
-    /// for all options.
+    /// Returns `InvalidInput` if the peer does not have the address. Otherwise the [errors of
+    /// every method](Self#errors).
     pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
         self.option(|socket, id| {
             let explain = |error| match addr {
@@ -186,8 +188,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the
-    /// same as for all options.
+    /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the [errors of
+    /// every method](Self#errors).
     pub fn bindx_add(&self, addrs: &[SocketAddr]) -> io::Result<()> {
         self.option(|socket, id| {
             keep_asconf(socket, id);
@@ -201,7 +203,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `ResourceBusy` for the last address. Otherwise the same as for all options.
+    /// Returns `ResourceBusy` for the last address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn bindx_remove(&self, addrs: &[SocketAddr]) -> io::Result<()> {
         self.option(|socket, id| {
             keep_asconf(socket, id);
@@ -216,8 +219,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all
-    /// options.
+    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of
+    /// every method](Self#errors).
     pub fn reset_streams(&self, direction: ResetDirection, streams: &[StreamId]) -> io::Result<()> {
         self.option(|socket, id| socket.reset_streams(id, direction, streams))
     }
@@ -230,24 +233,23 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `Unsupported` without stream reconfiguration. Otherwise the same as for all
-    /// options.
+    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of
+    /// every method](Self#errors).
     pub fn add_streams(&self, inbound: u16, outbound: u16) -> io::Result<()> {
         self.option(|socket, id| socket.add_streams(id, inbound, outbound))
     }
 
     /// Adds or replaces a shared key (RFC 4895); see [`Socket::set_auth_key`].
     ///
-    /// To rotate keys, add the new one at both ends,
-    /// [activate](Self::set_active_auth_key) it,
-    /// deactivate the old one, and
-    /// [delete](Self::delete_auth_key)
-    /// it after [`Notification::Authentication`](crate::Notification::Authentication) has
-    /// reported that it is no longer in use.
+    /// To rotate keys, add the new one at both ends, [activate](Self::set_active_auth_key) it,
+    /// deactivate the old one, and [delete](Self::delete_auth_key) it after
+    /// [`Notification::Authentication`](crate::Notification::Authentication) has reported that it is
+    /// no longer in use.
     ///
     /// # Errors
     ///
-    /// Returns `PermissionDenied` without AUTH. Otherwise the same as for all options.
+    /// Returns `PermissionDenied` without AUTH. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn set_auth_key(&self, key: u16, secret: &[u8]) -> io::Result<()> {
         self.option(|socket, id| socket.set_auth_key(id, key, secret))
     }
@@ -257,7 +259,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the key does not exist. Otherwise the same as for all options.
+    /// Returns `InvalidInput` if the key does not exist. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn set_active_auth_key(&self, key: u16) -> io::Result<()> {
         self.option(|socket, id| socket.set_active_auth_key(id, key))
     }
@@ -266,7 +269,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` for the active key. Otherwise the same as for all options.
+    /// Returns `InvalidInput` for the active key. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn deactivate_auth_key(&self, key: u16) -> io::Result<()> {
         self.option(|socket, id| socket.deactivate_auth_key(id, key))
     }
@@ -275,7 +279,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` for the active key. Otherwise the same as for all options.
+    /// Returns `InvalidInput` for the active key. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn delete_auth_key(&self, key: u16) -> io::Result<()> {
         self.option(|socket, id| socket.delete_auth_key(id, key))
     }

@@ -290,7 +290,8 @@ impl Association {
     ///
     /// # Errors
     ///
-    /// Returns the association if another handle ([`SendHalf`]) exists, if received data has not
+    /// Returns the association if another handle ([`SendHalf`]) exists, if another thread is in a call
+    /// of a [`Control`], if received data has not
     /// been returned yet, or if the association was closed before it had a socket. To receive such
     /// data first, call [`try_next_event`](Self::try_next_event) until it returns `WouldBlock`.
     pub fn into_socket(self) -> Result<Socket, Box<Self>> {
@@ -303,7 +304,7 @@ impl Association {
         // Nothing is unread, so the receiving half has no other state.
         let (shared, limit) = (Arc::clone(&receiver.shared), receiver.max_message_size());
         drop(receiver);
-        // No handle other than the two halves existed.
+        // No handle other than the two halves existed, but a `Control` may be in a call.
         let left = match Arc::try_unwrap(shared).map(AssociationShared::into_socket) {
             Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(shared)) => Arc::from(shared),
