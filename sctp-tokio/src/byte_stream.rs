@@ -7,9 +7,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use sctp_core::{AssocChangeState, Notification, Ppid, SendInfo, StreamId};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf},
+    task::coop,
+};
 
 use crate::{association::Association, error::RecvError, event::Event, message::Received};
 
@@ -18,14 +21,18 @@ const MAX_WRITE: usize = 64 * 1024;
 /// Slices in one message.
 const MAX_SLICES: usize = 64;
 
-/// One stream of an association in both directions as [`AsyncRead`] and [`AsyncWrite`], for
-/// protocols that need a byte stream: TLS (RFC 3436), HTTP, or any code that is written for TCP.
+/// One stream of an association in both directions as [`AsyncRead`], [`AsyncBufRead`] and
+/// [`AsyncWrite`], for protocols that need a byte stream: TLS (RFC 3436), HTTP, or any code that is
+/// written for TCP.
 ///
 /// # On the wire
 ///
 /// Each write is an ordered message of up to 64 KiB, or of the size of the send buffer if that is
 /// smaller. Message boundaries have no meaning: reading returns the bytes of successive messages, and
-/// both ends must use the same stream. The association carries nothing else.
+/// both ends must use the same stream. The association carries nothing else. Each end accepts messages
+/// of the length that the other end writes; see
+/// [`with_max_message_size`](crate::SocketBuilder::with_max_message_size). Both ends must send
+/// reliably: a message that the peer abandons as a whole is not noticed.
 ///
 /// # Reading
 ///
@@ -34,18 +41,21 @@ const MAX_SLICES: usize = 64;
 ///
 /// | kind | cause |
 /// |---|---|
-/// | `ConnectionReset` | the association was aborted, with the reason in the text; or the peer has restarted, and bytes may be missing |
-/// | `TimedOut` and others of [`End::Lost`](crate::End::Lost) | the association was lost |
-/// | `InvalidData` | a message came on another stream or unordered, and was discarded; or it exceeds [`with_max_message_size`](crate::SocketBuilder::with_max_message_size) |
+/// | `ConnectionReset` | The association was aborted, with the reason in the text. |
+/// | `ConnectionReset` | The bytes have a gap: the peer has restarted, or abandoned a part of a message, or sent one that was too long. Reading and writing fail from then on. |
+/// | `TimedOut` and others of [`End::Lost`](crate::End::Lost) | The association was lost. |
+/// | `InvalidData` | A message came on another stream or unordered, and was discarded. Reading can continue. |
+/// | `InvalidData` | A message exceeds the limit. The peer is aborted, except on a one-to-one socket. |
 ///
 /// # Writing
 ///
 /// A write completes when the kernel has accepted the bytes, and `poll_flush` has nothing to do.
-/// Writing fails with `BrokenPipe` once the association is being shut down, by either end.
+/// Writing fails with `BrokenPipe` once the association is closed, or is being shut down by either
+/// end.
 ///
 /// `poll_shutdown` starts the shutdown *of the association*, after everything that was written: SCTP
 /// has no half close. What the peer has written can still be read, up to the end. Dropping the
-/// stream with unread messages aborts the association.
+/// stream before everything that arrived is read aborts the association.
 ///
 /// # Cancel safety
 ///
@@ -55,11 +65,11 @@ const MAX_SLICES: usize = 64;
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// use sctp_tokio::{Association, ByteStream, StreamId};
+/// use sctp_tokio::{Association, ByteStream};
 /// use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 ///
 /// let association = Association::connect("127.0.0.1:9877").await?;
-/// let mut stream = ByteStream::new(association, StreamId::new(0))?;
+/// let mut stream = ByteStream::new(association, 0)?;
 /// stream.write_all(b"a line\n").await?;
 /// let mut line = String::new();
 /// stream.read_line(&mut line).await?;
@@ -72,6 +82,8 @@ pub struct ByteStream {
     max_write: usize,
     /// The rest of the last message.
     unread: Bytes,
+    /// The reason why bytes are missing behind `unread`.
+    gap: Option<&'static str>,
 }
 
 impl ByteStream {
@@ -79,9 +91,10 @@ impl ByteStream {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the association does not have the stream in both directions, and
-    /// `NotConnected` if it is already closed.
-    pub fn new(association: Association, stream: StreamId) -> io::Result<Self> {
+    /// Returns `InvalidInput` if the association does not have the stream in both directions. The
+    /// association is then dropped.
+    pub fn new(association: Association, stream: impl Into<StreamId>) -> io::Result<Self> {
+        let stream = stream.into();
         let streams = association
             .inbound_streams()
             .min(association.outbound_streams());
@@ -89,19 +102,21 @@ impl ByteStream {
             let text = format!("no stream {stream} in both directions: {streams} negotiated");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let max_write = association.control().send_buffer_size()?.min(MAX_WRITE);
+        let send_buffer = association.control().send_buffer_size();
         Ok(Self {
             association,
             info: SendInfo::on_stream(stream),
-            max_write,
+            // An association that was closed before it had a socket can still be read.
+            max_write: send_buffer.map_or(MAX_WRITE, |size| size.min(MAX_WRITE)),
             unread: Bytes::new(),
+            gap: None,
         })
     }
 
     /// Sets the payload protocol identifier of the messages; 0 by default. That of received messages
     /// is ignored.
     #[must_use]
-    pub fn with_ppid(mut self, ppid: Ppid) -> Self {
+    pub fn with_ppid(mut self, ppid: impl Into<Ppid>) -> Self {
         self.info = self.info.with_ppid(ppid);
         self
     }
@@ -113,32 +128,56 @@ impl ByteStream {
 
     /// Returns the association, and the bytes of the last message that have not been read.
     #[must_use]
-    pub fn into_parts(self) -> (Association, Bytes) {
+    pub fn into_parts(mut self) -> (Association, Bytes) {
+        self.association.receiver.half_read = false;
         (self.association, self.unread)
+    }
+
+    /// Fails if bytes are missing.
+    fn check(&self) -> io::Result<()> {
+        match self.gap {
+            Some(gap) => Err(io::Error::new(io::ErrorKind::ConnectionReset, gap)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes bytes of the last message.
+    fn take(&mut self, len: usize) -> Bytes {
+        // Splitting off the last bytes releases the receive buffer.
+        let taken = self.unread.split_to(len.min(self.unread.len()));
+        self.association.receiver.half_read = !self.unread.is_empty();
+        taken
     }
 
     /// Waits until there are unread bytes, or none can follow.
     fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.unread.is_empty() {
-            match ready!(self.association.poll_next_event(cx))? {
-                Event::Message(message) => {
+        if !self.unread.is_empty() {
+            // Receiving consumes tokio's cooperative budget by itself.
+            ready!(coop::poll_proceed(cx)).made_progress();
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            self.check()?;
+            match ready!(self.association.poll_next_event(cx)) {
+                Ok(Event::Message(message)) => {
                     if message.info.stream != self.info.stream || message.info.unordered {
                         return Poll::Ready(Err(self.misplaced(&message)));
                     }
                     self.unread = message.payload;
+                    self.association.receiver.half_read = true;
+                    return Poll::Ready(Ok(()));
                 }
-                Event::Notification(Notification::AssocChange(change))
-                    if change.state == AssocChangeState::Restart =>
-                {
-                    let kind = io::ErrorKind::ConnectionReset;
-                    return Poll::Ready(Err(io::Error::new(kind, "peer restarted")));
+                Ok(Event::Notification(notification)) => self.gap = gap(&notification),
+                Ok(Event::Closed(end)) if end.is_orderly() => return Poll::Ready(Ok(())),
+                Ok(Event::Closed(end)) => return Poll::Ready(Err(RecvError::Closed(end).into())),
+                Err(error) => {
+                    if let RecvError::TooLarge { .. } = error {
+                        self.gap = Some("message from peer exceeded the limit");
+                    }
+                    return Poll::Ready(Err(error.into()));
                 }
-                Event::Notification(_) => {}
-                Event::Closed(end) if end.is_orderly() => break,
-                Event::Closed(end) => return Poll::Ready(Err(RecvError::Closed(end).into())),
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Error of a message that is no part of the stream.
@@ -161,11 +200,23 @@ impl ByteStream {
         payload: &[IoSlice<'_>],
         len: usize,
     ) -> Poll<io::Result<usize>> {
+        self.check()?;
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
         ready!(self.association.poll_send_vectored(cx, &self.info, payload))?;
         Poll::Ready(Ok(len))
+    }
+}
+
+/// Returns the reason why bytes are missing, if the notification reports that.
+fn gap(notification: &Notification) -> Option<&'static str> {
+    match notification {
+        Notification::AssocChange(change) if change.state == AssocChangeState::Restart => {
+            Some("peer restarted")
+        }
+        Notification::PartialDelivery(_) => Some("peer abandoned a part of a message"),
+        _ => None,
     }
 }
 
@@ -180,8 +231,7 @@ impl AsyncRead for ByteStream {
             return Poll::Ready(Ok(()));
         }
         ready!(stream.poll_unread(cx))?;
-        let len = stream.unread.len().min(buffer.remaining());
-        buffer.put_slice(&stream.unread.split_to(len));
+        buffer.put_slice(&stream.take(buffer.remaining()));
         Poll::Ready(Ok(()))
     }
 }
@@ -194,8 +244,7 @@ impl AsyncBufRead for ByteStream {
     }
 
     fn consume(self: Pin<&mut Self>, len: usize) {
-        let unread = &mut self.get_mut().unread;
-        unread.advance(len.min(unread.len()));
+        drop(self.get_mut().take(len));
     }
 }
 
@@ -218,8 +267,12 @@ impl AsyncWrite for ByteStream {
         let stream = self.get_mut();
         let mut payload = [IoSlice::new(&[]); MAX_SLICES];
         let (mut len, mut used) = (0, 0);
+        let slices = slices.iter().filter(|slice| !slice.is_empty());
         for (part, slice) in payload.iter_mut().zip(slices) {
             let taken = slice.len().min(stream.max_write - len);
+            if taken == 0 {
+                break;
+            }
             *part = IoSlice::new(&slice[..taken]);
             len += taken;
             used += 1;

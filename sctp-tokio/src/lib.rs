@@ -10,7 +10,7 @@
 //! | Read statistics, change addresses, paths, streams and keys | [`Association::control`] |
 //! | Interoperate with one-to-one sockets | [`OneToOneListener`], [`SocketBuilder::connect_one_to_one`] |
 //! | Take over a descriptor from systemd or a parent process | [`SocketBuilder::listen_from`] and its variants |
-//! | Run TLS or HTTP on an association | [`ByteStream`], an `AsyncRead + AsyncWrite` |
+//! | Run TLS or HTTP on an association | [`ByteStream`], an `AsyncRead`, `AsyncBufRead` and `AsyncWrite` |
 //! | Use a codec of tokio-util | [`MessageFramed`] |
 //! | Let short messages pass long ones of other streams | [`SocketBuilder::with_interleaving`] |
 //! | Handle messages with a tower service | the crate `sctp-service` |
@@ -55,7 +55,7 @@
 //!
 //! # Types of other crates
 //!
-//! The public API exposes types and traits of these crates, which are re-exported. A new major
+//! The public API exposes types and traits of these crates, all but tokio re-exported. A new major
 //! version of any of them requires a new major version of this crate.
 //!
 //! | crate | where |
@@ -63,6 +63,7 @@
 //! | [`sctp_core`] | identifiers, notifications, socket options |
 //! | [`bytes`] | payloads |
 //! | [`futures_core`], [`futures_sink`] | `Stream` and `Sink` of associations, listeners and endpoints |
+//! | `tokio` | `ToSocketAddrs`, and the traits of [`ByteStream`] |
 //! | [`tokio_util`] | `codec` of [`MessageFramed`] |
 //!
 //! # Guides

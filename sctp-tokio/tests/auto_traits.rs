@@ -5,8 +5,8 @@
 use std::{collections::VecDeque, io::IoSlice, net::SocketAddr};
 
 use sctp_tokio::{
-    Association, ConnectError, DecodeError, EncodeError, End, Endpoint, EndpointEvent,
-    EndpointSendError, EndpointSender, Event, Message, MessageFramed, MessageSink,
+    Association, ByteStream, ConnectError, Control, DecodeError, EncodeError, End, Endpoint,
+    EndpointEvent, EndpointSendError, EndpointSender, Event, Message, MessageFramed, MessageSink,
     OneToOneListener, Received, RecvError, RecvHalf, ReuniteError, SctpListener, SendError,
     SendHalf, SendInfo, Side, SocketBuilder,
 };
@@ -19,7 +19,9 @@ fn can_be_spawned<T: Send>(_: T) {}
 #[test]
 fn types() {
     all::<Association>();
+    all::<ByteStream>();
     all::<ConnectError>();
+    all::<Control>();
     all::<DecodeError<std::io::Error>>();
     all::<EncodeError<std::io::Error>>();
     all::<End>();

@@ -4,12 +4,16 @@
 
 mod support;
 
-use std::io::{ErrorKind, IoSlice};
+use std::{
+    fmt,
+    io::{ErrorKind, IoSlice, Result},
+};
 
 use sctp_tokio::{
-    AbortReason, Association, ByteStream, Message, Ppid, SocketBuilder, StreamId, options::InitMsg,
+    AbortReason, Association, ByteStream, End, Message, OneToOneListener, Ppid, Side,
+    SocketBuilder, StreamId, options::InitMsg,
 };
-use support::{must, pair, pair_with, quick};
+use support::{LOOPBACK, listener, must, pair, pair_with, quick, until_end};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite as _, AsyncWriteExt, split};
 
 const STREAM: StreamId = StreamId::new(1);
@@ -120,20 +124,32 @@ async fn misplaced_messages_are_errors() {
     assert_eq!(line, "goes on\n");
 }
 
+/// The number of bytes of a write.
+#[track_caller]
+fn written(write: impl Future<Output = Result<usize>>) -> impl Future<Output = usize> {
+    let write = must(write);
+    async { write.await.unwrap() }
+}
+
 #[tokio::test]
 async fn each_write_is_a_message_of_limited_size() {
     let (stream, mut peer) = stream_and_peer().await;
-    let mut stream = stream.with_ppid(Ppid::new(46));
-    assert_eq!(stream.write(b"").await.unwrap(), 0);
-    let parts = [b"a ", b"me", b"ss", b"ag"].map(|part| IoSlice::new(part));
+    let mut stream = stream.with_ppid(46);
     assert!(stream.is_write_vectored());
-    assert_eq!(stream.write_vectored(&parts).await.unwrap(), 8);
-    assert_eq!(stream.write_vectored(&[]).await.unwrap(), 0);
+    assert_eq!(written(stream.write(b"")).await, 0);
+    assert_eq!(written(stream.write_vectored(&[])).await, 0);
+    let empty = IoSlice::new(b"");
+    assert_eq!(written(stream.write_vectored(&[empty; 99])).await, 0);
+    // Empty slices are none of the 64 in a message.
+    let mut slices = vec![empty; 99];
+    slices.extend([IoSlice::new(b"ab"); 99]);
+    assert_eq!(written(stream.write_vectored(&slices)).await, 128);
     let long = bytes(100_000);
-    assert_eq!(stream.write(&long).await.unwrap(), 65_536);
+    assert_eq!(written(stream.write(&long)).await, 65_536);
     let parts = [IoSlice::new(&long[..60_000]), IoSlice::new(&long[60_000..])];
-    assert_eq!(stream.write_vectored(&parts).await.unwrap(), 65_536);
-    for payload in [b"a messag".as_slice(), &long[..65_536], &long[..65_536]] {
+    assert_eq!(written(stream.write_vectored(&parts)).await, 65_536);
+    let cut = &long[..65_536];
+    for payload in [&b"ab".repeat(64), cut, cut] {
         let message = must(peer.recv()).await.unwrap().unwrap();
         assert!(
             message.payload == payload,
@@ -153,7 +169,88 @@ async fn small_send_buffer_bounds_messages() {
     let limit = client.control().send_buffer_size().unwrap();
     assert!(limit < 60_000, "{limit}");
     let mut stream = ByteStream::new(client, STREAM).unwrap();
-    assert_eq!(stream.write(&bytes(60_000)).await.unwrap(), limit);
+    assert_eq!(written(stream.write(&bytes(60_000))).await, limit);
+}
+
+#[tokio::test]
+async fn message_beyond_the_limit_is_the_end() {
+    let limited = SocketBuilder::new().with_max_message_size(10);
+    let (client, mut server) = pair_with(limited, SocketBuilder::new()).await;
+    let mut stream = ByteStream::new(client, STREAM).unwrap();
+    let message = |text: &'static str| Message::new(text).on_stream(STREAM);
+    server.send(message("short")).await.unwrap();
+    server.send(message("longer than that")).await.unwrap();
+    let mut read = Vec::new();
+    let error = must(stream.read_to_end(&mut read)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert_eq!(read, b"short");
+    is_broken(&mut stream, "message from peer exceeded the limit").await;
+    assert!(matches!(
+        until_end(&mut server).await.1,
+        End::Aborted { by: Side::Peer, .. }
+    ));
+}
+
+/// Neither reading nor writing works any more.
+async fn is_broken(stream: &mut ByteStream, gap: impl fmt::Display) {
+    for error in [
+        must(stream.read(&mut [0; 9])).await.unwrap_err(),
+        must(stream.write(b"more")).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(error.to_string(), gap.to_string());
+    }
+}
+
+#[tokio::test]
+async fn association_that_ended_before_it_was_accepted_is_read() {
+    let (mut listener, addr) = listener().await;
+    let mut client = must(Association::connect(addr)).await.unwrap();
+    let hello = Message::new("hello").on_stream(STREAM);
+    client.send(hello).await.unwrap();
+    assert!(must(client.shutdown()).await.unwrap().is_orderly());
+    let server = must(listener.accept()).await.unwrap();
+    assert!(server.socket().is_none());
+    let mut stream = ByteStream::new(server, STREAM).unwrap();
+    let mut read = Vec::new();
+    must(stream.read_to_end(&mut read)).await.unwrap();
+    assert_eq!(read, b"hello");
+    let error = must(stream.write(b"too late")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+#[tokio::test]
+async fn drop_of_a_message_read_in_part_aborts() {
+    for consumed in [3, 5] {
+        let (mut stream, mut peer) = stream_and_peer().await;
+        let hello = Message::new("hello").on_stream(STREAM);
+        peer.send(hello).await.unwrap();
+        assert_eq!(must(stream.fill_buf()).await.unwrap(), b"hello");
+        stream.consume(consumed);
+        drop(stream);
+        let (_, end) = until_end(&mut peer).await;
+        assert_eq!(end.is_orderly(), consumed == 5, "{consumed}: {end}");
+    }
+}
+
+#[tokio::test]
+async fn one_to_one_association_carries_bytes() {
+    let mut listener = OneToOneListener::bind(LOOPBACK).await.unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    let connect = SocketBuilder::new();
+    let connect = connect.connect_one_to_one(std::slice::from_ref(&addr));
+    let (client, server) = must(async { tokio::join!(connect, listener.accept()) }).await;
+    let mut client = ByteStream::new(client.unwrap(), STREAM).unwrap();
+    let mut server = ByteStream::new(server.unwrap(), STREAM).unwrap();
+    client.write_all(b"question").await.unwrap();
+    let mut read = [0; 8];
+    must(server.read_exact(&mut read)).await.unwrap();
+    assert_eq!(&read, b"question");
+    server.write_all(b"answer").await.unwrap();
+    server.shutdown().await.unwrap();
+    let mut read = Vec::new();
+    must(client.read_to_end(&mut read)).await.unwrap();
+    assert_eq!(read, b"answer");
 }
 
 #[tokio::test]

@@ -18,11 +18,14 @@ use std::{
 
 use futures::Sink;
 use sctp_tokio::{
-    AssocId, Association, Endpoint, EndpointSender, Event, Message, Reliability, SctpListener,
-    Socket, SocketBuilder, sctp_core::Family,
+    AssocId, Association, ByteStream, Endpoint, EndpointSender, Event, Message, Reliability,
+    SctpListener, Socket, SocketBuilder, sctp_core::Family,
 };
 use support::{LOOPBACK, listener_with, must, pair_with};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::{
+    io::AsyncReadExt,
+    task::{JoinHandle, yield_now},
+};
 
 /// The most that a task can do in a row: 128 operations, each of which may have a wait of its own
 /// beside it.
@@ -200,6 +203,14 @@ async fn association_recv_takes_turns() {
     }
     client.flushed().await.unwrap();
     takes_turns(async || drop(server.recv().await.unwrap())).await;
+}
+
+#[tokio::test]
+async fn byte_stream_read_takes_turns() {
+    let (client, server) = pair_with(roomy(), roomy()).await;
+    client.send(vec![0; MANY]).await.unwrap();
+    let mut stream = ByteStream::new(server, 0).unwrap();
+    takes_turns(async || assert_eq!(stream.read_u8().await.unwrap(), 0)).await;
 }
 
 #[tokio::test]

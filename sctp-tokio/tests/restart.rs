@@ -9,10 +9,13 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use sctp_tokio::{
     AbortReason, AssocId, Association, ByteStream, End, Endpoint, Event, Message, Notification,
-    Received, Side, SocketBuilder, StreamId, options::InitMsg, sctp_core::AssocChangeState,
+    Received, Side, SocketBuilder, options::InitMsg, sctp_core::AssocChangeState,
 };
 use support::{acknowledged, must, netns::two_cables};
-use tokio::{io::AsyncReadExt, sync::oneshot};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::oneshot,
+};
 
 const SERVER: &str = "10.1.0.2:0";
 
@@ -115,11 +118,17 @@ async fn restart_fails_reading_of_a_byte_stream() {
         let mut listener = server.listen().unwrap();
         tell.send(listener.local_addrs().unwrap()[0]).unwrap();
         let association = must(listener.accept()).await.unwrap();
-        let mut stream = ByteStream::new(association, StreamId::new(0)).unwrap();
+        let mut stream = ByteStream::new(association, 0).unwrap();
         let mut read = Vec::new();
         let error = must(stream.read_to_end(&mut read)).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-        assert_eq!(error.to_string(), "peer restarted");
+        for error in [
+            error,
+            must(stream.read_u8()).await.unwrap_err(),
+            must(stream.write_u8(1)).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+            assert_eq!(error.to_string(), "peer restarted");
+        }
         let (mut association, _) = stream.into_parts();
         must(association.discard_until_closed()).await.unwrap();
         read

@@ -65,6 +65,8 @@ pub struct RecvHalf {
     eof: EofState,
     /// Set once the `Stream` has returned its last item.
     stream_ended: bool,
+    /// Set while the user of a byte stream has not read the last message to its end.
+    pub(crate) half_read: bool,
 }
 
 /// Event whose payload is still in the receive buffer.
@@ -99,6 +101,7 @@ impl RecvHalf {
             status_timer: None,
             eof: EofState::default(),
             stream_ended: false,
+            half_read: false,
         }
     }
 
@@ -440,7 +443,7 @@ impl RecvHalf {
 
 impl Drop for RecvHalf {
     fn drop(&mut self) {
-        let is_unread = has_message(&self.parts) || !self.reassembler.is_empty();
+        let is_unread = has_message(&self.parts) || !self.reassembler.is_empty() || self.half_read;
         if let (true, None, Some(socket)) = (is_unread, self.shared.end(), self.shared.socket()) {
             // The kernel considers these messages read and would shut the association down. An
             // error cannot be returned from `drop`.
