@@ -149,7 +149,7 @@ pub(crate) fn abort(transport: &mut impl Transport, reason: &AbortReason) {
 ///     async fn accept(&mut self) -> io::Result<Association> {
 ///         let association = self.0.accept().await?;
 ///         if let Some(&last) = association.initial_peer_addrs().last() {
-///             association.set_primary_addr(last)?;
+///             association.control().set_primary_addr(last)?;
 ///         }
 ///         Ok(association)
 ///     }
