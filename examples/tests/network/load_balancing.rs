@@ -17,7 +17,7 @@ struct Cluster {
     servers: Vec<Server>,
     client: NetNs,
     director: NetNs,
-    _hosts: Vec<NetNs>,
+    hosts: Vec<NetNs>,
 }
 
 impl Cluster {
@@ -44,7 +44,7 @@ impl Cluster {
             servers,
             client,
             director,
-            _hosts: hosts,
+            hosts,
         }
     }
 
@@ -61,26 +61,28 @@ impl Cluster {
 
     /// Balances with rules of iptables like those of kube-proxy, in turns instead of at random.
     fn with_iptables(self) -> Self {
-        let nat = |rule: &str| {
-            let args: Vec<_> = ["-w", "-t", "nat"]
-                .into_iter()
-                .chain(rule.split(' '))
-                .collect();
-            run(&self.director, "iptables-legacy", &args);
-        };
-        nat("-N SERVICE");
-        nat("-A PREROUTING -d 10.96.0.10/32 -p sctp -m sctp --dport 9877 -j SERVICE");
+        self.nat("-N SERVICE");
+        self.nat("-A PREROUTING -d 10.96.0.10/32 -p sctp -m sctp --dport 9877 -j SERVICE");
         let turns = |every: u32| format!("-m statistic --mode nth --every {every} --packet 0");
-        nat(&format!(
+        self.nat(&format!(
             "-A SERVICE -p sctp {} -j DNAT --to-destination 10.1.1.2:9877",
             turns(3)
         ));
-        nat(&format!(
+        self.nat(&format!(
             "-A SERVICE -p sctp {} -j DNAT --to-destination 10.1.2.2:9877",
             turns(2)
         ));
-        nat("-A SERVICE -p sctp -j DNAT --to-destination 10.1.3.2:9877");
+        self.nat("-A SERVICE -p sctp -j DNAT --to-destination 10.1.3.2:9877");
         self
+    }
+
+    /// Runs a command of iptables on its NAT table.
+    fn nat(&self, command: &str) -> String {
+        let args: Vec<_> = ["-w", "-t", "nat"]
+            .into_iter()
+            .chain(command.split(' '))
+            .collect();
+        run(&self.director, "iptables-legacy", &args)
     }
 
     fn ipvs(&self, args: &[&str]) -> String {
@@ -187,4 +189,32 @@ fn ipvs_server_that_is_deleted_loses_its_associations() {
         end.contains("aborted by peer") && !end.contains("reason"),
         "{end}"
     );
+}
+
+/// The rules choose a server for the first packet, so a server that leaves the Service keeps its
+/// associations. Other rules stay: without any that needs it, the kernel stops to translate.
+#[test]
+fn iptables_association_outlives_its_rule() {
+    let cluster = Cluster::new().with_iptables();
+    let mut client = cluster.connect();
+    let has_association = |host| run(host, "cat", &["/proc/net/sctp/assocs"]).lines().count() == 2;
+    let server = cluster.hosts.iter().position(has_association).unwrap();
+    cluster.nat(&format!("-D SERVICE {}", server + 1));
+    let rules = cluster.nat("-S SERVICE");
+    assert!(!rules.contains(cluster.servers[server].addr()), "{rules}");
+    echo(&mut client, "still there");
+}
+
+/// The server sends heartbeats to each address that the client announces. To the client they come from
+/// the server's own address, which it does not know, so it answers with an ABORT.
+#[test]
+fn ipvs_client_with_two_addresses_is_aborted() {
+    let mut cluster = Cluster::new().with_ipvs();
+    cluster.client.ip("addr add 10.0.5.2/24 dev client");
+    cluster.director.ip("addr add 10.0.5.1/24 dev client");
+    let (_client, addr) = cluster.connect_first();
+    let mut servers = cluster.servers.iter_mut();
+    let server = servers.find(|server| server.addr() == addr).unwrap();
+    let end = server.closed();
+    assert!(end.contains("aborted by peer"), "{end}");
 }

@@ -1,10 +1,11 @@
-//! Networks between clients and servers, in namespaces of the guest: load balancers, IPsec, and one
-//! that loses what a peer says last.
+//! Networks between clients and servers, in namespaces of the guest: load balancers, IPsec, one that
+//! is cut, and one that loses what a peer says last.
 //!
 //! The programs that set them up are fetched by `.ci/foreign-peers`.
 #![cfg(target_os = "linux")] // needs SCTP in the kernel
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
+mod dead_node;
 #[path = "../support/fetched.rs"]
 mod fetched;
 mod ipsec;
