@@ -6,7 +6,7 @@
 //! | [`errors`] | errors, timeouts, panics, and messages that cannot be sent; log targets |
 //! | [`graceful_shutdown`] | stopping a server without losing requests, also in Kubernetes |
 //! | [`between_equals`] | messages, requests, handshakes and connections from either end of an association |
-//! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, IPsec |
+//! | [`beyond_one_machine`] | load balancers, address translation, dead nodes, several processors, IPsec |
 //! | [`observability`] | metrics: names, kinds, units, labels; names and fields of spans |
 //! | [`testing`] | tests without SCTP |
 //! | [`middleware`] | writing a layer |
