@@ -70,6 +70,19 @@ impl Admin {
         self.http("GET", path, None, "")
     }
 
+    /// Returns the status and the headers of the page under a name of the server.
+    fn page_of(&self, host: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.page).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_owned())
+    }
+
     fn list(&self, query: &str) -> Value {
         let (status, body) = self.get(&format!("/associations{query}"));
         assert_eq!(status, 200, "{body}");
@@ -129,8 +142,10 @@ async fn association_is_listed_with_its_traffic_and_paths() {
     assert_eq!(one["state"], "established");
     assert_eq!(one["draining"], false);
     assert_eq!(one["peer"], json!([addr]));
-    assert_eq!((&one["requests"], &one["replies"]), (&json!(2), &json!(2)));
-    assert!(one["silent_seconds"].is_u64(), "{one}");
+    let messages = (&one["requests"], &one["reply_messages"]);
+    assert_eq!(messages, (&json!(2), &json!(2)));
+    assert!(one["last_request_seconds"].is_u64(), "{one}");
+    assert!(one["age_seconds"].is_u64(), "{one}");
     assert!(one["inbound_streams"].as_u64().unwrap() > 1, "{one}");
     assert!(one["packets_received"].as_u64().unwrap() > 0, "{one}");
     assert!(one["retransmitted_chunks"].is_u64(), "{one}");
@@ -161,6 +176,26 @@ async fn page_and_metrics_are_served() {
         "{metrics}"
     );
     assert_eq!(admin.get("/other").0, 404);
+}
+
+#[test]
+fn other_hosts_are_refused() {
+    let admin = Admin::start(&["--host", "node-1.example"]);
+    for host in [
+        "127.0.0.1:9101",
+        "[::1]:9101",
+        "LOCALHOST",
+        "node-1.example",
+    ] {
+        let (status, head) = admin.page_of(host);
+        assert_eq!(status, 200, "{host}");
+        let policy = "content-security-policy: default-src 'none'; ";
+        assert!(head.contains(policy), "{head}");
+        assert!(head.contains("cache-control: no-store"), "{head}");
+    }
+    for host in ["attacker.example", "127.0.0.1.attacker.example", "", "%"] {
+        assert_eq!(admin.page_of(host).0, 421, "{host}");
+    }
 }
 
 #[tokio::test]
@@ -248,8 +283,10 @@ async fn draining_server_is_alive_and_not_ready() {
 #[test]
 fn unusable_token_file_is_reported() {
     let empty = token_file(" \n");
+    let two = token_file("one\ntwo\n");
     for (file, reason) in [
         (empty.to_str().unwrap(), "no token in it"),
+        (two.to_str().unwrap(), "token with other characters"),
         ("/nonexistent", "No such file or directory"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));

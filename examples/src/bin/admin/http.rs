@@ -1,19 +1,24 @@
 //! The endpoint: HTTP for operators, probes and Prometheus.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, Request, State},
     http::{
         HeaderMap, StatusCode,
-        header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+        header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST},
+        uri::Authority,
     },
-    response::{Html, IntoResponse},
+    middleware::{Next, from_fn_with_state},
+    response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,7 +29,8 @@ use crate::table::{Listing, Row, Table};
 
 /// The page runs its own script, asks this server alone, and is in no frame.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                      connect-src 'self'; frame-ancestors 'none'";
+                      connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+                      form-action 'none'";
 
 /// State of the endpoint.
 pub(crate) struct Admin {
@@ -34,6 +40,8 @@ pub(crate) struct Admin {
     pub(crate) transport: TransportMetrics,
     /// The text that those must know who end associations.
     pub(crate) token: Option<String>,
+    /// Names of this server besides IP addresses and localhost.
+    pub(crate) hosts: Vec<String>,
 }
 
 type Shared = State<Arc<Admin>>;
@@ -41,6 +49,7 @@ type Shared = State<Arc<Admin>>;
 type Refused = (StatusCode, String);
 
 pub(crate) fn router(admin: Admin) -> Router {
+    let admin = Arc::new(admin);
     Router::new()
         .route("/", get(page))
         .route("/healthz", get(healthz))
@@ -50,7 +59,29 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route("/associations/{id}/drain", post(drain))
         .route("/associations/{id}/abort", post(abort))
         .layer(DefaultBodyLimit::max(AbortReason::MAX_LEN + 1))
-        .with_state(Arc::new(admin))
+        .layer(from_fn_with_state(Arc::clone(&admin), check_host))
+        .with_state(admin)
+}
+
+/// Refuses requests for other hosts: a page of another site whose name is made to point here would
+/// be of the same origin.
+async fn check_host(State(admin): Shared, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_ours = host.is_some_and(|host| {
+        let name = host.host();
+        let is_addr = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let mut hosts = admin.hosts.iter().map(String::as_str).chain(["localhost"]);
+        is_addr || hosts.any(|ours| ours.eq_ignore_ascii_case(name))
+    });
+    match is_ours {
+        true => next.run(request).await,
+        false => (
+            StatusCode::MISDIRECTED_REQUEST,
+            "not this host, see --host\n",
+        )
+            .into_response(),
+    }
 }
 
 async fn page() -> impl IntoResponse {
@@ -77,10 +108,10 @@ async fn readyz(State(admin): Shared) -> (StatusCode, &'static str) {
     }
 }
 
-async fn metrics(State(admin): Shared) -> String {
-    admin.prometheus.run_upkeep();
+async fn metrics(State(admin): Shared) -> impl IntoResponse {
     admin.transport.collect().await;
-    admin.prometheus.render()
+    let format = "text/plain; version=0.0.4; charset=utf-8";
+    ([(CONTENT_TYPE, format)], admin.prometheus.render())
 }
 
 #[derive(Deserialize)]
@@ -100,8 +131,8 @@ async fn drain(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refused> {
     let row = admin.authorize(&headers, id)?;
-    tracing::info!(id, "an operator drains an association");
     row.handle.graceful_shutdown();
+    tracing::info!(id, "an operator drains an association");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -115,10 +146,10 @@ async fn abort(
     let row = admin.authorize(&headers, id)?;
     let reason = AbortReason::new(reason)
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
-    tracing::info!(id, %reason, "an operator aborts an association");
     row.handle
-        .shutdown(Shutdown::Abort(reason))
+        .shutdown(Shutdown::Abort(reason.clone()))
         .map_err(|error| (StatusCode::CONFLICT, format!("{error}\n")))?;
+    tracing::info!(id, %reason, "an operator aborts an association");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -132,8 +163,9 @@ impl Admin {
         };
         let sent = headers
             .get(AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        if !sent.is_some_and(|sent| is_same(sent, token.as_bytes())) {
+            .and_then(|value| value.as_bytes().split_at_checked(7))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
+        if !sent.is_some_and(|(_, sent)| is_same(sent, token.as_bytes())) {
             return Err((StatusCode::UNAUTHORIZED, "wrong token\n".to_owned()));
         }
         let row = self.table.get(id);

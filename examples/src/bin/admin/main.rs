@@ -19,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use clap::Parser;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sctp_examples::{
     program::{self, say},
     signal,
@@ -31,11 +31,17 @@ use sctp_service::{
     serve,
 };
 use sctp_tokio::SctpListener;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Duration, interval},
+};
 use tower::{ServiceBuilder, service_fn};
 
 use http::Admin;
 use table::{Table, count};
+
+/// The upper ends of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 6] = [1e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5];
 
 /// Echoes messages, and shows its associations on a page.
 ///
@@ -44,7 +50,7 @@ use table::{Table, count};
 #[derive(Parser)]
 #[command(after_help = "\
 Try it:
-  echo secret > token
+  (umask 077; echo secret > token)
   admin --token-file token &
   curl http://127.0.0.1:9101/associations
   curl -H 'Authorization: Bearer secret' -d 'maintenance' http://127.0.0.1:9101/associations/1/abort")]
@@ -55,6 +61,9 @@ struct Args {
     /// Serve HTTP on this address. Everybody who reaches it can read all; it is not encrypted
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9101")]
     admin: SocketAddr,
+    /// Answer requests for this host name too, besides IP addresses and localhost
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// Let those end associations who know the text in this file; without it nobody can
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -71,12 +80,20 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let token = args.token_file.map(read_token).transpose()?;
     let stop = signal::stop()?;
     // The recorder comes first: what is registered before it is there is never recorded.
-    let prometheus = PrometheusBuilder::new().install_recorder()?;
+    let prometheus = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)?
+        .install_recorder()?;
+    tokio::spawn(keep_up(prometheus.clone()));
     let (table, draining) = (Arc::new(Table::default()), Arc::new(AtomicBool::new(false)));
     let (associations, transport) = (AssociationMetrics::new(), TransportMetrics::new());
 
-    let http = TcpListener::bind(args.admin).await?;
-    let listener = SctpListener::bind(args.listen).await?;
+    let named = |addr: SocketAddr| move |error| format!("{addr}: {error}");
+    let http = TcpListener::bind(args.admin)
+        .await
+        .map_err(named(args.admin))?;
+    let listener = SctpListener::bind(args.listen)
+        .await
+        .map_err(named(args.listen))?;
     say(format_args!("listening on {}", listener.local_addrs()?[0]));
     say(format_args!("admin page at http://{}/", http.local_addr()?));
     let admin = Admin {
@@ -85,13 +102,13 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         prometheus,
         transport: transport.clone(),
         token,
+        hosts: args.host,
     };
     // It answers until the last association has ended, and goes with the process.
     tokio::spawn(axum::serve(http, http::router(admin)).into_future());
 
-    let (rows, closed) = (Arc::clone(&table), table);
     let make_service = service_fn(move |incoming: IncomingAssociation| {
-        let row = rows.add(incoming.handle().clone(), incoming.connect_info.clone());
+        let row = table.add(incoming.handle().clone(), incoming.connect_info.clone());
         let service = ServiceBuilder::new()
             .layer(MetricsLayer::new())
             .layer(from_fn_with_state(row, count))
@@ -101,13 +118,21 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     serve(listener, make_service)
         .on_event(move |event| associations.record(event))
         .on_event(move |event| transport.record(event))
-        .on_event(move |event| closed.record(event))
         .with_graceful_shutdown(async move {
             stop.await;
             draining.store(true, Ordering::Relaxed);
         })
         .await;
     Ok(())
+}
+
+/// Bounds the memory of a recorder that nobody asks.
+async fn keep_up(prometheus: PrometheusHandle) {
+    let mut ticks = interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        prometheus.run_upkeep();
+    }
 }
 
 async fn echo(payload: Bytes) -> Bytes {
@@ -122,6 +147,9 @@ fn read_token(file: PathBuf) -> Result<String, String> {
     let token = fs::read_to_string(&file).map_err(|error| named(&error.to_string()))?;
     match token.trim() {
         "" => Err(named("no token in it")),
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => Err(named(
+            "token with other characters than letters, digits and signs",
+        )),
         token => Ok(token.to_owned()),
     }
 }

@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use sctp_service::{
-    AssociationHandle, ConnectInfo, Reply, Request, ServerEvent, State, TransportStats, layer::Next,
+    AssociationHandle, ConnectInfo, Reply, Request, State, TransportStats, layer::Next,
 };
 use sctp_tokio::options::{AssociationState, PathInfo, PathState};
 use serde::Serialize;
@@ -48,7 +49,8 @@ pub(crate) async fn count(State(row): State<Arc<Row>>, request: Request, next: N
 }
 
 impl Table {
-    pub(crate) fn add(&self, handle: AssociationHandle, info: ConnectInfo) -> Arc<Row> {
+    /// Adds an association, until it ends or the peer restarts.
+    pub(crate) fn add(self: &Arc<Self>, handle: AssociationHandle, info: ConnectInfo) -> Arc<Row> {
         let row = Arc::new(Row {
             handle,
             info,
@@ -58,19 +60,12 @@ impl Table {
             last_request: AtomicU64::new(0),
         });
         self.rows().insert(row.handle.id(), Arc::clone(&row));
+        let (table, handle) = (Arc::clone(self), row.handle.clone());
+        tokio::spawn(async move {
+            handle.closed().await;
+            table.rows().remove(&handle.id());
+        });
         row
-    }
-
-    /// Removes associations that are closed.
-    pub(crate) fn record(&self, event: &ServerEvent<'_>) {
-        match event {
-            ServerEvent::Closed { association, .. } => {
-                self.rows().remove(&association.id());
-            }
-            // The handle from before the restart is closed, and gets no event of its own.
-            ServerEvent::Restarted { .. } => self.rows().retain(|_, row| !row.handle.is_closed()),
-            _ => {}
-        }
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<Arc<Row>> {
@@ -79,22 +74,21 @@ impl Table {
 
     /// Lists associations with a peer whose address contains a text.
     pub(crate) async fn list(&self, peer: &str) -> Listing {
-        let matches = |row: &&Arc<Row>| {
+        let mut rows: Vec<_> = self.rows().values().cloned().collect();
+        let total = rows.len();
+        rows.retain(|row| {
             let mut addrs = row.info.peer_addrs().iter();
             peer.is_empty() || addrs.any(|addr| addr.to_string().contains(peer))
-        };
-        let (total, matching, rows): (_, _, Vec<_>) = {
-            let rows = self.rows();
-            let matching = rows.values().filter(matches).count();
-            let listed = rows.values().filter(matches).take(MAX_LISTED);
-            (rows.len(), matching, listed.cloned().collect())
-        };
+        });
+        let matching = rows.len();
+        rows.truncate(MAX_LISTED);
         let deadline = Instant::now() + LISTING_TIMEOUT;
-        let mut associations = Vec::with_capacity(rows.len());
-        for row in rows {
+        // All are asked at once, so that a busy one does not use up the time of the others.
+        let shown = rows.iter().map(|row| async {
             let stats = timeout_at(deadline, row.handle.stats()).await;
-            associations.push(row.show(stats.ok().and_then(Result::ok)));
-        }
+            row.show(stats.ok().and_then(Result::ok))
+        });
+        let associations = join_all(shown).await;
         Listing {
             total,
             matching,
@@ -123,13 +117,14 @@ struct Association {
     peer: Vec<String>,
     state: &'static str,
     draining: bool,
-    seconds: u64,
+    /// Seconds since the association came up, or the peer restarted.
+    age_seconds: u64,
     inbound_streams: u16,
     outbound_streams: u16,
     requests: u64,
-    replies: u64,
-    /// Seconds since the last request.
-    silent_seconds: Option<u64>,
+    /// Messages in the replies; 0 for those of streams.
+    reply_messages: u64,
+    last_request_seconds: Option<u64>,
     /// Statistics of the kernel, unless the association has just ended, or is too busy.
     #[serde(flatten)]
     kernel: Option<Kernel>,
@@ -174,12 +169,12 @@ impl Row {
                 .as_ref()
                 .map_or("unknown", |stats| state(stats.status.state)),
             draining: self.handle.drain().is_started(),
-            seconds: age.as_secs(),
+            age_seconds: age.as_secs(),
             inbound_streams: self.info.inbound_streams(),
             outbound_streams: self.info.outbound_streams(),
             requests,
-            replies: self.replies.load(Ordering::Relaxed),
-            silent_seconds: (requests > 0).then(|| age.saturating_sub(last).as_secs()),
+            reply_messages: self.replies.load(Ordering::Relaxed),
+            last_request_seconds: (requests > 0).then(|| age.saturating_sub(last).as_secs()),
             kernel: stats.map(Kernel::of),
         }
     }
