@@ -12,6 +12,8 @@ use support::Program;
 fn shows(program: &str, lines: &[&str]) -> Program {
     let mut command = Command::new(program);
     command.env_remove("RUST_LOG");
+    // Traces are exported at the end, and not in between every 5 s.
+    command.env("OTEL_BSP_SCHEDULE_DELAY", "600000");
     let mut example = Program::spawn(command);
     example.exits_with(0);
     for line in lines {
