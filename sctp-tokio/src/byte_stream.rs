@@ -29,8 +29,8 @@ const MAX_SLICES: usize = 64;
 ///
 /// Each write is an ordered message of up to 64 KiB, or of the size of the send buffer if that is
 /// smaller. Message boundaries have no meaning: reading returns the bytes of successive messages, and
-/// both ends must use the same stream. The association carries nothing else. Each end accepts messages
-/// of the length that the other end writes; see
+/// both ends must use the same stream. The association carries nothing else. Each end must accept
+/// messages as long as the other end writes them; see
 /// [`with_max_message_size`](crate::SocketBuilder::with_max_message_size). Both ends must send
 /// reliably: a message that the peer abandons as a whole is not noticed.
 ///
@@ -300,5 +300,22 @@ impl fmt::Debug for ByteStream {
             .field("stream", &self.info.stream)
             .field("unread", &self.unread.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abandoned_part_is_a_gap() {
+        let mut bytes = Vec::new();
+        bytes.extend(0x8006u16.to_ne_bytes());
+        bytes.extend(0u16.to_ne_bytes());
+        bytes.extend(24u32.to_ne_bytes());
+        bytes.extend([0; 16]);
+        let abandoned = Notification::decode(bytes.into()).unwrap();
+        assert!(matches!(abandoned, Notification::PartialDelivery(_)));
+        assert_eq!(gap(&abandoned), Some("peer abandoned a part of a message"));
     }
 }

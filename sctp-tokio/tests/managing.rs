@@ -58,11 +58,7 @@ async fn status_paths_and_stats_are_read() {
     control.request_heartbeat(None).unwrap();
     let stranger = SocketAddr::new([192, 0, 2, 1].into(), peer.port());
     assert_eq!(
-        client
-            .control()
-            .set_primary_addr(stranger)
-            .unwrap_err()
-            .kind(),
+        control.set_primary_addr(stranger).unwrap_err().kind(),
         io::ErrorKind::InvalidInput
     );
     assert!(must(client_end(client)).await);
@@ -114,6 +110,26 @@ async fn control_handle_keeps_no_association_open() {
     assert!(server.end().unwrap().is_orderly());
     let error = control.status().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn control_handle_of_another_thread_keeps_no_association_open() {
+    for _ in 0..20 {
+        let (client, mut server) = pair().await;
+        let control = client.control();
+        let asking = std::thread::spawn(move || {
+            loop {
+                if let Err(error) = control.status() {
+                    return error.kind();
+                }
+            }
+        });
+        drop(client);
+        assert_eq!(must(server.recv()).await.unwrap(), None);
+        assert!(server.end().unwrap().is_orderly());
+        let asked = must(tokio::task::spawn_blocking(|| asking.join().unwrap())).await;
+        assert_eq!(asked.unwrap(), io::ErrorKind::NotConnected);
+    }
 }
 
 async fn client_end(mut client: Association) -> bool {

@@ -9,7 +9,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use sctp_tokio::{
     AbortReason, AssocId, Association, ByteStream, End, Endpoint, Event, Message, Notification,
-    Received, Side, SocketBuilder, options::InitMsg, sctp_core::AssocChangeState,
+    Received, SctpListener, Side, SocketBuilder, options::InitMsg, sctp_core::AssocChangeState,
 };
 use support::{acknowledged, must, netns::two_cables};
 use tokio::{
@@ -89,35 +89,48 @@ async fn served(mut server: Association) -> Vec<String> {
     }
 }
 
-#[tokio::test]
-async fn restart_is_reported_and_association_continues() {
+/// Serves a [`restarting_client`], which is told the server's address by a sender. Returns what the
+/// server returns.
+async fn with_restart<T, F>(
+    serve: impl FnOnce(oneshot::Sender<SocketAddr>) -> F + Send + 'static,
+) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
     let (left, right) = two_cables();
     let (tell, addr) = oneshot::channel();
-    let serving = right.start(async move || {
-        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
-        let mut listener = server.listen().unwrap();
-        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
-        let log = served(must(listener.accept()).await.unwrap()).await;
-        assert!(listener.try_accept().is_err(), "it was no new association");
-        log
-    });
+    let serving = right.start(move || serve(tell));
     let addr = must(addr).await.unwrap();
     let left = Arc::new(left);
     let link = Arc::clone(&left);
     let client = left.start(move || restarting_client(link, addr));
-    let (log, ()) = tokio::join!(serving, client);
-    assert_eq!(log, ["old", "Restart 128 3", "new", "end"]);
+    tokio::join!(serving, client).0
+}
+
+/// A listener whose address a client is told.
+fn listener(tell: oneshot::Sender<SocketAddr>) -> SctpListener {
+    let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
+    let listener = server.listen().unwrap();
+    tell.send(listener.local_addrs().unwrap()[0]).unwrap();
+    listener
+}
+
+#[tokio::test]
+async fn restart_is_reported_and_association_continues() {
+    let log = with_restart(async |tell| {
+        let mut listener = listener(tell);
+        let log = served(must(listener.accept()).await.unwrap()).await;
+        assert!(listener.try_accept().is_err(), "it was no new association");
+        log
+    });
+    assert_eq!(log.await, ["old", "Restart 128 3", "new", "end"]);
 }
 
 #[tokio::test]
 async fn restart_fails_reading_of_a_byte_stream() {
-    let (left, right) = two_cables();
-    let (tell, addr) = oneshot::channel();
-    let serving = right.start(async move || {
-        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
-        let mut listener = server.listen().unwrap();
-        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
-        let association = must(listener.accept()).await.unwrap();
+    let read = with_restart(async |tell| {
+        let association = must(listener(tell).accept()).await.unwrap();
         let mut stream = ByteStream::new(association, 0).unwrap();
         let mut read = Vec::new();
         let error = must(stream.read_to_end(&mut read)).await.unwrap_err();
@@ -133,12 +146,7 @@ async fn restart_fails_reading_of_a_byte_stream() {
         must(association.discard_until_closed()).await.unwrap();
         read
     });
-    let addr = must(addr).await.unwrap();
-    let left = Arc::new(left);
-    let link = Arc::clone(&left);
-    let client = left.start(move || restarting_client(link, addr));
-    let (read, ()) = tokio::join!(serving, client);
-    assert_eq!(read, b"old");
+    assert_eq!(read.await, b"old");
 }
 
 #[tokio::test]
@@ -147,9 +155,7 @@ async fn restarted_and_closed_association_is_accepted_whole() {
     let (tell, addr) = oneshot::channel();
     let (done, client_done) = oneshot::channel();
     let serving = right.start(async move || {
-        let server = SocketBuilder::new().with_local_addrs([SERVER.parse().unwrap()]);
-        let mut listener = server.listen().unwrap();
-        tell.send(listener.local_addrs().unwrap()[0]).unwrap();
+        let mut listener = listener(tell);
         must(client_done).await.unwrap();
         let mut log = Log::default();
         let mut server = must(listener.accept()).await.unwrap();
@@ -171,9 +177,7 @@ async fn restarted_and_closed_association_is_accepted_whole() {
 
 #[tokio::test]
 async fn restart_on_endpoint_keeps_the_association() {
-    let (left, right) = two_cables();
-    let (tell, addr) = oneshot::channel();
-    let serving = right.start(async move || {
+    let log = with_restart(async |tell| {
         let mut endpoint = Endpoint::bind(SERVER).await.unwrap();
         tell.send(endpoint.local_addrs().unwrap()[0]).unwrap();
         let (mut log, mut ids) = (Log::default(), Vec::<AssocId>::new());
@@ -188,13 +192,8 @@ async fn restart_on_endpoint_keeps_the_association() {
             }
         }
     });
-    let addr = must(addr).await.unwrap();
-    let left = Arc::new(left);
-    let link = Arc::clone(&left);
-    let client = left.start(move || restarting_client(link, addr));
-    let (log, ()) = tokio::join!(serving, client);
     assert_eq!(
-        log,
+        log.await,
         ["CommUp 128 128", "old", "Restart 128 3", "new", "end"]
     );
 }

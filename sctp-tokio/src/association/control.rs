@@ -123,9 +123,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
-    /// have the address. Otherwise the [errors of every
-    /// method](Self#errors).
+    /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
+    /// address. Otherwise the [errors of every method](Self#errors).
     pub fn path_info(&self, addr: SocketAddr) -> io::Result<PathInfo> {
         self.option(|socket, id| {
             let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -138,9 +137,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not
-    /// have the address. Otherwise the [errors of every
-    /// method](Self#errors).
+    /// Returns `InvalidInput`, with the list of the peer's addresses, if the peer does not have the
+    /// address. Otherwise the [errors of every method](Self#errors).
     pub fn set_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
         self.option(|socket, id| {
             let explain = |error| AddrOwner::Peer.explain(error, socket, id, addr);
@@ -153,9 +151,9 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of
-    /// local addresses, if this end does not have the address. Otherwise the [errors of
-    /// every method](Self#errors).
+    /// Returns `PermissionDenied` without ASCONF, and `AddrNotAvailable`, with the list of local
+    /// addresses, if this end does not have the address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn set_peer_primary_addr(&self, addr: SocketAddr) -> io::Result<()> {
         self.option(|socket, id| {
             keep_asconf(socket, id);
@@ -169,8 +167,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `InvalidInput` if the peer does not have the address. Otherwise the [errors of
-    /// every method](Self#errors).
+    /// Returns `InvalidInput` if the peer does not have the address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn request_heartbeat(&self, addr: Option<SocketAddr>) -> io::Result<()> {
         self.option(|socket, id| {
             let explain = |error| match addr {
@@ -188,8 +186,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the [errors of
-    /// every method](Self#errors).
+    /// Returns `AddrNotAvailable` if the machine does not have an address. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn bindx_add(&self, addrs: &[SocketAddr]) -> io::Result<()> {
         self.option(|socket, id| {
             keep_asconf(socket, id);
@@ -219,8 +217,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of
-    /// every method](Self#errors).
+    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn reset_streams(&self, direction: ResetDirection, streams: &[StreamId]) -> io::Result<()> {
         self.option(|socket, id| socket.reset_streams(id, direction, streams))
     }
@@ -233,8 +231,8 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of
-    /// every method](Self#errors).
+    /// Returns `Unsupported` without stream reconfiguration. Otherwise the [errors of every
+    /// method](Self#errors).
     pub fn add_streams(&self, inbound: u16, outbound: u16) -> io::Result<()> {
         self.option(|socket, id| socket.add_streams(id, inbound, outbound))
     }
