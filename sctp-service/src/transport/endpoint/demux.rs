@@ -55,7 +55,7 @@ pub(super) struct Demux {
     stopped: CancellationToken,
     stalled: Arc<Notify>,
     /// Deadline after which the association that fills the send buffer is peeled off.
-    peel_off_largest_sender: Timer,
+    stall_timer: Timer,
     receive_failures: LogLimiter,
     peel_off_failures: LogLimiter,
 }
@@ -73,7 +73,7 @@ impl Demux {
             incoming: Some(incoming),
             stopped,
             stalled,
-            peel_off_largest_sender: Timer::default(),
+            stall_timer: Timer::default(),
             receive_failures: LogLimiter::default(),
             peel_off_failures: LogLimiter::default(),
         }
@@ -92,8 +92,8 @@ impl Demux {
                 return;
             }
             let stalled = Arc::clone(&self.stalled);
-            let is_stalled = self.peel_off_largest_sender.is_set();
-            let peel_off_largest_sender = &mut self.peel_off_largest_sender;
+            let is_stalled = self.stall_timer.is_set();
+            let stall_timer = &mut self.stall_timer;
             // Nothing in here may read the clock for each event.
             select! {
                 event = self.endpoint.next_event() => match event {
@@ -106,9 +106,9 @@ impl Demux {
                 }
                 _ = looks.tick(), if !self.inboxes.is_empty() => self.peel_off_largest_receiver(),
                 () = stalled.notified(), if !is_stalled => {
-                    self.peel_off_largest_sender.set_in(STALL_TIME);
+                    self.stall_timer.set_in(STALL_TIME);
                 }
-                () = elapsed(peel_off_largest_sender), if is_stalled => self.peel_off_largest_sender(),
+                () = elapsed(stall_timer), if is_stalled => self.peel_off_largest_sender(),
             }
         }
     }
