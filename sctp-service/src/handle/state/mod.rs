@@ -81,9 +81,10 @@ struct Core {
     /// A call was dropped since the session last checked.
     has_dropped_calls: bool,
     shutdown: Option<Box<Shutdown>>,
-    /// The peer has announced its SHUTDOWN: no call is accepted. `true` until the session has it.
-    expects_shutdown: bool,
+    /// The peer has announced its SHUTDOWN: no call is accepted.
     announced_shutdown: bool,
+    /// The session does not know of that announcement yet.
+    expects_shutdown: bool,
     silence: Option<Box<Silence>>,
     /// Requests for statistics. Boxed, since few associations have any.
     stats_waiters: Option<Box<StatsWaiters>>,
@@ -122,8 +123,8 @@ impl HandleState {
             submitted: VecDeque::new(),
             has_dropped_calls: false,
             shutdown: None,
-            expects_shutdown: false,
             announced_shutdown: false,
+            expects_shutdown: false,
             silence: None,
             stats_waiters: None,
             abort_reason: None,

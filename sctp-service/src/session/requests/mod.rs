@@ -72,7 +72,7 @@ pub(super) struct Requests<S: Service<Request>> {
     /// Bounds the peer's last requests after it has shut down.
     grace: Timer,
     /// Bounds the wait for a SHUTDOWN that the peer has announced.
-    announced_shutdown: Timer,
+    shutdown_wait: Timer,
     idle: Timer,
     idle_since: Instant,
     /// Time until the association is drained because of its age.
@@ -111,7 +111,7 @@ where
             has_seen_end: false,
             end: None,
             grace: Timer::default(),
-            announced_shutdown: Timer::default(),
+            shutdown_wait: Timer::default(),
             idle,
             idle_since: Instant::now(),
             age,
@@ -137,7 +137,7 @@ where
     pub(super) fn drain<T>(&mut self, timeout: Duration, connection: &Connection<T>) {
         // The peer has announced its SHUTDOWN.
         let drain_hook = connection.drain_hook.clone();
-        let drain_hook = drain_hook.filter(|_| !self.announced_shutdown.is_set());
+        let drain_hook = drain_hook.filter(|_| !self.shutdown_wait.is_set());
         self.draining = Some(Box::new(match connection.is_served {
             true => Draining::new(timeout, drain_hook),
             false => Draining::without_reading(timeout, drain_hook),
@@ -446,7 +446,7 @@ where
             Phase::PeerClosed
         } else if self.grace.is_set() {
             Phase::PeerClosing
-        } else if self.draining.is_some() && !self.announced_shutdown.is_set() {
+        } else if self.draining.is_some() && !self.shutdown_wait.is_set() {
             Phase::Draining
         } else {
             Phase::Open
@@ -485,7 +485,7 @@ where
             self.grace.set_in(connection.config.shutdown_timeout);
         }
         // It has come.
-        self.announced_shutdown.clear();
+        self.shutdown_wait.clear();
         for index in self.slots.replying() {
             self.release(index);
         }

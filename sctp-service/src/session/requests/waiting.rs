@@ -103,10 +103,10 @@ where
         connection: &mut Connection<T>,
     ) -> ControlFlow<Exit> {
         if mem::take(&mut connection.expects_shutdown) && self.end.is_none() {
-            self.announced_shutdown
+            self.shutdown_wait
                 .set_in(connection.config.shutdown_timeout);
         }
-        match self.announced_shutdown.poll_elapsed(cx) {
+        match self.shutdown_wait.poll_elapsed(cx) {
             true => self.end_unneeded(),
             false => ControlFlow::Continue(()),
         }
@@ -144,7 +144,7 @@ where
         let Some(timeout) = connection.config.idle_timeout else {
             return ControlFlow::Continue(());
         };
-        if self.draining.is_some() || self.announced_shutdown.is_set() {
+        if self.draining.is_some() || self.shutdown_wait.is_set() {
             return ControlFlow::Continue(());
         }
         let is_waiting =
