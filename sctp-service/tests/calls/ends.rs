@@ -247,7 +247,7 @@ async fn stream_of_an_overdue_reply_is_reused() {
     assert_eq!(must(asked).await.unwrap().unwrap().payload, "reply");
 }
 
-/// A goodbye's call that the session has not taken when it reads of the end, or of a restart.
+/// A drain hook's call that the session has not taken when it reads of the end, or of a restart.
 #[tokio::test(start_paused = true)]
 async fn call_that_was_never_taken_is_counted() {
     for restarts in [false, true] {

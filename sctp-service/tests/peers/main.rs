@@ -1,8 +1,8 @@
-//! Nodes that are equals: goodbyes, watchdogs, peers by identity, and dialling.
+//! Nodes that are equals: drain hooks, watchdogs, peers by identity, and dialling.
 #![allow(clippy::unwrap_used, reason = "a surprise fails the test")]
 
 mod dial;
-mod goodbye;
+mod drain_hook;
 mod silence;
 #[path = "../support/mod.rs"]
 mod support;

@@ -63,12 +63,12 @@ impl Draining {
 
     /// Returns `true` if nothing more is to be read.
     pub(super) fn is_done(&self) -> bool {
-        self.is_done && !self.is_hook_running()
+        self.is_done && self.is_hook_done()
     }
 
-    /// Returns `true` while the future of `on_drain` runs.
-    fn is_hook_running(&self) -> bool {
-        !matches!(self.hook, HookState::Done)
+    /// Returns `true` if the future of `on_drain` has completed, or there is none.
+    fn is_hook_done(&self) -> bool {
+        matches!(self.hook, HookState::Done)
     }
 
     /// Polls the future of `on_drain`, if there is one.
@@ -95,7 +95,7 @@ impl Draining {
     /// Records that nothing was there to read.
     pub(super) fn found_nothing(&mut self, cx: &mut Context<'_>) {
         // The peer may answer it with requests.
-        if self.is_hook_running() {
+        if !self.is_hook_done() {
             return;
         }
         if !self.quiet.is_set() {

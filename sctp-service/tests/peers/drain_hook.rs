@@ -1,4 +1,4 @@
-//! Goodbyes of this end, and those of the peer.
+//! Drain hooks of this end, and announced shutdowns of the peer.
 
 use std::{
     future::{IntoFuture, pending},
@@ -40,24 +40,24 @@ fn polite(config: Config) -> Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_waits_for_the_goodbye() {
+async fn shutdown_waits_for_the_drain_hook() {
     let mut server = polite(Config::new());
     let peer = server.connect().await;
     settle().await;
     server.stop();
-    let goodbye = must(peer.recv()).await.unwrap().payload;
-    assert_eq!(&goodbye[5..], b"DPR");
-    // Longer than without a goodbye, and reading goes on.
+    let request = must(peer.recv()).await.unwrap().payload;
+    assert_eq!(&request[5..], b"DPR");
+    // Longer than without a drain hook, and reading goes on.
     sleep(Duration::from_secs(15)).await;
     peer.send("a late request").await;
     peer.expect_message("a late request").await;
-    peer.send(reply_to(&goodbye, "DPA")).await;
+    peer.send(reply_to(&request, "DPA")).await;
     peer.expect_shutdown().await;
     must(server.stopped()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_goodbye_ends_at_the_drain_timeout() {
+async fn endless_drain_hook_ends_at_the_drain_timeout() {
     let mut server = Server::with(echo, |server| server.on_drain(|_| pending()));
     let peer = server.connect().await;
     settle().await;
@@ -69,11 +69,11 @@ async fn endless_goodbye_ends_at_the_drain_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goodbye_that_panics_aborts_its_association_alone() {
+async fn drain_hook_that_panics_aborts_its_association_alone() {
     let mut server = Server::with(echo, |server| {
         server.on_drain(async |association: AssociationHandle| {
             let assoc = association.connect_info().unwrap().assoc().get();
-            assert_ne!(assoc, 3, "a goodbye's own mistake");
+            assert_ne!(assoc, 3, "a mistake of the drain hook");
         })
     });
     let (one, other) = (server.connect().await, server.connect().await);
@@ -85,7 +85,7 @@ async fn goodbye_that_panics_aborts_its_association_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peer_that_shuts_down_meanwhile_ends_the_goodbye() {
+async fn peer_that_shuts_down_meanwhile_ends_the_drain_hook() {
     let mut server = polite(Config::new());
     let peer = server.connect().await;
     settle().await;
@@ -115,13 +115,13 @@ async fn on_drain_runs_for_one_draining_association() {
 
 #[tokio::test(start_paused = true)]
 async fn on_drain_runs_after_the_last_request() {
-    let goodbye = async |association: AssociationHandle| {
+    let hook = async |association: AssociationHandle| {
         association.send("goodbye").await.unwrap();
     };
     let limited = ServiceBuilder::new()
         .layer(MessageLimitLayer::new(2))
         .service(sctp_service::handler::handler_fn(echo));
-    let server = Server::with(limited, |server| server.on_drain(goodbye));
+    let server = Server::with(limited, |server| server.on_drain(hook));
     let peer = server.connect().await;
     peer.send("1").await;
     peer.send("2").await;
@@ -131,7 +131,7 @@ async fn on_drain_runs_after_the_last_request() {
     peer.expect_shutdown().await;
 
     let config = Config::new().with_idle_timeout(Duration::from_secs(5));
-    let server = Server::with(echo, |server| server.with_config(config).on_drain(goodbye));
+    let server = Server::with(echo, |server| server.with_config(config).on_drain(hook));
     let begun = Instant::now();
     let peer = server.connect().await;
     peer.expect_message("goodbye").await;
