@@ -65,7 +65,7 @@ impl<T: Transport> Connection<T> {
         self.pump();
         self.expire_calls(cx)?;
         self.flush(cx)?;
-        while self.may_read_early() {
+        while self.may_read_in_handshake() {
             let Poll::Ready(inbound) = self.poll_inbound(cx) else {
                 break;
             };
@@ -78,8 +78,8 @@ impl<T: Transport> Connection<T> {
                     }
                 }
                 Inbound::Restarted => return ControlFlow::Break(Exit::Restarted),
-                Inbound::PeerShutdown => self.early_shutdown(None),
-                Inbound::Ended(end) if end.is_orderly() => self.early_shutdown(Some(end)),
+                Inbound::PeerShutdown => self.shutdown_in_handshake(None),
+                Inbound::Ended(end) if end.is_orderly() => self.shutdown_in_handshake(Some(end)),
                 Inbound::Ended(end) => return ControlFlow::Break(Exit::Ended(end)),
                 Inbound::Failed(error) => return ControlFlow::Break(self.receive_failed(&error)),
                 Inbound::Other => {}
@@ -88,11 +88,11 @@ impl<T: Transport> Connection<T> {
         // A reply may have freed the stream for another call.
         self.flush(cx)?;
         self.poll_acknowledged(cx);
-        self.note_reading(self.may_read_early());
+        self.note_reading(self.may_read_in_handshake());
         ControlFlow::Continue(())
     }
 
-    fn may_read_early(&self) -> bool {
+    fn may_read_in_handshake(&self) -> bool {
         let Some(state) = &self.handshake else {
             return false;
         };
@@ -101,7 +101,7 @@ impl<T: Transport> Connection<T> {
         state.end.is_none() && (is_urgent || state.handshake.is_waiting())
     }
 
-    fn early_shutdown(&mut self, end: Option<End>) {
+    fn shutdown_in_handshake(&mut self, end: Option<End>) {
         self.close_send();
         self.fail_unsent_calls(&Cause::ShutDown);
         if let Some(end) = &end {

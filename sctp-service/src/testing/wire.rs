@@ -11,7 +11,7 @@ use sctp_core::{AbortReason, AssocId, ErrorCause, ErrorCauses, Notification};
 use sctp_tokio::{End, Message, RecvError, Side};
 use tokio::sync::Notify;
 
-/// One of the two ends.
+/// Name of one of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WireEnd {
     A,
@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) shutting_down: Option<WireEnd>,
 }
 
-/// One end.
+/// State of one end.
 #[derive(Debug)]
 pub(super) struct Half {
     pub(super) assoc: AssocId,
@@ -167,8 +167,8 @@ impl Half {
 }
 
 impl State {
-    pub(super) fn at(&mut self, which: WireEnd) -> &mut Half {
-        match which {
+    pub(super) fn at(&mut self, end: WireEnd) -> &mut Half {
+        match end {
             WireEnd::A => &mut self.a,
             WireEnd::Z => &mut self.z,
         }
@@ -214,8 +214,8 @@ impl State {
     pub(super) fn forget(&mut self, at: WireEnd) {
         while self.pop(at).is_some() {}
         self.shutting_down = None;
-        for which in [at, at.other()] {
-            let half = self.at(which);
+        for end in [at, at.other()] {
+            let half = self.at(end);
             half.shut_down = false;
             half.announced = false;
         }
@@ -279,8 +279,8 @@ impl State {
         if self.at(at).end.is_some() {
             return;
         }
-        for (which, end) in [(at, here), (at.other(), there)] {
-            let half = self.at(which);
+        for (at, end) in [(at, here), (at.other(), there)] {
+            let half = self.at(at);
             half.end = Some(end);
             half.stirred = true;
         }

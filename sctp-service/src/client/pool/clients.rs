@@ -139,15 +139,15 @@ mod tests {
     #[test]
     fn stopping_wakes_outside_of_the_lock() {
         let clients = ClientSet::default();
-        let looking = Arc::new(LockProbe {
+        let probe = Arc::new(LockProbe {
             at: clients.clone(),
             found: AtomicBool::new(false),
         });
-        let waker = Waker::from(Arc::clone(&looking));
+        let waker = Waker::from(Arc::clone(&probe));
         let mut stopped = pin!(clients.stopped());
         let polled = stopped.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_pending());
         clients.stop();
-        assert!(looking.found.load(Ordering::Relaxed));
+        assert!(probe.found.load(Ordering::Relaxed));
     }
 }
