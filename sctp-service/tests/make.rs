@@ -117,7 +117,7 @@ async fn drain_does_not_wait_for_a_make_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unmade_service_ends_soon_after_its_peer() {
+async fn abort_during_a_make_service_ends_the_association() {
     let server = Server::new(service_fn(async |_: IncomingAssociation| {
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(count.with_state(Count::default()))

@@ -168,7 +168,7 @@ async fn without_order_one_stream_is_served_concurrently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_stream_is_not_interrupted() {
+async fn next_reply_waits_for_a_reply_stream() {
     let server = Server::new(async |payload: Bytes| {
         let text = String::from_utf8(payload.into()).unwrap();
         let parts: Vec<_> = (0..3).map(|part| format!("{text}{part}")).collect();

@@ -193,7 +193,7 @@ async fn layers_of_a_key_router_span_all_associations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn key_router_layer_includes_the_fallback() {
+async fn only_route_layer_of_a_key_router_excludes_the_fallback() {
     fn shout(request: Request) -> Request {
         let (parts, payload) = request.into_parts();
         Request::from_parts(parts, payload.to_ascii_uppercase().into())
@@ -227,7 +227,7 @@ async fn handlers_share_a_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_includes_the_fallback() {
+async fn only_route_layer_excludes_the_fallback() {
     #[derive(Clone)]
     struct Marked;
     fn mark(mut request: Request) -> Request {
@@ -259,7 +259,7 @@ async fn answer_aborts(request: Request, next: Next) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layer_includes_the_default_fallback() {
+async fn only_route_layer_excludes_the_default_fallback() {
     let router = || Router::new().route(Ppid::NGAP, ngap);
     let unknown = with_ppid(Ppid::M3UA);
     let reason = "no handler for PPID 3 on stream 1";

@@ -141,7 +141,7 @@ async fn dead_stream_is_usable_after_its_late_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_stream_serves_one_call_at_once() {
+async fn one_stream_serves_one_call_at_a_time() {
     let (client, peer) = client_with(Client::builder(), 1);
     let calls: Vec<_> = (0..10).map(|n| call(&client, n.to_string())).collect();
     for _ in 0..10 {

@@ -75,7 +75,7 @@ both_styles! {
         assert_eq!(outcome.came_up(), 1);
     }
 
-    async fn parameters_of_wrong_length(style: Style) {
+    async fn parameters_of_wrong_length_do_no_harm(style: Style) {
         let outcome = attack(style, |wire| {
             let mut rng = Rng::new(2);
             for port in 0..FLOOD {
