@@ -171,7 +171,7 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// Admits a call: waits for an association, and for a place.
+    /// Admits a call: waits for an association, and for a permit.
     pub(super) async fn admit(self: Arc<Self>) -> Result<Admission, CallError> {
         let mut status = self.status.clone();
         loop {
@@ -198,7 +198,7 @@ impl Handle {
                 biased;
                 permit = permits.acquire_owned() => {
                     let permit = permit.map_err(|_| closed())?;
-                    // It may have begun to close while there was no place.
+                    // It may have begun to close while there was no permit.
                     if association.takes_calls() {
                         return Ok(Admission::Reserved(Reservation { permit, association }));
                     }

@@ -29,7 +29,7 @@
 //!
 //! # Calls
 //!
-//! `poll_ready` waits for an association and reserves a place; `call` hands the message to the
+//! `poll_ready` waits for an association and reserves a permit; `call` hands the message to the
 //! client's task. The task assigns a stream, sends the message, and completes the
 //! [`Call`](crate::Call) with the reply. Otherwise the call fails with a
 //! [`CallError`](crate::CallError). No call outlives its association, and no accepted call waits

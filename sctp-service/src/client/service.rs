@@ -30,7 +30,7 @@ type Admitting = Pin<Box<dyn Future<Output = Result<Admission, CallError>> + Sen
 /// calls in flight. When the last clone is dropped, calls in flight are finished, and the
 /// association is shut down.
 ///
-/// The tower [`Service`] waits in `poll_ready` for an association and reserves a place for the call;
+/// The tower [`Service`] waits in `poll_ready` for an association and reserves a permit for the call;
 /// a clone has no reservation. If the association has begun to close by the time of the call, the
 /// call fails as not sent. `poll_ready` fails once the client is [shut
 /// down](Self::graceful_shutdown) or does not reconnect.
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    /// Calls the server: waits for a place, sends the message, and waits for the reply.
+    /// Calls the server: waits for a permit, sends the message, and waits for the reply.
     ///
     /// With [`ByStream`](crate::ByStream), the default, the client chooses the stream and ordering
     /// of the message, regardless of its `SendInfo`. A custom correlator keeps them.
@@ -251,7 +251,7 @@ impl Client {
         status.open().map(|association| association.info().clone())
     }
 
-    /// Returns the number of occupied places: calls and one-way sends in flight, and reservations.
+    /// Returns the number of permits in use: calls and one-way sends in flight, and reservations.
     /// A pool uses this number as the load.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -266,7 +266,7 @@ impl Client {
     }
 
     /// Returns `true` if its reservation still holds. A permit is of no use while there is no
-    /// association, and who has one must not hold a place among those that could make calls.
+    /// association, and must not be withheld from clones that could make calls.
     fn is_reserved(&self) -> bool {
         match &self.reserved {
             Some(Admission::Reserved(reservation)) => {
@@ -283,7 +283,7 @@ impl Service<Message> for Client {
     type Error = CallError;
     type Future = Call;
 
-    /// Waits for an association and a place for one call.
+    /// Waits for an association and a permit for one call.
     ///
     /// # Errors
     ///
@@ -312,7 +312,7 @@ impl Service<Message> for Client {
     ///
     /// # Panics
     ///
-    /// Panics if `poll_ready` has not reserved a place for the call.
+    /// Panics if `poll_ready` has not reserved a permit for the call.
     #[track_caller]
     fn call(&mut self, message: Message) -> Call {
         let Some(admission) = self.reserved.take() else {

@@ -29,7 +29,7 @@ use super::{
 pub struct Call(State);
 
 enum State {
-    /// Waits for room. Boxed, since this is rare.
+    /// Waits for a permit. Boxed, since this is rare.
     Admitting(Pin<Box<dyn Future<Output = Result<Received, CallError>> + Send>>),
     Waiting {
         // Dropped before the guard: the task finds the call by its closed channel.

@@ -18,7 +18,7 @@ use super::{
 
 /// Calls to the peer of an association, as a tower service.
 ///
-/// `poll_ready` reserves one of the [`max_calls`](crate::Config::max_calls) places, and `call`
+/// `poll_ready` reserves one of the [`max_calls`](crate::Config::max_calls) permits, and `call`
 /// uses it. Created by [`AssociationHandle::caller`].
 pub struct Caller {
     handle: AssociationHandle,
@@ -47,7 +47,7 @@ impl Service<Message> for Caller {
     type Error = CallError;
     type Future = Call;
 
-    /// Reserves a place for one call.
+    /// Reserves a permit for one call.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Service<Message> for Caller {
     ///
     /// # Panics
     ///
-    /// If `poll_ready` has not reserved a place for it.
+    /// If `poll_ready` has not reserved a permit for it.
     #[track_caller]
     fn call(&mut self, message: Message) -> Call {
         let Some(permit) = self.reserved.take() else {

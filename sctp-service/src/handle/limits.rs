@@ -113,7 +113,7 @@ impl Limits {
         u32::try_from(len).map_or(self.all_bytes, |len| len.min(self.all_bytes))
     }
 
-    /// Waits for room. Returns `None` if no more messages are accepted.
+    /// Waits for a permit. Returns `None` if no more messages are accepted.
     pub(super) async fn acquire(&self, len: usize) -> Option<QueuePermit<'_>> {
         let message = self.messages.acquire().await.ok()?;
         let bytes = self.bytes.acquire_many(self.cost(len)).await.ok()?;
@@ -149,7 +149,7 @@ impl Limits {
         Some((permit, self.acquire_for_call(len).await?))
     }
 
-    /// Waits for a permit for the message of a call that has its own.
+    /// Waits for a permit for the message of a call that has a permit among those in flight.
     pub(super) async fn acquire_for_call(self: &Arc<Self>, len: usize) -> Option<OwnedQueuePermit> {
         let permit = self.acquire(len).await?;
         Some(OwnedQueuePermit::new(self, permit, len))
@@ -182,7 +182,7 @@ impl Limits {
         self.bytes.add_permits(self.cost(len) as usize);
     }
 
-    /// Wakes tasks that wait for room: no more messages are accepted.
+    /// Wakes tasks that wait for a permit: no more messages are accepted.
     pub(super) fn close(&self) {
         self.messages.close();
         self.bytes.close();

@@ -30,14 +30,14 @@ impl Owner {
 
 /// A one-way message.
 pub(super) enum OneWay {
-    /// A message of this size that occupies room in the queue of the handles.
+    /// A message of this size that has a permit for the queue of the handles.
     Queued(usize),
     /// A message for which a client waits.
     Awaited(SendWaiter),
 }
 
 impl OneWay {
-    /// Releases the room of the message, or completes the client's wait.
+    /// Returns the permit of the message, or completes the client's wait.
     pub(super) fn finish(self, association: &HandleState, result: Result<(), CallError>) {
         match self {
             Self::Queued(len) => association.give_back(len, result.is_ok()),

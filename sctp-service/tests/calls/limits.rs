@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn calls_beyond_the_limit_wait_for_a_place() {
+async fn calls_beyond_the_limit_wait_for_a_permit() {
     let mut server = Calling::new(Config::new().with_max_calls(2));
     let (peer, handle) = server.connect().await;
     let _asked = [call(&handle, "1"), call(&handle, "2"), call(&handle, "3")];
@@ -32,7 +32,7 @@ async fn calls_beyond_the_limit_wait_for_a_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_reserves_a_place() {
+async fn caller_reserves_a_permit() {
     let mut server = Calling::new(Config::new().with_max_calls(1));
     let (peer, handle) = server.connect().await;
     let mut caller = handle.caller();
@@ -49,7 +49,7 @@ async fn caller_reserves_a_place() {
 
 #[tokio::test(start_paused = true)]
 #[should_panic = "poll_ready must be called first"]
-async fn caller_without_a_place_panics() {
+async fn caller_without_a_permit_panics() {
     let mut server = Calling::default();
     let (_peer, handle) = server.connect().await;
     drop(handle.caller().call(Message::new("?")));

@@ -91,7 +91,7 @@ async fn refused_send_is_reported_and_ends_nothing() {
     let handle = must(handles.recv()).await.unwrap();
     must(handle.send("last")).await.unwrap();
     peer.expect_message("last").await;
-    // What was refused has given its place back.
+    // What was refused has returned its permit.
     for _ in 0..100 {
         must(handle.send("longer than that")).await.unwrap();
     }

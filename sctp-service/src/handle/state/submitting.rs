@@ -40,7 +40,7 @@ pub(crate) struct Taken {
 pub(crate) enum Submission {
     OneWay {
         message: Message,
-        /// `None` if the message has room in the queue of the handles, and its sender does not wait.
+        /// `None` if the message has a permit for the queue of the handles, and its sender does not wait.
         waiter: Option<SendWaiter>,
     },
     Call {
@@ -278,7 +278,7 @@ impl HandleState {
         CallError::not_sent(cause)
     }
 
-    /// Waits for room, for at most the timeout of the call.
+    /// Waits for a permit, for at most the timeout of the call.
     async fn admitted<R>(
         &self,
         admitted: impl Future<Output = R>,

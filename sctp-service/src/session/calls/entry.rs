@@ -10,7 +10,7 @@ use crate::handle::{OwnedQueuePermit, call::Waiter, error::Fate};
 /// A call in flight, or a cancelled call whose reply is still expected.
 pub(super) struct Entry {
     pub(super) waiter: Option<Waiter>,
-    /// Room for the message, until the transport has taken it.
+    /// Permit for the message, until the transport has taken it.
     pub(super) queue_permit: Option<OwnedQueuePermit>,
     /// The message, until it goes into the outbox.
     pub(super) message: Option<Message>,
