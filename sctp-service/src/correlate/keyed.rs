@@ -88,6 +88,15 @@ impl<C: Correlator> CorrelationState for Keyed<C> {
         self.forget(call);
         true
     }
+
+    fn expect_late(&mut self, _call: CallId, _stream: StreamId) -> bool {
+        // Its identifier is that of no call, so that its reply is discarded.
+        false
+    }
+
+    fn check_one_way(&self, _message: &Message) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// Two calls would have the same identifier.

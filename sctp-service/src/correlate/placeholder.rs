@@ -4,6 +4,7 @@ use sctp_core::StreamId;
 use sctp_tokio::{Message, Received};
 
 use super::{Assigned, CallId, Class, CorrelationState};
+use crate::handle::error::Refusal;
 
 /// Placeholder: calls wait, and every message is a request.
 pub(crate) struct Placeholder;
@@ -21,5 +22,13 @@ impl CorrelationState for Placeholder {
 
     fn give_up(&mut self, _: CallId, _: StreamId) -> bool {
         true
+    }
+
+    fn expect_late(&mut self, _: CallId, _: StreamId) -> bool {
+        false
+    }
+
+    fn check_one_way(&self, _: &Message) -> Result<(), Refusal> {
+        Ok(())
     }
 }

@@ -35,9 +35,7 @@ pub(crate) trait CorrelationState: Send {
 
     /// Expects the late reply to a call from before a restart of the peer. Returns `false` if that
     /// reply cannot be mistaken for another.
-    fn expect_late(&mut self, _call: CallId, _stream: StreamId) -> bool {
-        false
-    }
+    fn expect_late(&mut self, call: CallId, stream: StreamId) -> bool;
 
     /// Returns `true` if the number of calls that are waited for is limited by the correlation.
     fn is_bounded(&self) -> bool {
@@ -45,9 +43,7 @@ pub(crate) trait CorrelationState: Send {
     }
 
     /// Checks that the reply to a one-way message would not be taken for that of a call.
-    fn check_one_way(&self, _message: &Message) -> Result<(), Refusal> {
-        Ok(())
-    }
+    fn check_one_way(&self, message: &Message) -> Result<(), Refusal>;
 
     /// Adapts to a changed number of streams in both directions.
     fn set_streams(&mut self, _streams: u16) {}
