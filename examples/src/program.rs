@@ -2,17 +2,24 @@
 
 use std::{
     fmt,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
     time::Duration,
 };
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Logs to standard error, filtered by `RUST_LOG`.
+/// Logs to standard error, filtered by `RUST_LOG`. Defaults to errors.
 pub fn start_log() {
+    start_log_at(LevelFilter::ERROR);
+}
+
+/// Logs to standard error, filtered by `RUST_LOG`. Defaults to a level.
+pub fn start_log_at(level: LevelFilter) {
+    let filter = EnvFilter::builder().with_default_directive(level.into());
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
+        .with_env_filter(filter.from_env_lossy())
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
 }

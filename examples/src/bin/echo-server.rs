@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
 };
@@ -15,7 +15,7 @@ use sctp_examples::{
 };
 use sctp_service::{Listener, MakeService, Serve, serve, serve_endpoint};
 use sctp_tokio::SocketBuilder;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::filter::LevelFilter;
 
 /// Answers each SCTP message with itself.
 ///
@@ -65,15 +65,7 @@ enum Style {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::builder()
-                .with_default_directive(LevelFilter::INFO.into())
-                .from_env_lossy(),
-        )
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    program::start_log_at(LevelFilter::INFO);
     program::exit("echo-server", run(args).await)
 }
 
