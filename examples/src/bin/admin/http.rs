@@ -1,32 +1,49 @@
 //! The endpoint: HTTP for operators, probes and Prometheus.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State},
     http::{
-        HeaderMap, StatusCode,
-        header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST},
+        HeaderMap, HeaderValue, StatusCode,
+        header::{
+            AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST,
+            WWW_AUTHENTICATE,
+        },
         uri::Authority,
     },
     middleware::{Next, from_fn_with_state},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
+    serve::Listener,
 };
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sctp_service::{AbortReason, Shutdown, layer::TransportMetrics};
 use serde::Deserialize;
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+use tower::ServiceExt as _;
 
 use crate::table::{Listing, Row, Table};
 
+/// Maximum number of connections at a time. Others wait until one of these ends.
+const MAX_CONNECTIONS: usize = 64;
+/// Minimum time between two log lines about refused tokens.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// The page runs its own script, asks this server alone, and is in no frame.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
@@ -42,13 +59,40 @@ pub(crate) struct Admin {
     pub(crate) token: Option<String>,
     /// Names of this server besides IP addresses and localhost.
     pub(crate) hosts: Vec<String>,
+    pub(crate) refusals: Refusals,
 }
 
 type Shared = State<Arc<Admin>>;
-/// A refusal, with its reason for people.
-type Refused = (StatusCode, String);
+/// Address of whoever sent a request.
+type Operator = ConnectInfo<SocketAddr>;
 
-pub(crate) fn router(admin: Admin) -> Router {
+/// Serves HTTP without end.
+///
+/// Each connection is for one request, so that one time limit bounds all of it: a client that sends
+/// or reads nothing gives its place to another.
+pub(crate) async fn serve(mut listener: TcpListener, admin: Admin, limit: Duration) {
+    let router = router(admin);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Nobody closes the semaphore.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let (stream, operator) = Listener::accept(&mut listener).await;
+        let router = router.clone();
+        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(operator));
+            router.clone().oneshot(request)
+        });
+        let connection = http1::Builder::new()
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::spawn(async move {
+            // A client that is gone, too slow or wrong is no concern of an operator.
+            let _ = timeout(limit, connection).await;
+            drop(place);
+        });
+    }
+}
+
+fn router(admin: Admin) -> Router {
     let admin = Arc::new(admin);
     Router::new()
         .route("/", get(page))
@@ -128,11 +172,13 @@ async fn associations(State(admin): Shared, Query(filter): Query<Filter>) -> Jso
 async fn drain(
     State(admin): Shared,
     Path(id): Path<u64>,
+    ConnectInfo(operator): Operator,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refused> {
-    let row = admin.authorize(&headers, id)?;
+    let row = admin.authorize(operator, &headers, id)?;
     row.handle.graceful_shutdown();
-    tracing::info!(id, "an operator drains an association");
+    let peer = row.peer().map(tracing::field::display);
+    tracing::info!(%operator, id, peer, "an operator drains an association");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -140,36 +186,76 @@ async fn drain(
 async fn abort(
     State(admin): Shared,
     Path(id): Path<u64>,
+    ConnectInfo(operator): Operator,
     headers: HeaderMap,
     reason: Bytes,
 ) -> Result<StatusCode, Refused> {
-    let row = admin.authorize(&headers, id)?;
+    let row = admin.authorize(operator, &headers, id)?;
     let reason = AbortReason::new(reason)
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
+        .map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?;
     row.handle
         .shutdown(Shutdown::Abort(reason.clone()))
-        .map_err(|error| (StatusCode::CONFLICT, format!("{error}\n")))?;
-    tracing::info!(id, %reason, "an operator aborts an association");
+        .map_err(|error| Refused(StatusCode::CONFLICT, error.to_string()))?;
+    let peer = row.peer().map(tracing::field::display);
+    tracing::info!(%operator, id, peer, %reason, "an operator aborts an association");
     Ok(StatusCode::ACCEPTED)
 }
 
 impl Admin {
     /// Finds an association for somebody who knows the token. A header is never sent by a page of
     /// another site without this server's consent, which it does not give.
-    fn authorize(&self, headers: &HeaderMap, id: u64) -> Result<Arc<Row>, Refused> {
+    fn authorize(
+        &self,
+        operator: SocketAddr,
+        headers: &HeaderMap,
+        id: u64,
+    ) -> Result<Arc<Row>, Refused> {
         let Some(token) = &self.token else {
-            let text = "nobody can end associations: there is no --token-file\n";
-            return Err((StatusCode::FORBIDDEN, text.to_owned()));
+            let text = "nobody can end associations: there is no --token-file";
+            return Err(Refused(StatusCode::FORBIDDEN, text.to_owned()));
         };
         let sent = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.as_bytes().split_at_checked(7))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
         if !sent.is_some_and(|(_, sent)| is_same(sent, token.as_bytes())) {
-            return Err((StatusCode::UNAUTHORIZED, "wrong token\n".to_owned()));
+            self.refusals.log(operator);
+            return Err(Refused(StatusCode::UNAUTHORIZED, "wrong token".to_owned()));
         }
         let row = self.table.get(id);
-        row.ok_or_else(|| (StatusCode::NOT_FOUND, format!("no association {id}\n")))
+        row.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("no association {id}")))
+    }
+}
+
+/// A refusal, with its reason for people.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self(status, reason) = self;
+        let mut response = (status, reason + "\n").into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// Refused tokens that were not logged yet, and the time of the last log line.
+#[derive(Default)]
+pub(crate) struct Refusals(Mutex<(u64, Option<Instant>)>);
+
+impl Refusals {
+    /// Logs a refused token, or counts it until the next line is due.
+    fn log(&self, operator: SocketAddr) {
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, logged) = &mut *refusals;
+        *tokens += 1;
+        if logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
+            tracing::warn!(%operator, tokens, "refused wrong tokens");
+            (*tokens, *logged) = (0, Some(Instant::now()));
+        }
     }
 }
 

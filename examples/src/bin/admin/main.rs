@@ -36,8 +36,9 @@ use tokio::{
     time::{Duration, interval},
 };
 use tower::{ServiceBuilder, service_fn};
+use tracing_subscriber::filter::LevelFilter;
 
-use http::Admin;
+use http::{Admin, Refusals};
 use table::{Table, count};
 
 /// The upper ends of the histogram's buckets, in seconds.
@@ -46,7 +47,8 @@ const BUCKETS: [f64; 6] = [1e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5];
 /// Echoes messages, and shows its associations on a page.
 ///
 /// The message "hang" is never answered, so that there is something to wait for when the server
-/// drains.
+/// drains. Actions of operators are logged, by default, with their address. The associations as JSON
+/// are described in examples/docs/admin.md.
 #[derive(Parser)]
 #[command(after_help = "\
 Try it:
@@ -67,12 +69,15 @@ struct Args {
     /// Let those end associations who know the text in this file; without it nobody can
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Close a connection of HTTP after this time, whatever it is doing
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = program::seconds)]
+    http_timeout: Duration,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    program::start_log();
+    program::start_log_at(LevelFilter::INFO);
     program::exit("admin", run(args).await)
 }
 
@@ -87,13 +92,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let (table, draining) = (Arc::new(Table::default()), Arc::new(AtomicBool::new(false)));
     let (associations, transport) = (AssociationMetrics::new(), TransportMetrics::new());
 
-    let named = |addr: SocketAddr| move |error| format!("{addr}: {error}");
-    let http = TcpListener::bind(args.admin)
-        .await
-        .map_err(named(args.admin))?;
-    let listener = SctpListener::bind(args.listen)
-        .await
-        .map_err(named(args.listen))?;
+    let http = TcpListener::bind(args.admin).await;
+    let http = http.map_err(|error| format!("cannot bind {}: {error}", args.admin))?;
+    let listener = SctpListener::bind(args.listen).await?;
     say(format_args!("listening on {}", listener.local_addrs()?[0]));
     say(format_args!("admin page at http://{}/", http.local_addr()?));
     let admin = Admin {
@@ -103,9 +104,10 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         transport: transport.clone(),
         token,
         hosts: args.host,
+        refusals: Refusals::default(),
     };
     // It answers until the last association has ended, and goes with the process.
-    tokio::spawn(axum::serve(http, http::router(admin)).into_future());
+    tokio::spawn(http::serve(http, admin, args.http_timeout));
 
     let make_service = service_fn(move |incoming: IncomingAssociation| {
         let row = table.add(incoming.handle().clone(), incoming.connect_info.clone());

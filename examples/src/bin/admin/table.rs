@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -101,7 +102,7 @@ impl Table {
     }
 }
 
-/// The associations of the server, or the first of them.
+/// The associations of the server, or the first of them. `examples/docs/admin.md` describes its keys.
 #[derive(Serialize)]
 pub(crate) struct Listing {
     /// Number of associations.
@@ -126,7 +127,6 @@ struct Association {
     reply_messages: u64,
     last_request_seconds: Option<u64>,
     /// Statistics of the kernel, unless the association has just ended, or is too busy.
-    #[serde(flatten)]
     kernel: Option<Kernel>,
 }
 
@@ -153,6 +153,11 @@ struct Path {
 }
 
 impl Row {
+    /// Returns the first address of the peer, by which the library's log lines name the association.
+    pub(crate) fn peer(&self) -> Option<&SocketAddr> {
+        self.info.peer_addrs().first()
+    }
+
     fn show(&self, stats: Option<TransportStats>) -> Association {
         let age = self.since.elapsed();
         let requests = self.requests.load(Ordering::Relaxed);
